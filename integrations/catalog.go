@@ -1,0 +1,220 @@
+package integrations
+
+import (
+	"slices"
+	"strings"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Person is somebody the configuration knows. One who is not in it has no Name.
+type Person struct {
+	Name   string   `json:"name,omitempty" yaml:"name"`
+	Slack  string   `json:"slack,omitempty" yaml:"slack"`   // Slack user id
+	GitHub string   `json:"github,omitempty" yaml:"github"` // GitHub login
+	Email  string   `json:"email,omitempty" yaml:"email"`
+	Groups []string `json:"-" yaml:"-"` // filled in from the groups
+}
+
+// Linked says whether the configuration knows them.
+func (p Person) Linked() bool { return p.Name != "" }
+
+// Display is a name for texts that cannot mention anybody.
+func (p Person) Display() string {
+	switch {
+	case p.Name != "":
+		return p.Name
+	case p.GitHub != "":
+		return p.GitHub
+	case p.Slack != "":
+		return p.Slack
+	}
+	return "somebody"
+}
+
+// Same says whether two are the same person, by the name of the configuration
+// or else by an account that both have.
+func (p Person) Same(q Person) bool {
+	if p.Name != "" && q.Name != "" {
+		return p.Name == q.Name
+	}
+	return p.Slack != "" && p.Slack == q.Slack || p.GitHub != "" && strings.EqualFold(p.GitHub, q.GitHub)
+}
+
+// Environment is where services run, and the rules of deploying there.
+type Environment struct {
+	Name         string   `json:"name"`
+	Aliases      []string `json:"aliases,omitempty"`
+	Channels     []string `json:"channels,omitempty"` // names or ids; where changing verbs work. Empty: everywhere
+	SecondPerson bool     `json:"second_person,omitempty"`
+	// Review is "required" (a plan nobody reviewed needs a confirmation) or "none".
+	Review string `json:"review,omitempty"`
+}
+
+// Service is something people deploy.
+type Service struct {
+	Name         string                        `json:"name"`
+	Aliases      []string                      `json:"aliases,omitempty"`
+	Repository   string                        `json:"repository"`       // where the deploy pull request is opened
+	Strategy     string                        `json:"strategy"`         // "promote" or "pin"
+	Branch       string                        `json:"branch"`           // what is deployed unless a ref is named; for pin, of Source
+	Source       string                        `json:"source,omitempty"` // pin: the repository whose refs are versions; "" takes the ref as it is typed
+	Environments map[string]ServiceEnvironment `json:"environments"`
+}
+
+// ServiceEnvironment is one service in one environment.
+type ServiceEnvironment struct {
+	Branch  string   `json:"branch"`         // the base of the deploy pull request
+	File    string   `json:"file,omitempty"` // pin: the file that holds the version
+	Key     string   `json:"key,omitempty"`  // pin: where in the file, "image.tag"; "" is the whole (plain) file
+	Targets []string `json:"targets"`
+}
+
+// Target is the unit of shared state that one apply may change.
+type Target struct {
+	Name        string   `json:"name"` // "network/production"
+	Environment string   `json:"environment"`
+	Repository  string   `json:"repository"`
+	Base        string   `json:"base"`  // the branch whose merges are applied
+	Paths       []string `json:"paths"` // doublestar patterns
+	// PlanEnv and ApplyEnv are the credentials of a step: names and values of
+	// environment variables.
+	PlanEnv  map[string]Secret `json:"-"`
+	ApplyEnv map[string]Secret `json:"-"`
+	Steps    []Applier         `json:"-"`
+}
+
+// Rule lets groups use verbs in environments. "*" is any.
+type Rule struct {
+	Groups       []string `json:"groups" yaml:"groups"`
+	Verbs        []string `json:"verbs" yaml:"verbs"`
+	Environments []string `json:"environments" yaml:"environments"`
+}
+
+// Catalog is what the configuration says there is. It is read-only; a reload
+// makes a new one.
+type Catalog struct {
+	People       []Person
+	Groups       map[string][]string
+	Rules        []Rule
+	Environments []Environment
+	Services     []Service
+	Targets      []Target
+}
+
+// Fold makes two spellings of a name equal: NFKC, case folded, spaces trimmed.
+func Fold(s string) string {
+	return cases.Fold().String(norm.NFKC.String(strings.TrimSpace(s)))
+}
+
+// Service finds a service by name or alias.
+func (c *Catalog) Service(name string) (Service, bool) {
+	return find(c.Services, name, func(s Service) []string { return append([]string{s.Name}, s.Aliases...) })
+}
+
+// Environment finds an environment by name or alias.
+func (c *Catalog) Environment(name string) (Environment, bool) {
+	return find(c.Environments, name, func(e Environment) []string { return append([]string{e.Name}, e.Aliases...) })
+}
+
+// Target finds a target by its name.
+func (c *Catalog) Target(name string) (Target, bool) {
+	return find(c.Targets, name, func(t Target) []string { return []string{t.Name} })
+}
+
+func find[T any](all []T, name string, names func(T) []string) (T, bool) {
+	folded := Fold(name)
+	for _, x := range all {
+		for _, n := range names(x) {
+			if Fold(n) == folded {
+				return x, true
+			}
+		}
+	}
+	var none T
+	return none, false
+}
+
+// TargetsOf are the targets of a repository whose base is the given branch.
+func (c *Catalog) TargetsOf(repo, base string) []Target {
+	var out []Target
+	for _, t := range c.Targets {
+		if t.Repository == repo && t.Base == base {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// Repositories are all that are watched, sorted.
+func (c *Catalog) Repositories() []string {
+	var out []string
+	for _, t := range c.Targets {
+		out = append(out, t.Repository)
+	}
+	for _, s := range c.Services {
+		out = append(out, s.Repository)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// PersonBySlack finds somebody by Slack user id; an unknown one comes back
+// unlinked, with that id alone.
+func (c *Catalog) PersonBySlack(id string) Person {
+	for _, p := range c.People {
+		if id != "" && p.Slack == id {
+			return p
+		}
+	}
+	return Person{Slack: id}
+}
+
+// PersonByGitHub finds somebody by GitHub login, likewise.
+func (c *Catalog) PersonByGitHub(login string) Person {
+	for _, p := range c.People {
+		if login != "" && strings.EqualFold(p.GitHub, login) {
+			return p
+		}
+	}
+	return Person{GitHub: login}
+}
+
+// May says whether the policy lets a person use a right in an environment; an
+// empty environment asks whether they may use it in any.
+func (c *Catalog) May(p Person, right, environment string) bool {
+	if !p.Linked() {
+		return false
+	}
+	for _, r := range c.Rules {
+		if has(r.Verbs, right) && (environment == "" || has(r.Environments, environment)) && c.inAny(p, r.Groups) {
+			return true
+		}
+	}
+	return false
+}
+
+// Who lists the people who may use a right in an environment.
+func (c *Catalog) Who(right, environment string) []Person {
+	var out []Person
+	for _, p := range c.People {
+		if c.May(p, right, environment) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func (c *Catalog) inAny(p Person, groups []string) bool {
+	for _, g := range groups {
+		if g == "*" || slices.Contains(c.Groups[g], p.Name) {
+			return true
+		}
+	}
+	return false
+}
+
+func has(list []string, x string) bool {
+	return slices.Contains(list, "*") || slices.Contains(list, x)
+}

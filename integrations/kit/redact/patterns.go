@@ -1,0 +1,110 @@
+package redact
+
+import (
+	"bytes"
+	"regexp"
+)
+
+// pattern is the shape of a secret nobody told us. hint is text without which
+// it cannot match, looked for first because it is far cheaper; group is the
+// part that is secret.
+type pattern struct {
+	hints []string
+	re    *regexp.Regexp
+	group int
+}
+
+var patterns = []pattern{
+	{[]string{"AKIA", "ASIA"}, regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z0-9]{16}\b`), 0},
+	{[]string{"ecret", "ECRET", "oken", "OKEN"}, regexp.MustCompile(`(?i)aws_?(?:secret_?access_?key|session_?token)["']?\s*[:=]?\s*["']?([A-Za-z0-9/+=]{40,})`), 1},
+	{[]string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_"}, regexp.MustCompile(`\bgh[pousr]_[A-Za-z0-9_.\-]{16,}`), 0},
+	{[]string{"github_pat_"}, regexp.MustCompile(`\bgithub_pat_[A-Za-z0-9_]{16,}`), 0},
+	{[]string{"xox", "xapp-"}, regexp.MustCompile(`\b(?:xox[a-z](?:\.xox[a-z])?|xapp)-[A-Za-z0-9\-]{8,}`), 0},
+	{[]string{"hooks.slack.com/"}, regexp.MustCompile(`hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9/_\-]+)`), 1},
+	{[]string{"uthorization", "UTHORIZATION"}, regexp.MustCompile(`(?i)authorization["']?\s*[:=]\s*["']?(?:(?:bearer|basic|token)\s+)?([^\s"',]{4,})`), 1},
+	{[]string{"earer ", "EARER "}, regexp.MustCompile(`(?i)\bbearer\s+([A-Za-z0-9._~+/=\-]{16,})`), 1},
+	{[]string{"://"}, regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.\-]*://[^\s/:@"']*:([^\s/@"']+)@`), 1},
+	{[]string{"://"}, regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.\-]*://([^\s/:@"']{16,})@`), 1},
+}
+
+func findPatterns(buf []byte) []span {
+	var spans []span
+	for _, p := range patterns {
+		if !hinted(buf, p.hints) {
+			continue
+		}
+		for _, m := range p.re.FindAllSubmatchIndex(buf, -1) {
+			spans = append(spans, span{m[2*p.group], m[2*p.group+1]})
+		}
+	}
+	return spans
+}
+
+func hinted(buf []byte, hints []string) bool {
+	for _, h := range hints {
+		if bytes.Contains(buf, []byte(h)) {
+			return true
+		}
+	}
+	return false
+}
+
+var (
+	keyBegin = regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----`)
+	keyEnd   = regexp.MustCompile(`-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----`)
+	keyLine  = regexp.MustCompile(`[A-Za-z0-9+/=]{16,}`)
+)
+
+const (
+	maxKey   = 64 << 10 // no private key is longer
+	maxPlain = 3        // so many lines in a row that cannot be a key's end it
+)
+
+// findKeys finds private key blocks. open is where one begins whose end is not
+// in the buffer, else -1; its span then reaches to the end of the buffer.
+func findKeys(buf []byte) (spans []span, open int) {
+	if !bytes.Contains(buf, []byte("-----BEGIN ")) {
+		return nil, -1
+	}
+	for at := 0; ; {
+		m := keyBegin.FindIndex(buf[at:])
+		if m == nil {
+			return spans, -1
+		}
+		from := at + m[0]
+		n, whole := keyLength(buf[from:], m[1]-m[0])
+		spans = append(spans, span{from, from + n})
+		if !whole {
+			return spans, from
+		}
+		at = from + n
+	}
+}
+
+// keyLength is how much of b, which begins with a key's first line of the
+// given length, belongs to the key, and whether the key ends there for sure.
+func keyLength(b []byte, header int) (n int, whole bool) {
+	if m := keyEnd.FindIndex(b); m != nil && m[1] <= maxKey {
+		return m[1], true
+	}
+	plain, at := 0, header
+	for at < len(b) && at < maxKey {
+		end := bytes.IndexByte(b[at:], '\n')
+		if end < 0 {
+			return len(b), false
+		}
+		if line := b[at : at+end]; at > header && !keyLine.Match(line) {
+			plain++
+		} else {
+			plain = 0
+		}
+		at += end + 1
+		if plain == maxPlain {
+			return at, true // a header without a key: quoted in prose, or a grep hit
+		}
+	}
+	if at >= maxKey {
+		return min(len(b), maxKey), true
+	}
+	return len(b), false
+}
