@@ -1,0 +1,124 @@
+// Package commands is the language people speak to signalbox and the dispatcher
+// that decides what they said. It stands on the second floor: the doors in bot
+// hand it stored events; the features below it hold the verbs. It knows no system.
+package commands
+
+import (
+	"context"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// Effect says whether a verb changes anything outside the store's log of questions.
+type Effect int
+
+// A verb reads or it changes.
+const (
+	Reads Effect = iota
+	Changes
+)
+
+// Verb is one thing people can ask for. Parser, policy, help, modals, completion
+// and documentation all read this one value.
+type Verb struct {
+	Name    string
+	Aliases []string
+	Summary string // one line for the list of help
+	Effect  Effect
+	// Right is what the policy must grant; empty means Name. Verbs that read ask
+	// for the right "read", which every linked person has.
+	Right string
+	// Args are the positional arguments in order; Flags come anywhere as --name value.
+	Args  []Arg
+	Flags []Arg
+	// Examples are whole lines without "/ops". "{service}" and "{environment}"
+	// are replaced by names of this workspace.
+	Examples []string
+	Detail   string // a paragraph for `help <verb>`
+	Hidden   bool   // left out of the list of help
+	// Decide works out what is to be done. It may ask the network (and should
+	// be done within a second); it changes nothing. What it returns runs in the
+	// one transaction that also marks the event as decided and writes the audit row.
+	// An error of type *Refusal goes to the person; any other is logged, and the
+	// person is told that it went wrong, with its text.
+	Decide func(ctx context.Context, c *Call) (Act, error)
+}
+
+// Act is the transaction of a decision. It may be run twice (its transaction is
+// retried alone when another one of the same batch fails), so it changes only tx.
+type Act func(tx *store.Tx) (Reply, error)
+
+// ArgKind is how an argument is read and what a modal offers for it.
+type ArgKind string
+
+// The kinds of arguments.
+const (
+	ArgService     ArgKind = "service"     // resolved to its canonical name
+	ArgEnvironment ArgKind = "environment" // likewise
+	ArgTarget      ArgKind = "target"      // "web/production", aliases understood in both halves; or a configured target's name
+	ArgRef         ArgKind = "ref"         // branch, tag or SHA, as typed
+	ArgSubject     ArgKind = "subject"     // "op-12", "job-31", "#12", a pull request's URL or acme/web#12
+	ArgVerb        ArgKind = "verb"
+	ArgDuration    ArgKind = "duration" // "2h", "90m", "1d", "2h30m"; kept as a Go duration string
+	ArgWord        ArgKind = "word"
+	ArgText        ArgKind = "text" // the rest of the line, exactly as typed (a quoted text loses its quotes)
+	ArgBool        ArgKind = "bool" // a flag without a value
+)
+
+// Arg is one argument or flag.
+type Arg struct {
+	Name     string
+	Kind     ArgKind
+	Optional bool
+	// Keyword must stand before it ("to" before an environment). It may be left
+	// out where the words around it are unambiguous, and stands in usage.
+	Keyword string
+	Help    string
+	Default string
+}
+
+// Call is one line, understood.
+type Call struct {
+	Verb  *Verb
+	Line  string // as typed, for the audit
+	Args  map[string]string
+	Who   integrations.Person
+	Heard integrations.Heard
+	// Event is the sequence number of the stored event; what the act makes can be keyed by it.
+	Event uint64
+	// Version is that of the subject when the pressed button was drawn; 0 for a typed line.
+	Version uint64
+	Catalog *integrations.Catalog
+}
+
+// Arg is an argument's value, "" if it was not given.
+func (c *Call) Arg(name string) string { return c.Args[name] }
+
+// Reply is what a decision says.
+type Reply struct {
+	// Private is seen by the person alone.
+	Private *integrations.Message
+	// Public is posted where they spoke, once.
+	Public *integrations.Message
+	// Modal is opened for them.
+	Modal *integrations.Modal
+	// Subject and the rest go to the audit row.
+	Subject     string
+	Service     string
+	Environment string
+	Target      string
+	Outcome     string // "" is "done"
+}
+
+// Reads are what a Feature's handler of outside events needs to know.
+type Happening struct {
+	Event   uint64
+	Kind    string // the stored event's kind
+	Forge   *integrations.ForgeEvent
+	Catalog *integrations.Catalog
+}
+
+// Handler decides on an outside event that no person typed. The act's Reply is
+// only used for its audit fields.
+type Handler func(ctx context.Context, h Happening) (Act, error)
