@@ -22,22 +22,23 @@ var patterns = []pattern{
 	{[]string{"xox", "xapp-"}, regexp.MustCompile(`\b(?:xox[a-z](?:\.xox[a-z])?|xapp)-[A-Za-z0-9\-]{8,}`), 0},
 	{[]string{"hooks.slack.com/"}, regexp.MustCompile(`hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9/_\-]+)`), 1},
 	{[]string{"uthorization", "UTHORIZATION"}, regexp.MustCompile(`(?i)authorization["']?\s*[:=]\s*["']?(?:(?:bearer|basic|token)\s+)?([^\s"',]{4,})`), 1},
-	{[]string{"earer ", "EARER "}, regexp.MustCompile(`(?i)\bbearer\s+([A-Za-z0-9._~+/=\-]{16,})`), 1},
+	{[]string{"earer ", "EARER "}, regexp.MustCompile(`(?i)\bbearer[ \t]+([A-Za-z0-9._~+/=\-]{16,})`), 1},
 	{[]string{"://"}, regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.\-]*://[^\s/:@"']*:([^\s/@"']+)@`), 1},
 	{[]string{"://"}, regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.\-]*://([^\s/:@"']{16,})@`), 1},
 }
 
-func findPatterns(buf []byte) []span {
-	var spans []span
+// findPatterns returns the secret parts, and the whole matches around them.
+func findPatterns(buf []byte) (secret, around []span) {
 	for _, p := range patterns {
 		if !hinted(buf, p.hints) {
 			continue
 		}
 		for _, m := range p.re.FindAllSubmatchIndex(buf, -1) {
-			spans = append(spans, span{m[2*p.group], m[2*p.group+1]})
+			secret = append(secret, span{m[2*p.group], m[2*p.group+1]})
+			around = append(around, span{m[0], m[1]})
 		}
 	}
-	return spans
+	return secret, around
 }
 
 func hinted(buf []byte, hints []string) bool {
@@ -84,27 +85,26 @@ func findKeys(buf []byte) (spans []span, open int) {
 // keyLength is how much of b, which begins with a key's first line of the
 // given length, belongs to the key, and whether the key ends there for sure.
 func keyLength(b []byte, header int) (n int, whole bool) {
-	if m := keyEnd.FindIndex(b); m != nil && m[1] <= maxKey {
-		return m[1], true
-	}
-	plain, at := 0, header
-	for at < len(b) && at < maxKey {
-		end := bytes.IndexByte(b[at:], '\n')
+	plain := 0
+	for at := header; at < maxKey; {
+		line := b[at:]
+		end := bytes.IndexByte(line, '\n')
+		if end >= 0 {
+			line = line[:end]
+		}
+		if m := keyEnd.FindIndex(line); m != nil {
+			return at + m[1], true
+		}
 		if end < 0 {
 			return len(b), false
 		}
-		if line := b[at : at+end]; at > header && !keyLine.Match(line) {
-			plain++
-		} else {
+		if plain++; at == header || keyLine.Match(line) {
 			plain = 0
 		}
 		at += end + 1
 		if plain == maxPlain {
-			return at, true // a header without a key: quoted in prose, or a grep hit
+			return at, true // a header without a key: quoted in prose, or found by grep
 		}
 	}
-	if at >= maxKey {
-		return min(len(b), maxKey), true
-	}
-	return len(b), false
+	return min(len(b), maxKey), true
 }

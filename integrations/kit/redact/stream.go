@@ -27,8 +27,8 @@ func (s *stream) take(final bool) []byte {
 		if cut == 0 {
 			break
 		}
-		spans, open := s.r.find(s.buf)
-		cut = s.retreat(cut, spans, open, final)
+		spans, guards := s.r.find(s.buf)
+		cut = s.retreat(cut, guards, final)
 		if cut == 0 && forced {
 			cut = s.force(spans)
 		}
@@ -63,21 +63,18 @@ func (s *stream) cut(final bool) (at int, forced bool) {
 
 // retreat moves the cut back so that no secret lies across it, neither a whole
 // one nor the beginning of one.
-func (s *stream) retreat(cut int, spans []span, open int, final bool) int {
+func (s *stream) retreat(cut int, guards []span, final bool) int {
 	if final {
 		return cut
-	}
-	if open >= 0 {
-		cut = min(cut, open)
 	}
 	if s.r != nil {
 		for _, n := range s.r.multi {
 			cut = min(cut, begins(s.buf, n, cut))
 		}
 	}
-	for i := len(spans) - 1; i >= 0; i-- {
-		if spans[i].from < cut && cut < spans[i].to {
-			cut = spans[i].from
+	for i := len(guards) - 1; i >= 0; i-- {
+		if guards[i].from < cut && cut < guards[i].to {
+			cut = guards[i].from
 		}
 	}
 	return cut
@@ -86,8 +83,8 @@ func (s *stream) retreat(cut int, spans []span, open int, final bool) int {
 // force finds a cut for a buffer that has grown too large to hold back: past
 // the secret at its start, swallowing what still belongs to it.
 func (s *stream) force(spans []span) int {
-	if len(spans) == 0 || spans[0].from > 0 {
-		return len(s.buf) / 2
+	if len(spans) == 0 {
+		return 0
 	}
 	if spans[0].to == len(s.buf) {
 		s.swallow = true
@@ -121,9 +118,10 @@ func begins(buf, needle []byte, cut int) int {
 	return cut
 }
 
-// find returns what must not be shown, sorted and without overlaps, and where
-// a private key begins whose end has not come (-1: none).
-func (r *Redactor) find(buf []byte) (spans []span, open int) {
+// find returns what must not be shown, and what the buffer must not be cut
+// inside of: the same with the words that gave it away, and a private key
+// whose end has not come. Both are sorted and without overlaps.
+func (r *Redactor) find(buf []byte) (spans, guards []span) {
 	if r != nil {
 		for _, n := range r.needles {
 			for at := 0; ; {
@@ -136,16 +134,21 @@ func (r *Redactor) find(buf []byte) (spans []span, open int) {
 			}
 		}
 	}
-	spans = append(spans, findPatterns(buf)...)
+	secret, around := findPatterns(buf)
 	keys, open := findKeys(buf)
-	return merge(append(spans, keys...)), open
+	spans = append(append(spans, secret...), keys...)
+	guards = append(around, spans...)
+	if open >= 0 {
+		guards = append(guards, span{open, len(buf) + 1})
+	}
+	return merge(spans), merge(guards)
 }
 
 func merge(spans []span) []span {
 	slices.SortFunc(spans, func(a, b span) int { return a.from - b.from })
 	out := spans[:0]
 	for _, s := range spans {
-		if n := len(out); n > 0 && s.from <= out[n-1].to {
+		if n := len(out); n > 0 && s.from < out[n-1].to {
 			out[n-1].to = max(out[n-1].to, s.to)
 			continue
 		}
