@@ -19,6 +19,9 @@ type Message struct {
 	File *File `json:"file,omitempty"`
 	// Modal is opened for the person who asked, instead of a text.
 	Modal *Modal `json:"modal,omitempty"`
+	// Final is one line that says how the subject ended, once it has: it is what
+	// a roll-up shows when more ends come than a channel can be told one by one.
+	Final string `json:"final,omitempty"`
 	// Hold says that there is nothing to show yet; the surface stays as it is.
 	Hold bool `json:"hold,omitempty"`
 }

@@ -1,0 +1,36 @@
+package gate
+
+import (
+	"fmt"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// Policy holds a merge on GitHub to the rules of chat: whoever asked and whoever
+// merged must be people whom the configuration knows and lets do so. A named
+// person's Approve opens it.
+func Policy(tx *store.Tx, q Question) ([]Closed, error) {
+	if q.Job != nil && q.Job.ApprovedBy != nil {
+		return nil, nil
+	}
+	var out []Closed
+	check := func(who integrations.Person, did, right string) {
+		switch {
+		case !who.Linked():
+			out = append(out, Closed{Reason: fmt.Sprintf("%s, who %s, is not linked to anybody here", who.Display(), did)})
+		case !q.Catalog.May(who, right, q.Environment):
+			out = append(out, Closed{Reason: fmt.Sprintf("%s, who %s, may not %s in %s", who.Display(), did, right, q.Environment)})
+		default:
+			return
+		}
+		out[len(out)-1].Opens = "somebody who may approve in " + q.Environment + " presses Approve"
+	}
+	if q.Requester.Same(q.Actor) {
+		check(q.Actor, "asked for it and merged it", "merge")
+		return out, nil
+	}
+	check(q.Requester, "asked for it", "deploy")
+	check(q.Actor, "merged it", "merge")
+	return out, nil
+}

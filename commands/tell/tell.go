@@ -1,0 +1,363 @@
+// Package tell makes surfaces show what the store says. A surface (a Slack
+// message, a pull request's comment, a commit status) is a projection: a
+// transition marks it in its own transaction, and the teller renders the subject
+// as it is now and puts that there, once, however often it changed meanwhile.
+package tell
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// Card renders what a surface shows, from the store alone.
+type Card func(tx *store.Tx, s *store.Surface) (integrations.Message, error)
+
+// Manner is how surfaces of a place are told.
+type Manner struct {
+	// AtMostOnce: a post that may or may not have arrived is not repeated.
+	AtMostOnce bool
+	// Pace is the least time between two edits of one surface. Urgent marks pass it.
+	Pace time.Duration
+	// Key names in Where what surfaces of the place share: those with the same
+	// value are told one at a time, in order.
+	Key string
+}
+
+// Deps are what a Teller works with.
+type Deps struct {
+	Store   *store.Store
+	Clock   clock.Clock
+	Log     *slog.Logger
+	Places  map[string]integrations.Place
+	Manners map[string]Manner
+	Cards   map[string]Card
+	// Workers is how many surfaces are told side by side; 0 is 16.
+	Workers int
+}
+
+// Teller tells. Run is its one loop.
+type Teller struct {
+	Deps
+	rolls rollups
+
+	mu   sync.Mutex
+	busy map[string]bool // ordering keys being told
+	wake chan struct{}
+}
+
+// New makes a teller; every place that a surface names must be in d.Places.
+func New(d Deps) *Teller {
+	if d.Workers == 0 {
+		d.Workers = 16
+	}
+	return &Teller{Deps: d, busy: map[string]bool{}, wake: make(chan struct{}, 1)}
+}
+
+// Run tells until ctx ends; it returns when the last post under way has ended.
+func (t *Teller) Run(ctx context.Context) error {
+	changed, stop := t.Store.Watch("surfaces")
+	defer stop()
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	slots := make(chan struct{}, t.Workers)
+	for {
+		next, err := t.round(ctx, &workers, slots)
+		if err != nil && ctx.Err() == nil {
+			t.Log.Error("read due surfaces", "error", err)
+			next = time.Second
+		}
+		timer := t.Clock.NewTimer(next)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-changed:
+		case <-t.wake:
+		case <-timer.C():
+		}
+		timer.Stop()
+	}
+}
+
+// Idle says whether nothing is due and nothing under way.
+func (t *Teller) Idle() bool {
+	t.mu.Lock()
+	n := len(t.busy)
+	t.mu.Unlock()
+	if n > 0 {
+		return false
+	}
+	due, err := t.due()
+	return err == nil && len(due) == 0
+}
+
+func (t *Teller) due() ([]*store.Surface, error) {
+	var due []*store.Surface
+	err := t.Store.View(func(tx *store.Tx) (err error) {
+		due, err = tx.DueSurfaces(t.Clock.Now(), 256)
+		return err
+	})
+	return due, err
+}
+
+// round starts telling all that is due and not held up by another of its key.
+// It returns how long to sleep when nothing changes.
+func (t *Teller) round(ctx context.Context, workers *sync.WaitGroup, slots chan struct{}) (time.Duration, error) {
+	due, err := t.due()
+	if err != nil {
+		return 0, err
+	}
+	ahead := map[string]bool{}
+	for _, s := range due {
+		key := t.key(s)
+		if ahead[key] || !t.claim(key) {
+			ahead[key] = true
+			continue
+		}
+		select {
+		case slots <- struct{}{}:
+		default: // all workers busy: one that ends wakes this loop
+			t.free(key)
+			return time.Minute, nil
+		}
+		workers.Add(1)
+		go func() {
+			defer workers.Done()
+			defer t.free(key)
+			defer func() { <-slots }()
+			t.tell(ctx, s.ID)
+		}()
+	}
+	next := time.Minute
+	err = t.Store.View(func(tx *store.Tx) error {
+		if at, ok := tx.NextDue(); ok {
+			if wait := at.Sub(t.Clock.Now()); wait > 0 {
+				next = min(next, wait)
+			}
+		}
+		return nil
+	})
+	return next, err
+}
+
+func (t *Teller) key(s *store.Surface) string {
+	if k := t.Manners[s.Place].Key; k != "" {
+		return s.Place + "\x00" + s.Where[k]
+	}
+	return s.ID
+}
+
+func (t *Teller) claim(key string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.busy[key] {
+		return false
+	}
+	t.busy[key] = true
+	return true
+}
+
+func (t *Teller) free(key string) {
+	t.mu.Lock()
+	delete(t.busy, key)
+	t.mu.Unlock()
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+// tell shows one surface as its subject is now and records what came of it.
+func (t *Teller) tell(ctx context.Context, id string) {
+	s, m, err := t.render(id)
+	if err != nil {
+		t.put(ctx, id, func(s *store.Surface) { t.delay(s, &integrations.Later{After: 10 * time.Second, Err: err}) })
+		return
+	}
+	hash := digest(m)
+	switch {
+	case s.Parked != "" || s.Shown >= s.Marked:
+		return
+	case m.Hold, hash == s.Hash && s.Ref != "":
+		t.put(ctx, id, func(now *store.Surface) { now.Shown = s.Marked })
+		return
+	}
+	if wait := t.threadRoot(s); wait {
+		t.put(ctx, id, func(now *store.Surface) { now.Due = t.Clock.Now().Add(100 * time.Millisecond) })
+		return
+	}
+	if over := t.rolls.take(t.Clock.Now(), s, m); over {
+		t.rollUp(ctx, s, m, hash)
+		return
+	}
+	t.show(ctx, s, m, hash)
+}
+
+// show posts or edits. What may have been posted already is looked for first.
+func (t *Teller) show(ctx context.Context, s *store.Surface, m integrations.Message, hash string) {
+	place, ok := t.Places[s.Place]
+	if !ok {
+		t.put(ctx, s.ID, func(now *store.Surface) { now.Parked = "no place is called " + s.Place })
+		return
+	}
+	if s.Ref == "" {
+		done, err := t.before(ctx, place, s, m)
+		if err != nil {
+			t.put(ctx, s.ID, func(now *store.Surface) { t.failed(now, err) })
+			return
+		}
+		if done {
+			return
+		}
+	}
+	ref, err := place.Show(ctx, post(s, m))
+	if err != nil {
+		if ctx.Err() == nil {
+			t.put(ctx, s.ID, func(now *store.Surface) { t.failed(now, err) })
+		}
+		return
+	}
+	t.put(context.WithoutCancel(ctx), s.ID, func(now *store.Surface) {
+		now.Ref, now.Hash, now.Shown = ref, hash, s.Marked
+		now.Tries, now.Error = 0, ""
+		if pace := t.Manners[s.Place].Pace; pace > 0 {
+			now.Due = t.Clock.Now().Add(pace)
+		}
+	})
+}
+
+// before commits the intent of a first post, or, where an intent stands already,
+// looks whether the post was made. done says that nothing is left to do.
+func (t *Teller) before(ctx context.Context, place integrations.Place, s *store.Surface, m integrations.Message) (done bool, err error) {
+	if s.IntentAt.IsZero() {
+		s.Nonce, s.IntentAt = ulid.Make().String(), t.Clock.Now()
+		return false, t.put(ctx, s.ID, func(now *store.Surface) { now.Nonce, now.IntentAt = s.Nonce, s.IntentAt })
+	}
+	ref, found, err := place.Find(ctx, post(s, m))
+	switch {
+	case errors.Is(err, integrations.ErrNotReadable):
+		if t.Manners[s.Place].AtMostOnce {
+			return true, t.put(ctx, s.ID, func(now *store.Surface) {
+				now.Shown, now.Parked = s.Marked, "it may have been shown before a restart and is not repeated"
+			})
+		}
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("look for an earlier post: %w", err)
+	case found:
+		s.Ref = ref
+		return false, t.put(ctx, s.ID, func(now *store.Surface) { now.Ref = ref })
+	}
+	return false, nil
+}
+
+func post(s *store.Surface, m integrations.Message) integrations.Post {
+	return integrations.Post{Where: s.Where, Ref: s.Ref, Nonce: s.Nonce, Since: s.IntentAt, Message: m}
+}
+
+// threadRoot fills in the thread of a surface that stands under another one,
+// and reports whether that one is not there yet.
+func (t *Teller) threadRoot(s *store.Surface) (wait bool) {
+	under := s.Where["under"]
+	if under == "" {
+		return false
+	}
+	root := ""
+	err := t.Store.View(func(tx *store.Tx) error {
+		parent, err := tx.Surface(under)
+		if err != nil {
+			return err
+		}
+		root = parent.Ref
+		return nil
+	})
+	if err != nil || root == "" {
+		return true
+	}
+	s.Where["thread"] = root
+	return false
+}
+
+func (t *Teller) render(id string) (s *store.Surface, m integrations.Message, err error) {
+	err = t.Store.View(func(tx *store.Tx) error {
+		if s, err = tx.Surface(id); err != nil {
+			return err
+		}
+		card, ok := t.Cards[s.Card]
+		if !ok {
+			return fmt.Errorf("surface %q: no card is called %q", id, s.Card)
+		}
+		m, err = card(tx, s)
+		return err
+	})
+	if err != nil {
+		t.Log.Error("render surface", "surface", id, "error", err)
+	}
+	return s, m, err
+}
+
+// failed records a failure: parked when the place is gone, tried again later
+// otherwise, for as long as it takes.
+func (t *Teller) failed(s *store.Surface, err error) {
+	var gone *integrations.Gone
+	if errors.As(err, &gone) {
+		s.Parked, s.Error = gone.Why, err.Error()
+		t.Log.Warn("surface parked", "surface", s.ID, "why", gone.Why)
+		return
+	}
+	if t.Manners[s.Place].AtMostOnce && !errors.As(err, new(*integrations.Later)) {
+		s.Shown, s.Parked, s.Error = s.Marked, "it may have been shown and is not repeated", err.Error()
+		t.Log.Warn("answer not shown", "surface", s.ID, "error", err)
+		return
+	}
+	t.delay(s, err)
+	t.Log.Warn("surface delayed", "surface", s.ID, "error", err, "tries", s.Tries)
+}
+
+func (t *Teller) delay(s *store.Surface, err error) {
+	s.Tries++
+	s.Error = err.Error()
+	wait := min(time.Minute, 200*time.Millisecond<<min(s.Tries, 10))
+	var later *integrations.Later
+	if errors.As(err, &later) && later.After > 0 {
+		wait = later.After
+	}
+	s.Due = t.Clock.Now().Add(wait)
+}
+
+func (t *Teller) put(ctx context.Context, id string, change func(*store.Surface)) error {
+	err := t.Store.Update(ctx, func(tx *store.Tx) error {
+		s, err := tx.Surface(id)
+		if err != nil {
+			return err
+		}
+		change(s)
+		return tx.PutSurface(s)
+	})
+	if err != nil && ctx.Err() == nil {
+		t.Log.Error("record surface", "surface", id, "error", err)
+	}
+	return err
+}
+
+func digest(m integrations.Message) string {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:12])
+}
