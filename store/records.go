@@ -1,0 +1,307 @@
+package store
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Person is somebody as a record remembers them: resolved once, when it
+// happened. Name is the config's name for them, or "" for somebody unlinked.
+type Person struct {
+	Name   string `json:"name,omitempty"`
+	Slack  string `json:"slack,omitempty"`  // Slack user id
+	GitHub string `json:"github,omitempty"` // GitHub login
+}
+
+// The states of an operation.
+const (
+	OpOpening   = "opening"
+	OpOpen      = "open"
+	OpMerged    = "merged"
+	OpApplying  = "applying"
+	OpSucceeded = "succeeded"
+	OpNoop      = "noop"
+	OpFailed    = "failed"
+	OpPartial   = "partial"
+	OpClosed    = "closed"
+)
+
+// Operation is one request, or one merged pull request, in one environment.
+// It owns the card and the reservations.
+type Operation struct {
+	ID      string `json:"id"` // "op-12"
+	Nonce   string `json:"nonce"`
+	Version uint64 `json:"version"` // raised by every PutOperation
+	State   string `json:"state"`
+	Kind    string `json:"kind"` // "deploy" (asked in chat), "infra" (a merged pull request), "unplanned" (a commit without one)
+
+	Service     string   `json:"service,omitempty"`
+	Environment string   `json:"environment"`
+	Targets     []string `json:"targets"`
+	Strategy    string   `json:"strategy,omitempty"` // "promote" or "pin"
+
+	RepoID  int64  `json:"repo_id"`
+	Repo    string `json:"repo"`             // "owner/name"
+	Base    string `json:"base"`             // the branch that is merged into
+	Branch  string `json:"branch,omitempty"` // the head branch
+	Ref     string `json:"ref,omitempty"`    // as asked: "main", "v1.2", a SHA
+	FromSHA string `json:"from_sha,omitempty"`
+	ToSHA   string `json:"to_sha,omitempty"`
+	From    string `json:"from,omitempty"` // pin: the version before
+	To      string `json:"to,omitempty"`   // pin: the version after
+
+	PR         int    `json:"pr,omitempty"`
+	PRURL      string `json:"pr_url,omitempty"`
+	Head       string `json:"head,omitempty"` // the pull request's head SHA
+	CompareURL string `json:"compare_url,omitempty"`
+	Commits    int    `json:"commits,omitempty"`
+	Ships      []Ship `json:"ships,omitempty"`
+	Newer      int    `json:"newer,omitempty"` // pull requests that came to the source branch since
+
+	Requester Person     `json:"requester"`
+	Channel   string     `json:"channel,omitempty"` // Slack channel id of the card
+	Thread    string     `json:"thread,omitempty"`
+	Reason    string     `json:"reason,omitempty"`
+	Approvals []Approval `json:"approvals,omitempty"`
+
+	MergeAskedBy *Person `json:"merge_asked_by,omitempty"`
+	CloseAskedBy *Person `json:"close_asked_by,omitempty"`
+	MergedBy     Person  `json:"merged_by"`
+	MergeSHA     string  `json:"merge_sha,omitempty"`
+
+	Note string `json:"note,omitempty"` // one sentence: what people should know of how it stands
+
+	Created time.Time `json:"created"`
+	Updated time.Time `json:"updated"` // set by PutOperation
+	Opened  time.Time `json:"opened,omitzero"`
+	Merged  time.Time `json:"merged,omitzero"`
+	Ended   time.Time `json:"ended,omitzero"`
+}
+
+// Ship is one pull request (or, with Number 0, loose commits) that an operation ships.
+type Ship struct {
+	Number  int    `json:"number,omitempty"`
+	Title   string `json:"title"`
+	Author  string `json:"author,omitempty"`
+	URL     string `json:"url,omitempty"`
+	Commits int    `json:"commits"`
+}
+
+// Approval is somebody's yes to one head SHA; it does not outlive that head.
+type Approval struct {
+	By   Person    `json:"by"`
+	Head string    `json:"head"`
+	Via  string    `json:"via"` // "slack" or "github"
+	At   time.Time `json:"at"`
+}
+
+// The states of a job.
+const (
+	JobQueued       = "queued"
+	JobPreparing    = "preparing"
+	JobDispatching  = "dispatching"
+	JobRunning      = "running"
+	JobBlocked      = "blocked"       // waits for a gate
+	JobNeedsConfirm = "needs_confirm" // waits for a person's Confirm
+	JobUnknown      = "unknown"       // an interrupted effect: a person must choose
+	JobSucceeded    = "succeeded"
+	JobNoop         = "noop"
+	JobFailed       = "failed"
+	JobCancelled    = "cancelled"
+	JobSuperseded   = "superseded"
+	JobExpired      = "expired"
+)
+
+// Job is one run of one kind on one target.
+type Job struct {
+	ID      string `json:"id"`      // "job-31"
+	Key     string `json:"key"`     // what it means: a second job with this key is the same job
+	Version uint64 `json:"version"` // raised by every PutJob
+	Kind    string `json:"kind"`    // a key of the runner's table of kinds
+	Target  string `json:"target,omitempty"`
+	Locks   bool   `json:"locks,omitempty"` // takes the run lock of Target
+	Order   uint64 `json:"order"`           // place in the queue of Target; lower runs first
+
+	Operation string `json:"operation,omitempty"`
+	RepoID    int64  `json:"repo_id,omitempty"`
+	Repo      string `json:"repo,omitempty"`
+	PR        int    `json:"pr,omitempty"`
+	SHA       string `json:"sha,omitempty"` // what is checked out: a head SHA or a merge SHA
+	Base      string `json:"base,omitempty"`
+	Requester Person `json:"requester"`
+
+	State   string `json:"state"`
+	Attempt int    `json:"attempt"` // counted from 1
+	Boot    string `json:"boot,omitempty"`
+	Phase   string `json:"phase,omitempty"` // the kind's own word for how far it came; survives a crash
+	Why     string `json:"why,omitempty"`   // one sentence: why it waits, or how it ended
+
+	// Data is the kind's own record: the plan it made, the deployment it wrote.
+	Data json.RawMessage `json:"data,omitempty"`
+	// Effects are the intents of this attempt, by name, written before each effect.
+	Effects map[string]Effect `json:"effects,omitempty"`
+
+	ConfirmedDigest string  `json:"confirmed_digest,omitempty"`
+	ConfirmedBy     *Person `json:"confirmed_by,omitempty"`
+	ApprovedBy      *Person `json:"approved_by,omitempty"` // released it from blocked
+	Interrupts      int     `json:"interrupts,omitempty"`  // cancels asked of this attempt
+	CancelledBy     *Person `json:"cancelled_by,omitempty"`
+
+	FailedStep string `json:"failed_step,omitempty"`
+	Error      string `json:"error,omitempty"`
+	Tail       string `json:"tail,omitempty"` // last lines of its log, redacted
+	LogFile    string `json:"log_file,omitempty"`
+	WorkDir    string `json:"work_dir,omitempty"`
+
+	NotBefore time.Time `json:"not_before,omitzero"`
+	Created   time.Time `json:"created"`
+	Updated   time.Time `json:"updated"` // set by PutJob
+	Started   time.Time `json:"started,omitzero"`
+	Ended     time.Time `json:"ended,omitzero"`
+}
+
+// Terminal says whether nothing more will happen to the job.
+func (j *Job) Terminal() bool {
+	switch j.State {
+	case JobSucceeded, JobNoop, JobFailed, JobCancelled, JobSuperseded, JobExpired:
+		return true
+	}
+	return false
+}
+
+// Terminal says whether the operation is over.
+func (o *Operation) Terminal() bool {
+	switch o.State {
+	case OpSucceeded, OpNoop, OpFailed, OpPartial, OpClosed:
+		return true
+	}
+	return false
+}
+
+// Effect is an intent to change something outside, and what came of it.
+type Effect struct {
+	Dir     string    `json:"dir,omitempty"`    // the step's folder, for a local step
+	Remote  string    `json:"remote,omitempty"` // the remote id, written right after
+	Started time.Time `json:"started"`
+	Done    bool      `json:"done,omitempty"`
+}
+
+// RunLock is held by a job on a target. It has no expiry and no unlock command.
+type RunLock struct {
+	Target  string    `json:"target"`
+	Job     string    `json:"job"`
+	Attempt int       `json:"attempt"`
+	Since   time.Time `json:"since"`
+}
+
+// Hold is held by a person, with a reason, on a scope.
+type Hold struct {
+	ID          string    `json:"id"` // "hold-4"
+	Version     uint64    `json:"version"`
+	Kind        string    `json:"kind"` // "hold", "freeze" or "dirty"
+	Service     string    `json:"service,omitempty"`
+	Environment string    `json:"environment,omitempty"`
+	Target      string    `json:"target,omitempty"` // no service, environment or target: global
+	Owner       Person    `json:"owner"`
+	Reason      string    `json:"reason"`
+	Channel     string    `json:"channel,omitempty"`
+	Created     time.Time `json:"created"`
+	Expires     time.Time `json:"expires"`
+}
+
+// Pull is what we know of one pull request of a watched repository.
+type Pull struct {
+	RepoID  int64  `json:"repo_id"`
+	Repo    string `json:"repo"`
+	Number  int    `json:"number"`
+	Version uint64 `json:"version"` // raised by every PutPull
+	URL     string `json:"url"`
+	Title   string `json:"title"`
+	Author  string `json:"author"` // GitHub login
+	State   string `json:"state"`  // "open", "merged" or "closed"
+	Head    string `json:"head"`   // SHA
+	Branch  string `json:"branch"` // head ref
+	Fork    bool   `json:"fork,omitempty"`
+	Base    string `json:"base"` // base ref
+
+	MergeSHA string    `json:"merge_sha,omitempty"`
+	MergedBy string    `json:"merged_by,omitempty"` // GitHub login
+	MergedAt time.Time `json:"merged_at,omitzero"`
+
+	Operation string `json:"operation,omitempty"` // the operation that opened it
+
+	// ExaminedHead is the head at which Targets was worked out; until it equals
+	// Head, nothing is known about the targets.
+	ExaminedHead string             `json:"examined_head,omitempty"`
+	Targets      []string           `json:"targets,omitempty"`
+	ForkAllowed  string             `json:"fork_allowed,omitempty"` // head SHA that somebody with the right let be planned
+	Plans        map[string]Planned `json:"plans,omitempty"`        // by target
+	Reviews      map[string]string  `json:"reviews,omitempty"`      // login -> head SHA approved
+	Applied      bool               `json:"applied,omitempty"`      // its merge was turned into jobs
+
+	Created time.Time `json:"created"`
+	Updated time.Time `json:"updated"` // set by PutPull
+}
+
+// Planned is the last plan of one target at one head.
+type Planned struct {
+	Head  string          `json:"head"`
+	Job   string          `json:"job"`
+	State string          `json:"state"` // "pending", "done" or "failed"
+	Doc   json.RawMessage `json:"doc,omitempty"`
+	Why   string          `json:"why,omitempty"`
+	At    time.Time       `json:"at"`
+}
+
+// Surface is a projection of the store somewhere outside: a Slack message, a
+// pull request's comment, a commit status.
+type Surface struct {
+	ID      string            `json:"id"`      // Place and Subject and what tells two of them apart
+	Place   string            `json:"place"`   // a key of the teller's table: "slack.message", "github.status" …
+	Card    string            `json:"card"`    // the renderer
+	Subject string            `json:"subject"` // what it shows, e.g. "op-12"
+	Where   map[string]string `json:"where,omitempty"`
+	Order   uint64            `json:"order"` // sequence: told in this order within one channel
+
+	Marked uint64    `json:"marked"` // raised by every MarkSurface
+	Shown  uint64    `json:"shown"`  // Marked as it was when last shown
+	Due    time.Time `json:"due,omitzero"`
+	Hash   string    `json:"hash,omitempty"` // of what was last shown
+
+	Ref      string    `json:"ref,omitempty"` // the remote reference: a ts, a comment id
+	Nonce    string    `json:"nonce,omitempty"`
+	IntentAt time.Time `json:"intent_at,omitzero"` // set before the first post, kept until Ref is known
+	Parked   string    `json:"parked,omitempty"`   // why it can no longer be shown
+	Tries    int       `json:"tries,omitempty"`
+	Error    string    `json:"error,omitempty"`
+	Created  time.Time `json:"created"`
+	Updated  time.Time `json:"updated"`
+}
+
+// Event is something a door accepted.
+type Event struct {
+	Seq      uint64    `json:"seq"`
+	Kind     string    `json:"kind"` // "slack.command", "slack.click", "github.pull_request" …
+	Keys     []string  `json:"keys"` // any of them seen before makes it a duplicate
+	Sent     time.Time `json:"sent"` // when the person or system sent it, where that is known
+	Accepted time.Time `json:"accepted"`
+	Body     []byte    `json:"-"`
+	BodyErr  error     `json:"-"` // why Body, which should be there, could not be read
+	Decided  time.Time `json:"decided,omitzero"`
+	Outcome  string    `json:"outcome,omitempty"`
+}
+
+// AuditRow says who did what to what, and how it was decided. Append-only.
+type AuditRow struct {
+	Seq         uint64    `json:"seq"`
+	At          time.Time `json:"at"`
+	Who         Person    `json:"who"`
+	Act         string    `json:"act"`     // the verb, or the transition: "deploy", "job running"
+	Subject     string    `json:"subject"` // "op-12", "job-31", "hold-4"
+	Service     string    `json:"service,omitempty"`
+	Environment string    `json:"environment,omitempty"`
+	Target      string    `json:"target,omitempty"`
+	Outcome     string    `json:"outcome"` // "done", "refused", a state
+	Detail      string    `json:"detail,omitempty"`
+	Via         string    `json:"via,omitempty"` // "slack", "github", "runner", "clock"
+}
