@@ -1,0 +1,60 @@
+// Package runner is the life of a job: it takes the run lock in the transaction
+// that starts a job, runs it, records how it ended, and after a crash works out
+// what can be told about each job that was under way. What a job does is a Kind,
+// a value that a feature brings; the runner knows none of them.
+package runner
+
+import (
+	"context"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// Kind is one kind of job.
+type Kind struct {
+	Name string
+	// Heavy kinds run tools and count against the limit of jobs side by side.
+	Heavy bool
+	// Facts fetches, outside any transaction, what Gate needs to know of the
+	// outside; nil when it needs nothing. An error keeps the job queued and is
+	// tried again.
+	Facts func(ctx context.Context, j *store.Job) (any, error)
+	// Gate is asked in the transaction that starts the job. A verdict other than
+	// Go ends the start there; an error counts as blocked.
+	Gate func(tx *store.Tx, j *store.Job, facts any) (Verdict, error)
+	// Run does the job. It is called again after a crash: from the start when no
+	// effect was begun, with r.Resumed when one was. What it does besides effects
+	// must ask "already so?" first.
+	Run func(ctx context.Context, r *Run) End
+	// Changed is called in every transaction that moves the job, so that its
+	// feature can move the operation and mark the surfaces. urgent says that
+	// people wait for this: a state, not a line of log.
+	Changed func(tx *store.Tx, j *store.Job, urgent bool) error
+}
+
+// Verdict is a gate's answer at dequeue.
+type Verdict struct {
+	State string // "" to go on, or the state the job moves to: blocked, superseded …
+	Why   string
+}
+
+// Go lets the job start.
+var Go = Verdict{}
+
+// End is how a run ended.
+type End struct {
+	// State is a terminal state, or blocked, needs_confirm, unknown, or queued to
+	// be run again after After.
+	State string
+	Why   string
+	// Err goes to the operators' log; its text, and for a failed command the
+	// tool's own words, go to the job.
+	Err   error
+	After time.Duration
+	// Save is run in the ending transaction, before Changed.
+	Save func(tx *store.Tx, j *store.Job) error
+}
+
+// Failed is an End for an error.
+func Failed(err error) End { return End{State: store.JobFailed, Err: err} }
