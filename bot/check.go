@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
+)
+
+type checkCommand struct{ configFlag }
+
+func (c checkCommand) Run(s *scene) error {
+	cfg, err := loadConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	findings := findings(s.ctx, cfg)
+	printFindings(s.out, findings)
+	for _, f := range findings {
+		if !f.OK && !f.Warn {
+			return errTold
+		}
+	}
+	return nil
+}
+
+// findings looks at this machine: what would keep the bot from doing its work,
+// whatever the systems outside say.
+func findings(ctx context.Context, c *Config) []integrations.Finding {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	out := []integrations.Finding{{What: "Configuration", OK: true, Say: fmt.Sprintf("%s: %d services, %d targets, %d people", c.file, len(c.Services), len(c.Targets), len(c.People))}}
+	out = append(out, checkGit(ctx))
+	if usesTerraform(c) {
+		out = append(out, checkTerraform(ctx, c.Runner.Terraform))
+	}
+	return append(out, checkData(c.Data), checkRunnerUser(c.Runner.User))
+}
+
+func usesTerraform(c *Config) bool {
+	for _, t := range c.Targets {
+		for _, s := range t.Apply {
+			if s.Kind == "terraform" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// toolVersion is the first line that a tool says of itself.
+func toolVersion(ctx context.Context, name, arg string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, path, arg)
+	cmd.Env = append(os.Environ(), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w", path, arg, err)
+	}
+	first, _, _ := strings.Cut(string(out), "\n")
+	return fmt.Sprintf("%s (%s)", strings.TrimSpace(first), path), nil
+}
+
+func checkGit(ctx context.Context) integrations.Finding {
+	f := integrations.Finding{What: "git"}
+	say, err := toolVersion(ctx, "git", "--version")
+	if err != nil {
+		f.Say, f.Do = err.Error(), "Install git 2.31 or newer."
+		return f
+	}
+	f.OK, f.Say = true, say
+	return f
+}
+
+func checkTerraform(ctx context.Context, path string) integrations.Finding {
+	f := integrations.Finding{What: "Terraform"}
+	names := []string{"terraform", "tofu"}
+	if path != "" {
+		names = []string{path}
+	}
+	for _, name := range names {
+		say, err := toolVersion(ctx, name, "version")
+		if err == nil {
+			f.OK, f.Say = true, say
+			return f
+		}
+		if f.Say == "" {
+			f.Say = err.Error()
+		}
+	}
+	f.Do = "Install terraform or tofu, or name it in runner.terraform."
+	return f
+}
+
+// checkData tries what the store needs: a folder that nobody else reads, and a
+// file in it that can be written and synced.
+func checkData(dir string) integrations.Finding {
+	f := integrations.Finding{What: "Data folder", Say: dir}
+	info, err := os.Stat(dir)
+	switch {
+	case os.IsNotExist(err):
+		f.Say, f.Do = dir+" is not there", fmt.Sprintf("Make it: install -d -m 700 %s (and give it to the user signalbox runs as).", dir)
+		return f
+	case err != nil:
+		f.Say = err.Error()
+		return f
+	case !info.IsDir():
+		f.Say, f.Do = dir+" is not a folder", "Name another in data."
+		return f
+	}
+	if err := tryWrite(dir); err != nil {
+		f.Say, f.Do = err.Error(), "Let the user signalbox runs as write there."
+		return f
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		f.Warn, f.Say, f.Do = true, fmt.Sprintf("%s can be entered by others (%s)", dir, info.Mode().Perm()), "chmod 700 "+dir
+		return f
+	}
+	f.OK = true
+	return f
+}
+
+func tryWrite(dir string) error {
+	t, err := os.CreateTemp(dir, ".check-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(t.Name())
+	if _, err := t.WriteString("signalbox\n"); err != nil {
+		_ = t.Close()
+		return err
+	}
+	if err := t.Sync(); err != nil {
+		_ = t.Close()
+		return fmt.Errorf("sync %s: %w", filepath.Base(t.Name()), err)
+	}
+	return t.Close()
+}
+
+func checkRunnerUser(name string) integrations.Finding {
+	f := integrations.Finding{What: "Runner user"}
+	if name == "" {
+		f.Warn, f.Say = true, "steps run as the bot's own user, and so may read its files"
+		f.Do = "Make a user for the steps and name it in runner.user (signalbox then has to be started as root)."
+		return f
+	}
+	u, err := user.Lookup(name)
+	switch {
+	case err != nil:
+		f.Say, f.Do = err.Error(), fmt.Sprintf("useradd --system %s", name)
+	case u.Uid == "0":
+		f.Say, f.Do = name+" is root", "Name a user without rights."
+	case runtime.GOOS == "linux" && os.Getuid() != 0:
+		f.Say, f.Do = fmt.Sprintf("%s exists, but only root may start steps as another user", name), "Start signalbox as root, or leave runner.user empty."
+	default:
+		f.OK, f.Say = true, fmt.Sprintf("%s (uid %s)", name, u.Uid)
+	}
+	return f
+}
+
+// printFindings draws the table of check.
+func printFindings(w io.Writer, all []integrations.Finding) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	wrong, warned := 0, 0
+	for _, f := range all {
+		mark := "ok"
+		switch {
+		case !f.OK && f.Warn:
+			mark, warned = "warn", warned+1
+		case !f.OK:
+			mark, wrong = "WRONG", wrong+1
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", mark, f.What, f.Say)
+		if f.Do != "" {
+			fmt.Fprintf(t, "\t\t→ %s\n", f.Do)
+		}
+	}
+	_ = t.Flush()
+	fmt.Fprintf(w, "\n%d right, %d to look at, %d wrong\n", len(all)-wrong-warned, warned, wrong)
+}

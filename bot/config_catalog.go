@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
+)
+
+// applierMaker makes a step from its settings: decode lays them over a struct,
+// strictly. dir is the data folder, for what an applier shares between runs.
+type applierMaker = func(dir string, decode func(any) error) (integrations.Applier, error)
+
+// Catalog is what the configuration says there is, in the words of the floors
+// below. Mistakes in the settings of the steps come out here, all at once.
+func (c *Config) Catalog(appliers map[string]applierMaker) (*integrations.Catalog, error) {
+	c.r.mistakes = nil
+	out := &integrations.Catalog{Groups: map[string][]string{}}
+	for _, g := range c.Groups {
+		out.Groups[g.Name] = slices.Clone(g.People)
+	}
+	for _, p := range c.People {
+		person := integrations.Person{Name: p.Name, Slack: p.Slack, GitHub: p.GitHub, Email: p.Email}
+		for _, g := range c.Groups {
+			if slices.Contains(g.People, p.Name) {
+				person.Groups = append(person.Groups, g.Name)
+			}
+		}
+		out.People = append(out.People, person)
+	}
+	for _, p := range c.Policy {
+		out.Rules = append(out.Rules, integrations.Rule{Groups: p.Groups, Verbs: p.Verbs, Environments: p.Environments})
+	}
+	for _, e := range c.Environments {
+		out.Environments = append(out.Environments, integrations.Environment{
+			Name: e.Name, Aliases: e.Aliases, Channels: e.Channels, SecondPerson: e.SecondPerson, Review: e.Review,
+		})
+	}
+	for _, s := range c.Services {
+		out.Services = append(out.Services, s.service())
+	}
+	for _, t := range c.Targets {
+		out.Targets = append(out.Targets, c.target(t, appliers))
+	}
+	if err := c.r.err(); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (s ServiceConfig) service() integrations.Service {
+	out := integrations.Service{
+		Name: s.Name, Aliases: s.Aliases, Repository: s.Repository, Strategy: s.Strategy,
+		Branch: s.Branch, Source: s.Source, Environments: map[string]integrations.ServiceEnvironment{},
+	}
+	for _, e := range s.Environments {
+		out.Environments[e.Name] = integrations.ServiceEnvironment{Branch: e.Branch, File: e.File, Key: e.Key, Targets: e.Targets}
+	}
+	return out
+}
+
+func (c *Config) target(t TargetConfig, appliers map[string]applierMaker) integrations.Target {
+	out := integrations.Target{
+		Name: t.Name, Environment: t.Environment, Repository: t.Repository, Base: t.Base,
+		Paths: t.Paths, PlanEnv: t.PlanEnv, ApplyEnv: t.ApplyEnv,
+	}
+	kinds := slices.Sorted(maps.Keys(appliers))
+	for _, s := range t.Apply {
+		make, ok := appliers[s.Kind]
+		if !ok {
+			c.r.mistake(s.path, "%s", oneOf("applier", s.Kind, kinds))
+			continue
+		}
+		a, err := make(c.Data, func(into any) error { return c.r.decodeStep(s, into) })
+		var told *ConfigError
+		switch {
+		case errors.As(err, &told): // decodeStep has recorded it
+		case err != nil:
+			for _, what := range strings.Split(err.Error(), "\n") {
+				c.r.mistake(s.path, "%s", what)
+			}
+		default:
+			out.Steps = append(out.Steps, a)
+		}
+	}
+	return out
+}
+
+// decodeStep lays a step's settings over a struct. Its mistakes are recorded
+// and returned.
+func (r *configReader) decodeStep(s StepConfig, into any) error {
+	v := reflect.ValueOf(into)
+	if v.Kind() != reflect.Pointer || v.IsNil() {
+		return fmt.Errorf("decode %s: want a pointer, not %T", s.Kind, into)
+	}
+	before := len(r.mistakes)
+	r.budget = 10_000
+	r.value(s.node, v.Elem(), s.path, 0)
+	if len(r.mistakes) == before {
+		return nil
+	}
+	return &ConfigError{Mistakes: slices.Clone(r.mistakes[before:])}
+}
