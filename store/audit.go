@@ -7,18 +7,18 @@ import (
 )
 
 var audit = table[AuditRow]{
-	what: "audit row", bucket: bucketAudit,
+	what: "audit row", rows: bucketAuditRows,
 	entries: func(r *AuditRow) []entry {
 		at := string(key{}.at(r.At).num(r.Seq))
 		list := []entry{}
 		for _, scope := range scopes(r.Service, r.Environment)[1:] {
-			list = append(list, entry{leafByScope, scope.last(at)})
+			list = append(list, entry{bucketAuditByScope, scope.last(at)})
 		}
 		if r.Subject != "" {
-			list = append(list, entry{leafBySubject, key{}.text(r.Subject).last(at)})
+			list = append(list, entry{bucketAuditBySubject, key{}.text(r.Subject).last(at)})
 		}
 		if r.Target != "" {
-			list = append(list, entry{leafByTarget, key{}.text(r.Target).last(at)})
+			list = append(list, entry{bucketAuditByTarget, key{}.text(r.Target).last(at)})
 		}
 		return list
 	},
@@ -53,20 +53,20 @@ type AuditFilter struct {
 
 // AuditRows returns the rows that match all of f, newest first.
 func (tx *Tx) AuditRows(f AuditFilter) ([]*AuditRow, error) {
-	index, prefix := leafRows, key{}
+	index, prefix := bucketAuditRows, key{}
 	switch {
 	case f.Subject != "":
-		index, prefix = leafBySubject, prefix.text(f.Subject)
+		index, prefix = bucketAuditBySubject, prefix.text(f.Subject)
 	case f.Target != "":
-		index, prefix = leafByTarget, prefix.text(f.Target)
+		index, prefix = bucketAuditByTarget, prefix.text(f.Target)
 	case f.Service != "" || f.Environment != "":
-		index, prefix = leafByScope, prefix.text(f.Service).text(f.Environment)
+		index, prefix = bucketAuditByScope, prefix.text(f.Service).text(f.Environment)
 	}
-	b, err := tx.bucket(bucketAudit, index)
+	b, err := tx.bucket(index)
 	if err != nil {
 		return nil, fmt.Errorf("list audit row: %w", err)
 	}
-	rows, err := tx.bucket(bucketAudit, leafRows)
+	rows, err := tx.bucket(bucketAuditRows)
 	if err != nil {
 		return nil, fmt.Errorf("list audit row: %w", err)
 	}

@@ -39,7 +39,11 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if fullDir != "" {
+		_ = os.RemoveAll(fullDir)
+	}
+	os.Exit(code)
 }
 
 type child struct {

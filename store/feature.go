@@ -20,11 +20,10 @@ func Feature[T any](tx *Tx, name string) *Records[T] { return &Records[T]{tx, na
 
 // bucket is nil if nothing was ever put.
 func (r *Records[T]) bucket() (*bolt.Bucket, error) {
-	all, err := r.tx.bucket(bucketFeature)
-	if err != nil {
-		return nil, err
+	if r.tx.over {
+		return nil, errOver
 	}
-	return all.Bucket([]byte(r.name)), nil
+	return r.tx.b.Bucket([]byte(prefixFeature + r.name)), nil
 }
 
 func (r *Records[T]) decode(k string, raw []byte) (v T, err error) {
@@ -57,10 +56,9 @@ func (r *Records[T]) Put(k string, v T) error {
 	if err != nil {
 		return fmt.Errorf("write feature/%s %q: %w", r.name, k, err)
 	}
-	all, err := r.tx.change(bucketFeature)
 	var b *bolt.Bucket
-	if err == nil {
-		b, err = all.CreateBucketIfNotExists([]byte(r.name))
+	if err = r.tx.willWrite(); err == nil {
+		b, err = r.tx.b.CreateBucketIfNotExists([]byte(prefixFeature + r.name))
 	}
 	if err == nil {
 		err = b.Put([]byte(k), raw)
@@ -68,14 +66,14 @@ func (r *Records[T]) Put(k string, v T) error {
 	if err != nil {
 		return fmt.Errorf("write feature/%s %q: %w", r.name, k, err)
 	}
-	r.tx.touch("feature/" + r.name)
+	r.tx.touch(prefixFeature + r.name)
 	return nil
 }
 
 // Delete removes the record with this key; it is no error if there is none.
 func (r *Records[T]) Delete(k string) error {
-	_, err := r.tx.change(bucketFeature)
 	var b *bolt.Bucket
+	err := r.tx.willWrite()
 	if err == nil {
 		b, err = r.bucket()
 	}
@@ -85,7 +83,7 @@ func (r *Records[T]) Delete(k string) error {
 	if err != nil {
 		return fmt.Errorf("delete feature/%s %q: %w", r.name, k, err)
 	}
-	r.tx.touch("feature/" + r.name)
+	r.tx.touch(prefixFeature + r.name)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -17,22 +18,18 @@ const (
 	keepEvents = 90 * 24 * time.Hour
 )
 
-// The events and bodies come in the order of their keys, so their pages are
-// filled, not split in halves; the events leave room for an outcome.
-const (
-	fillEvents = 0.9
-	fillBodies = 1.0
-)
+// The inbox is written in the order of its keys, so its pages are filled, not
+// split in halves.
+const fillInbox = 1.0
 
 const seenEvents = "event"
 
 // An accepted event, as it will be written: made outside the transaction, where
 // it may take its time.
 type accepted struct {
-	row  []byte
-	body []byte
-	file string // the file that holds the body, if it is too large
-	keys []hash
+	value []byte
+	file  string // the file that holds the body, if it is too large
+	keys  []hash
 }
 
 // Accept stores an event and returns when it is on disk: after that it may be
@@ -81,18 +78,20 @@ func (s *Store) prepare(e Event) (*accepted, error) {
 	if err != nil {
 		return nil, fmt.Errorf("accept %s: %w", e.Kind, err)
 	}
-	a := &accepted{row: row, body: pack(e.Body)}
+	a := &accepted{}
 	for _, k := range e.Keys {
 		if k != "" {
 			a.keys = append(a.keys, hashOf(seenEvents, k))
 		}
 	}
-	if len(a.body) > maxInline {
-		if a.file, err = s.spillBody(a.body, e.Accepted); err != nil {
+	body := pack(e.Body)
+	if len(body) > maxInline {
+		if a.file, err = s.spillBody(body, e.Accepted); err != nil {
 			return nil, fmt.Errorf("accept %s: %w", e.Kind, err)
 		}
-		a.body = append([]byte{codecFile}, a.file...)
+		body = append([]byte{codecFile}, a.file...)
 	}
+	a.value = join(row, body)
 	return a, nil
 }
 
@@ -107,36 +106,21 @@ func (tx *Tx) accept(a *accepted) (seq uint64, duplicate bool, err error) {
 			return seq, duplicate, err
 		}
 	}
-	events, err := tx.change(bucketInbox, leafEvents)
+	b, err := tx.change(bucketInboxUndecided)
 	if err != nil {
 		return 0, false, err
 	}
-	if seq, err = events.NextSequence(); err != nil {
+	if seq, err = b.NextSequence(); err != nil {
 		return 0, false, err
 	}
-	k := key{}.num(seq)
-	events.FillPercent = fillEvents
-	if err = events.Put(k, a.row); err != nil {
+	b.FillPercent = fillInbox
+	if err = b.Put(key{}.num(seq), a.value); err != nil {
 		return 0, false, err
 	}
-	bodies, err := tx.change(bucketInbox, leafBodies)
-	if err == nil {
-		bodies.FillPercent = fillBodies
-		err = bodies.Put(k, a.body)
-	}
-	if err != nil {
-		return 0, false, err
-	}
-	undecided, err := tx.change(bucketInbox, leafUndecided)
-	if err == nil {
-		undecided.FillPercent = fillBodies
-		err = undecided.Put(k, nil)
-	}
-	for i := 0; i < len(a.keys) && err == nil; i++ {
-		err = tx.remember(a.keys[i], seq)
-	}
-	if err != nil {
-		return 0, false, err
+	for _, h := range a.keys {
+		if err = tx.remember(h, seq); err != nil {
+			return 0, false, err
+		}
 	}
 	tx.touch(TopicInbox)
 	return seq, false, nil
@@ -145,15 +129,19 @@ func (tx *Tx) accept(a *accepted) (seq uint64, duplicate bool, err error) {
 // Undecided returns the oldest events that are not decided, with their bodies,
 // in the order in which they were accepted; a limit of 0 is all.
 func (tx *Tx) Undecided(limit int) ([]*Event, error) {
-	b, err := tx.bucket(bucketInbox, leafUndecided)
+	b, err := tx.bucket(bucketInboxUndecided)
 	if err != nil {
 		return nil, fmt.Errorf("list undecided events: %w", err)
 	}
 	var out []*Event
-	err = scan(b, nil, nil, false, func(k, _ []byte) (bool, error) {
-		e, err := tx.Event(binary.BigEndian.Uint64(k))
+	err = scan(b, nil, nil, false, func(k, v []byte) (bool, error) {
+		e, body, err := readEvent(key(k).first(), v)
+		if err != nil {
+			return false, err
+		}
+		tx.s.addBody(e, body)
 		out = append(out, e)
-		return limit <= 0 || len(out) < limit, err
+		return limit <= 0 || len(out) < limit, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list undecided events: %w", err)
@@ -164,35 +152,85 @@ func (tx *Tx) Undecided(limit int) ([]*Event, error) {
 // Event returns the event with this sequence, or ErrNotFound. Body is nil once
 // it was pruned; where it should be there and cannot be read, BodyErr says why.
 func (tx *Tx) Event(seq uint64) (*Event, error) {
-	e, err := tx.eventRow(seq)
+	e, body, err := tx.undecidedEvent(seq)
+	if notFound(err) {
+		e, body, err = tx.decidedEvent(seq)
+	}
 	if err != nil {
 		return nil, err
 	}
-	bodies, err := tx.bucket(bucketInbox, leafBodies)
-	if err != nil {
-		return nil, fmt.Errorf("read event %d: %w", seq, err)
-	}
-	packed := bodies.Get(key{}.num(seq))
-	if packed == nil {
-		return e, nil
-	}
-	if e.Body, err = tx.s.readBody(packed); err != nil {
-		e.BodyErr = fmt.Errorf("read body of event %d: %w", seq, err)
-	}
+	tx.s.addBody(e, body)
 	return e, nil
 }
 
-func (tx *Tx) eventRow(seq uint64) (*Event, error) {
-	b, err := tx.bucket(bucketInbox, leafEvents)
+func (s *Store) addBody(e *Event, packed []byte) {
+	if packed == nil {
+		return
+	}
+	if e.Body, e.BodyErr = s.readBody(packed); e.BodyErr != nil {
+		e.BodyErr = fmt.Errorf("read body of event %d: %w", e.Seq, e.BodyErr)
+	}
+}
+
+// undecidedEvent returns the event and its body as packed; that is good only as
+// long as the transaction, as is decidedEvent's.
+func (tx *Tx) undecidedEvent(seq uint64) (*Event, []byte, error) {
+	b, err := tx.bucket(bucketInboxUndecided)
 	if err != nil {
-		return nil, fmt.Errorf("read event %d: %w", seq, err)
+		return nil, nil, fmt.Errorf("read event %d: %w", seq, err)
 	}
-	raw := b.Get(key{}.num(seq))
-	if raw == nil {
-		return nil, fmt.Errorf("event %d: %w", seq, ErrNotFound)
+	v := b.Get(key{}.num(seq))
+	if v == nil {
+		return nil, nil, fmt.Errorf("event %d: %w", seq, ErrNotFound)
 	}
+	return readEvent(seq, v)
+}
+
+func (tx *Tx) decidedEvent(seq uint64) (*Event, []byte, error) {
+	events, err := tx.bucket(bucketInboxEvents)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read event %d: %w", seq, err)
+	}
+	bodies, err := tx.bucket(bucketInboxBodies)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read event %d: %w", seq, err)
+	}
+	row := events.Get(key{}.num(seq))
+	if row == nil {
+		return nil, nil, fmt.Errorf("event %d: %w", seq, ErrNotFound)
+	}
+	e, err := decodeEvent(seq, row)
+	return e, bodies.Get(key{}.num(seq)), err
+}
+
+// join and divide put an event's row and its body into one value, so that
+// accepting it changes one page.
+func join(row, body []byte) []byte {
+	v := make([]byte, 0, binary.MaxVarintLen32+len(row)+len(body))
+	v = binary.AppendUvarint(v, uint64(len(row)))
+	return append(append(v, row...), body...)
+}
+
+func divide(v []byte) (row, body []byte, err error) {
+	n, w := binary.Uvarint(v)
+	if w <= 0 || n > uint64(len(v)-w) {
+		return nil, nil, fmt.Errorf("%w: a row of %d bytes in %d", ErrDamaged, n, len(v))
+	}
+	return v[w : w+int(n)], v[w+int(n):], nil
+}
+
+func readEvent(seq uint64, v []byte) (*Event, []byte, error) {
+	row, body, err := divide(v)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read event %d: %w", seq, err)
+	}
+	e, err := decodeEvent(seq, row)
+	return e, body, err
+}
+
+func decodeEvent(seq uint64, row []byte) (*Event, error) {
 	e := new(Event)
-	if err := json.Unmarshal(raw, e); err != nil {
+	if err := json.Unmarshal(row, e); err != nil {
 		return nil, fmt.Errorf("read event %d: %w: %w", seq, ErrDamaged, err)
 	}
 	e.Seq = seq
@@ -202,35 +240,42 @@ func (tx *Tx) eventRow(seq uint64) (*Event, error) {
 // Decide says what came of an event, in the transaction that made it so. An
 // event is decided once: a second time is ErrConflict.
 func (tx *Tx) Decide(seq uint64, outcome string) error {
-	e, err := tx.eventRow(seq)
-	if err != nil {
-		return fmt.Errorf("decide: %w", err)
-	}
-	if !e.Decided.IsZero() {
-		return fmt.Errorf("decide event %d as %q, already %q: %w", seq, outcome, e.Outcome, ErrConflict)
-	}
-	e.Decided, e.Outcome = tx.now, outcome
-	e.Seq = 0
-	raw, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("decide event %d: %w", seq, err)
-	}
-	k := key{}.num(seq)
-	b, err := tx.change(bucketInbox, leafEvents)
-	if err == nil {
-		b.FillPercent = fillEvents
-		err = b.Put(k, raw)
+	e, body, err := tx.undecidedEvent(seq)
+	if notFound(err) {
+		var was *Event
+		if was, _, err = tx.decidedEvent(seq); err == nil {
+			err = fmt.Errorf("event %d is already %q: %w", seq, was.Outcome, ErrConflict)
+		}
 	}
 	if err == nil {
-		b, err = tx.change(bucketInbox, leafUndecided)
-	}
-	if err == nil {
-		err = b.Delete(k)
+		e.Seq, e.Decided, e.Outcome = 0, tx.now, outcome
+		err = tx.moveToDecided(key{}.num(seq), e, slices.Clone(body))
 	}
 	if err != nil {
-		return fmt.Errorf("decide event %d: %w", seq, err)
+		return fmt.Errorf("decide %q: %w", outcome, err)
 	}
 	return nil
+}
+
+func (tx *Tx) moveToDecided(k key, e *Event, body []byte) error {
+	row, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	undecided, err := tx.change(bucketInboxUndecided)
+	if err != nil {
+		return err
+	}
+	events, err := tx.change(bucketInboxEvents)
+	if err != nil {
+		return err
+	}
+	bodies, err := tx.change(bucketInboxBodies)
+	if err != nil {
+		return err
+	}
+	events.FillPercent, bodies.FillPercent = fillInbox, fillInbox
+	return errors.Join(undecided.Delete(k), events.Put(k, row), bodies.Put(k, body))
 }
 
 // dropFiles removes bodies that no row names; one that stays is met again by

@@ -3,29 +3,29 @@ package store
 import "fmt"
 
 var jobs = table[Job]{
-	what: "job", bucket: bucketJobs, topic: TopicJobs,
+	what: "job", rows: bucketJobsRows, topic: TopicJobs,
 	entries: func(j *Job) []entry {
 		created := key{}.at(j.Created).id(j.ID)
 		order := key{}.num(j.Order).id(j.ID)
 		list := []entry{}
 		if j.Key != "" {
-			list = append(list, entry{leafByKey, key{}.last(j.Key)})
+			list = append(list, entry{bucketJobsByKey, key{}.last(j.Key)})
 		}
 		if j.Operation != "" {
-			list = append(list, entry{leafByOperation, key{}.text(j.Operation).last(string(created))})
+			list = append(list, entry{bucketJobsByOperation, key{}.text(j.Operation).last(string(created))})
 		}
 		if j.Target != "" {
-			list = append(list, entry{leafByTarget, key{}.text(j.Target).last(string(created))})
+			list = append(list, entry{bucketJobsByTarget, key{}.text(j.Target).last(string(created))})
 		}
 		if j.PR != 0 {
-			list = append(list, entry{leafByPull, key{}.pull(j.RepoID, j.PR).last(string(created))})
+			list = append(list, entry{bucketJobsByPull, key{}.pull(j.RepoID, j.PR).last(string(created))})
 		}
 		if j.Terminal() {
 			return list
 		}
-		list = append(list, entry{leafLive, order})
+		list = append(list, entry{bucketJobsLive, order})
 		if j.Locks {
-			list = append(list, entry{leafQueue, key{}.text(j.Target).last(string(order))})
+			list = append(list, entry{bucketJobsQueue, key{}.text(j.Target).last(string(order))})
 		}
 		return list
 	},
@@ -39,7 +39,7 @@ func (tx *Tx) Job(id string) (*Job, error) { return jobs.get(tx, []byte(id)) }
 
 // JobByKey returns the job that means this, or ErrNotFound.
 func (tx *Tx) JobByKey(k string) (*Job, error) {
-	b, err := tx.bucket(bucketJobs, leafByKey)
+	b, err := tx.bucket(bucketJobsByKey)
 	if err != nil {
 		return nil, fmt.Errorf("read job by key: %w", err)
 	}
@@ -112,24 +112,24 @@ func (tx *Tx) PutJob(j *Job) error {
 
 // JobsOf returns the jobs of an operation, oldest first.
 func (tx *Tx) JobsOf(operation string) ([]*Job, error) {
-	return jobs.through(tx, leafByOperation, key{}.text(operation), false, 0, nil)
+	return jobs.through(tx, bucketJobsByOperation, key{}.text(operation), false, 0, nil)
 }
 
 // LiveJobs returns the jobs that are not over, in the order of the queue.
-func (tx *Tx) LiveJobs() ([]*Job, error) { return jobs.through(tx, leafLive, nil, false, 0, nil) }
+func (tx *Tx) LiveJobs() ([]*Job, error) { return jobs.through(tx, bucketJobsLive, nil, false, 0, nil) }
 
 // JobsByTarget returns the newest jobs on target, newest first; a limit of 0 is all.
 func (tx *Tx) JobsByTarget(target string, limit int) ([]*Job, error) {
-	return jobs.through(tx, leafByTarget, key{}.text(target), true, limit, nil)
+	return jobs.through(tx, bucketJobsByTarget, key{}.text(target), true, limit, nil)
 }
 
 // JobsByPull returns the jobs of a pull request, oldest first.
 func (tx *Tx) JobsByPull(repoID int64, number int) ([]*Job, error) {
-	return jobs.through(tx, leafByPull, key{}.pull(repoID, number), false, 0, nil)
+	return jobs.through(tx, bucketJobsByPull, key{}.pull(repoID, number), false, 0, nil)
 }
 
 // TargetQueue returns the jobs that hold or wait for the run lock of target, by
 // their Order.
 func (tx *Tx) TargetQueue(target string) ([]*Job, error) {
-	return jobs.through(tx, leafQueue, key{}.text(target), false, 0, nil)
+	return jobs.through(tx, bucketJobsQueue, key{}.text(target), false, 0, nil)
 }

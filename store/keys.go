@@ -13,51 +13,56 @@ import (
 
 // Every name of the tree in doc.go, once.
 var (
-	bucketMeta = []byte("meta")
 	keyVersion = []byte("version")
 	keyHashKey = []byte("hash_key")
 
-	bucketSequences  = []byte("sequences")
-	bucketOperations = []byte("operations")
-	bucketJobs       = []byte("jobs")
-	bucketRunLocks   = []byte("run_locks")
-	bucketHolds      = []byte("holds")
-	bucketPulls      = []byte("pulls")
-	bucketInbox      = []byte("inbox")
-	bucketSeen       = []byte("seen")
-	bucketSurfaces   = []byte("surfaces")
-	bucketAudit      = []byte("audit")
-	bucketFeature    = []byte("feature")
+	bucketMeta               = []byte("meta")
+	bucketSequences          = []byte("sequences")
+	bucketOperationsRows     = []byte("operations/rows")
+	bucketOperationsByScope  = []byte("operations/by_scope")
+	bucketOperationsByTarget = []byte("operations/by_target")
+	bucketOperationsByPull   = []byte("operations/by_pull")
+	bucketOperationsLive     = []byte("operations/live")
+	bucketJobsRows           = []byte("jobs/rows")
+	bucketJobsByKey          = []byte("jobs/by_key")
+	bucketJobsByOperation    = []byte("jobs/by_operation")
+	bucketJobsByTarget       = []byte("jobs/by_target")
+	bucketJobsByPull         = []byte("jobs/by_pull")
+	bucketJobsLive           = []byte("jobs/live")
+	bucketJobsQueue          = []byte("jobs/queue")
+	bucketRunLocks           = []byte("run_locks")
+	bucketHolds              = []byte("holds")
+	bucketPullsRows          = []byte("pulls/rows")
+	bucketPullsOpen          = []byte("pulls/open")
+	bucketPullsByHead        = []byte("pulls/by_head")
+	bucketInboxUndecided     = []byte("inbox/undecided")
+	bucketInboxEvents        = []byte("inbox/events")
+	bucketInboxBodies        = []byte("inbox/bodies")
+	bucketSurfacesRows       = []byte("surfaces/rows")
+	bucketSurfacesBySubject  = []byte("surfaces/by_subject")
+	bucketSurfacesDue        = []byte("surfaces/due")
+	bucketAuditRows          = []byte("audit/rows")
+	bucketAuditBySubject     = []byte("audit/by_subject")
+	bucketAuditByTarget      = []byte("audit/by_target")
+	bucketAuditByScope       = []byte("audit/by_scope")
+)
 
-	leafRows        = []byte("rows")
-	leafByScope     = []byte("by_scope")
-	leafByTarget    = []byte("by_target")
-	leafByPull      = []byte("by_pull")
-	leafByKey       = []byte("by_key")
-	leafByOperation = []byte("by_operation")
-	leafByHead      = []byte("by_head")
-	leafBySubject   = []byte("by_subject")
-	leafLive        = []byte("live")
-	leafQueue       = []byte("queue")
-	leafOpen        = []byte("open")
-	leafDue         = []byte("due")
-	leafEvents      = []byte("events")
-	leafBodies      = []byte("bodies")
-	leafUndecided   = []byte("undecided")
+// Of these there is one bucket a day, and one a feature.
+const (
+	prefixSeen    = "seen/"
+	prefixFeature = "feature/"
 )
 
 // tree is every bucket that exists from the start; those of seen and feature
 // are made when they are first needed.
-var tree = [][][]byte{
-	{bucketMeta}, {bucketSequences}, {bucketRunLocks}, {bucketHolds}, {bucketSeen}, {bucketFeature},
-	{bucketOperations, leafRows}, {bucketOperations, leafByScope}, {bucketOperations, leafByTarget},
-	{bucketOperations, leafByPull}, {bucketOperations, leafLive},
-	{bucketJobs, leafRows}, {bucketJobs, leafByKey}, {bucketJobs, leafByOperation}, {bucketJobs, leafByTarget},
-	{bucketJobs, leafByPull}, {bucketJobs, leafLive}, {bucketJobs, leafQueue},
-	{bucketPulls, leafRows}, {bucketPulls, leafOpen}, {bucketPulls, leafByHead},
-	{bucketInbox, leafEvents}, {bucketInbox, leafBodies}, {bucketInbox, leafUndecided},
-	{bucketSurfaces, leafRows}, {bucketSurfaces, leafBySubject}, {bucketSurfaces, leafDue},
-	{bucketAudit, leafRows}, {bucketAudit, leafBySubject}, {bucketAudit, leafByTarget}, {bucketAudit, leafByScope},
+var tree = [][]byte{
+	bucketMeta, bucketSequences,
+	bucketOperationsRows, bucketOperationsByScope, bucketOperationsByTarget, bucketOperationsByPull, bucketOperationsLive,
+	bucketJobsRows, bucketJobsByKey, bucketJobsByOperation, bucketJobsByTarget, bucketJobsByPull, bucketJobsLive, bucketJobsQueue, bucketRunLocks, bucketHolds,
+	bucketPullsRows, bucketPullsOpen, bucketPullsByHead,
+	bucketInboxUndecided, bucketInboxEvents, bucketInboxBodies,
+	bucketSurfacesRows, bucketSurfacesBySubject, bucketSurfacesDue,
+	bucketAuditRows, bucketAuditBySubject, bucketAuditByTarget, bucketAuditByScope,
 }
 
 // A key is built part by part. Text ends with a zero byte, so that a scan for

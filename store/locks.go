@@ -7,8 +7,8 @@ import (
 )
 
 var (
-	runLocks = table[RunLock]{what: "run lock", bucket: bucketRunLocks, topic: TopicJobs, flat: true}
-	holds    = table[Hold]{what: "hold", bucket: bucketHolds, topic: TopicHolds, flat: true}
+	runLocks = table[RunLock]{what: "run lock", rows: bucketRunLocks, topic: TopicJobs}
+	holds    = table[Hold]{what: "hold", rows: bucketHolds, topic: TopicHolds}
 )
 
 // RunLock returns who holds the run lock of target. ErrNotFound means that it
@@ -116,7 +116,7 @@ func (tx *Tx) DeleteHold(id string, version uint64) error {
 
 // all returns every row, by key.
 func (t *table[T]) all(tx *Tx) ([]*T, error) {
-	b, err := tx.bucket(t.path()...)
+	b, err := tx.bucket(t.rows)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", t.what, err)
 	}

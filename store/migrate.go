@@ -70,26 +70,12 @@ func version(db *bolt.DB) (v uint64, err error) {
 }
 
 func firstTree(tx *bolt.Tx) error {
-	for _, path := range tree {
-		if err := makeBuckets(tx, path...); err != nil {
-			return err
+	for _, name := range tree {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return fmt.Errorf("make bucket %s: %w", name, err)
 		}
 	}
 	key := make([]byte, hashKeySize)
 	rand.Read(key) // never fails: it ends the process rather than give weak bytes
 	return tx.Bucket(bucketMeta).Put(keyHashKey, key)
-}
-
-func makeBuckets(tx *bolt.Tx, path ...[]byte) error {
-	b, err := tx.CreateBucketIfNotExists(path[0])
-	for _, name := range path[1:] {
-		if err != nil {
-			break
-		}
-		b, err = b.CreateBucketIfNotExists(name)
-	}
-	if err != nil {
-		return fmt.Errorf("make bucket %q: %w", path, err)
-	}
-	return nil
 }

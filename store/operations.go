@@ -6,20 +6,20 @@ import (
 )
 
 var operations = table[Operation]{
-	what: "operation", bucket: bucketOperations, topic: TopicOperations,
+	what: "operation", rows: bucketOperationsRows, topic: TopicOperations,
 	entries: func(o *Operation) []entry {
 		list := []entry{}
 		for _, scope := range scopes(o.Service, o.Environment) {
-			list = append(list, entry{leafByScope, scope.at(o.Created).id(o.ID)})
+			list = append(list, entry{bucketOperationsByScope, scope.at(o.Created).id(o.ID)})
 		}
 		for _, t := range o.Targets {
-			list = append(list, entry{leafByTarget, key{}.text(t).at(o.Created).id(o.ID)})
+			list = append(list, entry{bucketOperationsByTarget, key{}.text(t).at(o.Created).id(o.ID)})
 		}
 		if o.PR != 0 {
-			list = append(list, entry{leafByPull, key{}.pull(o.RepoID, o.PR).id(o.ID)})
+			list = append(list, entry{bucketOperationsByPull, key{}.pull(o.RepoID, o.PR).id(o.ID)})
 		}
 		if !o.Terminal() {
-			list = append(list, entry{leafLive, key{}.at(o.Created).id(o.ID)})
+			list = append(list, entry{bucketOperationsLive, key{}.at(o.Created).id(o.ID)})
 		}
 		return list
 	},
@@ -85,23 +85,23 @@ func stamp(tx *Tx, version *uint64, created, updated *time.Time) {
 
 // OperationByPull returns the operations of a pull request, oldest first.
 func (tx *Tx) OperationByPull(repoID int64, number int) ([]*Operation, error) {
-	return operations.through(tx, leafByPull, key{}.pull(repoID, number), false, 0, nil)
+	return operations.through(tx, bucketOperationsByPull, key{}.pull(repoID, number), false, 0, nil)
 }
 
 // LiveOperations returns those that are not over, oldest first.
 func (tx *Tx) LiveOperations() ([]*Operation, error) {
-	return operations.through(tx, leafLive, nil, false, 0, nil)
+	return operations.through(tx, bucketOperationsLive, nil, false, 0, nil)
 }
 
 // OperationsOf returns the newest operations of a service in an environment,
 // newest first; "" is any, a limit of 0 all.
 func (tx *Tx) OperationsOf(service, environment string, limit int) ([]*Operation, error) {
-	return operations.through(tx, leafByScope, key{}.text(service).text(environment), true, limit, nil)
+	return operations.through(tx, bucketOperationsByScope, key{}.text(service).text(environment), true, limit, nil)
 }
 
 // OperationsByTarget returns the newest operations that touch target, newest first.
 func (tx *Tx) OperationsByTarget(target string, limit int) ([]*Operation, error) {
-	return operations.through(tx, leafByTarget, key{}.text(target), true, limit, nil)
+	return operations.through(tx, bucketOperationsByTarget, key{}.text(target), true, limit, nil)
 }
 
 // Operations pages through all, newest first: before is the id of the last one
@@ -116,5 +116,5 @@ func (tx *Tx) Operations(before string, limit int) ([]*Operation, error) {
 	}
 	prefix := key{}.text("").text("")
 	end := append(key{}, prefix...).at(last.Created).id(last.ID)
-	return operations.until(tx, leafByScope, prefix, end, limit)
+	return operations.until(tx, bucketOperationsByScope, prefix, end, limit)
 }

@@ -2,10 +2,10 @@ package store
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,10 +24,10 @@ func (s *Store) Prune(ctx context.Context, now time.Time) error {
 	if err := s.pruneSeen(ctx, now); err != nil {
 		return fmt.Errorf("prune store: %w", err)
 	}
-	if err := s.pruneInbox(ctx, leafBodies, now.Add(-keepBodies)); err != nil {
+	if err := s.pruneInbox(ctx, bucketInboxBodies, now.Add(-keepBodies)); err != nil {
 		return fmt.Errorf("prune store: %w", err)
 	}
-	if err := s.pruneInbox(ctx, leafEvents, now.Add(-keepEvents)); err != nil {
+	if err := s.pruneInbox(ctx, bucketInboxEvents, now.Add(-keepEvents)); err != nil {
 		return fmt.Errorf("prune store: %w", err)
 	}
 	if err := s.sweep(now.Add(-keepBodies)); err != nil {
@@ -39,19 +39,15 @@ func (s *Store) Prune(ctx context.Context, now time.Time) error {
 // pruneSeen drops one day a transaction.
 func (s *Store) pruneSeen(ctx context.Context, now time.Time) error {
 	for {
-		var days [][]byte
-		err := s.Update(ctx, func(tx *Tx) error {
-			all, err := tx.bucket(bucketSeen)
-			if err != nil {
+		var days []string
+		err := s.Update(ctx, func(tx *Tx) (err error) {
+			if days, err = tx.forgotten(now); err != nil || len(days) == 0 {
 				return err
 			}
-			if days, err = forgottenDays(all, now); err != nil || len(days) == 0 {
+			if err = tx.willWrite(); err != nil {
 				return err
 			}
-			if all, err = tx.change(bucketSeen); err != nil {
-				return err
-			}
-			return all.DeleteBucket(days[0])
+			return tx.b.DeleteBucket([]byte(prefixSeen + days[0]))
 		})
 		if err != nil || len(days) <= 1 {
 			return err
@@ -59,19 +55,19 @@ func (s *Store) pruneSeen(ctx context.Context, now time.Time) error {
 	}
 }
 
-// pruneInbox removes from leaf what was accepted before cutoff and is decided.
-func (s *Store) pruneInbox(ctx context.Context, leaf []byte, cutoff time.Time) error {
+// pruneInbox removes from a bucket of decided events what was accepted before cutoff.
+func (s *Store) pruneInbox(ctx context.Context, bucket []byte, cutoff time.Time) error {
 	from := uint64(0)
 	for {
 		var old [][]byte
 		var files []string
 		next := from
 		err := s.Update(ctx, func(tx *Tx) (err error) {
-			old, files, next, err = tx.stale(leaf, from, cutoff)
+			old, files, next, err = tx.stale(bucket, from, cutoff)
 			if err != nil || len(old) == 0 {
 				return err
 			}
-			b, err := tx.change(bucketInbox, leaf)
+			b, err := tx.change(bucket)
 			if err != nil {
 				return err
 			}
@@ -93,31 +89,27 @@ func (s *Store) pruneInbox(ctx context.Context, leaf []byte, cutoff time.Time) e
 	}
 }
 
-// stale looks at up to pruneStep rows of leaf, from the sequence from on, and
+// stale looks at up to pruneStep rows of a bucket, from the sequence from on, and
 // returns the keys to remove, the files they name, and where to go on (0: done).
-func (tx *Tx) stale(leaf []byte, from uint64, cutoff time.Time) (old [][]byte, files []string, next uint64, err error) {
-	b, err := tx.bucket(bucketInbox, leaf)
+func (tx *Tx) stale(bucket []byte, from uint64, cutoff time.Time) (old [][]byte, files []string, next uint64, err error) {
+	b, err := tx.bucket(bucket)
 	if err != nil {
 		return nil, nil, 0, err
 	}
 	c := b.Cursor()
-	n := 0
 	for k, v := c.Seek(key{}.num(from)); k != nil; k, v = c.Next() {
-		seq := binary.BigEndian.Uint64(k)
-		if n++; n > pruneStep {
+		seq := key(k).first()
+		if len(old) == pruneStep {
 			return old, files, seq, nil
 		}
-		e, err := tx.eventRow(seq)
+		e, _, err := tx.decidedEvent(seq)
 		if err != nil && !notFound(err) {
 			return nil, nil, 0, err
 		}
 		if err == nil && e.Accepted.After(cutoff) {
-			return old, files, 0, nil
+			break // what comes behind it was accepted later
 		}
-		if err == nil && e.Decided.IsZero() {
-			continue
-		}
-		old = append(old, key{}.num(seq))
+		old = append(old, slices.Clone(k))
 		if len(v) > 0 && v[0] == codecFile {
 			files = append(files, string(v[1:]))
 		}
@@ -137,19 +129,16 @@ func (s *Store) sweep(cutoff time.Time) error {
 	}
 	named := map[string]bool{}
 	err = s.View(func(tx *Tx) error {
-		undecided, err := tx.bucket(bucketInbox, leafUndecided)
+		undecided, err := tx.bucket(bucketInboxUndecided)
 		if err != nil {
 			return err
 		}
-		bodies, err := tx.bucket(bucketInbox, leafBodies)
-		if err != nil {
-			return err
-		}
-		return undecided.ForEach(func(k, _ []byte) error {
-			if v := bodies.Get(k); len(v) > 0 && v[0] == codecFile {
-				named[string(v[1:])] = true
+		return undecided.ForEach(func(_, v []byte) error {
+			_, body, err := divide(v)
+			if len(body) > 0 && body[0] == codecFile {
+				named[string(body[1:])] = true
 			}
-			return nil
+			return err
 		})
 	})
 	if err != nil {

@@ -3,11 +3,11 @@ package store
 import "fmt"
 
 var pulls = table[Pull]{
-	what: "pull request", bucket: bucketPulls, topic: TopicPulls,
+	what: "pull request", rows: bucketPullsRows, topic: TopicPulls,
 	entries: func(p *Pull) []entry {
-		list := []entry{{leafByHead, key{}.text(p.Repo).text(p.Head).num(uint64(p.Number))}}
+		list := []entry{{bucketPullsByHead, key{}.text(p.Repo).text(p.Head).num(uint64(p.Number))}}
 		if p.State == "open" {
-			list = append(list, entry{leafOpen, key{}.text(p.Repo).num(uint64(p.Number))})
+			list = append(list, entry{bucketPullsOpen, key{}.text(p.Repo).num(uint64(p.Number))})
 		}
 		return list
 	},
@@ -43,10 +43,10 @@ func (tx *Tx) OpenPulls(repo string) ([]*Pull, error) {
 	if repo != "" {
 		prefix = prefix.text(repo)
 	}
-	return pulls.through(tx, leafOpen, prefix, false, 0, nil)
+	return pulls.through(tx, bucketPullsOpen, prefix, false, 0, nil)
 }
 
 // PullsByHead returns the pull requests of a repository whose head is sha.
 func (tx *Tx) PullsByHead(repo, sha string) ([]*Pull, error) {
-	return pulls.through(tx, leafByHead, key{}.text(repo).text(sha), false, 0, nil)
+	return pulls.through(tx, bucketPullsByHead, key{}.text(repo).text(sha), false, 0, nil)
 }

@@ -228,7 +228,8 @@ type Pull struct {
 	MergedBy string    `json:"merged_by,omitempty"` // GitHub login
 	MergedAt time.Time `json:"merged_at,omitzero"`
 
-	Operation string `json:"operation,omitempty"` // the operation that opened it
+	Operation string    `json:"operation,omitempty"` // the operation that opened it
+	Seen      time.Time `json:"seen,omitzero"`       // GitHub's own updated_at of what we know
 
 	// ExaminedHead is the head at which Targets was worked out; until it equals
 	// Head, nothing is known about the targets.

@@ -4,9 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // keepSeen is for how long a remembered key is known: GitHub lets a delivery be
@@ -46,52 +45,43 @@ func (tx *Tx) Remember(bucket, k string) error {
 // seen looks into every day, the newest first, and gives the number that was
 // remembered with the key.
 func (tx *Tx) seen(h hash) (n uint64, seen bool, err error) {
-	all, err := tx.bucket(bucketSeen)
+	days, err := tx.named(prefixSeen)
 	if err != nil {
 		return 0, false, err
 	}
-	err = scan(all, nil, nil, true, func(day, _ []byte) (bool, error) {
-		raw := all.Bucket(day).Get(h[:])
+	for _, day := range slices.Backward(days) {
+		b, err := tx.bucket([]byte(prefixSeen + day))
+		if err != nil {
+			return 0, false, err
+		}
+		raw := b.Get(h[:])
 		if raw == nil {
-			return true, nil
+			continue
 		}
 		if len(raw) != 16 {
-			return false, fmt.Errorf("day %s: %w: %d bytes", day, ErrDamaged, len(raw))
+			return 0, false, fmt.Errorf("day %s: %w: %d bytes", day, ErrDamaged, len(raw))
 		}
-		at := keyTime(binary.BigEndian.Uint64(raw))
-		if tx.now.Sub(at) > keepSeen {
-			return true, nil
+		if at := keyTime(binary.BigEndian.Uint64(raw)); tx.now.Sub(at) <= keepSeen {
+			return binary.BigEndian.Uint64(raw[8:]), true, nil
 		}
-		n, seen = binary.BigEndian.Uint64(raw[8:]), true
-		return false, nil
-	})
-	return n, seen, err
+	}
+	return 0, false, nil
 }
 
 func (tx *Tx) remember(h hash, n uint64) error {
-	all, err := tx.change(bucketSeen)
-	if err != nil {
+	if err := tx.willWrite(); err != nil {
 		return err
 	}
-	day := []byte(tx.now.UTC().Format(dayFormat))
-	b := all.Bucket(day)
-	if b == nil {
-		if b, err = all.CreateBucket(day); err != nil {
-			return err
-		}
+	b, err := tx.b.CreateBucketIfNotExists([]byte(prefixSeen + tx.now.UTC().Format(dayFormat)))
+	if err != nil {
+		return err
 	}
 	return b.Put(h[:], key{}.at(tx.now).num(n))
 }
 
-// forgottenDays are the days of which nothing is remembered any more at now.
-func forgottenDays(all *bolt.Bucket, now time.Time) (days [][]byte, err error) {
+// forgotten are the days of which nothing is remembered any more at now.
+func (tx *Tx) forgotten(now time.Time) ([]string, error) {
+	days, err := tx.named(prefixSeen)
 	first := now.Add(-keepSeen).UTC().Format(dayFormat)
-	err = scan(all, nil, nil, false, func(day, _ []byte) (bool, error) {
-		if string(day) >= first {
-			return false, nil
-		}
-		days = append(days, append([]byte{}, day...))
-		return true, nil
-	})
-	return days, err
+	return slices.DeleteFunc(days, func(day string) bool { return day >= first }), err
 }

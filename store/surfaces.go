@@ -9,11 +9,11 @@ import (
 )
 
 var surfaces = table[Surface]{
-	what: "surface", bucket: bucketSurfaces, topic: TopicSurfaces,
+	what: "surface", rows: bucketSurfacesRows, topic: TopicSurfaces,
 	entries: func(s *Surface) []entry {
-		list := []entry{{leafBySubject, key{}.text(s.Subject).num(s.Order).last(s.ID)}}
+		list := []entry{{bucketSurfacesBySubject, key{}.text(s.Subject).num(s.Order).last(s.ID)}}
 		if s.Marked > s.Shown && s.Parked == "" {
-			list = append(list, entry{leafDue, key{}.at(s.Due).num(s.Order).last(s.ID)})
+			list = append(list, entry{bucketSurfacesDue, key{}.at(s.Due).num(s.Order).last(s.ID)})
 		}
 		return list
 	},
@@ -89,7 +89,7 @@ func (tx *Tx) MarkSubject(subject string) error {
 
 // SurfacesOf returns the surfaces of a subject, by Order.
 func (tx *Tx) SurfacesOf(subject string) ([]*Surface, error) {
-	return surfaces.through(tx, leafBySubject, key{}.text(subject), false, 0, nil)
+	return surfaces.through(tx, bucketSurfacesBySubject, key{}.text(subject), false, 0, nil)
 }
 
 var errEnough = errors.New("enough")
@@ -97,11 +97,11 @@ var errEnough = errors.New("enough")
 // DueSurfaces returns the surfaces that are marked, not shown as they are now,
 // not parked and due at now, by Order; a limit of 0 is all.
 func (tx *Tx) DueSurfaces(now time.Time, limit int) ([]*Surface, error) {
-	due, err := tx.bucket(bucketSurfaces, leafDue)
+	due, err := tx.bucket(bucketSurfacesDue)
 	if err != nil {
 		return nil, fmt.Errorf("list surface: %w", err)
 	}
-	rows, err := tx.bucket(bucketSurfaces, leafRows)
+	rows, err := tx.bucket(bucketSurfacesRows)
 	if err != nil {
 		return nil, fmt.Errorf("list surface: %w", err)
 	}
@@ -140,7 +140,7 @@ func (tx *Tx) DueSurfaces(now time.Time, limit int) ([]*Surface, error) {
 // NextDue is when the first surface that is marked and not shown is due (the
 // zero time: at once); false if there is none.
 func (tx *Tx) NextDue() (time.Time, bool) {
-	due, err := tx.bucket(bucketSurfaces, leafDue)
+	due, err := tx.bucket(bucketSurfacesDue)
 	if err != nil {
 		return time.Time{}, false
 	}

@@ -13,22 +13,14 @@ import (
 // has is computed from the record alone, so that a change of it moves them.
 type table[T any] struct {
 	what    string // as errors call it
-	bucket  []byte
+	rows    []byte // its bucket
 	topic   string // told when a row changes; "" for none
-	flat    bool   // the rows stand in the bucket itself, and there is no index
 	entries func(r *T) []entry
 }
 
 type entry struct {
 	index []byte
 	key   key
-}
-
-func (t *table[T]) path() [][]byte {
-	if t.flat {
-		return [][]byte{t.bucket}
-	}
-	return [][]byte{t.bucket, leafRows}
 }
 
 func (t *table[T]) decode(k, raw []byte) (*T, error) {
@@ -40,7 +32,7 @@ func (t *table[T]) decode(k, raw []byte) (*T, error) {
 }
 
 func (t *table[T]) get(tx *Tx, k []byte) (*T, error) {
-	b, err := tx.bucket(t.path()...)
+	b, err := tx.bucket(t.rows)
 	if err != nil {
 		return nil, fmt.Errorf("read %s %q: %w", t.what, k, err)
 	}
@@ -57,7 +49,7 @@ func (t *table[T]) put(tx *Tx, k []byte, old, r *T) error {
 	if err != nil {
 		return fmt.Errorf("write %s %q: %w", t.what, k, err)
 	}
-	rows, err := tx.change(t.path()...)
+	rows, err := tx.change(t.rows)
 	if err == nil {
 		err = rows.Put(k, raw)
 	}
@@ -74,7 +66,7 @@ func (t *table[T]) put(tx *Tx, k []byte, old, r *T) error {
 }
 
 func (t *table[T]) remove(tx *Tx, k []byte, old *T) error {
-	rows, err := tx.change(t.path()...)
+	rows, err := tx.change(t.rows)
 	if err == nil {
 		err = rows.Delete(k)
 	}
@@ -106,7 +98,7 @@ func (t *table[T]) move(tx *Tx, k []byte, old, r *T) error {
 		if has(is, e) {
 			continue
 		}
-		b, err := tx.change(t.bucket, e.index)
+		b, err := tx.change(e.index)
 		if err == nil {
 			err = b.Delete(e.key)
 		}
@@ -118,7 +110,7 @@ func (t *table[T]) move(tx *Tx, k []byte, old, r *T) error {
 		if has(was, e) {
 			continue
 		}
-		b, err := tx.change(t.bucket, e.index)
+		b, err := tx.change(e.index)
 		if err == nil {
 			err = b.Put(e.key, k)
 		}
@@ -150,11 +142,11 @@ func (t *table[T]) until(tx *Tx, index, prefix, end []byte, limit int) ([]*T, er
 }
 
 func (t *table[T]) between(tx *Tx, index, prefix, end []byte, back bool, limit int, keep func(*T) bool) ([]*T, error) {
-	b, err := tx.bucket(t.bucket, index)
+	b, err := tx.bucket(index)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", t.what, err)
 	}
-	rows, err := tx.bucket(t.path()...)
+	rows, err := tx.bucket(t.rows)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", t.what, err)
 	}

@@ -34,33 +34,46 @@ var (
 )
 
 // bucket finds a bucket of the tree, to read from.
-func (tx *Tx) bucket(path ...[]byte) (*bolt.Bucket, error) {
+func (tx *Tx) bucket(name []byte) (*bolt.Bucket, error) {
 	if tx.over {
 		return nil, errOver
 	}
-	b := tx.b.Bucket(path[0])
-	for _, name := range path[1:] {
-		if b == nil {
-			break
-		}
-		b = b.Bucket(name)
+	if b := tx.b.Bucket(name); b != nil {
+		return b, nil
 	}
-	if b == nil {
-		return nil, fmt.Errorf("bucket %s: %w: missing", bytes.Join(path, []byte{'/'}), ErrDamaged)
-	}
-	return b, nil
+	return nil, fmt.Errorf("bucket %s: %w: missing", name, ErrDamaged)
 }
 
 // change finds a bucket of the tree, to write to.
-func (tx *Tx) change(path ...[]byte) (*bolt.Bucket, error) {
-	if !tx.over && !tx.writable {
-		return nil, errReadOnly
+func (tx *Tx) change(name []byte) (*bolt.Bucket, error) {
+	if err := tx.willWrite(); err != nil {
+		return nil, err
 	}
-	b, err := tx.bucket(path...)
-	if err == nil {
-		tx.wrote = true
+	return tx.bucket(name)
+}
+
+func (tx *Tx) willWrite() error {
+	switch {
+	case tx.over:
+		return errOver
+	case !tx.writable:
+		return errReadOnly
 	}
-	return b, err
+	tx.wrote = true
+	return nil
+}
+
+// named lists the buckets whose name begins with prefix, without it, by name.
+func (tx *Tx) named(prefix string) ([]string, error) {
+	if tx.over {
+		return nil, errOver
+	}
+	var out []string
+	c := tx.b.Cursor()
+	for k, _ := c.Seek([]byte(prefix)); bytes.HasPrefix(k, []byte(prefix)); k, _ = c.Next() {
+		out = append(out, string(k[len(prefix):]))
+	}
+	return out, nil
 }
 
 // touch says that topic is to be told after the commit.
