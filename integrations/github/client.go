@@ -1,0 +1,220 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bradleyfalzon/ghinstallation/v2"
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
+)
+
+// Client reads and changes what stands on GitHub. It is safe for concurrent use.
+type Client struct {
+	cfg   Config
+	clock clock.Clock
+	log   *slog.Logger
+	api   *gh.Client
+	app   *gh.Client                // authenticated as the app itself; nil with a token
+	inst  *ghinstallation.Transport // nil with a token
+	base  *http.Transport
+
+	mu    sync.Mutex
+	ids   map[string]int64
+	login string
+}
+
+// New makes a client. It does not talk to GitHub yet.
+func New(cfg Config, clk clock.Clock, log *slog.Logger) (*Client, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	api, err := url.Parse(cfg.APIURL)
+	if err != nil {
+		return nil, fmt.Errorf("read api_url: %w", err)
+	}
+	base := http.DefaultTransport.(*http.Transport).Clone()
+	base.MaxIdleConnsPerHost = 8
+	base.ResponseHeaderTimeout = requestTimeout
+	c := &Client{cfg: cfg, clock: clk, log: log, base: base, ids: map[string]int64{}}
+
+	var auth http.RoundTripper = bearer{cfg.Token.Reveal, base}
+	if cfg.App != nil {
+		key := []byte(cfg.App.PrivateKey.Reveal())
+		asApp, err := ghinstallation.NewAppsTransport(base, cfg.App.ID, key)
+		if err != nil {
+			return nil, errors.New("read app.private_key: it is not an RSA private key in PEM form")
+		}
+		asApp.BaseURL = cfg.APIURL
+		inst := ghinstallation.NewFromAppsTransport(asApp, cfg.App.InstallationID)
+		inst.Client = &http.Client{Transport: base, Timeout: requestTimeout}
+		c.inst, auth = inst, inst
+		c.app = newAPI(api, newCourteous(api.Host, asApp))
+	}
+	c.api = newAPI(api, newCourteous(api.Host, auth))
+	return c, nil
+}
+
+func newAPI(base *url.URL, transport http.RoundTripper) *gh.Client {
+	api := gh.NewClient(&http.Client{Transport: transport, Timeout: requestTimeout})
+	withSlash := *base
+	withSlash.Path = strings.TrimRight(base.Path, "/") + "/"
+	api.BaseURL = &withSlash
+	api.UserAgent = "signalbox"
+	return api
+}
+
+// Close lets go of idle connections.
+func (c *Client) Close() { c.base.CloseIdleConnections() }
+
+// Login is the account that we act as; an app's ends in "[bot]".
+func (c *Client) Login(ctx context.Context) (string, error) {
+	c.mu.Lock()
+	login := c.login
+	c.mu.Unlock()
+	if login != "" {
+		return login, nil
+	}
+	err := c.read(ctx, func() error {
+		if c.app != nil {
+			app, _, err := c.app.Apps.Get(ctx, "")
+			login = app.GetSlug() + "[bot]"
+			return err
+		}
+		user, _, err := c.api.Users.Get(ctx, "")
+		login = user.GetLogin()
+		return err
+	})
+	if err != nil {
+		return "", about(err, "ask GitHub who we are")
+	}
+	c.mu.Lock()
+	c.login = login
+	c.mu.Unlock()
+	return login, nil
+}
+
+// GitToken is the password for git over HTTP at repoURL, or "" when that URL is
+// not on the configured host: a token is never sent anywhere else.
+func (c *Client) GitToken(ctx context.Context, repoURL string) (string, error) {
+	if !strings.HasPrefix(repoURL, c.cfg.GitURL+"/") {
+		return "", nil
+	}
+	if c.inst == nil {
+		return c.cfg.Token.Reveal(), nil
+	}
+	token, err := c.inst.Token(ctx)
+	return token, about(err, "get a token for %s", repoURL)
+}
+
+// CloneURL is where git finds a repository; it holds no credentials.
+func (c *Client) CloneURL(repo string) string { return c.cfg.GitURL + "/" + repo + ".git" }
+
+// WebhookSecrets are the secrets that a delivery may be signed with.
+func (c *Client) WebhookSecrets() []integrations.Secret { return c.cfg.WebhookSecrets }
+
+const (
+	readTries    = 4
+	longestSleep = 2 * time.Minute
+)
+
+// read runs a request that changes nothing, again after an outage, and after a
+// rate limit when waiting for it fits into ctx and into two minutes. What it
+// returns is shaped.
+func (c *Client) read(ctx context.Context, f func() error) error {
+	pause := 250 * time.Millisecond
+	for try := 1; ; try++ {
+		err := shape(f())
+		var limit *integrations.Later
+		var down *outage
+		wait := pause + rand.N(pause)
+		switch {
+		case errors.As(err, &limit):
+			wait = limit.After + rand.N(time.Second)
+			if wait > longestSleep {
+				return err
+			}
+		case errors.As(err, &down):
+			if try >= readTries {
+				return err
+			}
+			pause *= 3
+		default:
+			return err
+		}
+		if end, ok := ctx.Deadline(); ok && time.Until(end) < wait {
+			return err
+		}
+		c.log.DebugContext(ctx, "github: trying again", "after", wait, "err", err)
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return err
+		}
+	}
+}
+
+// pages calls get for page after page, from 1, until it says there is no next.
+func (c *Client) pages(ctx context.Context, get func(page int) (*gh.Response, bool, error)) error {
+	for page := 1; page != 0; {
+		var resp *gh.Response
+		var more bool
+		if err := c.read(ctx, func() (err error) {
+			resp, more, err = get(page)
+			return err
+		}); err != nil {
+			return err
+		}
+		if !more || resp == nil {
+			return nil
+		}
+		page = resp.NextPage
+	}
+	return nil
+}
+
+var repoName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+$`)
+
+// split takes "owner/name" apart. A name that could leave its place in a URL's
+// path is nobody's.
+func split(repo string) (owner, name string, err error) {
+	owner, name, _ = strings.Cut(repo, "/")
+	if !repoName.MatchString(repo) || name == "." || name == ".." {
+		return "", "", fmt.Errorf("repository %q: %w", repo, integrations.ErrNotFound)
+	}
+	return owner, name, nil
+}
+
+// validRef says whether a branch, tag or SHA can be one: git's own rules for
+// names, which also keep it inside its place in a URL's path.
+func validRef(ref string) bool {
+	if ref == "" || len(ref) > 255 || strings.HasPrefix(ref, "-") || strings.HasSuffix(ref, ".lock") || strings.HasSuffix(ref, ".") {
+		return false
+	}
+	for _, part := range strings.Split(ref, "/") {
+		if part == "" || strings.HasPrefix(part, ".") {
+			return false
+		}
+	}
+	return !strings.Contains(ref, "..") && !strings.Contains(ref, "@{") &&
+		!strings.ContainsFunc(ref, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`~^:?*[\`, r) })
+}
+
+var fullSHA = regexp.MustCompile(`^[0-9a-f]{40}$`)

@@ -1,0 +1,173 @@
+package github
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
+)
+
+// bodyMost is how many characters GitHub takes in a comment or a description.
+const bodyMost = 65536
+
+// Markdown renders a message for GitHub. A message that is too long loses the
+// middle of its longest texts.
+func Markdown(m integrations.Message) string { return markdown(m, bodyMost) }
+
+func markdown(m integrations.Message, most int) string {
+	if len(m.Blocks) == 0 {
+		return cut(escape(m.Text), most)
+	}
+	for limit := most; ; limit /= 2 {
+		parts := make([]string, 0, len(m.Blocks))
+		for _, b := range m.Blocks {
+			if s := block(b, limit); s != "" {
+				parts = append(parts, s)
+			}
+		}
+		out := strings.Join(parts, "\n\n")
+		if utf8.RuneCountInString(out) <= most {
+			return out
+		}
+		if limit > 64 {
+			continue
+		}
+		// Not the code is what is long: whole parts go, from the end.
+		const note = "… and more than fits here."
+		for len(parts) > 0 && utf8.RuneCountInString(out)+len(note)+2 > most {
+			parts = parts[:len(parts)-1]
+			out = strings.Join(parts, "\n\n")
+		}
+		return strings.TrimLeft(out+"\n\n"+note, "\n")
+	}
+}
+
+func block(b integrations.Block, limit int) string {
+	switch {
+	case b.Header != "":
+		return "### " + escapeInline(oneLine(b.Header))
+	case len(b.Text) > 0:
+		return cutRich(b.Text, limit)
+	case len(b.Fields) > 0:
+		return table(b.Fields)
+	case len(b.Context) > 0:
+		return "<sub>" + strings.ReplaceAll(rich(b.Context), "\n\n", "\n") + "</sub>"
+	case b.Code != "":
+		return codeBlock(cutMiddle(b.Code, limit))
+	case b.Details != nil:
+		return fmt.Sprintf("<details><summary>%s</summary>\n\n%s\n\n</details>", escapeHTML(b.Details.Title), codeBlock(cutMiddle(b.Details.Code, limit)))
+	case len(b.Buttons) > 0:
+		return buttons(b.Buttons)
+	case b.Divider:
+		return "---"
+	}
+	return ""
+}
+
+// cutRich renders a text, and only as many of its spans as the limit has room for.
+func cutRich(r integrations.Rich, limit int) string {
+	left := limit
+	for i, s := range r {
+		if left -= utf8.RuneCountInString(s.Text); left < 0 {
+			return rich(r[:i]) + " …"
+		}
+	}
+	return rich(r)
+}
+
+// rich renders spans. Bold and italic are HTML, because the stars of Markdown do
+// nothing between two letters of Japanese, or beside a bracket.
+func rich(r integrations.Rich) string {
+	var b strings.Builder
+	for _, s := range r {
+		start := b.Len() == 0 || strings.HasSuffix(b.String(), "\n")
+		switch s.Form {
+		case "bold":
+			b.WriteString(wrap("b", s.Text))
+		case "italic":
+			b.WriteString(wrap("i", s.Text))
+		case "code":
+			b.WriteString(inlineCode(s.Text))
+		case "link":
+			b.WriteString(link(s.URL, s.Text))
+		case "person":
+			b.WriteString(mention(s))
+		default:
+			if start {
+				b.WriteString(escape(s.Text))
+			} else {
+				b.WriteString(escapeInline(s.Text))
+			}
+		}
+	}
+	return b.String()
+}
+
+func wrap(tag, text string) string {
+	if strings.TrimSpace(text) == "" {
+		return text
+	}
+	return "<" + tag + ">" + escapeInline(strings.ReplaceAll(text, "\n", " ")) + "</" + tag + ">"
+}
+
+func mention(s integrations.Span) string {
+	if s.Person != nil && loginForm.MatchString(s.Person.GitHub) {
+		return "@" + s.Person.GitHub
+	}
+	return escapeInline(s.Text)
+}
+
+// table shows fields as rows under an empty head, the only table that Markdown has.
+func table(fields []integrations.Field) string {
+	var b strings.Builder
+	b.WriteString("| | |\n| --- | --- |")
+	for _, f := range fields {
+		fmt.Fprintf(&b, "\n| <b>%s</b> | %s |", cell(escapeInline(oneLine(f.Name))), cell(rich(f.Value)))
+	}
+	return b.String()
+}
+
+var openPipe = regexp.MustCompile(`(\\*)\|`)
+
+// cell keeps a rendered text inside its cell: no line ends, and every bar
+// escaped, also inside code, where a table looks for bars all the same.
+func cell(s string) string {
+	s = openPipe.ReplaceAllStringFunc(s, func(m string) string {
+		if strings.Count(m, `\`)%2 == 1 {
+			return m
+		}
+		return m[:len(m)-1] + `\|`
+	})
+	return strings.ReplaceAll(strings.TrimSpace(s), "\n", "<br>")
+}
+
+// buttons become links, and hints of what to type, as there is nothing to press.
+func buttons(list []integrations.Button) string {
+	var parts []string
+	for _, b := range list {
+		switch {
+		case b.URL != "":
+			parts = append(parts, link(b.URL, b.Label))
+		case b.Command != "":
+			line := b.Command
+			if !strings.HasPrefix(line, "/") {
+				line = "/ops " + line
+			}
+			parts = append(parts, escapeInline(oneLine(b.Label))+": type "+inlineCode(line)+" in Slack")
+		}
+	}
+	return strings.Join(parts, " · ")
+}
+
+var nonceForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+
+// marker is the hidden first line by which a comment of ours is found again.
+func marker(nonce string) string { return "<!-- signalbox:" + nonce + " -->" }
+
+// marked renders a message under its marker, both together within GitHub's bounds.
+func marked(m integrations.Message, nonce string) string {
+	head := marker(nonce) + "\n"
+	return head + markdown(m, bodyMost-utf8.RuneCountInString(head))
+}
