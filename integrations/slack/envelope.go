@@ -1,0 +1,238 @@
+package slack
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/slack-go/slack/socketmode"
+)
+
+// The kinds of events that Listen delivers.
+const (
+	KindCommand = "slack.command" // a slash command
+	KindEvent   = "slack.event"   // a mention, a direct message, a reply in a thread
+	KindClick   = "slack.click"   // a pressed button
+	KindSubmit  = "slack.submit"  // a submitted modal
+)
+
+// Envelope is one delivery of Slack that somebody has to decide on.
+type Envelope struct {
+	ID   string
+	Type string // Slack's: "slash_commands", "interactive/block_actions", "events_api/app_mention"
+	Kind string
+	Body []byte // the payload as Slack sent it; DecodeHeard reads it
+	// Keys: two envelopes that share one are the same happening. A mention comes
+	// as two events, so a message's own address is among them.
+	Keys         []string
+	RetryAttempt int
+	// Sent is when the person acted, by Slack's clock where the payload says so,
+	// else when the envelope came.
+	Sent    time.Time
+	User    string
+	Trigger string
+	Place   Place
+
+	ResponseURL string
+	errorBlock  string // the input under which a modal shows an error
+	line        string // what was typed
+}
+
+// Place is where somebody spoke.
+type Place struct {
+	Channel     string `json:"channel,omitempty"`
+	ChannelName string `json:"channel_name,omitempty"`
+	Thread      string `json:"thread,omitempty"`
+}
+
+// readEnvelope reads what acceptance needs. known is false for what signalbox
+// does not listen to: other people's talk, the bot's own messages, kinds of
+// events that were not there when this was written.
+func readEnvelope(req *socketmode.Request, self Self) (e Envelope, known bool) {
+	e = Envelope{ID: req.EnvelopeID, Type: req.Type, Body: req.Payload, RetryAttempt: req.RetryAttempt}
+	e.key("env", req.EnvelopeID)
+	switch req.Type {
+	case socketmode.RequestTypeSlashCommands:
+		known = e.command()
+	case socketmode.RequestTypeInteractive:
+		known = e.interactive()
+	case socketmode.RequestTypeEventsAPI:
+		known = e.event(self)
+	}
+	return e, known
+}
+
+func (e *Envelope) key(prefix, id string) {
+	if id != "" {
+		e.Keys = append(e.Keys, prefix+":"+id)
+	}
+}
+
+func (e *Envelope) command() bool {
+	var p commandPayload
+	if json.Unmarshal(e.Body, &p) != nil || p.Command == "" {
+		return false
+	}
+	e.Kind, e.User, e.Trigger, e.ResponseURL = KindCommand, p.UserID, p.TriggerID, p.ResponseURL
+	e.Place = Place{Channel: p.ChannelID, ChannelName: p.ChannelName}
+	e.line = strings.TrimSpace(p.Command + " " + p.Text)
+	e.key("trg", p.TriggerID)
+	return true
+}
+
+func (e *Envelope) interactive() bool {
+	var p clickPayload
+	if json.Unmarshal(e.Body, &p) != nil {
+		return false
+	}
+	e.Type += "/" + p.Type
+	e.User, e.Trigger, e.ResponseURL = p.User.ID, p.TriggerID, p.ResponseURL
+	e.key("trg", p.TriggerID)
+	switch p.Type {
+	case "block_actions":
+		a, ok := p.action()
+		if !ok {
+			return false // a link was followed: Slack only lets us know
+		}
+		e.Kind, e.Sent = KindClick, slackTime(a.ActionTS)
+		e.Place = Place{Channel: p.Channel.ID, ChannelName: p.Channel.Name, Thread: p.Message.ThreadTS}
+		return true
+	case "view_submission":
+		if _, ok := p.metadata(); !ok {
+			return false
+		}
+		e.Kind = KindSubmit
+		for _, b := range p.View.Blocks {
+			if b.Type == "input" {
+				e.errorBlock = b.BlockID
+				break
+			}
+		}
+		return true
+	}
+	return false
+}
+
+func (e *Envelope) event(self Self) bool {
+	var p eventPayload
+	if json.Unmarshal(e.Body, &p) != nil {
+		return false
+	}
+	ev := p.Event
+	e.Type += "/" + ev.Type
+	if ev.Subtype != "" {
+		e.Type += "/" + ev.Subtype
+	}
+	if !p.addressed(self) {
+		return false
+	}
+	e.Kind, e.User, e.Sent = KindEvent, ev.User, slackTime(ev.TS)
+	e.Place = Place{Channel: ev.Channel, Thread: ev.ThreadTS}
+	e.key("evt", p.EventID)
+	if ev.Channel != "" && ev.TS != "" {
+		e.key("msg", ev.Channel+":"+ev.TS)
+	}
+	return true
+}
+
+// slackTime reads "1700000000.000100"; zero if it is none.
+func slackTime(ts string) time.Time {
+	sec, frac, _ := strings.Cut(ts, ".")
+	s, err := strconv.ParseInt(sec, 10, 64)
+	if err != nil || s <= 0 {
+		return time.Time{}
+	}
+	var us int64
+	if frac != "" {
+		if us, err = strconv.ParseInt((frac + "000000")[:6], 10, 64); err != nil {
+			us = 0
+		}
+	}
+	return time.Unix(s, us*1000)
+}
+
+const notStored = "signalbox could not write this down, so nothing was done. Please try again in a moment; if it stays like this, its operators find the reason in its log."
+
+// refusal is what goes back with the ack of something that could not be stored.
+func refusal(e Envelope) any {
+	if e.Kind == KindSubmit {
+		if e.errorBlock == "" {
+			return nil
+		}
+		return map[string]any{"response_action": "errors", "errors": map[string]string{e.errorBlock: cut(notStored, 150)}}
+	}
+	text := notStored
+	if e.line != "" {
+		text += "\n`" + cut(unquote(e.line), 500) + "`"
+	}
+	return map[string]any{"response_type": "ephemeral", "text": text}
+}
+
+// regret tells the person who pressed a button the same: an ack cannot.
+func (l *listener) regret(e Envelope) {
+	if e.ResponseURL == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	defer cancel()
+	body := map[string]any{"response_type": "ephemeral", "replace_original": false, "text": notStored}
+	if err := l.respond(ctx, e.ResponseURL, body); err != nil {
+		l.log.Warn("tell somebody that nothing was done", "user", e.User, "error", err)
+	}
+}
+
+// unquote keeps a text from ending the code span it is shown in.
+func unquote(s string) string { return strings.ReplaceAll(escape(s), "`", "'") }
+
+// triggers remembers for a moment where each trigger came from, so that a modal
+// opened by it knows the channel its answer belongs to. A trigger lives 3 s.
+type triggers struct {
+	mu   sync.Mutex
+	at   map[string]triggered
+	swep time.Time
+}
+
+type triggered struct {
+	place Place
+	at    time.Time
+}
+
+const triggerLife = time.Minute
+
+func newTriggers() *triggers { return &triggers{at: map[string]triggered{}} }
+
+func (t *triggers) remember(e Envelope) {
+	if e.Trigger == "" || e.Place.Channel == "" {
+		return
+	}
+	now := time.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now.Sub(t.swep) > triggerLife {
+		for k, v := range t.at {
+			if now.Sub(v.at) > triggerLife {
+				delete(t.at, k)
+			}
+		}
+		t.swep = now
+	}
+	t.at[e.Trigger] = triggered{e.Place, now}
+}
+
+func (t *triggers) place(trigger string) Place {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.at[trigger].place
+}
+
+// hasMention says whether text mentions the user.
+func hasMention(text []byte, user string) bool {
+	if user == "" {
+		return false
+	}
+	return bytes.Contains(text, []byte("<@"+user+">")) || bytes.Contains(text, []byte("<@"+user+"|"))
+}
