@@ -37,6 +37,9 @@ type Verb struct {
 	Examples []string
 	Detail   string // a paragraph for `help <verb>`
 	Hidden   bool   // left out of the list of help
+	// Open verbs work for everybody, also for people nobody has linked; they say
+	// nothing of the workspace to those.
+	Open bool
 	// Decide works out what is to be done. It may ask the network (and should
 	// be done within a second); it changes nothing. What it returns runs in the
 	// one transaction that also marks the event as decided and writes the audit row.
@@ -111,11 +114,12 @@ type Reply struct {
 	Outcome     string // "" is "done"
 }
 
-// Reads are what a Feature's handler of outside events needs to know.
+// Happening is what a Feature's handler of outside events needs to know.
 type Happening struct {
 	Event   uint64
-	Kind    string // the stored event's kind
-	Forge   *integrations.ForgeEvent
+	Kind    string                   // the stored event's kind
+	Forge   *integrations.ForgeEvent // for the kinds "github.…"
+	Body    []byte                   // as it was accepted, for all others
 	Catalog *integrations.Catalog
 }
 

@@ -1,0 +1,32 @@
+package commands
+
+import (
+	"context"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// Feature is one folder of this floor as the process wires it: everything that
+// it adds to the house.
+type Feature struct {
+	Name  string
+	Verbs []Verb
+	// Events are the handlers of what happens outside, by the beginning of the
+	// stored event's kind: "github." or "github.push".
+	Events map[string]Handler
+	Ticks  []Tick
+	// Cards render what the teller shows, by Surface.Card.
+	Cards map[string]CardFunc
+}
+
+// Tick is work that comes round. Every is domain time.
+type Tick struct {
+	Name  string
+	Every time.Duration
+	Run   func(ctx context.Context) error
+}
+
+// CardFunc renders a surface as the store stands now.
+type CardFunc func(tx *store.Tx, s *store.Surface) (integrations.Message, error)

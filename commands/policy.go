@@ -1,0 +1,127 @@
+package commands
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
+)
+
+// RightRead is the right that verbs which only read ask for; every linked
+// person has it.
+const RightRead = "read"
+
+// RightOf is the right that a verb asks for.
+func RightOf(v *Verb) string {
+	switch {
+	case v.Effect == Reads:
+		return RightRead
+	case v.Right != "":
+		return v.Right
+	}
+	return v.Name
+}
+
+// Allow says whether the person of a call may use a right in an environment
+// from where they spoke, as a *Refusal that names who may. Verbs whose
+// environment is known by their subject alone ask it themselves, and ask it
+// again for each environment that they touch. An empty environment asks for any.
+func Allow(c *Call, right, environment string) error {
+	if r := linked(c); r != nil {
+		return r
+	}
+	if right == RightRead {
+		return nil
+	}
+	if !c.Catalog.May(c.Who, right, environment) {
+		return notAllowed(c.Catalog, right, environment)
+	}
+	if environment == "" {
+		return nil
+	}
+	if r := inChannel(c, environment); r != nil {
+		return r
+	}
+	return nil
+}
+
+// linked refuses people whom nobody has linked, and people of other workspaces.
+func linked(c *Call) *Refusal {
+	switch {
+	case c.Heard.Stranger:
+		return Refuse("stranger", "You are here from another workspace.").
+			WithHint("Ask somebody of this one to do it for you.").WithExample("whoami")
+	case !c.Who.Linked():
+		return Refuse("not_linked", fmt.Sprintf("I do not know you: Slack id %s is not among the `people` of my configuration.", c.Heard.User)).
+			WithHint("Ask whoever keeps it to add you, with your GitHub login and your groups.").WithExample("whoami")
+	}
+	return nil
+}
+
+func notAllowed(cat *integrations.Catalog, right, environment string) *Refusal {
+	what := fmt.Sprintf("You may not %s.", right)
+	if environment != "" {
+		what = fmt.Sprintf("You may not %s in %s.", right, environment)
+	}
+	r := Refuse("not_allowed", what)
+	var who []string
+	for _, p := range cat.Who(right, environment) {
+		who = append(who, p.Display())
+	}
+	if len(who) == 0 {
+		return r.WithHint("Nobody may: the `policy` of my configuration lists no group for it.")
+	}
+	return r.WithHint("These people may: " + list(who, 6) + ".")
+}
+
+// inChannel refuses what changes an environment from outside its channels.
+func inChannel(c *Call, environment string) *Refusal {
+	e, ok := c.Catalog.Environment(environment)
+	if !ok || len(e.Channels) == 0 || slices.ContainsFunc(e.Channels, func(ch string) bool {
+		ch = strings.TrimPrefix(ch, "#")
+		return !c.Heard.Private && (ch == c.Heard.Channel || c.Heard.ChannelName != "" && strings.EqualFold(ch, c.Heard.ChannelName))
+	}) {
+		return nil
+	}
+	var names []string
+	for _, ch := range e.Channels {
+		if !strings.HasPrefix(ch, "#") {
+			ch = "#" + ch
+		}
+		names = append(names, ch)
+	}
+	return Refuse("wrong_channel", fmt.Sprintf("What changes %s is asked for in %s, where the others see it.", e.Name, list(names, 4))).
+		WithExample(Render(c))
+}
+
+// EnvironmentOf is the environment that a call's arguments name, by themselves
+// or by a target; "" if they name none.
+func EnvironmentOf(c *Call) string {
+	for _, args := range [][]Arg{c.Verb.Args, c.Verb.Flags} {
+		for _, a := range args {
+			v := c.Args[a.Name]
+			switch {
+			case v == "":
+			case a.Kind == ArgEnvironment:
+				return v
+			case a.Kind == ArgTarget:
+				if t, ok := c.Catalog.Target(v); ok {
+					return t.Environment
+				}
+				if _, env, ok := strings.Cut(v, "/"); ok {
+					return env
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// permit is what the dispatcher asks before a verb decides.
+func permit(c *Call) error {
+	if c.Verb.Open {
+		return nil
+	}
+	return Allow(c, RightOf(c.Verb), EnvironmentOf(c))
+}
