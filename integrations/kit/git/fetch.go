@@ -1,0 +1,192 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// ErrNotFound says that a ref, a commit or a file is not there.
+var ErrNotFound = errors.New("not found")
+
+var fullSHA = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
+
+// Fetch brings the mirror's branches and tags up to the repository's, and the
+// commits named, which may be on no branch: the head of a pull request, or what
+// a branch held before it was forced. They are asked for by SHA, or looked for
+// among the pull requests' heads where the server refuses that. ErrNotFound is
+// returned when one is nowhere.
+func (r *Repo) Fetch(ctx context.Context, shas ...string) error {
+	if err := checkSHAs(shas); err != nil {
+		return fmt.Errorf("fetch %s: %w", r.url, err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.open(ctx); err != nil {
+		return err
+	}
+	if err := r.fetch(ctx, "--prune", "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"); err != nil {
+		return err
+	}
+	return r.ensure(ctx, shas)
+}
+
+// Ensure makes sure that the mirror holds the commits, and asks the server only
+// for those it does not hold.
+func (r *Repo) Ensure(ctx context.Context, shas ...string) error {
+	if err := checkSHAs(shas); err != nil {
+		return fmt.Errorf("fetch %s: %w", r.url, err)
+	}
+	if missing, err := r.missing(ctx, shas); err == nil && len(missing) == 0 {
+		return nil // without waiting for a fetch that goes on
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.open(ctx); err != nil {
+		return err
+	}
+	return r.ensure(ctx, shas)
+}
+
+func checkSHAs(shas []string) error {
+	for _, sha := range shas {
+		if !fullSHA.MatchString(sha) {
+			return fmt.Errorf("%q is not a full commit SHA", sha)
+		}
+	}
+	return nil
+}
+
+func (r *Repo) ensure(ctx context.Context, shas []string) error {
+	missing, err := r.missing(ctx, shas)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	// A ref of its own keeps each from being collected.
+	args := []string{"--no-tags"}
+	for _, sha := range missing {
+		args = append(args, "+"+sha+":refs/signalbox/"+sha)
+	}
+	var refused *Error
+	err = r.fetch(ctx, args...)
+	if err != nil && !errors.As(err, &refused) {
+		return err
+	}
+	if missing, err = r.missing(ctx, missing); err != nil || len(missing) == 0 {
+		return err
+	}
+	if err := r.fetch(ctx, "--no-tags", "+refs/pull/*/head:refs/pull/*/head"); err != nil {
+		return err
+	}
+	if missing, err = r.missing(ctx, missing); err != nil || len(missing) == 0 {
+		return err
+	}
+	err = fmt.Errorf("fetch %s from %s: %w", missing[0], r.url, ErrNotFound)
+	if refused != nil {
+		err = fmt.Errorf("%w (%s)", err, refused.Text)
+	}
+	return err
+}
+
+func (r *Repo) missing(ctx context.Context, shas []string) ([]string, error) {
+	var out []string
+	for _, sha := range shas {
+		_, code, err := r.read(ctx, call{op: "look for " + sha, args: []string{"cat-file", "-e", sha + "^{commit}"}, ok: []int{1, 128}})
+		if err != nil {
+			return nil, err
+		}
+		if code != 0 {
+			out = append(out, sha)
+		}
+	}
+	return out, nil
+}
+
+func (r *Repo) fetch(ctx context.Context, args ...string) error {
+	op := "fetch " + r.url
+	token := ""
+	if r.m.token != nil {
+		var err error
+		if token, err = r.m.token(ctx, r.url); err != nil {
+			return fmt.Errorf("%s: get a token: %w", op, err)
+		}
+	}
+	var flags, specs []string
+	for _, a := range args {
+		if strings.HasPrefix(a, "--") {
+			flags = append(flags, a)
+		} else {
+			specs = append(specs, a)
+		}
+	}
+	full := append([]string{"fetch", "--quiet", "--no-auto-gc", "--no-write-fetch-head", "--no-recurse-submodules"}, flags...)
+	full = append(append(full, "--end-of-options", r.url), specs...)
+	_, _, err := r.git(ctx, call{op: op, args: full, token: token})
+	return err
+}
+
+// Worktree makes dir, which must not exist or be empty, a work tree of the
+// commit, which the mirror must hold. Nothing may run git in it afterwards but
+// the code of the commit itself. What an interrupted call left of dir must be
+// removed first, with RemoveWorktree.
+func (r *Repo) Worktree(ctx context.Context, sha, dir string) error {
+	op := fmt.Sprintf("check out %s to %s", sha, dir)
+	if err := checkSHAs([]string{sha}); err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.open(ctx); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	_, _, err = r.git(ctx, call{op: op, args: []string{"worktree", "add", "--quiet", "--detach", "--force", "--end-of-options", dir, sha}})
+	return err
+}
+
+// RemoveWorktree removes a work tree, whatever was done to it or however little
+// of it was made. It is not an error if there is none.
+func (r *Repo) RemoveWorktree(ctx context.Context, dir string) error {
+	if err := removeAll(dir); err != nil {
+		return fmt.Errorf("remove work tree %s: %w", dir, err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.open(ctx); err != nil {
+		return err
+	}
+	_, _, err := r.git(ctx, call{op: "remove work tree " + dir, args: []string{"worktree", "prune", "--expire=now"}})
+	return err
+}
+
+// removeAll removes folders too that their owner must not write to, as tools
+// leave them in caches.
+func removeAll(dir string) error {
+	err := os.RemoveAll(dir)
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	err = fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() && err == nil {
+			return root.Chmod(path, 0o700)
+		}
+		return nil
+	})
+	return errors.Join(err, os.RemoveAll(dir))
+}
