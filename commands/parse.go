@@ -11,6 +11,12 @@ import (
 // Prompt is what people type before a line.
 const Prompt = "/ops"
 
+// longestLine is what a line may hold, in bytes.
+const longestLine = 8000
+
+// longestButton is what a button's line may hold: less than what chats carry.
+const longestButton = 1500
+
 // Understanding is what a line was understood as: a Call, complete or with
 // arguments Missing; or a Refusal.
 type Understanding struct {
@@ -38,6 +44,9 @@ type grammar struct {
 // its first word, never from one in its middle.
 func Parse(verbs []Verb, cat *integrations.Catalog, text string, wire bool) Understanding {
 	g := &grammar{verbs, cat}
+	if most := longestLine; wire && len(text) > most || len(text) > 3*most { // rendered, a line can grow
+		return Understanding{Refusal: Refuse("too_long", fmt.Sprintf("That line is longer than %d bytes.", most)).WithHint("Put what is long where it can be linked to.").WithExample("help")}
+	}
 	line, links := text, []link(nil)
 	if wire {
 		line, links = decode(text, g.nameOf)
@@ -159,7 +168,7 @@ func (g *grammar) unknownVerb(word, line string, toks []token) Understanding {
 		u := g.sentence(v, line, toks[1:])
 		switch {
 		case u.Refusal == nil && u.Call.Verb == v:
-			r.Buttons = append(r.Buttons, offer(u.Call))
+			r.Buttons = append(r.Buttons, offer(u.Call)...)
 		case u.Refusal != nil:
 			r.Buttons = append(r.Buttons, u.Refusal.Buttons...)
 		}
@@ -240,7 +249,7 @@ func (u *understood) mend(c *Call) (*Call, bool) {
 // the one misspelt word, or one that mends all.
 func (u *understood) offers(c, mended *Call) []integrations.Button {
 	if len(u.flaws) != 1 {
-		return []integrations.Button{offer(mended)}
+		return offer(mended)
 	}
 	var out []integrations.Button
 	for _, n := range u.flaws[0].problem.near {
@@ -250,19 +259,22 @@ func (u *understood) offers(c, mended *Call) []integrations.Button {
 			one.Args[k] = v
 		}
 		one.Args[u.flaws[0].arg.Name] = n
-		out = append(out, offer(&one))
+		out = append(out, offer(&one)...)
 	}
 	return out
 }
 
-// offer is a button that types a line.
-func offer(c *Call) integrations.Button {
+// offer is a button that types a line; none if the line is too long for one.
+func offer(c *Call) []integrations.Button {
 	line := Render(c)
+	if len(line) > longestButton {
+		return nil
+	}
 	label := line
 	if r := []rune(label); len(r) > 70 {
 		label = string(r[:69]) + "…"
 	}
-	return integrations.Button{Label: label, Command: line}
+	return []integrations.Button{{Label: label, Command: line}}
 }
 
 // refuse says what is wrong with a line, what there is, and a line that works.
