@@ -30,8 +30,9 @@ const (
 
 	// mapSize is how much address space is reserved for the file (no memory).
 	// Beyond it bbolt would have to map the file anew, which waits for every
-	// open View: a long Backup would stop the writer.
-	mapSize = 16 << 30
+	// open View: a long Backup would stop the writer. 16 GB, or 1 GB where an
+	// address has 32 bits.
+	mapSize = 1 << (30 + 4*(^uint(0)>>63))
 )
 
 // Store is the open file. Its methods may be called from any goroutine.
