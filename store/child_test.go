@@ -2,9 +2,9 @@ package store
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/exec"
 	"strconv"
@@ -18,17 +18,17 @@ const (
 	childPath = "STORE_TEST_PATH"
 )
 
-var roles = map[string]func(path string) error{
-	"hold": func(path string) error {
-		s, err := Open(path, Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
-		if err != nil {
-			return err
-		}
-		fmt.Println("open")
-		_, err = io.Copy(io.Discard, os.Stdin) // until the parent lets go
-		_ = s.Close()
+var roles = map[string]func(path string) error{"hold": hold, "storm": storm, "full": fullDisk}
+
+// hold keeps the store open until its standard input ends.
+func hold(path string) error {
+	s, err := Open(path, Options{Log: quiet})
+	if err != nil {
 		return err
-	},
+	}
+	fmt.Println("open")
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return errors.Join(err, s.Close())
 }
 
 func TestMain(m *testing.M) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -23,7 +22,7 @@ func open(t testing.TB) *Store {
 
 func openAt(t testing.TB, path string, now func() time.Time) *Store {
 	t.Helper()
-	s, err := Open(path, Options{Now: now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	s, err := Open(path, Options{Now: now, Log: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"go/parser"
 	"go/token"
-	"io"
-	"log/slog"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -132,7 +130,6 @@ func TestMigrationsRunInOrderAndAllOrNothing(t *testing.T) {
 }
 
 func TestAFileOfSomebodyElseOrOfANewerBinaryIsRefused(t *testing.T) {
-	quiet := Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	path := filepath.Join(t.TempDir(), "x.db")
 	alter := func(do func(tx *bolt.Tx) error) {
 		db, err := bolt.Open(path, 0o600, nil)
@@ -144,7 +141,7 @@ func TestAFileOfSomebodyElseOrOfANewerBinaryIsRefused(t *testing.T) {
 		}
 	}
 	alter(func(tx *bolt.Tx) error { _, err := tx.CreateBucket([]byte("registry")); return err })
-	if _, err := Open(path, quiet); err == nil || !strings.Contains(err.Error(), "registry") {
+	if _, err := Open(path, Options{Log: quiet}); err == nil || !strings.Contains(err.Error(), "registry") {
 		t.Errorf("somebody else's: %v", err)
 	}
 	path = filepath.Join(t.TempDir(), "y.db")
@@ -153,11 +150,11 @@ func TestAFileOfSomebodyElseOrOfANewerBinaryIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	alter(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyVersion, key{}.num(99)) })
-	if _, err := Open(path, quiet); !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), "99") {
+	if _, err := Open(path, Options{Log: quiet}); !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), "99") {
 		t.Errorf("a newer one: %v", err)
 	}
 	alter(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyVersion, []byte("1")) })
-	if _, err := Open(path, quiet); !errors.Is(err, ErrDamaged) {
+	if _, err := Open(path, Options{Log: quiet}); !errors.Is(err, ErrDamaged) {
 		t.Errorf("a version that is none: %v", err)
 	}
 }
