@@ -42,29 +42,41 @@ type rendered struct {
 
 // render gives a message Slack's form. Everything is cut to Slack's limits.
 func render(m integrations.Message) rendered {
-	r := renderer{room: mostTotal - reserve(m)}
+	buttons := reserve(m)
+	r := renderer{room: mostTotal - buttons, buttonRoom: buttons}
 	for _, b := range m.Blocks {
 		r.block(b)
 	}
 	return rendered{text: cutMarkup(escape(m.Text), mostText), blocks: r.fit()}
 }
 
-// reserve is what the buttons need of the total: they are never left out for length.
+// reserve is what the buttons need of the total: they come before other texts.
 func reserve(m integrations.Message) int {
 	n := 0
 	for _, b := range m.Blocks {
 		for _, btn := range b.Buttons {
-			n += length(btn.Label) + length(btn.Command) + length(btn.URL) + min(length(btn.Confirm), mostConfirm) + 120
+			n += cost(btn)
 		}
+	}
+	return min(n, mostTotal)
+}
+
+// cost is how many characters a button takes, its dialog's and its value's included.
+func cost(b integrations.Button) int {
+	label := min(length(b.Label), mostLabel)
+	n := 2*label + length(b.Command) + length(b.URL) + 40
+	if b.Confirm != "" {
+		n += label + 60 + min(length(b.Confirm), mostConfirm)
 	}
 	return n
 }
 
 type renderer struct {
-	blocks  []slackgo.Block
-	room    int
-	buttons int // so far, over the whole message
-	dropped int // blocks there was no room for
+	blocks     []slackgo.Block
+	room       int
+	buttonRoom int
+	buttons    int // so far, over the whole message
+	dropped    int // parts there was no room for
 }
 
 // spend cuts a text to the limit and to the room that is left.
@@ -190,6 +202,10 @@ func (r *renderer) actions(buttons []integrations.Button) {
 
 // button is nil for one that Slack would refuse: a command is never shortened.
 func (r *renderer) button(b integrations.Button) slackgo.BlockElement {
+	if r.buttonRoom -= cost(b); r.buttonRoom < 0 {
+		r.dropped++
+		return nil
+	}
 	r.buttons++
 	out := &slackgo.ButtonBlockElement{Type: slackgo.METButton, Text: plain(cut(b.Label, mostLabel))}
 	if b.URL != "" {
@@ -253,7 +269,8 @@ func (r *renderer) fit() []slackgo.Block {
 // simplest is the message with nothing but sections and buttons, for a workspace
 // that refuses a block of the full form.
 func simplest(m integrations.Message) rendered {
-	r := renderer{room: mostTotal - reserve(m)}
+	buttons := reserve(m)
+	r := renderer{room: mostTotal - buttons, buttonRoom: buttons}
 	r.sections(escape(m.Text))
 	for _, b := range m.Blocks {
 		if len(b.Buttons) > 0 {

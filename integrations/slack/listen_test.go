@@ -1,0 +1,493 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+	slackgo "github.com/slack-go/slack"
+
+	"github.com/signalbox-chatops/signalbox/integrations/slack/slacksim"
+)
+
+func TestCommandIsAcceptedThenAcked(t *testing.T) {
+	o := open(t)
+	e := &ear{}
+	acked := make(chan int, 10)
+	o.OnAck(func(string, string) { acked <- len(e.heard()) })
+	o.listen(e)
+	o.say("alice", "ops", "/ops deploy web to staging", "")
+	if n := <-acked; n != 1 {
+		t.Fatalf("acked when %d envelopes were accepted, want 1", n)
+	}
+	got := e.heard()[0]
+	h, err := o.DecodeHeard(got.Kind, got.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Kind != KindCommand || got.User != "U0ALICE" || h.Text != "deploy web to staging" || h.Channel != "C0OPS" || h.Stranger || h.Private {
+		t.Errorf("envelope %+v\nheard %+v", got, h)
+	}
+	if h.Trigger == "" || h.ResponseURL == "" || time.Since(got.Sent) > time.Minute {
+		t.Errorf("no trigger, response_url or time: %+v", got)
+	}
+	if !slices.Contains(got.Keys, "env:"+got.ID) || !slices.Contains(got.Keys, "trg:"+h.Trigger) {
+		t.Errorf("keys %q", got.Keys)
+	}
+	o.clean()
+}
+
+func TestEveryWayOfSpeaking(t *testing.T) {
+	o := open(t)
+	e := &ear{}
+	o.listen(e)
+	root := o.show("slack.message", post("card"))
+	o.say("alice", "ops", "@signalbox status web", "")
+	o.say("alice", "ops", "just talking among ourselves", "")
+	o.say("alice", "@signalbox", "locks", "")
+	o.say("bob", "ops", "merge", root)
+	human := o.say("bob", "ops", "lunch?", "")
+	o.say("alice", "ops", "yes please", human.TS)
+	o.say("olga", "ops", "@signalbox help", "")
+	type line struct {
+		kind, user, text string
+		stranger         bool
+	}
+	var got []line
+	seen := map[string]bool{}
+	for _, env := range e.heard() {
+		h, err := o.DecodeHeard(env.Kind, env.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		alone, err := DecodeHeard(env.Kind, env.Body)
+		if err != nil || alone.Text != h.Text || alone.Kind != h.Kind || alone.Stranger != h.Stranger {
+			t.Errorf("decoded without knowing the bot: %+v, %v; want %+v", alone, err, h)
+		}
+		key := env.Keys[len(env.Keys)-1]
+		if !strings.HasPrefix(key, "msg:") {
+			t.Errorf("keys %q: the message's address is missing", env.Keys)
+		}
+		if !seen[key] { // a mention comes as two events
+			got = append(got, line{h.Kind, h.User, h.Text, h.Stranger})
+		}
+		seen[key] = true
+		if h.Kind == "reply" && h.Thread != root {
+			t.Errorf("thread %q, want %q", h.Thread, root)
+		}
+	}
+	want := []line{
+		{"mention", "U0ALICE", "status web", false},
+		{"direct", "U0ALICE", "locks", false},
+		{"reply", "U0BOB", "merge", false},
+		{"mention", "U0OLGA", "help", true},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("heard %+v\nwant %+v\nlog:\n%s", got, want, o.log)
+	}
+	o.clean()
+}
+
+func TestFailedAcceptanceIsAnsweredPrivately(t *testing.T) {
+	for name, answer := range map[string]func(Envelope) (any, error){
+		"error": func(Envelope) (any, error) { return nil, errors.New("disk full") },
+		"panic": func(Envelope) (any, error) { panic("oh no") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := open(t)
+			e := &ear{answer: answer}
+			o.listen(e)
+			a := o.say("alice", "ops", "/ops lock web `x`", "")
+			if a.Response == nil || !strings.Contains(a.Response.Text, "nothing was done") || !strings.Contains(a.Response.Text, "/ops lock web 'x'") {
+				t.Errorf("answer %+v", a.Response)
+			}
+			o.clean()
+		})
+	}
+}
+
+func TestFailedClickIsAnsweredPrivately(t *testing.T) {
+	o := open(t)
+	e := &ear{answer: func(Envelope) (any, error) { return nil, errors.New("disk full") }}
+	o.listen(e)
+	ts := o.show("slack.message", card())
+	a, err := o.Click(t.Context(), "alice", "ops", ts, "Merge")
+	if err != nil || a.Response == nil || !strings.Contains(a.Response.Text, "nothing was done") {
+		t.Errorf("answer %+v, %v", a.Response, err)
+	}
+	if len(o.history("")) != 1 {
+		t.Errorf("the card was replaced: %+v", o.history(""))
+	}
+	o.clean()
+}
+
+func TestFailedEventIsNotAcked(t *testing.T) {
+	o := open(t, func(sc *slacksim.Config, _ *Config) { sc.AckWindow = 300 * time.Millisecond })
+	var n atomic.Int32
+	e := &ear{answer: func(env Envelope) (any, error) {
+		if n.Add(1) == 1 {
+			return nil, errors.New("disk full")
+		}
+		return nil, nil
+	}}
+	o.listen(e)
+	o.say("alice", "@signalbox", "status", "")
+	o.until("Slack sends it again", func() bool {
+		return slices.ContainsFunc(e.heard(), func(e Envelope) bool { return e.RetryAttempt == 1 })
+	})
+	all := e.heard()
+	if all[0].ID == all[1].ID || !slices.Contains(all[1].Keys, all[0].Keys[1]) {
+		t.Errorf("the retry shares no key but has its own envelope: %q, %q", all[0].Keys, all[1].Keys)
+	}
+}
+
+func TestClickAndModalComeBack(t *testing.T) {
+	o := open(t)
+	e := &ear{}
+	o.listen(e)
+	ts := o.show("slack.message", card())
+	if _, err := o.Click(t.Context(), "alice", "ops", ts, "Merge"); err != nil {
+		t.Fatal(err)
+	}
+	click := e.heard()[0]
+	h, err := o.DecodeHeard(click.Kind, click.Body)
+	if err != nil || h.Kind != "click" || h.Command != "merge op-12" || h.Version != 7 || h.TS != ts || h.Channel != "C0OPS" || h.User != "U0ALICE" || h.Stranger || h.Ephemeral {
+		t.Fatalf("heard %+v, %v", h, err)
+	}
+	// Its trigger opens a form, which knows the channel without being told.
+	o.show("slack.modal", modal(h.Trigger))
+	forms, err := o.Modals("alice")
+	if err != nil || len(forms) != 1 {
+		t.Fatalf("modals %+v, %v", forms, err)
+	}
+	if _, err := o.Submit(t.Context(), "alice", forms[0].ViewID, map[string]string{"service": "web", "reason": "because <b>"}); err != nil {
+		t.Fatalf("submit: %v; violations %q", err, o.Violations())
+	}
+	all := e.heard()
+	sub := all[len(all)-1]
+	h, err = o.DecodeHeard(sub.Kind, sub.Body)
+	if err != nil || h.Kind != "submit" || h.Verb != "deploy" || h.Channel != "C0OPS" || h.Values["service"] != "web" || h.Values["reason"] != "because <b>" {
+		t.Errorf("heard %+v, %v", h, err)
+	}
+	if _, there := h.Values["note"]; there {
+		t.Errorf("an empty optional input has a value: %q", h.Values)
+	}
+	if forms, _ := o.Modals("alice"); len(forms) != 0 {
+		t.Errorf("the form is still open: %+v", forms)
+	}
+	o.clean()
+}
+
+func TestFailedSubmissionKeepsTheForm(t *testing.T) {
+	o := open(t)
+	e := &ear{}
+	o.listen(e)
+	o.say("alice", "ops", "/ops deploy", "")
+	h, err := o.DecodeHeard(KindCommand, e.heard()[0].Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.show("slack.modal", modal(h.Trigger))
+	e.mu.Lock()
+	e.answer = func(Envelope) (any, error) { return nil, errors.New("disk full") }
+	e.mu.Unlock()
+	forms, _ := o.Modals("alice")
+	_, err = o.Submit(t.Context(), "alice", forms[0].ViewID, map[string]string{"service": "web"})
+	if err == nil || !strings.Contains(err.Error(), "nothing was done") {
+		t.Errorf("submit: %v", err)
+	}
+	if forms, _ := o.Modals("alice"); len(forms) != 1 {
+		t.Errorf("the form was closed")
+	}
+	o.clean()
+}
+
+func TestTwoSocketsLoseNothing(t *testing.T) {
+	o := open(t, func(sc *slacksim.Config, c *Config) {
+		c.Connections = 2
+		sc.CloseGrace = 50 * time.Millisecond
+	})
+	e := &ear{}
+	o.listen(e)
+	o.until("both sockets are ready", func() bool { return o.Connected() == 2 })
+	for i := range 10 {
+		if i%3 == 1 {
+			o.fault(slacksim.FaultSpec{Kind: "refresh", Count: 1})
+		}
+		o.say("alice", "ops", fmt.Sprintf("/ops job %d", i), "")
+	}
+	if n := len(e.heard()); n != 10 {
+		t.Errorf("%d of 10 commands arrived", n)
+	}
+	o.until("both sockets are ready again", func() bool { return o.Connected() == 2 })
+	o.clean()
+}
+
+func TestBrokenSocketIsReopened(t *testing.T) {
+	o := open(t)
+	e := &ear{}
+	o.listen(e)
+	o.fault(slacksim.FaultSpec{Kind: "drop_socket"})
+	o.until("the socket is reopened", func() bool { return strings.Count(o.log.String(), "socket ready") == 2 })
+	o.say("alice", "ops", "/ops status", "")
+	if len(e.heard()) != 1 {
+		t.Error("the command did not arrive")
+	}
+	o.clean()
+}
+
+func TestHopelessErrorsEndListen(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*slacksim.Config, *Config)
+		fault  string
+		want   string
+	}{
+		"link disabled": {fault: "link_disabled", want: "Socket Mode is switched off"},
+		"unknown token": {change: func(sc *slacksim.Config, _ *Config) { sc.AppToken = "xapp-other" }, want: "app token: Slack does not know it"},
+		"unknown bot":   {change: func(sc *slacksim.Config, _ *Config) { sc.BotToken = "xoxb-other" }, want: "bot token: Slack does not know it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			change := tt.change
+			if change == nil {
+				change = func(*slacksim.Config, *Config) {}
+			}
+			o := open(t, change)
+			ended := make(chan error, 1)
+			go func() { ended <- o.Listen(t.Context(), (&ear{}).accept) }()
+			if tt.fault != "" {
+				o.until("the socket is ready", o.Ready)
+				o.fault(slacksim.FaultSpec{Kind: tt.fault})
+			}
+			err := o.ended(ended)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("Listen: %v, want %q", err, tt.want)
+			}
+			if o.Ready() {
+				t.Error("still ready")
+			}
+		})
+	}
+}
+
+// peer is a Slack of which a test says every frame.
+type peer struct {
+	*httptest.Server
+	opens atomic.Int32
+	acks  chan string
+	open  func(w http.ResponseWriter) bool // answers apps.connections.open; false: as usual
+}
+
+func newPeer(t *testing.T, serve func(n int32, conn *websocket.Conn)) *peer {
+	p := &peer{acks: make(chan string, 1000)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/api/auth.test", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, `{"ok":true,"team_id":"T1","user_id":"UBOT","bot_id":"BBOT"}`)
+	})
+	mux.HandleFunc("/api/apps.connections.open", func(w http.ResponseWriter, r *http.Request) {
+		p.opens.Add(1)
+		if p.open != nil && p.open(w) {
+			return
+		}
+		fmt.Fprintf(w, `{"ok":true,"url":"ws%s/link"}`, strings.TrimPrefix(p.URL, "http"))
+	})
+	mux.HandleFunc("/link", func(w http.ResponseWriter, r *http.Request) {
+		up := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
+		conn, err := up.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		serve(p.opens.Load(), conn)
+		go func() {
+			time.Sleep(enough)
+			conn.Close()
+		}()
+		for {
+			_, b, err := conn.ReadMessage()
+			if err != nil {
+				return
+			}
+			p.acks <- string(b)
+		}
+	})
+	p.Server = httptest.NewServer(mux)
+	t.Cleanup(p.CloseClientConnections)
+	return p
+}
+
+func (p *peer) client(t *testing.T, e *ear) (*office, <-chan error) {
+	o := open(t)
+	o.cfg.APIURL = p.URL + "/api/"
+	o.api = slackgo.New("xoxb-sandbox", slackgo.OptionAPIURL(o.cfg.APIURL))
+	ended := make(chan error, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(func() { cancel(); o.ended(ended) })
+	go func() { err := o.Listen(ctx, e.accept); ended <- err; ended <- err }()
+	return o, ended
+}
+
+const hello = `{"type":"hello","num_connections":1,"debug_info":{"host":"applink-1","approximate_connection_time":18060},"connection_info":{"app_id":"A1"}}`
+
+func TestUnknownEnvelopesAreAckedAndSaidOnce(t *testing.T) {
+	frames := []string{
+		`{"envelope_id":"e1","type":"brand_new","payload":{"a":1}}`,
+		`{"envelope_id":"e2","type":"events_api","payload":{"type":"event_callback","event_id":"Ev1","event":{"type":"never_heard_of","x":1}}}`,
+		`{"envelope_id":"e3","type":"events_api","payload":{"type":"event_callback","event_id":"Ev2","event":{"type":"never_heard_of","x":1}}}`,
+		`{"envelope_id":"e4","type":"interactive","payload":{"type":"block_actions","user":{"id":"U1"},"actions":[{"action_id":"url:1:Log","type":"button","action_ts":"1700000000.1"}]}}`,
+		`{"envelope_id":"e5","type":"slash_commands","payload":"not an object"}`,
+		`{"envelope_id":"e6","type":"interactive","payload":{"type":"shortcut","callback_id":"x","user":{"id":"U1"}}}`,
+	}
+	p := newPeer(t, func(_ int32, conn *websocket.Conn) {
+		for _, f := range append([]string{hello, `not json`, `{"type":"odd"}`}, frames...) {
+			conn.WriteMessage(websocket.TextMessage, []byte(f))
+		}
+	})
+	e := &ear{}
+	o, _ := p.client(t, e)
+	got := map[string]bool{}
+	for range frames {
+		select {
+		case a := <-p.acks:
+			var ack struct {
+				ID      string          `json:"envelope_id"`
+				Payload json.RawMessage `json:"payload"`
+			}
+			if err := json.Unmarshal([]byte(a), &ack); err != nil || ack.Payload != nil {
+				t.Errorf("ack %s: %v", a, err)
+			}
+			got[ack.ID] = true
+		case <-time.After(enough):
+			t.Fatalf("acked only %v; log:\n%s", got, o.log)
+		}
+	}
+	if len(got) != len(frames) || len(e.heard()) != 0 {
+		t.Errorf("acked %v, accepted %+v", got, e.heard())
+	}
+	if n := strings.Count(o.log.String(), "never_heard_of"); n != 1 {
+		t.Errorf("the unknown event was logged %d times, want 1:\n%s", n, o.log)
+	}
+}
+
+// An event that slack-go refuses for one malformed block is still a word to us.
+func TestMalformedPartDoesNotHideAMessage(t *testing.T) {
+	p := newPeer(t, func(_ int32, conn *websocket.Conn) {
+		conn.WriteMessage(websocket.TextMessage, []byte(hello))
+		conn.WriteMessage(websocket.TextMessage, []byte(`{"envelope_id":"e1","type":"events_api","payload":{"type":"event_callback","event_id":"Ev1","team_id":"T1","authorizations":[{"team_id":"T1","user_id":"UBOT","is_bot":true}],"event":{"type":"message","channel_type":"im","channel":"D1","user":"U1","ts":"1700000000.000100","text":"status","blocks":"no list"}}}`))
+	})
+	e := &ear{}
+	o, _ := p.client(t, e)
+	o.until("it is accepted", func() bool { return len(e.heard()) == 1 })
+	h, err := o.DecodeHeard(KindEvent, e.heard()[0].Body)
+	if err != nil || h.Text != "status" || h.Kind != "direct" {
+		t.Errorf("heard %+v, %v", h, err)
+	}
+}
+
+func TestReopeningIsPaced(t *testing.T) {
+	p := newPeer(t, func(_ int32, conn *websocket.Conn) {
+		conn.WriteMessage(websocket.TextMessage, []byte(hello))
+		conn.WriteMessage(websocket.TextMessage, []byte(`{"type":"disconnect","reason":"too_many_websockets"}`))
+	})
+	o := open(t)
+	o.cfg.APIURL = p.URL + "/api/"
+	o.links.base, o.links.most = 50*time.Millisecond, 200*time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	began := time.Now()
+	go func() { ended <- o.Listen(ctx, (&ear{}).accept) }()
+	o.until("the alarm", func() bool { return strings.Contains(o.log.String(), "reopened too often") })
+	cancel()
+	if err := o.ended(ended); err != nil {
+		t.Errorf("Listen: %v", err)
+	}
+	// 50+100+200+200+200 ms lie between six opens; without a pace they take 6 ms.
+	if took := time.Since(began); took < 700*time.Millisecond || p.opens.Load() > 8 {
+		t.Errorf("%d opens in %v", p.opens.Load(), took)
+	}
+	if n := strings.Count(o.log.String(), "reopened too often"); n != 1 {
+		t.Errorf("%d alarms", n)
+	}
+}
+
+// An ack that comes when its socket is gone goes nowhere, not to the next socket.
+func TestLateAckGoesNowhere(t *testing.T) {
+	drop := make(chan struct{})
+	p := newPeer(t, func(n int32, conn *websocket.Conn) {
+		conn.WriteMessage(websocket.TextMessage, []byte(hello))
+		if n == 1 {
+			conn.WriteMessage(websocket.TextMessage, []byte(`{"envelope_id":"e1","type":"slash_commands","accepts_response_payload":true,"payload":{"command":"/ops","text":"status","trigger_id":"1.1","user_id":"U1","team_id":"T1","channel_id":"C1"}}`))
+			<-drop
+			conn.Close()
+		}
+	})
+	goOn := make(chan struct{})
+	e := &ear{answer: func(Envelope) (any, error) { <-goOn; return nil, nil }}
+	o, _ := p.client(t, e)
+	o.until("it arrives", func() bool { return len(e.heard()) == 1 })
+	close(drop)
+	o.until("the next socket is ready", func() bool { return p.opens.Load() == 2 && o.Ready() })
+	close(goOn)
+	o.until("the ack is given up", func() bool { return strings.Contains(o.log.String(), "ack not sent") })
+	select {
+	case a := <-p.acks:
+		t.Errorf("acked on another socket: %s", a)
+	default:
+	}
+}
+
+func TestStoppingLetsWhatWasDeliveredEnd(t *testing.T) {
+	o := open(t)
+	began := make(chan struct{})
+	goOn := make(chan struct{})
+	e := &ear{answer: func(Envelope) (any, error) { close(began); <-goOn; return nil, nil }}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- o.Listen(ctx, e.accept) }()
+	o.until("the socket is ready", o.Ready)
+	said := make(chan error, 1)
+	go func() {
+		_, err := o.Say(context.Background(), "alice", "ops", "/ops status", "")
+		said <- err
+	}()
+	<-began
+	cancel()
+	close(goOn)
+	if err := o.ended(ended); err != nil {
+		t.Errorf("Listen: %v", err)
+	}
+	if err := <-said; err != nil {
+		t.Errorf("the command was not acked: %v", err)
+	}
+	o.clean()
+}
+
+func TestRefusedOpensAreTriedAgain(t *testing.T) {
+	p := newPeer(t, func(_ int32, conn *websocket.Conn) { conn.WriteMessage(websocket.TextMessage, []byte(hello)) })
+	p.open = func(w http.ResponseWriter) bool {
+		if p.opens.Load() == 1 {
+			w.WriteHeader(http.StatusBadGateway)
+			return true
+		}
+		if p.opens.Load() == 2 {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return true
+		}
+		return false
+	}
+	began := time.Now()
+	o, _ := p.client(t, &ear{})
+	o.until("the third open", func() bool { return o.Ready() })
+	if took := time.Since(began); took < time.Second {
+		t.Errorf("ready after %v: Retry-After was not honoured", took)
+	}
+}
