@@ -1,0 +1,141 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
+)
+
+// movedClock is a movable clock that remembers how far it was moved.
+type movedClock struct {
+	*clock.Movable
+	path string
+
+	mu    sync.Mutex
+	saved time.Duration
+}
+
+type clockFile struct {
+	Offset string `json:"offset"`
+}
+
+func openClock(path string) (*movedClock, error) {
+	var offset time.Duration
+	b, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		return nil, err
+	default:
+		var f clockFile
+		if err := json.Unmarshal(b, &f); err != nil {
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		}
+		if offset, err = time.ParseDuration(f.Offset); err != nil {
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		}
+	}
+	return &movedClock{Movable: clock.NewMovable(offset), path: path, saved: offset}, nil
+}
+
+// save writes the offset down if it has changed. The file is replaced whole, so
+// that a kill leaves the old one or the new one.
+func (c *movedClock) save() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	offset := c.Offset()
+	if offset == c.saved {
+		return nil
+	}
+	b, err := json.Marshal(clockFile{Offset: offset.String()})
+	if err != nil {
+		return err
+	}
+	if err := writeWhole(c.path, b); err != nil {
+		return err
+	}
+	c.saved = offset
+	return nil
+}
+
+func writeWhole(path string, b []byte) error {
+	tmp := path + ".new"
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(b); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := f.Sync(); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
+}
+
+const (
+	// A moment counts as quiet when nothing was under way for this many looks in
+	// a row: a timer that just fired needs a little time to become work.
+	quietLooks = 6
+	lookEvery  = 3 * time.Millisecond
+	// settleLimit is how long one moment may take, in wall time.
+	settleLimit = 2 * time.Minute
+)
+
+var errNotIdle = fmt.Errorf("work is still under way after %s; the clock stands where it is now", settleLimit)
+
+// advance moves the clock timer by timer, and waits for all that comes of it.
+func (w *world) advance(ctx context.Context, by time.Duration) (time.Time, error) {
+	select {
+	case w.moving <- struct{}{}:
+		defer func() { <-w.moving }()
+	case <-ctx.Done():
+		return time.Time{}, ctx.Err()
+	}
+	err := w.clk.Advance(ctx, by, func(ctx context.Context) error {
+		if err := w.clk.save(); err != nil {
+			return err
+		}
+		return w.settle(ctx)
+	})
+	return w.clk.Now(), errors.Join(err, w.clk.save())
+}
+
+func (w *world) settle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, settleLimit, errNotIdle)
+	defer cancel()
+	t := time.NewTicker(lookEvery)
+	defer t.Stop()
+	for quiet := 0; quiet < quietLooks; {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-t.C:
+		}
+		if w.idle(ctx) {
+			quiet++
+		} else {
+			quiet = 0
+		}
+	}
+	return nil
+}
+
+func (w *world) idle(ctx context.Context) bool {
+	b := w.bot.Load()
+	if b != nil && b.Idle != nil && !b.Idle() || !w.github.Idle() {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Millisecond)
+	defer cancel()
+	return w.slack.WaitIdle(ctx) == nil
+}

@@ -1,0 +1,281 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/integrations/github/githubsim"
+	"github.com/signalbox-chatops/signalbox/integrations/slack/slacksim"
+)
+
+// problem is a refusal of the control API.
+type problem struct {
+	status int
+	what   string
+}
+
+func (p *problem) Error() string { return p.what }
+
+func wrong(format string, args ...any) error {
+	return &problem{http.StatusBadRequest, fmt.Sprintf(format, args...)}
+}
+
+// control serves /sim: JSON in and out, for this machine alone.
+func (w *world) control() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /sim/info", answer(func(r *http.Request) (any, error) { return w.info(), nil }))
+	mux.HandleFunc("GET /sim/slack/history", answer(w.history))
+	mux.HandleFunc("POST /sim/slack/say", post(w.say))
+	mux.HandleFunc("POST /sim/slack/click", post(w.click))
+	mux.HandleFunc("POST /sim/slack/submit", post(w.submit))
+	mux.HandleFunc("GET /sim/github/deliveries", answer(func(*http.Request) (any, error) {
+		return map[string]any{"deliveries": w.github.Deliveries()}, nil
+	}))
+	mux.HandleFunc("POST /sim/github/deliveries/{id}/redeliver", answer(w.redeliver))
+	mux.HandleFunc("GET /sim/aws/instances", answer(func(*http.Request) (any, error) {
+		return nil, &problem{http.StatusNotFound, "there is no simulated AWS"}
+	}))
+	mux.HandleFunc("POST /sim/fault", answer(w.fault))
+	mux.HandleFunc("POST /sim/clock/advance", post(w.moveClock))
+	w.pageRoutes(mux)
+	mux.HandleFunc("/", answer(func(r *http.Request) (any, error) {
+		return nil, &problem{http.StatusNotFound, fmt.Sprintf("there is no %s %s", r.Method, r.URL.Path)}
+	}))
+	return local(mux)
+}
+
+// local refuses what a page of another site could make a browser send: a
+// foreign Host, and bodies that are not JSON.
+func local(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if !loopback(r.Host) {
+			reply(rw, nil, &problem{http.StatusForbidden, fmt.Sprintf("the host %q is not this machine", r.Host)})
+			return
+		}
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
+				reply(rw, nil, &problem{http.StatusUnsupportedMediaType, "want Content-Type: application/json"})
+				return
+			}
+		}
+		next.ServeHTTP(rw, r)
+	})
+}
+
+func loopback(hostport string) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+func answer(f func(*http.Request) (any, error)) http.HandlerFunc {
+	return func(rw http.ResponseWriter, r *http.Request) {
+		v, err := f(r)
+		reply(rw, v, err)
+	}
+}
+
+func post[T any](f func(context.Context, T) (any, error)) http.HandlerFunc {
+	return answer(func(r *http.Request) (any, error) {
+		var in T
+		if err := decode(r.Body, &in); err != nil {
+			return nil, err
+		}
+		return f(r.Context(), in)
+	})
+}
+
+// decode reads one JSON object that holds nothing unknown.
+func decode(body io.Reader, into any) error {
+	d := json.NewDecoder(io.LimitReader(body, 1<<20))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return wrong("the body: %v", err)
+	}
+	if d.More() {
+		return wrong("the body: something follows the object")
+	}
+	return nil
+}
+
+func reply(rw http.ResponseWriter, v any, err error) {
+	rw.Header().Set("Content-Type", "application/json; charset=utf-8")
+	rw.Header().Set("Cache-Control", "no-store")
+	if err != nil {
+		status := http.StatusBadRequest
+		var p *problem
+		if errors.As(err, &p) {
+			status = p.status
+		}
+		rw.WriteHeader(status)
+		v = map[string]any{"ok": false, "error": err.Error()}
+	}
+	e := json.NewEncoder(rw)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v) // the other side has gone when it fails
+}
+
+// info is where everything is. What is not simulated is null.
+func (w *world) info() any {
+	return map[string]any{
+		"bot_url": w.base + "/bot", "github_url": w.base, "slack_api_url": w.base + "/slack/api",
+		"aws_url": nil, "pagerduty_url": nil,
+		"data_dir": w.data, "state_files": w.stateFiles(), "now": w.clk.Now().UTC().Format(time.RFC3339Nano),
+	}
+}
+
+func (w *world) history(r *http.Request) (any, error) {
+	q := r.URL.Query()
+	if err := only(q, "channel", "thread_ts"); err != nil {
+		return nil, err
+	}
+	list, err := w.slack.History(q.Get("channel"), q.Get("thread_ts"))
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"messages": list}, nil
+}
+
+func only(q url.Values, names ...string) error {
+next:
+	for k := range q {
+		for _, n := range names {
+			if k == n {
+				continue next
+			}
+		}
+		return wrong("there is no parameter %q", k)
+	}
+	return nil
+}
+
+type sayCall struct {
+	User     string `json:"user"`
+	Channel  string `json:"channel"`
+	Text     string `json:"text"`
+	ThreadTS string `json:"thread_ts"`
+}
+
+func (w *world) say(ctx context.Context, c sayCall) (any, error) {
+	a, err := w.slack.Say(ctx, c.User, c.Channel, c.Text, c.ThreadTS)
+	return a, err
+}
+
+type clickCall struct {
+	User     string `json:"user"`
+	Channel  string `json:"channel"`
+	TS       string `json:"ts"`
+	Label    string `json:"label"`
+	ActionID string `json:"action_id"`
+	Value    string `json:"value"`
+}
+
+func (w *world) click(ctx context.Context, c clickCall) (any, error) {
+	switch {
+	case c.Label != "" && c.ActionID != "":
+		return nil, wrong("give label, or action_id with value, not both")
+	case c.Label != "":
+		return w.slack.Click(ctx, c.User, c.Channel, c.TS, c.Label)
+	case c.ActionID != "":
+		return w.slack.ClickAction(ctx, c.User, c.Channel, c.TS, c.ActionID, c.Value)
+	}
+	return nil, wrong("give label, or action_id with value")
+}
+
+type submitCall struct {
+	User   string            `json:"user"`
+	ViewID string            `json:"view_id"`
+	Values map[string]string `json:"values"`
+}
+
+func (w *world) submit(ctx context.Context, c submitCall) (any, error) {
+	return w.slack.Submit(ctx, c.User, c.ViewID, c.Values)
+}
+
+func (w *world) redeliver(r *http.Request) (any, error) {
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil {
+		return nil, wrong("%q is not the id of a delivery", r.PathValue("id"))
+	}
+	if err := w.github.Redeliver(id); err != nil {
+		return nil, &problem{http.StatusNotFound, err.Error()}
+	}
+	return map[string]any{"ok": true}, nil
+}
+
+// fault hands a misbehaviour to the system that is to misbehave; which fields
+// there are is that simulator's business.
+func (w *world) fault(r *http.Request) (any, error) {
+	var fields map[string]json.RawMessage
+	if err := decode(r.Body, &fields); err != nil {
+		return nil, err
+	}
+	var system string
+	if err := json.Unmarshal(fields["system"], &system); err != nil {
+		return nil, wrong("system: want \"slack\" or \"github\"")
+	}
+	delete(fields, "system")
+	rest, err := json.Marshal(fields)
+	if err != nil {
+		return nil, err
+	}
+	switch system {
+	case "slack":
+		var f slacksim.FaultSpec
+		if err := decode(bytes.NewReader(rest), &f); err != nil {
+			return nil, err
+		}
+		err = w.slack.Fault(f)
+	case "github":
+		var f githubsim.FaultSpec
+		if err := decode(bytes.NewReader(rest), &f); err != nil {
+			return nil, err
+		}
+		if f.Kind == "clear" {
+			w.github.ClearFaults()
+			break
+		}
+		err = w.github.Fault(f)
+	default:
+		return nil, wrong("unknown system %q; there is slack, github", system)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"ok": true}, nil
+}
+
+type advanceCall struct {
+	By string `json:"by"`
+}
+
+func (w *world) moveClock(ctx context.Context, c advanceCall) (any, error) {
+	by, err := time.ParseDuration(c.By)
+	if err != nil || by <= 0 || by > 366*24*time.Hour {
+		return nil, wrong("by: %q is not a duration forwards, such as \"90s\" or \"24h\"", c.By)
+	}
+	now, err := w.advance(ctx, by)
+	if errors.Is(err, errNotIdle) {
+		return nil, &problem{http.StatusConflict, err.Error()}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"now": now.UTC().Format(time.RFC3339Nano)}, nil
+}

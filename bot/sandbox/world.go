@@ -1,0 +1,223 @@
+package sandbox
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"text/template"
+
+	"github.com/signalbox-chatops/signalbox/integrations/github/githubsim"
+	"github.com/signalbox-chatops/signalbox/integrations/slack/slacksim"
+)
+
+const (
+	botToken      = "xoxb-sandbox"
+	appToken      = "xapp-1-sandbox"
+	botLogin      = "signalbox"
+	webhookSecret = "sandbox-webhook-secret"
+)
+
+// people are who one can be in the sandbox. A person's GitHub token is their
+// name and "-token", as is the bot's.
+var people = []struct{ name, real string }{
+	{"alice", "Alice Archer"}, {"bob", "Bob Brunel"}, {"carol", "Carol Crossing"},
+}
+
+// targets are the units of shared state, and the folder each is applied from.
+var targets = []struct{ name, environment, repository, base, dir, paths string }{
+	{"web/staging", "staging", "acme/web", "deployment/staging", "deploy/staging", "**"},
+	{"web/production", "production", "acme/web", "deployment/production", "deploy/production", "**"},
+	{"api/staging", "staging", "acme/infra", "main", "api/staging", "api/staging/**"},
+	{"api/production", "production", "acme/infra", "main", "api/production", "api/production/**"},
+	{"network/production", "production", "acme/infra", "main", "network/production", "network/production/**"},
+	{"dns/production", "production", "acme/infra", "main", "dns/production", "dns/production/**"},
+}
+
+var toolNames = map[string]string{
+	"terraform": "terraform", "tofu": "tofu",
+	"demo": "the built-in demonstration step, since neither terraform nor tofu is on PATH",
+}
+
+// findTool names what applies the demo infrastructure.
+func findTool() string {
+	for _, t := range []string{"terraform", "tofu"} {
+		if _, err := exec.LookPath(t); err == nil {
+			return t
+		}
+	}
+	return "demo"
+}
+
+// stateFile is where a target's state is kept.
+func (w *world) stateFile(target string) string {
+	return filepath.Join(w.data, "tfstate", filepath.FromSlash(target)+".tfstate")
+}
+
+func (w *world) stateFiles() map[string]string {
+	out := map[string]string{}
+	for _, t := range targets {
+		out[t.name] = w.stateFile(t.name)
+	}
+	return out
+}
+
+func (w *world) slackConfig() slacksim.Config {
+	c := slacksim.Config{
+		Dir: filepath.Join(w.data, "slack"), Clock: w.clk, Log: w.log.With("simulator", "slack"),
+		BotToken: botToken, AppToken: appToken, BotName: botLogin, Decided: w.decided,
+	}
+	members := []string{botLogin}
+	for _, p := range people {
+		c.Users = append(c.Users, slacksim.User{Name: p.name, RealName: p.real, Email: p.name + "@acme.example"})
+		members = append(members, p.name)
+	}
+	c.Channels = []slacksim.Channel{
+		{Name: "ops", Members: members, Topic: "Deploys and infrastructure"},
+		{Name: "alerts", Members: members, Topic: "What is wrong, and who has it"},
+	}
+	return c
+}
+
+func (w *world) githubConfig(hooks bool) githubsim.Config {
+	c := githubsim.Config{Dir: filepath.Join(w.data, "github"), Base: w.base, Clock: w.clk, Log: w.log.With("simulator", "github")}
+	may := map[string]string{botLogin: "write", "alice": "write", "bob": "write", "carol": "read"}
+	for _, p := range people {
+		c.Users = append(c.Users, githubsim.User{Login: p.name, Name: p.real, Email: p.name + "@acme.example", Token: p.name + "-token"})
+	}
+	c.Users = append(c.Users, githubsim.User{Login: botLogin, Name: botLogin, Email: botLogin + "@acme.example", Token: botLogin + "-token", Bot: true})
+	for _, r := range []struct {
+		name     string
+		branches []string
+	}{
+		{"web", []string{"deployment/staging", "deployment/production"}}, {"api", nil}, {"infra", nil},
+	} {
+		repo := githubsim.Repo{Owner: "acme", Name: r.name, Branches: r.branches, Collaborators: may, Files: repoFiles(r.name)}
+		if r.name == "api" {
+			repo.Seed = seedAPI
+		}
+		c.Repos = append(c.Repos, repo)
+	}
+	if hooks {
+		c.Hooks = []githubsim.Hook{{Repo: "*", Secret: webhookSecret}}
+	}
+	return c
+}
+
+//go:embed repos
+var repos embed.FS
+
+// repoFiles is the first commit of a repository.
+func repoFiles(name string) map[string]string {
+	out := map[string]string{}
+	root := "repos/" + name
+	err := fs.WalkDir(repos, root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := repos.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		out[strings.TrimPrefix(path, root+"/")] = string(b)
+		return nil
+	})
+	if err != nil { // they are part of the binary
+		panic(fmt.Sprintf("read the files of acme/%s: %v", name, err))
+	}
+	return out
+}
+
+// botConfig is the bot's configuration file: that of a real workspace, but for
+// its URLs.
+func (w *world) botConfig() ([]byte, error) {
+	for _, dir := range []string{"bot", "tfstate"} {
+		if err := os.MkdirAll(filepath.Join(w.data, dir), 0o700); err != nil {
+			return nil, err
+		}
+	}
+	type target struct{ Name, Environment, Repository, Base, Dir, Paths, State string }
+	var list []target
+	for _, t := range targets {
+		state := w.stateFile(t.name)
+		if err := os.MkdirAll(filepath.Dir(state), 0o700); err != nil {
+			return nil, err
+		}
+		list = append(list, target{t.name, t.environment, t.repository, t.base, t.dir, t.paths, state})
+	}
+	var b strings.Builder
+	err := configTemplate.Execute(&b, map[string]any{
+		"Base": w.base, "Data": filepath.Join(w.data, "bot"), "AppToken": appToken, "BotToken": botToken,
+		"GitHubToken": botLogin + "-token", "WebhookSecret": webhookSecret, "Targets": list, "Tool": w.tool,
+	})
+	return []byte(b.String()), err
+}
+
+// The values are quoted as Go quotes them, which YAML reads too.
+var configTemplate = template.Must(template.New("config").Parse(`# The sandbox writes this for the bot that it runs.
+listen: 127.0.0.1:0
+inbound: webhook
+public_url: {{.Base}}/bot
+data: {{printf "%q" .Data}}
+slack:
+  app_token: {{.AppToken}}
+  bot_token: {{.BotToken}}
+  api_url: {{.Base}}/slack/api/
+github:
+  token: {{.GitHubToken}}
+  api_url: {{.Base}}/api/v3/
+  git_url: {{.Base}}/git
+  webhook_secrets: [{{.WebhookSecret}}]
+{{- if eq .Tool "tofu"}}
+runner:
+  terraform: tofu
+{{- end}}
+people:
+  - {name: alice, slack: U0ALICE, github: alice, email: alice@acme.example}
+  - {name: bob, slack: U0BOB, github: bob, email: bob@acme.example}
+  - {name: carol, slack: U0CAROL, github: carol, email: carol@acme.example}
+groups:
+  deployers: [alice, bob]
+policy:
+  - {groups: [deployers], verbs: ["*"], environments: ["*"]}
+environments:
+  staging:
+    aliases: [stg]
+    channels: [ops]
+    review: none
+  production:
+    aliases: [prod, 本番]
+    channels: [ops]
+    second_person: true
+services:
+  web:
+    repository: acme/web
+    strategy: promote
+    environments:
+      staging: {branch: deployment/staging, targets: [web/staging]}
+      production: {branch: deployment/production, targets: [web/production]}
+  api:
+    repository: acme/infra
+    strategy: pin
+    source: acme/api
+    environments:
+      staging: {file: api/staging/terraform.tfvars, key: api_version, targets: [api/staging]}
+      production: {file: api/production/terraform.tfvars, key: api_version, targets: [api/production]}
+targets:
+{{- range .Targets}}
+  {{.Name}}:
+    environment: {{.Environment}}
+    repository: {{.Repository}}
+    base: {{.Base}}
+    paths: ["{{.Paths}}"]
+    apply:
+{{- if eq $.Tool "demo"}}
+      - demo: {dir: {{.Dir}}, state: {{printf "%q" .State}}}
+{{- else}}
+      - terraform: {dir: {{.Dir}}, backend_config: {path: {{printf "%q" .State}}}}
+{{- end}}
+{{- end}}
+`))
