@@ -25,15 +25,13 @@ type act struct {
 	direct   bool
 }
 
-// trigger is one trigger_id: usable once, for three seconds.
+// trigger is one trigger_id: usable once, for TriggerLife.
 type trigger struct {
 	user string
 	born time.Time
 	used bool
 	act  *act
 }
-
-const triggerLife = 3 * time.Second
 
 // begin registers an act: with a trigger and a response_url if it has them.
 func (s *Sim) begin(t *tx, a *act, source string) {
@@ -62,7 +60,7 @@ func (s *Sim) tidy(t *tx) {
 		return
 	}
 	for id, old := range s.triggers {
-		if s.wall().Sub(old.born) > triggerLife {
+		if s.wall().Sub(old.born) > s.cfg.TriggerLife {
 			delete(s.triggers, id)
 		}
 	}
@@ -109,6 +107,13 @@ func (s *Sim) spoke(m *message) {
 		if a.direct && a.response == "" {
 			a.response = m.key()
 		}
+	}
+}
+
+// touched notes that the bot changed a message. The lock is held.
+func (s *Sim) touched(m *message) {
+	for _, a := range s.acts {
+		a.public = a.public || a.channel == m.Channel
 	}
 }
 

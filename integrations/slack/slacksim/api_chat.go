@@ -193,6 +193,7 @@ func updateMessage(c *call) (map[string]any, error) {
 		}
 		m.EditedTS = t.ts()
 		t.message(m)
+		c.s.touched(m)
 		c.s.changeEvent(t, ch, m, "message_changed")
 		out = map[string]any{"channel": ch.ID, "ts": m.TS, "text": m.Text, "message": c.s.wireMessage(m, true)}
 		return nil

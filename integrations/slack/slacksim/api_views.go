@@ -118,7 +118,7 @@ func (c *call) spend() (*trigger, error) {
 	switch {
 	case id == "":
 		return nil, &apiError{Code: "invalid_trigger_id"}
-	case tr == nil || c.s.wall().Sub(tr.born) > triggerLife:
+	case tr == nil || c.s.wall().Sub(tr.born) > c.s.cfg.TriggerLife:
 		return nil, &apiError{Code: "expired_trigger_id"}
 	case tr.used:
 		return nil, &apiError{Code: "exchanged_trigger_id"}

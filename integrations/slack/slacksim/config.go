@@ -41,10 +41,10 @@ type Config struct {
 	Lenient bool
 	Log     *slog.Logger
 
-	// The wall times of Socket Mode. Zero means Slack's own: 3 s to acknowledge,
-	// a ping every 5 s, 10 s between a disconnect message and the close, 5 h of
-	// life a socket.
-	AckWindow, PingEvery, CloseGrace, SocketLife time.Duration
+	// The wall times of the protocol. Zero means Slack's own: 3 s to acknowledge
+	// and to use a trigger_id, a ping every 5 s, 10 s between a disconnect message
+	// and the close, 5 h of life a socket.
+	AckWindow, TriggerLife, PingEvery, CloseGrace, SocketLife time.Duration
 }
 
 // User is a person of the workspace.
@@ -105,6 +105,7 @@ func (c *Config) fill() {
 		}
 	}
 	dur(&c.AckWindow, 3*time.Second)
+	dur(&c.TriggerLife, 3*time.Second)
 	dur(&c.PingEvery, 5*time.Second)
 	dur(&c.CloseGrace, 10*time.Second)
 	dur(&c.SocketLife, 18060*time.Second)

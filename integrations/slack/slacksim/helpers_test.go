@@ -35,14 +35,16 @@ func workspace() slacksim.Config {
 			{ID: "CRANDOM", Name: "random", Members: []string{"alice"}},
 			{ID: "CSECRET", Name: "secret", Private: true, Members: []string{"alice"}},
 		},
-		Quiet: 400 * time.Millisecond,
+		// Long enough for an answer on a busy machine; a test in which none comes
+		// says so.
+		Quiet: 4 * time.Second,
 	}
 }
 
 // office is a workspace that listens.
 type office struct {
 	*slacksim.Sim
-	t   *testing.T
+	t   testing.TB
 	url string
 }
 
@@ -127,7 +129,7 @@ type envelope struct {
 	RetryReason  string          `json:"retry_reason"`
 }
 
-func (e envelope) field(t *testing.T, path ...string) string {
+func (e envelope) field(t testing.TB, path ...string) string {
 	t.Helper()
 	var v any
 	if err := json.Unmarshal(e.Payload, &v); err != nil {
@@ -143,7 +145,7 @@ func (e envelope) field(t *testing.T, path ...string) string {
 
 // wire is a raw socket: it reads everything and answers by the test's handler.
 type wire struct {
-	t    *testing.T
+	t    testing.TB
 	conn *websocket.Conn
 	in   chan envelope
 	wg   sync.WaitGroup
@@ -163,7 +165,8 @@ func (o *office) ticket() string {
 // dial opens a raw socket and waits for its hello.
 func (o *office) dial() *wire {
 	o.t.Helper()
-	conn, _, err := websocket.DefaultDialer.Dial(o.ticket(), nil)
+	// The buffer keeps the library from sending a large message in fragments.
+	conn, _, err := (&websocket.Dialer{WriteBufferSize: 64 * 1024}).Dial(o.ticket(), nil)
 	if err != nil {
 		o.t.Fatal(err)
 	}

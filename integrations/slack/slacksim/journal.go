@@ -57,7 +57,7 @@ func openJournal(dir string) (*journal, error) {
 		return nil, fmt.Errorf("make the workspace folder %s: %w", dir, err)
 	}
 	path := filepath.Join(dir, "slack.db")
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 5 * time.Second})
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
 	if err != nil {
 		return nil, fmt.Errorf("open workspace %s: %w", path, err)
 	}

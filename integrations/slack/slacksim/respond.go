@@ -127,6 +127,7 @@ func (s *Sim) replace(t *tx, c *channel, r *responseURL, p reply, blocks json.Ra
 		s.answered(s.actOf(r.Token), m)
 		return nil
 	}
+	s.touched(m)
 	s.changeEvent(t, c, m, "message_changed")
 	return nil
 }
