@@ -4,8 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/signalbox-chatops/signalbox/integrations"
-	"github.com/signalbox-chatops/signalbox/store"
+	"github.com/signalbox-chatops/signalbox/commands/tell"
 )
 
 // Feature is one folder of this floor as the process wires it: everything that
@@ -29,4 +28,4 @@ type Tick struct {
 }
 
 // CardFunc renders a surface as the store stands now.
-type CardFunc func(tx *store.Tx, s *store.Surface) (integrations.Message, error)
+type CardFunc = tell.Card
