@@ -33,6 +33,10 @@ type trigger struct {
 	act  *act
 }
 
+// at reports whether what is said in a channel may answer the act. A modal is
+// submitted nowhere in particular.
+func (a *act) at(channel string) bool { return a.channel == "" || a.channel == channel }
+
 // begin registers an act: with a trigger and a response_url if it has them.
 func (s *Sim) begin(t *tx, a *act, source string) {
 	s.acts = append(s.acts, a)
@@ -86,7 +90,7 @@ func (s *Sim) endAct(a *act) {
 func (s *Sim) answered(a *act, m *message) {
 	if a == nil {
 		for _, x := range s.acts {
-			if x.user == m.To && x.channel == m.Channel && x.response == "" {
+			if x.user == m.To && x.at(m.Channel) && x.response == "" {
 				a = x
 				break
 			}
@@ -100,7 +104,7 @@ func (s *Sim) answered(a *act, m *message) {
 // spoke notes that the bot said something in a channel. The lock is held.
 func (s *Sim) spoke(m *message) {
 	for _, a := range s.acts {
-		if a.channel != m.Channel {
+		if !a.at(m.Channel) {
 			continue
 		}
 		a.public = true
@@ -113,7 +117,7 @@ func (s *Sim) spoke(m *message) {
 // touched notes that the bot changed a message. The lock is held.
 func (s *Sim) touched(m *message) {
 	for _, a := range s.acts {
-		a.public = a.public || a.channel == m.Channel
+		a.public = a.public || a.at(m.Channel)
 	}
 }
 

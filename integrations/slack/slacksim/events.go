@@ -240,6 +240,7 @@ func (s *Sim) changeEvent(t *tx, c *channel, m *message, subtype string) {
 
 func (s *Sim) removeMessage(t *tx, m *message) {
 	t.deleteMessage(m)
+	s.touched(m)
 	if c := s.book.channels[m.Channel]; c != nil {
 		s.changeEvent(t, c, m, "message_deleted")
 	}

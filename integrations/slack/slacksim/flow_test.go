@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/slack-go/slack"
 	"github.com/slack-go/slack/slackevents"
@@ -126,7 +127,9 @@ func TestConversation(t *testing.T) {
 
 // TestEventsReachTheRealClient shows the words of each kind of message.
 func TestEventsReachTheRealClient(t *testing.T) {
-	o := open(t, workspace())
+	cfg := workspace()
+	cfg.Quiet = time.Millisecond
+	o := open(t, cfg)
 	var mu sync.Mutex
 	var got []string
 	api := o.robot(func(_ *slack.Client, sm *socketmode.Client, e socketmode.Event) {
@@ -233,6 +236,11 @@ func TestDecided(t *testing.T) {
 		if err := sm.Ack(*e.Request); err != nil {
 			t.Error(err)
 		}
+		if c, ok := e.Data.(slack.SlashCommand); ok {
+			if _, err := api.PostEphemeral(c.ChannelID, c.UserID, slack.MsgOptionText("again", false)); err != nil {
+				t.Error(err)
+			}
+		}
 		ev, _ := e.Data.(slackevents.EventsAPIEvent)
 		if m, ok := ev.InnerEvent.Data.(*slackevents.AppMentionEvent); ok {
 			if _, err := api.PostEphemeral(m.Channel, m.User, slack.MsgOptionText("only you", false)); err != nil {
@@ -244,8 +252,9 @@ func TestDecided(t *testing.T) {
 	if err != nil || a.Response == nil || a.Response.Text != "only you" {
 		t.Fatalf("%+v, %v", a, err)
 	}
-	if _, err := o.Say(t.Context(), "alice", "ops", "/ops whoami", ""); err != nil {
-		t.Fatal(err)
+	a, err = o.Say(t.Context(), "alice", "ops", "/ops whoami", "")
+	if err != nil || a.Response == nil || a.Response.Text != "again" {
+		t.Fatalf("%+v, %v", a, err)
 	}
 	mu.Lock()
 	defer mu.Unlock()
