@@ -28,6 +28,7 @@ var hopelessCodes = map[string]string{
 	"no_permission":           "it lacks a permission: compare the app's settings with `signalbox manifest`",
 	"access_denied":           "the workspace denies it access: ask its administrators",
 	"team_access_not_granted": "it was not granted access to this workspace: ask the organisation's administrators",
+	"socket_mode_disabled":    "Socket Mode is switched off for this app: switch it on again under Settings, Socket Mode",
 	"app_not_found":           "its app does not exist any more",
 	"unknown_method":          "the configured address is not Slack's API",
 }

@@ -159,7 +159,11 @@ func (l *listener) link(ctx context.Context, n int) error {
 			return err
 		}
 		lived := time.Since(began)
-		log.Info("socket ended", "reason", s.reason, "error", s.err, "lived", lived.Round(time.Millisecond), "connected", l.Connected())
+		if s.err != nil {
+			log.Warn("socket not opened", "error", s.err, "connected", l.Connected())
+		} else {
+			log.Info("socket ended", "reason", s.reason, "lived", lived.Round(time.Millisecond), "connected", l.Connected())
+		}
 		if lived > l.links.settled {
 			wait = l.links.base
 		}
