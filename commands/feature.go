@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/signalbox-chatops/signalbox/commands/runner"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
 )
 
@@ -16,6 +17,7 @@ type Feature struct {
 	// stored event's kind: "github." or "github.push".
 	Events map[string]Handler
 	Ticks  []Tick
+	Kinds  []runner.Kind
 	// Cards render what the teller shows, by Surface.Card.
 	Cards map[string]CardFunc
 }

@@ -84,3 +84,11 @@ type ForgeEvent struct {
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
 }
+
+// NewPull is a pull request to be opened.
+type NewPull struct {
+	Title string
+	Body  string
+	Head  string // branch
+	Base  string // branch
+}

@@ -94,3 +94,16 @@ func appendStep(f io.Writer, dir string) (int64, error) {
 	}
 	return n, err
 }
+
+// Leftovers counts the processes that the steps of an attempt still have running.
+func Leftovers(j *store.Job) (int, error) {
+	n := 0
+	for _, e := range j.Effects {
+		left, err := proc.Leftovers(e.Dir)
+		if err != nil {
+			return n, err
+		}
+		n += left
+	}
+	return n, nil
+}

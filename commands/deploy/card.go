@@ -1,0 +1,393 @@
+package deploy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/commands/gate"
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// view is all that an operation's card shows.
+type view struct {
+	op    *store.Operation
+	pull  *store.Pull
+	jobs  []*store.Job // applies
+	state string       // the word that matters most now
+	plans integrations.Plans
+	ready bool // every target is planned at this head
+}
+
+func (f *feature) view(tx *store.Tx, id string) (view, error) {
+	op, err := tx.Operation(id)
+	if err != nil {
+		return view{}, err
+	}
+	s, err := f.fill(tx, subject{op: op})
+	if err != nil {
+		return view{}, err
+	}
+	v := view{op: op, pull: s.pull, state: op.State}
+	if v.jobs, err = s.applies(tx); err != nil {
+		return view{}, err
+	}
+	for _, word := range []string{store.JobUnknown, store.JobNeedsConfirm, store.JobBlocked} {
+		for _, j := range v.jobs {
+			if j.State == word && !slices.Contains([]string{store.JobUnknown, store.JobNeedsConfirm}, v.state) {
+				v.state = word
+			}
+		}
+	}
+	if v.pull != nil {
+		v.plans, v.ready = counts(v.pull, op.Targets)
+	}
+	if len(v.jobs) > 0 {
+		var fresh integrations.Plans
+		for _, j := range v.jobs {
+			fresh = append(fresh, recordOf(j).Plans...)
+		}
+		if len(fresh) > 0 {
+			v.plans, v.ready = fresh, true
+		}
+	}
+	return v, nil
+}
+
+// operationCard is the one card of an operation, edited in place.
+func (f *feature) operationCard(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
+	v, err := f.view(tx, s.Subject)
+	if err != nil {
+		return integrations.Message{}, err
+	}
+	op := v.op
+	m := integrations.Message{Text: v.text()}
+	head := integrations.R(icon(v.state)+" ", integrations.Bold(upper(title(op))), " · ", integrations.Bold(v.state))
+	m.Blocks = append(m.Blocks, integrations.Block{Text: head}, integrations.Block{Text: integrations.R(bar(v.state))})
+	m.Blocks = append(m.Blocks, integrations.Block{Fields: v.fields(f.Clock.Now())})
+	if warn := v.warning(); warn != nil {
+		m.Blocks = append(m.Blocks, integrations.Block{Text: warn})
+	}
+	if ships := v.ships(); ships != nil {
+		m.Blocks = append(m.Blocks, integrations.Block{Context: ships})
+	}
+	for _, j := range v.jobs {
+		if j.State == store.JobFailed && j.Tail != "" {
+			m.Blocks = append(m.Blocks, integrations.Block{Code: lastLines(j.Tail, 12)})
+			break
+		}
+	}
+	next, buttons, err := f.next(tx, v)
+	if err != nil {
+		return m, err
+	}
+	if next != nil {
+		m.Blocks = append(m.Blocks, integrations.Block{Text: next})
+	}
+	if len(buttons) > 0 {
+		m.Blocks = append(m.Blocks, integrations.Block{Buttons: buttons})
+	}
+	m.Blocks = append(m.Blocks, integrations.Block{Context: v.footer(f.Clock.Now())})
+	if op.Terminal() {
+		m.Final = fmt.Sprintf("%s %s %s: %s", icon(v.state), op.ID, title(op), v.state)
+	}
+	return m, nil
+}
+
+// text says the same to phones and screen readers, and to whoever greps.
+func (v view) text() string {
+	op := v.op
+	parts := []string{op.ID + " " + title(op) + ": " + v.state}
+	if op.PRURL != "" {
+		parts = append(parts, op.PRURL)
+	}
+	if v.ready {
+		parts = append(parts, "plan "+v.plans.String())
+	}
+	for _, j := range v.jobs {
+		if j.Why != "" && j.State != store.JobSucceeded {
+			parts = append(parts, j.Target+": "+j.Why)
+		}
+	}
+	if op.Note != "" {
+		parts = append(parts, op.Note)
+	}
+	return strings.Join(parts, " · ")
+}
+
+func icon(state string) string {
+	switch state {
+	case store.OpSucceeded, store.OpNoop:
+		return "✅"
+	case store.OpFailed, store.OpPartial:
+		return "❌"
+	case store.JobUnknown:
+		return "❓"
+	case store.JobBlocked, store.JobNeedsConfirm:
+		return "✋"
+	case store.OpClosed:
+		return "⚪"
+	case store.OpMerged, store.OpApplying:
+		return "🚧"
+	}
+	return "🔷"
+}
+
+// bar shows the stages: done, current, to come.
+func bar(state string) string {
+	stages := []string{"opened", "planned", "merged", "applied"}
+	done, mark := 0, "◐"
+	switch state {
+	case store.OpOpen:
+		done = 1
+	case store.OpMerged, store.OpApplying:
+		done = 3
+	case store.JobBlocked, store.JobNeedsConfirm, store.JobUnknown:
+		done, mark = 3, "✋"
+	case store.OpFailed, store.OpPartial:
+		done, mark = 3, "✖"
+	case store.OpSucceeded, store.OpNoop:
+		done = 4
+	case store.OpClosed:
+		return "opened → closed without a merge"
+	}
+	var out []string
+	for i, s := range stages {
+		switch {
+		case i < done:
+			out = append(out, "● "+s)
+		case i == done:
+			out = append(out, mark+" "+s)
+		default:
+			out = append(out, "○ "+s)
+		}
+	}
+	return strings.Join(out, "  ")
+}
+
+func (v view) fields(now time.Time) []integrations.Field {
+	op := v.op
+	asked := integrations.R(integrations.Who(gate.FromStore(op.Requester)))
+	if op.Kind == "unplanned" {
+		asked = integrations.R("nobody: it came without a pull request")
+	}
+	out := []integrations.Field{{Name: "Asked by", Value: asked}}
+	if op.PRURL != "" {
+		out = append(out, integrations.Field{Name: "Pull request", Value: integrations.R(integrations.Link(op.PRURL, fmt.Sprintf("%s#%d", op.Repo, op.PR)))})
+	}
+	if op.FromSHA != "" {
+		what := integrations.R(integrations.Code(short(op.FromSHA)), " → ", integrations.Code(short(op.ToSHA)))
+		if op.Strategy == "pin" {
+			what = integrations.R(integrations.Code(version(op.From)), " → ", integrations.Code(version(op.To)))
+		}
+		if op.CompareURL != "" {
+			what = integrations.R(what, ", ", integrations.Link(op.CompareURL, plural(op.Commits, "commit")))
+		}
+		out = append(out, integrations.Field{Name: "What", Value: what})
+	}
+	out = append(out, integrations.Field{Name: "Plan", Value: v.planLine()})
+	if op.MergedBy != (store.Person{}) {
+		out = append(out, integrations.Field{Name: "Merged by", Value: integrations.R(integrations.Who(gate.FromStore(op.MergedBy)), " as ", integrations.Code(short(op.MergeSHA)))})
+	}
+	var approved []any
+	for _, a := range op.Approvals {
+		if a.Head == op.Head {
+			approved = append(approved, integrations.Who(gate.FromStore(a.By)), " ")
+		}
+	}
+	if len(approved) > 0 {
+		out = append(out, integrations.Field{Name: "Approved by", Value: integrations.R(approved...)})
+	}
+	return out
+}
+
+// planLine is the counts by target, or how far the planning is.
+func (v view) planLine() integrations.Rich {
+	switch {
+	case len(v.op.Targets) == 0:
+		return integrations.R("no target")
+	case v.ready && v.plans.Empty():
+		return integrations.R(integrations.Code(v.plans.String()), " nothing to change")
+	case v.ready:
+		return integrations.R(integrations.Code(v.plans.String()), " on ", strings.Join(v.op.Targets, ", "))
+	case v.pull == nil:
+		return integrations.R("once the pull request is open")
+	}
+	for _, t := range v.op.Targets {
+		if p := v.pull.Plans[t]; p.Head == v.pull.Head && p.State == "failed" {
+			return integrations.R(integrations.Bold("did not work"), " on ", t, ": ", p.Why)
+		}
+	}
+	return integrations.R("being made on ", strings.Join(v.op.Targets, ", "))
+}
+
+// warning names what is destroyed or replaced.
+func (v view) warning() integrations.Rich {
+	var parts []any
+	if d := v.plans.Destroyed(); len(d) > 0 {
+		parts = append(parts, "⚠️ destroys ", integrations.Code(strings.Join(d[:min(8, len(d))], ", ")), " ")
+	}
+	if d := v.plans.Replaced(); len(d) > 0 {
+		parts = append(parts, "♻️ replaces ", integrations.Code(strings.Join(d[:min(8, len(d))], ", ")))
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return integrations.R(parts...)
+}
+
+func (v view) ships() integrations.Rich {
+	var parts []any
+	for i, s := range v.op.Ships {
+		if i == 6 {
+			parts = append(parts, fmt.Sprintf("and %d more", len(v.op.Ships)-i))
+			break
+		}
+		label := firstLine(s.Title)
+		if s.Number > 0 {
+			label = fmt.Sprintf("#%d %s", s.Number, label)
+		}
+		parts = append(parts, integrations.Link(s.URL, label))
+		if s.Author != "" {
+			parts = append(parts, " by "+s.Author)
+		}
+		if i < len(v.op.Ships)-1 {
+			parts = append(parts, "\n")
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return integrations.R(parts...)
+}
+
+func (v view) footer(now time.Time) integrations.Rich {
+	op := v.op
+	parts := []any{integrations.Code(op.ID)}
+	if op.Reason != "" {
+		parts = append(parts, " · ", integrations.Italic(op.Reason))
+	}
+	for _, j := range v.jobs {
+		parts = append(parts, " · ", j.ID, " ", j.Target, " ", j.State)
+	}
+	if !op.Ended.IsZero() {
+		parts = append(parts, " · took "+gate.Age(op.Ended.Sub(op.Created)))
+	} else if !op.Created.IsZero() {
+		parts = append(parts, " · since "+op.Created.UTC().Format("15:04 MST"))
+	}
+	return integrations.R(parts...)
+}
+
+func lastLines(s string, n int) string {
+	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// next says what comes next, and offers it.
+func (f *feature) next(tx *store.Tx, v view) (integrations.Rich, []integrations.Button, error) {
+	op := v.op
+	note := func(parts ...any) integrations.Rich {
+		if op.Note != "" {
+			parts = append([]any{op.Note + " "}, parts...)
+		}
+		if len(parts) == 0 {
+			return nil
+		}
+		return integrations.R(parts...)
+	}
+	cancel := integrations.Button{Label: "Cancel", Command: "cancel " + op.ID, Confirm: "Close the pull request of " + op.ID + " and delete its branch?"}
+	log := integrations.Button{Label: "Log", Command: "log " + op.ID}
+	switch {
+	case v.state == store.OpOpening:
+		return note("Opening the pull request."), []integrations.Button{cancel}, nil
+	case v.state == store.OpOpen:
+		return f.nextOpen(tx, v, note, cancel)
+	case len(v.jobs) > 0 && !op.Terminal():
+		rich, buttons := f.nextApplying(v, note, log)
+		return rich, buttons, nil
+	case op.State == store.OpFailed && op.PR == 0 && len(v.jobs) == 0, op.State == store.OpFailed, op.State == store.OpPartial:
+		why := []any{}
+		for _, j := range v.jobs {
+			if !j.Terminal() || j.State == store.JobSucceeded || j.State == store.JobNoop {
+				continue
+			}
+			what := j.Target + " " + j.State
+			if j.FailedStep != "" {
+				what += " in " + j.FailedStep
+			}
+			why = append(why, what, ": ", j.Why, ". ")
+		}
+		return note(why...), []integrations.Button{{Label: "Retry", Command: "retry " + op.ID, Style: "primary"}, log}, nil
+	case op.State == store.OpSucceeded:
+		return note(), []integrations.Button{log}, nil
+	}
+	return note(), nil, nil
+}
+
+func (f *feature) nextOpen(tx *store.Tx, v view, note func(...any) integrations.Rich, cancel integrations.Button) (integrations.Rich, []integrations.Button, error) {
+	op := v.op
+	if op.MergeAskedBy != nil || op.CloseAskedBy != nil {
+		return note(), nil, nil
+	}
+	if !v.ready {
+		buttons := []integrations.Button{cancel}
+		for _, t := range op.Targets {
+			if v.pull != nil && v.pull.Plans[t].State == "failed" {
+				buttons = []integrations.Button{{Label: "Retry", Command: "plan " + op.ID}, {Label: "Log", Command: "log " + op.ID}, cancel}
+			}
+		}
+		return note(), buttons, nil
+	}
+	st := stamp(v.pull, op.Targets)
+	merge := integrations.Button{Label: "Merge", Command: "merge " + op.ID, Version: st, Style: "primary", Confirm: fmt.Sprintf("%s with plan %s?", upper(title(op)), v.plans)}
+	q := f.question(gate.AtCommand, f.Catalog(), op, v.pull)
+	q.Explicit, q.Actor = true, q.Requester
+	closed := gate.All(tx, q, gate.Merge)
+	buttons := []integrations.Button{merge, cancel}
+	var wait []any
+	for _, c := range closed {
+		wait = append(wait, upper(c.Reason), ". ")
+		if c.Gate == "approvals" {
+			buttons = []integrations.Button{{Label: "Approve", Command: "approve " + op.ID, Version: st, Style: "primary"}, merge, cancel}
+		}
+	}
+	if len(closed) == 0 {
+		wait = append(wait, "Merge it here or on GitHub: the merge starts the apply.")
+	}
+	return note(wait...), buttons, nil
+}
+
+func (f *feature) nextApplying(v view, note func(...any) integrations.Rich, log integrations.Button) (integrations.Rich, []integrations.Button) {
+	op := v.op
+	for _, j := range v.jobs {
+		switch j.State {
+		case store.JobUnknown:
+			text := []any{fmt.Sprintf("%s of %s was interrupted while it changed things; nobody can tell how far it came, so %s stays locked. Look at the real thing, then choose. ", j.ID, j.Target, j.Target)}
+			if rec := recordOf(j); rec.Probe != "" {
+				text = append(text, integrations.Bold("What can be seen: "), rec.Probe)
+			}
+			return note(text...), []integrations.Button{
+				{Label: "Mark succeeded", Command: "resolve " + j.ID + " succeeded", Confirm: "You have looked, and " + j.Target + " is as the merge wants it?"},
+				{Label: "Mark failed", Command: "resolve " + j.ID + " failed", Confirm: "You have looked, and " + j.Target + " is not as the merge wants it?"},
+				{Label: "Retry", Command: "resolve " + j.ID + " retry", Confirm: "Plan and apply " + j.Target + " again?"}, log,
+			}
+		case store.JobBlocked:
+			return note("Blocked: ", j.Why, "."), []integrations.Button{
+				{Label: "Approve", Command: "approve " + op.ID, Style: "primary"},
+				{Label: "Retry", Command: "retry " + op.ID}, {Label: "Cancel", Command: "cancel " + op.ID, Confirm: "Drop the apply of " + op.ID + "? The merge stays."},
+			}
+		case store.JobNeedsConfirm:
+			return note("The plan of what was merged is not the one that was reviewed: ", j.Why, ". Confirm it in the message below, or cancel."),
+				[]integrations.Button{{Label: "Cancel", Command: "cancel " + op.ID, Confirm: "Drop the apply of " + op.ID + "? The merge stays."}}
+		}
+	}
+	for _, j := range v.jobs {
+		if j.Interrupts > 0 && !j.Terminal() {
+			return note(j.ID, " was asked to stop and is cleaning up."), []integrations.Button{log,
+				{Label: "Abort", Command: "cancel " + j.ID + " --kill", Style: "danger", Confirm: "Kill " + j.ID + " at once? Nobody will know how far it came."}}
+		}
+	}
+	return note(), []integrations.Button{log, {Label: "Cancel", Command: "cancel " + op.ID, Style: "danger", Confirm: "Interrupt the apply of " + op.ID + "?"}}
+}

@@ -1,0 +1,264 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/commands/gate"
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+func (f *feature) deployVerb() commands.Verb {
+	return commands.Verb{
+		Name:    "deploy",
+		Aliases: []string{"ship", "release"},
+		Summary: "Open a deploy pull request, with its plan",
+		Effect:  commands.Changes,
+		Args: []commands.Arg{
+			{Name: "service", Kind: commands.ArgService, Help: "what to deploy"},
+			{Name: "ref", Kind: commands.ArgRef, Optional: true, Help: "a branch, tag or SHA; the service's own branch unless said"},
+			{Name: "environment", Kind: commands.ArgEnvironment, Keyword: "to", Help: "where to"},
+			{Name: "reason", Kind: commands.ArgText, Optional: true, Help: "why, as it will stand on the pull request"},
+		},
+		Examples: []string{"deploy {service} to {environment}", "deploy {service} v1.4.1 to {environment} fixes the login page"},
+		Detail:   "It opens a pull request and plans it. Nothing is changed until the pull request is merged, here or on GitHub; the merge starts the apply.",
+		Decide:   f.decideDeploy,
+	}
+}
+
+func (f *feature) decideDeploy(ctx context.Context, c *commands.Call) (commands.Act, error) {
+	op, err := f.request(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return func(tx *store.Tx) (commands.Reply, error) {
+		o := *op
+		reply := commands.Reply{Service: o.Service, Environment: o.Environment}
+		if err := f.mayBegin(tx, c, &o); err != nil {
+			return reply, err
+		}
+		var err error
+		if o.ID, err = tx.NextID("op"); err != nil {
+			return reply, err
+		}
+		o.Branch = fmt.Sprintf("signalbox/%s-%s-%s", o.Service, o.Environment, o.ID)
+		o.Created = f.Clock.Now()
+		if err := tx.PutOperation(&o); err != nil {
+			return reply, err
+		}
+		if err := f.openCard(tx, &o); err != nil {
+			return reply, err
+		}
+		reply.Subject = o.ID
+		_, _, err = tx.InsertJob(&store.Job{Key: "open\x00" + o.ID, Kind: kindOpen, Operation: o.ID, Repo: o.Repo, RepoID: o.RepoID, Requester: o.Requester, State: store.JobQueued, Created: f.Clock.Now()})
+		return reply, err
+	}, nil
+}
+
+// request works out what a deploy would ship. Having nothing to ship is a refusal.
+func (f *feature) request(ctx context.Context, c *commands.Call) (*store.Operation, error) {
+	svc, ok := c.Catalog.Service(c.Arg("service"))
+	if !ok {
+		return nil, commands.Refuse("unknown_service", fmt.Sprintf("No service is called %q.", c.Arg("service")))
+	}
+	env, ok := c.Catalog.Environment(c.Arg("environment"))
+	if !ok {
+		return nil, commands.Refuse("unknown_environment", fmt.Sprintf("No environment is called %q.", c.Arg("environment")))
+	}
+	se, ok := svc.Environments[env.Name]
+	if !ok {
+		var has []string
+		for name := range svc.Environments {
+			has = append(has, name)
+		}
+		slices.Sort(has)
+		return nil, commands.Refuse("no_such_place", fmt.Sprintf("%s does not run in %s.", svc.Name, env.Name)).
+			WithHint("It runs in " + strings.Join(has, ", ") + ".").WithExample(fmt.Sprintf("deploy %s to %s", svc.Name, has[0]))
+	}
+	id, err := f.Forge.RepoID(ctx, svc.Repository)
+	if err != nil {
+		return nil, err
+	}
+	op := &store.Operation{
+		Nonce: ulid.Make().String(), State: store.OpOpening, Kind: "deploy", Strategy: svc.Strategy,
+		Service: svc.Name, Environment: env.Name, Targets: se.Targets,
+		RepoID: id, Repo: svc.Repository, Base: se.Branch,
+		Ref: c.Arg("ref"), Reason: c.Arg("reason"), Requester: gate.ToStore(c.Who), Channel: c.Heard.Channel,
+	}
+	if c.Heard.Private {
+		op.Channel = f.home(env)
+	}
+	if svc.Strategy == "pin" {
+		return op, f.requestPin(ctx, svc, se, op)
+	}
+	return op, f.requestPromote(ctx, svc, op)
+}
+
+// home is the channel where an environment's operations are shown when nobody
+// spoke in one.
+func (f *feature) home(env integrations.Environment) string {
+	if len(env.Channels) == 0 {
+		return ""
+	}
+	return f.Channel(env.Channels[0])
+}
+
+// mayBegin refuses what a hold or another operation on the same targets forbids.
+func (f *feature) mayBegin(tx *store.Tx, c *commands.Call, o *store.Operation) error {
+	q := gate.Question{At: gate.AtCommand, Now: f.Clock.Now(), Catalog: c.Catalog, Environment: o.Environment, Service: o.Service,
+		Targets: o.Targets, Actor: c.Who, Requester: c.Who, Explicit: true}
+	if closed := gate.All(tx, q, gate.Command); len(closed) > 0 {
+		return heldRefusal(closed)
+	}
+	live, err := tx.LiveOperations()
+	if err != nil {
+		return err
+	}
+	for _, other := range live {
+		for _, t := range o.Targets {
+			if slices.Contains(other.Targets, t) && other.Service == o.Service {
+				return reserved(other, t, f)
+			}
+		}
+	}
+	return nil
+}
+
+func reserved(other *store.Operation, target string, f *feature) error {
+	at := other.ID
+	if other.PRURL != "" {
+		at += " (" + other.PRURL + ")"
+	}
+	r := commands.Refuse("reserved", fmt.Sprintf("%s is already being deployed by %s: %s, %s, asked by %s %s ago.",
+		target, at, title(other), other.State, gate.FromStore(other.Requester).Display(), gate.Age(f.Clock.Now().Sub(other.Created)))).
+		WithHint("Merge it or cancel it first.").WithExample("status " + other.ID)
+	if other.State == store.OpOpen || other.State == store.OpOpening {
+		r = r.WithButtons(integrations.Button{Label: "Cancel", Command: "cancel " + other.ID, Style: "danger", Confirm: "Close the pull request of " + other.ID + "?"})
+	}
+	return r
+}
+
+func heldRefusal(closed []gate.Closed) error {
+	var what, opens []string
+	for _, g := range closed {
+		what = append(what, g.Reason)
+		if g.Opens != "" && !slices.Contains(opens, g.Opens) {
+			opens = append(opens, g.Opens)
+		}
+	}
+	r := commands.Refuse(closed[0].Gate, upper(strings.Join(what, "; "))+".")
+	if len(opens) > 0 {
+		r.Hint = "What opens it: " + strings.Join(opens, "; ") + "."
+	}
+	return r
+}
+
+func upper(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// requestPromote resolves the ref once; the head of a promotion does not move.
+func (f *feature) requestPromote(ctx context.Context, svc integrations.Service, op *store.Operation) error {
+	ref := op.Ref
+	if ref == "" {
+		ref = svc.Branch
+	}
+	sha, err := f.resolveRef(ctx, svc.Repository, ref, svc, op)
+	if err != nil {
+		return err
+	}
+	from, err := f.Forge.BranchHead(ctx, svc.Repository, op.Base)
+	if errors.Is(err, integrations.ErrNotFound) {
+		return commands.Refuse("no_branch", fmt.Sprintf("%s has no branch %s, which %s deploys to.", svc.Repository, op.Base, op.Environment)).
+			WithHint("Create it at the commit that runs there now.")
+	} else if err != nil {
+		return err
+	}
+	cmp, err := f.Forge.Compare(ctx, svc.Repository, from, sha)
+	if err != nil {
+		return err
+	}
+	op.Ref, op.FromSHA, op.ToSHA, op.Head, op.Commits, op.CompareURL = ref, from, sha, sha, len(cmp.Commits), cmp.URL
+	if cmp.Ahead == 0 {
+		return commands.Refuse("nothing_to_ship", fmt.Sprintf("There is nothing to ship: %s is at %s, and all of %s (%s) is in it.", op.Base, short(from), ref, short(sha))).
+			WithHint("No pull request was opened.").WithExample("history " + svc.Name)
+	}
+	return nil
+}
+
+func (f *feature) resolveRef(ctx context.Context, repo, ref string, svc integrations.Service, op *store.Operation) (string, error) {
+	sha, err := f.Forge.Resolve(ctx, repo, ref)
+	if errors.Is(err, integrations.ErrNotFound) {
+		return "", commands.Refuse("unknown_ref", fmt.Sprintf("%s has no branch, tag or commit %q.", repo, ref)).
+			WithHint(fmt.Sprintf("Without a ref, %s is deployed from %s.", svc.Name, svc.Branch)).
+			WithExample(fmt.Sprintf("deploy %s to %s", svc.Name, op.Environment))
+	}
+	return sha, err
+}
+
+// requestPin finds the version that the file would be set to.
+func (f *feature) requestPin(ctx context.Context, svc integrations.Service, se integrations.ServiceEnvironment, op *store.Operation) error {
+	version := op.Ref
+	if svc.Source != "" {
+		ref := op.Ref
+		if ref == "" {
+			ref = svc.Branch
+		}
+		sha, err := f.resolveRef(ctx, svc.Source, ref, svc, op)
+		if err != nil {
+			return err
+		}
+		op.Ref, op.ToSHA = ref, sha
+		if version == "" || version == svc.Branch {
+			version = sha
+		}
+	}
+	if version == "" {
+		return commands.Refuse("no_version", fmt.Sprintf("Which version of %s?", svc.Name)).
+			WithExample(fmt.Sprintf("deploy %s 1.4.2 to %s", svc.Name, op.Environment))
+	}
+	from, err := f.Forge.BranchHead(ctx, svc.Repository, op.Base)
+	if err != nil {
+		return err
+	}
+	content, _, err := f.Forge.ReadFile(ctx, svc.Repository, se.File, from)
+	if errors.Is(err, integrations.ErrNotFound) {
+		return commands.Refuse("no_file", fmt.Sprintf("%s has no file %s on %s, where the version of %s stands.", svc.Repository, se.File, op.Base, svc.Name))
+	} else if err != nil {
+		return err
+	}
+	_, old, err := setVersion(se.File, content, se.Key, version)
+	if err != nil {
+		return commands.Refuse("no_key", fmt.Sprintf("The version of %s cannot be set: %v.", svc.Name, err))
+	}
+	op.FromSHA, op.From, op.To = from, old, version
+	if old == version {
+		return commands.Refuse("nothing_to_ship", fmt.Sprintf("There is nothing to ship: %s in %s is at %s already.", svc.Name, op.Environment, version)).
+			WithHint("No pull request was opened.").WithExample("history " + svc.Name)
+	}
+	if svc.Source != "" {
+		f.describePin(ctx, svc, op)
+	}
+	return nil
+}
+
+// describePin adds what the source repository knows of the two versions; a
+// version that is no ref there leaves the description out.
+func (f *feature) describePin(ctx context.Context, svc integrations.Service, op *store.Operation) {
+	cmp, err := f.Forge.Compare(ctx, svc.Source, op.From, op.ToSHA)
+	if err != nil {
+		f.Log.Info("no comparison for a pin", "service", svc.Name, "from", op.From, "to", op.To, "error", err)
+		return
+	}
+	op.Commits, op.CompareURL = len(cmp.Commits), cmp.URL
+}

@@ -1,0 +1,134 @@
+// Package deploy is the main job: a request in chat becomes a deploy pull
+// request, every pull request that touches a target is planned, and its merge
+// becomes an apply for each target. It owns operations and their cards.
+package deploy
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/commands/runner"
+	"github.com/signalbox-chatops/signalbox/commands/tell"
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// reader is what this feature asks of GitHub; changer is what it does there.
+type reader interface {
+	RepoID(ctx context.Context, repo string) (int64, error)
+	Resolve(ctx context.Context, repo, ref string) (string, error)
+	BranchHead(ctx context.Context, repo, branch string) (string, error)
+	Compare(ctx context.Context, repo, base, head string) (integrations.Comparison, error)
+	PullsOfCommit(ctx context.Context, repo, sha string) ([]integrations.PullRequest, error)
+	ReadFile(ctx context.Context, repo, path, ref string) (content []byte, blob string, err error)
+	Pull(ctx context.Context, repo string, number int) (integrations.PullRequest, error)
+	FindPull(ctx context.Context, repo, head, base string) (integrations.PullRequest, error)
+	OpenPulls(ctx context.Context, repo string) ([]integrations.PullRequest, error)
+	RecentPulls(ctx context.Context, repo, base string, since time.Time) ([]integrations.PullRequest, error)
+	PullFiles(ctx context.Context, repo string, number int) (files []string, truncated bool, err error)
+	Reviews(ctx context.Context, repo string, number int) ([]integrations.Review, error)
+	Login(ctx context.Context) (string, error)
+}
+
+type changer interface {
+	CreateBranch(ctx context.Context, repo, branch, sha string) error
+	DeleteBranch(ctx context.Context, repo, branch string) error
+	CommitFile(ctx context.Context, repo, branch, path string, content []byte, blob, message string) (string, error)
+	OpenPull(ctx context.Context, repo string, p integrations.NewPull) (integrations.PullRequest, error)
+	MergePull(ctx context.Context, repo string, number int, head, title string) (string, error)
+	ClosePull(ctx context.Context, repo string, number int) error
+}
+
+// Forge is both.
+type Forge interface {
+	reader
+	changer
+}
+
+// Trees are the local mirrors and work trees of repositories.
+type Trees interface {
+	// Fetch brings the mirror up to date, so that sha is in it.
+	Fetch(ctx context.Context, repo, sha string) error
+	Checkout(ctx context.Context, repo, sha, dir string) error
+	Remove(ctx context.Context, repo, dir string) error
+	// Position counts the first parents of sha: its place on the base branch.
+	Position(ctx context.Context, repo, sha string) (uint64, error)
+	// Since lists the first-parent commits after from up to to, oldest first.
+	Since(ctx context.Context, repo, from, to string) ([]string, error)
+	// Changed names the files that differ between two commits.
+	Changed(ctx context.Context, repo, from, to string) ([]string, error)
+}
+
+// Deps are what the feature works with.
+type Deps struct {
+	Store   *store.Store
+	Forge   Forge
+	Trees   Trees
+	Clock   clock.Clock
+	Log     *slog.Logger
+	Catalog func() *integrations.Catalog
+	// Poll is how often the reconciler walks GitHub.
+	Poll time.Duration
+	// Channel turns a channel's name into its id; where it cannot, the name stays.
+	Channel func(name string) string
+}
+
+type feature struct{ Deps }
+
+// New is the feature.
+func New(d Deps) commands.Feature {
+	f := &feature{d}
+	return commands.Feature{
+		Name:  "deploy",
+		Verbs: f.verbs(),
+		Events: map[string]commands.Handler{
+			"github.pull_request":        f.onPull,
+			"github.pull_request_review": f.onReview,
+			"github.push":                f.onPush,
+		},
+		Ticks: []commands.Tick{{Name: "reconcile", Every: d.Poll, Run: f.reconcile}},
+		Kinds: []runner.Kind{
+			{Name: kindOpen, Run: f.open, Changed: f.openChanged},
+			{Name: kindPlan, Heavy: true, Run: f.plan, Changed: f.planChanged},
+			{Name: kindMerge, Run: f.merge, Changed: f.mergeChanged},
+			{Name: kindClose, Run: f.close, Changed: f.closeChanged},
+			{Name: kindTidy, Run: f.tidy},
+			{Name: kindWatch, Run: f.watch},
+			{Name: kindApply, Heavy: true, Facts: f.applyFacts, Gate: f.applyGate, Run: f.apply, Changed: f.applyChanged},
+			{Name: kindProbe, Heavy: true, Run: f.probe, Changed: f.probeChanged},
+		},
+		Cards: map[string]tell.Card{
+			cardOperation:  f.operationCard,
+			cardLog:        f.logCard,
+			cardLogFile:    f.logFileCard,
+			cardConfirm:    f.confirmCard,
+			cardPlan:       f.planCard,
+			cardComment:    f.commentCard,
+			cardGate:       f.gateCard,
+			cardTarget:     f.targetCard,
+			cardDeployment: f.deploymentCard,
+		},
+	}
+}
+
+// The kinds of jobs.
+const (
+	kindOpen  = "open"  // branch and pull request of an operation
+	kindPlan  = "plan"  // one target at one head
+	kindMerge = "merge" // the merge that somebody asked for in chat
+	kindClose = "close" // close the pull request of a cancelled operation
+	kindTidy  = "tidy"  // delete the branch of a closed pull request
+	kindWatch = "watch" // find out how new commits came to a watched branch
+	kindApply = "apply" // one target at one merge
+	kindProbe = "probe" // look at what an interrupted apply left
+)
+
+func (f *feature) verbs() []commands.Verb {
+	return []commands.Verb{
+		f.deployVerb(), f.planVerb(), f.mergeVerb(), f.approveVerb(), f.confirmVerb(),
+		f.cancelVerb(), f.retryVerb(), f.resolveVerb(), f.logVerb(),
+	}
+}

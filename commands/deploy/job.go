@@ -1,0 +1,43 @@
+package deploy
+
+import (
+	"encoding/json"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// record is what this feature keeps with a job.
+type record struct {
+	Plans    integrations.Plans `json:"plans,omitempty"`    // the freshest plan
+	Reviewed string             `json:"reviewed,omitempty"` // digest of the plan people saw
+	Differs  string             `json:"differs,omitempty"`  // why the fresh plan is not the reviewed one
+	Probe    string             `json:"probe,omitempty"`
+	Clean    bool               `json:"clean,omitempty"`
+	Retry    bool               `json:"retry,omitempty"` // asked for by a person
+	Files    []string           `json:"files,omitempty"`
+	From     string             `json:"from,omitempty"`
+	Branch   string             `json:"branch,omitempty"`
+	Explicit bool               `json:"explicit,omitempty"` // the merger merged what they themselves asked for
+	Channel  string             `json:"channel,omitempty"`
+	Line     string             `json:"line,omitempty"`
+}
+
+func recordOf(j *store.Job) record { return decode[record](j.Data) }
+
+func setRecord(j *store.Job, r record) error {
+	b, err := json.Marshal(r)
+	j.Data = b
+	return err
+}
+
+// decode reads what this feature itself wrote; what is empty or unreadable is
+// the zero value, which every reader treats as "nothing known".
+func decode[T any](b json.RawMessage) T {
+	var v T
+	if len(b) > 0 && json.Unmarshal(b, &v) != nil {
+		var zero T
+		return zero
+	}
+	return v
+}

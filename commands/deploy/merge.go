@@ -1,0 +1,275 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/commands/gate"
+	"github.com/signalbox-chatops/signalbox/commands/runner"
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+func subjectArg(help string) []commands.Arg {
+	return []commands.Arg{{Name: "subject", Kind: commands.ArgSubject, Help: help}}
+}
+
+func (f *feature) mergeVerb() commands.Verb {
+	return commands.Verb{
+		Name:     "merge",
+		Summary:  "Merge a deploy pull request, which starts the apply",
+		Effect:   commands.Changes,
+		Args:     subjectArg("the operation or its pull request"),
+		Examples: []string{"merge op-3", "merge #12"},
+		Detail:   "The head that was planned is merged, and no other: if somebody pushed meanwhile, the merge is refused.",
+		Decide: func(_ context.Context, c *commands.Call) (commands.Act, error) {
+			return func(tx *store.Tx) (commands.Reply, error) { return f.askMerge(tx, c) }, nil
+		},
+	}
+}
+
+// askMerge checks the gates and queues the merge.
+func (f *feature) askMerge(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
+	sub, err := f.find(tx, c.Arg("subject"), c.Heard.Channel)
+	if err != nil {
+		return commands.Reply{}, err
+	}
+	op, p := sub.op, sub.pull
+	if op == nil {
+		return commands.Reply{}, commands.Refuse("no_operation", fmt.Sprintf("%s was not opened from here, so it is merged on GitHub.", c.Arg("subject"))).
+			WithHint("Its merge there starts the apply all the same.")
+	}
+	reply := commands.Reply{Subject: op.ID, Service: op.Service, Environment: op.Environment}
+	if err := commands.Allow(c, "merge", op.Environment); err != nil {
+		return reply, err
+	}
+	if err := f.mergeable(c, op, p); err != nil {
+		return reply, err
+	}
+	q := f.question(gate.AtMerge, c.Catalog, op, p)
+	q.Actor, q.Explicit = c.Who, c.Who.Same(q.Requester)
+	if closed := gate.All(tx, q, gate.Merge); len(closed) > 0 {
+		r := heldRefusal(closed).(*commands.Refusal)
+		return reply, r
+	}
+	f.countMerger(op, c.Who)
+	who := gate.ToStore(c.Who)
+	op.MergeAskedBy, op.Note = &who, "Merging, as "+c.Who.Display()+" asked."
+	_, _, err = tx.InsertJob(&store.Job{Key: fmt.Sprintf("merge\x00%s\x00%s\x00%d", op.ID, op.Head, c.Event), Kind: kindMerge, Operation: op.ID, Repo: op.Repo,
+		RepoID: op.RepoID, PR: op.PR, SHA: op.Head, Requester: who, State: store.JobQueued, Created: f.Clock.Now()})
+	if err != nil {
+		return reply, err
+	}
+	reply.Private = say(fmt.Sprintf("Merging %s. Its card shows how the apply goes.", op.PRURL))
+	return reply, f.putOp(tx, op, true)
+}
+
+// mergeable says no to what is over, on its way, or not what was looked at.
+func (f *feature) mergeable(c *commands.Call, op *store.Operation, p *store.Pull) error {
+	switch {
+	case op.State == store.OpOpening:
+		return commands.Refuse("opening", op.ID+" is still being opened.").WithHint("The Merge button comes with its plan.")
+	case op.State == store.OpClosed:
+		return commands.Refuse("closed", fmt.Sprintf("%s is closed: %s", op.ID, op.Note))
+	case op.State != store.OpOpen:
+		return commands.Refuse("merged", fmt.Sprintf("%s is merged already, by %s; it is %s.", op.ID, gate.FromStore(op.MergedBy).Display(), op.State))
+	case op.MergeAskedBy != nil:
+		return commands.Refuse("merging", fmt.Sprintf("%s is being merged: %s asked first.", op.ID, gate.FromStore(*op.MergeAskedBy).Display()))
+	case op.CloseAskedBy != nil:
+		return commands.Refuse("closing", fmt.Sprintf("%s is being cancelled by %s.", op.ID, gate.FromStore(*op.CloseAskedBy).Display()))
+	case p != nil && c.Version != 0 && c.Version != stamp(p, op.Targets):
+		return commands.Refuse("stale", fmt.Sprintf("%s has changed since this button was drawn: its head is %s now.", op.ID, short(p.Head))).
+			WithHint("Look at the new plan on the card, then press the new button.")
+	}
+	return nil
+}
+
+// countMerger makes the merger the second person, where they can be that.
+func (f *feature) countMerger(op *store.Operation, who integrations.Person) {
+	if who.Same(gate.FromStore(op.Requester)) || !f.Catalog().May(who, "approve", op.Environment) {
+		return
+	}
+	f.approved(op, who, "slack")
+}
+
+func (f *feature) approved(op *store.Operation, who integrations.Person, via string) (already bool) {
+	for _, a := range op.Approvals {
+		if a.Head == op.Head && gate.FromStore(a.By).Same(who) {
+			return true
+		}
+	}
+	op.Approvals = append(op.Approvals, store.Approval{By: gate.ToStore(who), Head: op.Head, Via: via, At: f.Clock.Now()})
+	return false
+}
+
+// question is what the gates are asked about an operation.
+func (f *feature) question(at string, cat *integrations.Catalog, op *store.Operation, p *store.Pull) gate.Question {
+	return gate.Question{
+		At: at, Now: f.Clock.Now(), Catalog: cat, Environment: op.Environment, Service: op.Service, Targets: op.Targets,
+		Requester: known(cat, op.Requester), Op: op, Pull: p, Head: op.Head,
+	}
+}
+
+// known is a stored person as the configuration has them today.
+func known(cat *integrations.Catalog, p store.Person) integrations.Person {
+	for _, q := range cat.People {
+		if gate.FromStore(p).Same(q) {
+			return q
+		}
+	}
+	return integrations.Person{Slack: p.Slack, GitHub: p.GitHub}
+}
+
+// merge merges the planned head, unless it is merged already.
+func (f *feature) merge(ctx context.Context, r *runner.Run) runner.End {
+	j := r.Job
+	pr, err := f.Forge.Pull(ctx, j.Repo, j.PR)
+	if err != nil {
+		return again(j, err)
+	}
+	switch {
+	case pr.State == "closed":
+		return f.seen(ctx, j, pr, runner.End{State: store.JobFailed, Why: "the pull request was closed meanwhile"})
+	case pr.State == "open" && pr.Head != j.SHA:
+		return f.seen(ctx, j, pr, runner.End{State: store.JobFailed, Why: fmt.Sprintf("the head moved from %s to %s; it is planned again", short(j.SHA), short(pr.Head))})
+	case pr.State == "open":
+		op, err := f.operation(j.Operation)
+		if err != nil {
+			return runner.Failed(err)
+		}
+		_, err = f.Forge.MergePull(ctx, j.Repo, j.PR, j.SHA, upper(title(op)))
+		if end, stop := mergeError(j, err); stop {
+			return end
+		}
+		if pr, err = f.Forge.Pull(ctx, j.Repo, j.PR); err != nil {
+			return again(j, err)
+		}
+		if pr.State != "merged" {
+			return again(j, fmt.Errorf("%s#%d was merged and does not show it yet", j.Repo, j.PR))
+		}
+	}
+	return f.seen(ctx, j, pr, runner.End{State: store.JobSucceeded})
+}
+
+// mergeError sorts what a refused merge means. A status that GitHub has not seen
+// yet looks like any other refusal, so that is tried a few times.
+func mergeError(j *store.Job, err error) (runner.End, bool) {
+	switch {
+	case err == nil:
+		return runner.End{}, false
+	case errors.Is(err, integrations.ErrMoved):
+		return runner.End{State: store.JobFailed, Why: "the head moved while it was being merged; it is planned again", Err: err}, true
+	case errors.Is(err, integrations.ErrNotMergeable) && j.Attempt >= 3:
+		return runner.End{State: store.JobFailed, Why: "GitHub does not allow the merge: " + err.Error(), Err: err}, true
+	}
+	return again(j, err), true
+}
+
+// seen ends a run with what was seen of a pull request.
+func (f *feature) seen(ctx context.Context, j *store.Job, pr integrations.PullRequest, end runner.End) runner.End {
+	s, err := f.look(ctx, pr)
+	if err != nil {
+		return again(j, err)
+	}
+	end.Save = func(tx *store.Tx, _ *store.Job) error { return f.take(tx, s) }
+	return end
+}
+
+func (f *feature) mergeChanged(tx *store.Tx, j *store.Job, urgent bool) error {
+	op, err := tx.Operation(j.Operation)
+	if err != nil {
+		return err
+	}
+	if op.State == store.OpOpen {
+		switch j.State {
+		case store.JobFailed, store.JobCancelled:
+			op.MergeAskedBy = nil
+			op.Note = "It was not merged: " + strings.TrimSuffix(j.Why, ".") + "."
+		case store.JobQueued:
+			if j.Error != "" {
+				op.Note = "The merge is tried again: " + j.Error
+			}
+		}
+	}
+	return f.putOp(tx, op, urgent)
+}
+
+// merged turns a merge into one apply job for each target, once.
+func (f *feature) merged(tx *store.Tx, p *store.Pull, op *store.Operation, position uint64) error {
+	if err := f.dropPlans(tx, p); err != nil {
+		return err
+	}
+	if p.Applied || len(p.Targets) == 0 && op == nil {
+		return nil
+	}
+	merger := f.merger(p, op)
+	if op != nil {
+		op.MergeSHA, op.MergedBy, op.Merged, op.State, op.Note = p.MergeSHA, merger, f.Clock.Now(), store.OpMerged, ""
+		p.Applied = true
+		return f.queueApplies(tx, p, op, position)
+	}
+	for env, targets := range f.byEnvironment(p.Targets) {
+		e, _ := f.Catalog().Environment(env)
+		o, err := f.newOperation(tx, "infra", p.RepoID, p.Repo, p.Base, e, targets)
+		if err != nil {
+			return err
+		}
+		o.State, o.PR, o.PRURL, o.Head, o.Branch = store.OpMerged, p.Number, p.URL, p.Head, p.Branch
+		o.Reason = p.Title
+		o.MergeSHA, o.MergedBy, o.Merged = p.MergeSHA, merger, f.Clock.Now()
+		o.Requester = gate.ToStore(f.Catalog().PersonByGitHub(p.Author))
+		if err := f.queueApplies(tx, p, o, position); err != nil {
+			return err
+		}
+		if err := tx.PutOperation(o); err != nil {
+			return err
+		}
+		if err := f.openCard(tx, o); err != nil {
+			return err
+		}
+	}
+	p.Applied = true
+	return nil
+}
+
+// merger is who merged: whoever pressed here, when the bot did it for them.
+func (f *feature) merger(p *store.Pull, op *store.Operation) store.Person {
+	if op != nil && op.MergeAskedBy != nil && !f.Catalog().PersonByGitHub(p.MergedBy).Linked() {
+		return *op.MergeAskedBy
+	}
+	return gate.ToStore(f.Catalog().PersonByGitHub(p.MergedBy))
+}
+
+func (f *feature) byEnvironment(targets []string) map[string][]string {
+	out := map[string][]string{}
+	for _, name := range targets {
+		if t, ok := f.Catalog().Target(name); ok {
+			out[t.Environment] = append(out[t.Environment], name)
+		}
+	}
+	return out
+}
+
+func (f *feature) queueApplies(tx *store.Tx, p *store.Pull, op *store.Operation, position uint64) error {
+	for _, t := range op.Targets {
+		j := &store.Job{
+			Key:  fmt.Sprintf("apply\x00%d\x00%d\x00%s\x00%s", p.RepoID, p.Number, p.MergeSHA, t),
+			Kind: kindApply, Target: t, Locks: true, Order: position, Operation: op.ID,
+			Repo: p.Repo, RepoID: p.RepoID, PR: p.Number, SHA: p.MergeSHA, Base: p.Base, Requester: op.Requester,
+			State: store.JobQueued, Created: f.Clock.Now(),
+		}
+		inserted, _, err := tx.InsertJob(j)
+		if err != nil {
+			return err
+		}
+		if inserted {
+			if err := f.openJobSurfaces(tx, op, j); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

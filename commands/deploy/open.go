@@ -1,0 +1,329 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/commands/gate"
+	"github.com/signalbox-chatops/signalbox/commands/runner"
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// tries is how often a job against GitHub is begun before it is called failed.
+const tries = 6
+
+// again ends a run so that it is begun once more after a while, or, after
+// enough attempts, as failed. What the person got wrong is not tried again.
+func again(j *store.Job, err error) runner.End {
+	var later *integrations.Later
+	switch {
+	case errors.As(err, &later):
+		return runner.End{State: store.JobQueued, Err: err, After: later.After}
+	case j.Attempt >= tries, errors.Is(err, integrations.ErrNotFound), errors.Is(err, integrations.ErrMoved), errors.Is(err, integrations.ErrExists):
+		return runner.Failed(err)
+	}
+	return runner.End{State: store.JobQueued, Err: err, After: time.Second << min(j.Attempt, 6)}
+}
+
+func (f *feature) operation(id string) (op *store.Operation, err error) {
+	err = f.Store.View(func(tx *store.Tx) error {
+		op, err = tx.Operation(id)
+		return err
+	})
+	return op, err
+}
+
+// open makes the branch and the pull request of an operation, each only if it
+// is not there already: the branch's name holds the operation's id, and the body
+// its nonce.
+func (f *feature) open(ctx context.Context, r *runner.Run) runner.End {
+	op, err := f.operation(r.Job.Operation)
+	if err != nil {
+		return runner.Failed(err)
+	}
+	if op.State != store.OpOpening { // a webhook was faster
+		return runner.End{State: store.JobNoop}
+	}
+	if op.CloseAskedBy != nil {
+		return runner.End{State: store.JobCancelled, Why: "cancelled before the pull request was opened"}
+	}
+	if err := f.gatherShips(ctx, op); err != nil {
+		return again(r.Job, err)
+	}
+	if err := f.makeBranch(ctx, op); err != nil {
+		return again(r.Job, err)
+	}
+	pr, err := f.makePull(ctx, op)
+	if err != nil {
+		return again(r.Job, err)
+	}
+	s, err := f.look(ctx, pr)
+	if err != nil {
+		return again(r.Job, err)
+	}
+	return runner.End{State: store.JobSucceeded, Save: func(tx *store.Tx, j *store.Job) error {
+		now, err := tx.Operation(op.ID)
+		if err != nil {
+			return err
+		}
+		now.Ships, now.Commits = op.Ships, op.Commits
+		if err := tx.PutOperation(now); err != nil {
+			return err
+		}
+		return f.take(tx, s)
+	}}
+}
+
+// openChanged tells the operation how its opening went.
+func (f *feature) openChanged(tx *store.Tx, j *store.Job, urgent bool) error {
+	op, err := tx.Operation(j.Operation)
+	if err != nil {
+		return err
+	}
+	if op.State == store.OpOpening {
+		switch j.State {
+		case store.JobFailed:
+			op.State, op.Ended, op.Note = store.OpFailed, f.Clock.Now(), "The pull request could not be opened: "+j.Error
+		case store.JobCancelled:
+			op.State, op.Ended, op.Note = store.OpClosed, f.Clock.Now(), "Cancelled before a pull request was opened."
+		case store.JobQueued:
+			if j.Error != "" {
+				op.Note = "GitHub did not answer as it should; it is tried again: " + j.Error
+			}
+		}
+	}
+	return f.putOp(tx, op, urgent)
+}
+
+// gatherShips groups what a promotion ships by pull request.
+func (f *feature) gatherShips(ctx context.Context, op *store.Operation) error {
+	if op.Strategy != "promote" {
+		return nil
+	}
+	cmp, err := f.Forge.Compare(ctx, op.Repo, op.FromSHA, op.ToSHA)
+	if err != nil {
+		return err
+	}
+	op.Commits, op.Ships = len(cmp.Commits), nil
+	at := map[int]int{}
+	loose := store.Ship{}
+	for _, c := range cmp.Commits {
+		prs, err := f.Forge.PullsOfCommit(ctx, op.Repo, c.SHA)
+		if err != nil {
+			return err
+		}
+		pr, ok := shippedBy(prs, op)
+		if !ok {
+			if loose.Commits++; loose.Title == "" {
+				loose.Title, loose.Author, loose.URL = firstLine(c.Message), c.Author, c.URL
+			}
+			continue
+		}
+		i, seen := at[pr.Number]
+		if !seen {
+			i = len(op.Ships)
+			at[pr.Number] = i
+			op.Ships = append(op.Ships, store.Ship{Number: pr.Number, Title: pr.Title, Author: pr.Author, URL: pr.URL})
+		}
+		op.Ships[i].Commits++
+	}
+	if loose.Commits > 0 {
+		op.Ships = append(op.Ships, loose)
+	}
+	return nil
+}
+
+// shippedBy picks the merged pull request that brought a commit to the source
+// branch; deploy pull requests, which only move it on, do not count.
+func shippedBy(prs []integrations.PullRequest, op *store.Operation) (integrations.PullRequest, bool) {
+	for _, pr := range prs {
+		if pr.State == "merged" && pr.Base != op.Base && !strings.HasPrefix(pr.Branch, "signalbox/") {
+			return pr, true
+		}
+	}
+	return integrations.PullRequest{}, false
+}
+
+func (f *feature) makeBranch(ctx context.Context, op *store.Operation) error {
+	head, err := f.Forge.BranchHead(ctx, op.Repo, op.Branch)
+	if errors.Is(err, integrations.ErrNotFound) {
+		start := op.ToSHA
+		if op.Strategy == "pin" {
+			start = op.FromSHA
+		}
+		if err = f.Forge.CreateBranch(ctx, op.Repo, op.Branch, start); err != nil && !errors.Is(err, integrations.ErrExists) {
+			return err
+		}
+		head = start
+	} else if err != nil {
+		return err
+	}
+	if op.Strategy != "pin" {
+		if head != op.ToSHA {
+			return fmt.Errorf("branch %s is at %s, not at %s: somebody else made it (%w)", op.Branch, short(head), short(op.ToSHA), integrations.ErrExists)
+		}
+		return nil
+	}
+	return f.commitPin(ctx, op)
+}
+
+// commitPin sets the version on the operation's branch, unless it is set.
+func (f *feature) commitPin(ctx context.Context, op *store.Operation) error {
+	svc, ok := f.Catalog().Service(op.Service)
+	if !ok {
+		return fmt.Errorf("service %q is no longer configured: %w", op.Service, integrations.ErrNotFound)
+	}
+	se := svc.Environments[op.Environment]
+	content, blob, err := f.Forge.ReadFile(ctx, op.Repo, se.File, op.Branch)
+	if err != nil {
+		return err
+	}
+	out, old, err := setVersion(se.File, content, se.Key, op.To)
+	if err != nil || old == op.To {
+		return err
+	}
+	_, err = f.Forge.CommitFile(ctx, op.Repo, op.Branch, se.File, out, blob, fmt.Sprintf("%s: %s in %s, was %s", op.Service, version(op.To), op.Environment, version(op.From)))
+	return err
+}
+
+func (f *feature) makePull(ctx context.Context, op *store.Operation) (integrations.PullRequest, error) {
+	pr, err := f.Forge.FindPull(ctx, op.Repo, op.Branch, op.Base)
+	if err == nil {
+		if !strings.Contains(pr.Body, op.Nonce) {
+			return pr, fmt.Errorf("pull request #%d of branch %s was made by somebody else: %w", pr.Number, op.Branch, integrations.ErrExists)
+		}
+		return pr, nil
+	}
+	if !errors.Is(err, integrations.ErrNotFound) {
+		return pr, err
+	}
+	return f.Forge.OpenPull(ctx, op.Repo, integrations.NewPull{Title: upper(title(op)), Body: f.body(op), Head: op.Branch, Base: op.Base})
+}
+
+// title says in one line what an operation is: "deploy web to staging (a1b2c3d → d4e5f6a)".
+func title(op *store.Operation) string {
+	switch {
+	case op.Kind == "infra":
+		return fmt.Sprintf("merge of #%d in %s", op.PR, op.Environment)
+	case op.Kind == "unplanned":
+		return fmt.Sprintf("unplanned commit %s on %s in %s", short(op.MergeSHA), op.Base, op.Environment)
+	case op.Strategy == "pin":
+		return fmt.Sprintf("deploy %s to %s (%s → %s)", op.Service, op.Environment, version(op.From), version(op.To))
+	}
+	return fmt.Sprintf("deploy %s to %s (%s → %s)", op.Service, op.Environment, short(op.FromSHA), short(op.ToSHA))
+}
+
+// version shortens a version that is a SHA.
+func version(v string) string {
+	if len(v) == 40 && strings.Trim(v, "0123456789abcdef") == "" {
+		return short(v)
+	}
+	if v == "" {
+		return "nothing"
+	}
+	return v
+}
+
+// body is the pull request's text: who asked, what ships, by whom.
+func (f *feature) body(op *store.Operation) string {
+	var b strings.Builder
+	who := gate.FromStore(op.Requester)
+	asked := who.Display()
+	if who.GitHub != "" {
+		asked = "@" + who.GitHub
+	}
+	fmt.Fprintf(&b, "%s asked in Slack for **%s** to be deployed to **%s**.\n", asked, op.Service, op.Environment)
+	if op.Reason != "" {
+		fmt.Fprintf(&b, "\n> %s\n", quiet(strings.ReplaceAll(op.Reason, "\n", "\n> ")))
+	}
+	if op.Strategy == "pin" {
+		fmt.Fprintf(&b, "\n`%s` → `%s`", strings.ReplaceAll(version(op.From), "`", "'"), strings.ReplaceAll(version(op.To), "`", "'"))
+	} else {
+		fmt.Fprintf(&b, "\n`%s` → `%s` (%s)", short(op.FromSHA), short(op.ToSHA), quiet(op.Ref))
+	}
+	if op.CompareURL != "" {
+		fmt.Fprintf(&b, ", [%s](%s)", plural(op.Commits, "commit"), op.CompareURL)
+	}
+	b.WriteString("\n")
+	if len(op.Ships) > 0 {
+		b.WriteString("\n### What ships\n\n")
+	}
+	for _, s := range op.Ships {
+		by := ""
+		if s.Author != "" {
+			by = " by @" + s.Author
+		}
+		if s.Number > 0 {
+			fmt.Fprintf(&b, "- #%d %s%s (%s)\n", s.Number, quiet(s.Title), by, plural(s.Commits, "commit"))
+		} else {
+			fmt.Fprintf(&b, "- without a pull request: %s, the first is “%s”%s\n", plural(s.Commits, "commit"), quiet(s.Title), by)
+		}
+	}
+	fmt.Fprintf(&b, "\nThe merge of this pull request starts the apply on %s. Operation `%s`.\n", strings.Join(op.Targets, ", "), op.ID)
+	fmt.Fprintf(&b, "\n<!-- signalbox:operation %s -->\n", op.Nonce)
+	text := b.String()
+	if len(text) > 60000 { // GitHub takes 65,536 characters
+		text = strings.ToValidUTF8(text[:59000], "") + fmt.Sprintf("\n…\n\n<!-- signalbox:operation %s -->\n", op.Nonce)
+	}
+	return text
+}
+
+// quiet keeps somebody's words from mentioning people or closing issues.
+func quiet(s string) string {
+	return strings.NewReplacer("@", "@\u200b", "#", "#\u200b", "<!--", "<\u200b!--", "`", "'").Replace(s)
+}
+
+// close closes the pull request of a cancelled operation.
+func (f *feature) close(ctx context.Context, r *runner.Run) runner.End {
+	op, err := f.operation(r.Job.Operation)
+	if err != nil {
+		return runner.Failed(err)
+	}
+	if op.PR == 0 {
+		return runner.End{State: store.JobNoop}
+	}
+	pr, err := f.Forge.Pull(ctx, op.Repo, op.PR)
+	if err != nil {
+		return again(r.Job, err)
+	}
+	if pr.State == "open" {
+		if err := f.Forge.ClosePull(ctx, op.Repo, op.PR); err != nil {
+			return again(r.Job, err)
+		}
+		if pr, err = f.Forge.Pull(ctx, op.Repo, op.PR); err != nil {
+			return again(r.Job, err)
+		}
+	}
+	s, err := f.look(ctx, pr)
+	if err != nil {
+		return again(r.Job, err)
+	}
+	return runner.End{State: store.JobSucceeded, Save: func(tx *store.Tx, j *store.Job) error { return f.take(tx, s) }}
+}
+
+func (f *feature) closeChanged(tx *store.Tx, j *store.Job, urgent bool) error {
+	op, err := tx.Operation(j.Operation)
+	if err != nil {
+		return err
+	}
+	if j.State == store.JobFailed && !op.Terminal() {
+		op.CloseAskedBy, op.Note = nil, "The pull request could not be closed: "+j.Error
+	}
+	return f.putOp(tx, op, urgent)
+}
+
+// tidy deletes the branch of a pull request that is over.
+func (f *feature) tidy(ctx context.Context, r *runner.Run) runner.End {
+	branch := recordOf(r.Job).Branch
+	if !strings.HasPrefix(branch, "signalbox/") {
+		return runner.End{State: store.JobNoop, Why: "the branch is not ours"}
+	}
+	if err := f.Forge.DeleteBranch(ctx, r.Job.Repo, branch); err != nil && !errors.Is(err, integrations.ErrNotFound) {
+		return again(r.Job, err)
+	}
+	return runner.End{State: store.JobSucceeded}
+}

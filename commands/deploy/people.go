@@ -1,0 +1,176 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/commands/gate"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// act is a verb about one subject that is decided in the transaction alone.
+func (f *feature) act(do func(tx *store.Tx, c *commands.Call, s subject) (commands.Reply, error)) func(context.Context, *commands.Call) (commands.Act, error) {
+	return func(_ context.Context, c *commands.Call) (commands.Act, error) {
+		return func(tx *store.Tx) (commands.Reply, error) {
+			sub, err := f.find(tx, c.Arg("subject"), c.Heard.Channel)
+			if err != nil {
+				return commands.Reply{}, err
+			}
+			reply := commands.Reply{}
+			env := ""
+			if sub.op != nil {
+				reply.Subject, reply.Service, reply.Environment, env = sub.op.ID, sub.op.Service, sub.op.Environment, sub.op.Environment
+			}
+			if sub.job != nil {
+				reply.Subject, reply.Target = sub.job.ID, sub.job.Target
+				if t, ok := c.Catalog.Target(sub.job.Target); ok {
+					env = t.Environment
+				}
+			}
+			if err := commands.Allow(c, c.Verb.Name, env); err != nil {
+				return reply, err
+			}
+			r, err := do(tx, c, sub)
+			r.Subject, r.Service, r.Environment, r.Target = reply.Subject, reply.Service, reply.Environment, reply.Target
+			return r, err
+		}, nil
+	}
+}
+
+func (f *feature) approveVerb() commands.Verb {
+	return commands.Verb{
+		Name: "approve", Summary: "Agree, as the second person, to a deploy or to a merge that is blocked", Effect: commands.Changes,
+		Args: subjectArg("the operation, its pull request, or a blocked job"), Examples: []string{"approve op-3"},
+		Detail: "Whoever asked for a change cannot approve it. An approval is for the head that is planned now; a push takes it back.",
+		Decide: f.act(f.approve),
+	}
+}
+
+func (f *feature) approve(tx *store.Tx, c *commands.Call, s subject) (commands.Reply, error) {
+	if s.op == nil {
+		return commands.Reply{}, commands.Refuse("no_operation", "That pull request is not waiting for an approval here.")
+	}
+	op := s.op
+	if op.State == store.OpMerged || op.State == store.OpApplying || op.Kind != "deploy" {
+		return f.approveBlocked(tx, c, s)
+	}
+	if c.Who.Same(gate.FromStore(op.Requester)) {
+		return commands.Reply{}, commands.Refuse("own", fmt.Sprintf("You asked for %s, so somebody else has to approve it.", op.ID)).WithHint(f.whoElse(c, op))
+	}
+	switch {
+	case op.State != store.OpOpen:
+		return commands.Reply{}, commands.Refuse("not_open", fmt.Sprintf("%s is %s: there is nothing to approve.", op.ID, op.State))
+	case s.pull != nil && c.Version != 0 && c.Version != stamp(s.pull, op.Targets):
+		return commands.Reply{}, commands.Refuse("stale", op.ID+" has changed since this button was drawn.").WithHint("Look at the new plan on the card, then press the new button.")
+	case s.pull == nil:
+		return commands.Reply{}, commands.Refuse("opening", op.ID+" is still being opened.")
+	}
+	if _, complete := counts(s.pull, op.Targets); !complete {
+		return commands.Reply{}, commands.Refuse("no_plan", op.ID+" is not planned at this head yet: there is nothing to agree to.")
+	}
+	if f.approved(op, c.Who, "slack") {
+		return commands.Reply{}, commands.Refuse("already", "You have approved this head of "+op.ID+" already.")
+	}
+	if err := f.markPull(tx, &store.Job{RepoID: op.RepoID, PR: op.PR}); err != nil {
+		return commands.Reply{}, err
+	}
+	return commands.Reply{Private: say(fmt.Sprintf("You approved %s at %s.", op.ID, short(op.Head)))}, f.putOp(tx, op, true)
+}
+
+func (f *feature) whoElse(c *commands.Call, op *store.Operation) string {
+	var names []string
+	for _, p := range c.Catalog.Who("approve", op.Environment) {
+		if !p.Same(gate.FromStore(op.Requester)) {
+			names = append(names, p.Name)
+		}
+	}
+	if len(names) == 0 {
+		return "Nobody else may approve in " + op.Environment + "; the configuration's policy says who."
+	}
+	return "These may: " + strings.Join(names, ", ") + "."
+}
+
+// approveBlocked lets a merge that skipped a rule go on.
+func (f *feature) approveBlocked(tx *store.Tx, c *commands.Call, s subject) (commands.Reply, error) {
+	all, err := s.applies(tx)
+	if err != nil {
+		return commands.Reply{}, err
+	}
+	env, _ := c.Catalog.Environment(s.op.Environment)
+	requester := known(c.Catalog, s.op.Requester)
+	if env.SecondPerson && requester.Same(c.Who) {
+		return commands.Reply{}, commands.Refuse("own", fmt.Sprintf("You asked for %s, so somebody else has to approve it.", s.op.ID)).WithHint(f.whoElse(c, s.op))
+	}
+	var done []string
+	for _, j := range all {
+		if j.State != store.JobBlocked {
+			continue
+		}
+		who := gate.ToStore(c.Who)
+		j.ApprovedBy, j.State, j.Why = &who, store.JobQueued, ""
+		if err := tx.PutJob(j); err != nil {
+			return commands.Reply{}, err
+		}
+		done = append(done, j.Target)
+	}
+	if len(done) == 0 {
+		return commands.Reply{}, commands.Refuse("not_blocked", fmt.Sprintf("%s waits for no approval; it is %s.", s.op.ID, s.op.State))
+	}
+	return commands.Reply{Private: say("You approved " + strings.Join(done, ", ") + " of " + s.op.ID + ".")}, f.putOp(tx, s.op, true)
+}
+
+func (f *feature) confirmVerb() commands.Verb {
+	return commands.Verb{
+		Name: "confirm", Summary: "Let a job apply a plan that nobody reviewed before the merge", Effect: commands.Changes,
+		Args: subjectArg("the job, or its operation"), Examples: []string{"confirm job-7"},
+		Detail: "It is planned once more before it is applied, and asks again if the plan is not the one that you confirmed.",
+		Decide: f.act(f.confirm),
+	}
+}
+
+func (f *feature) confirm(tx *store.Tx, c *commands.Call, s subject) (commands.Reply, error) {
+	all, err := s.applies(tx)
+	if err != nil {
+		return commands.Reply{}, err
+	}
+	var done []string
+	for _, j := range all {
+		if j.State != store.JobNeedsConfirm {
+			continue
+		}
+		digest := recordOf(j).Plans.Digest()
+		if c.Version != 0 && c.Version != stampOf(digest) {
+			return commands.Reply{}, commands.Refuse("stale", "The plan of "+j.ID+" is not the one that this button was drawn for.").WithHint("Look at the newer message, then confirm there.")
+		}
+		env, _ := c.Catalog.Environment(s.op.Environment)
+		if env.SecondPerson && s.op.Kind != "unplanned" && known(c.Catalog, j.Requester).Same(c.Who) {
+			return commands.Reply{}, commands.Refuse("own", fmt.Sprintf("You asked for %s, so somebody else has to confirm it.", s.op.ID)).WithHint(f.whoElse(c, s.op))
+		}
+		who := gate.ToStore(c.Who)
+		j.ConfirmedDigest, j.ConfirmedBy, j.State, j.Why = digest, &who, store.JobQueued, ""
+		if err := tx.PutJob(j); err != nil {
+			return commands.Reply{}, err
+		}
+		if err := f.applyChanged(tx, j, true); err != nil {
+			return commands.Reply{}, err
+		}
+		done = append(done, j.Target)
+	}
+	if len(done) == 0 {
+		return commands.Reply{}, f.notWaiting(s, "a confirmation")
+	}
+	return commands.Reply{Private: say("Confirmed: " + strings.Join(done, ", ") + " is planned once more and applied if nothing changed.")}, nil
+}
+
+func (f *feature) notWaiting(s subject, what string) error {
+	name, state := "That", ""
+	if s.op != nil {
+		name, state = s.op.ID, s.op.State
+	}
+	if s.job != nil {
+		name, state = s.job.ID, s.job.State
+	}
+	return commands.Refuse("not_waiting", fmt.Sprintf("%s does not wait for %s; it is %s.", name, what, state))
+}

@@ -1,0 +1,297 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/commands/tell"
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// sight is a pull request as it was seen, with all that a transaction needs to
+// take it in. A webhook, the reconciler and our own calls all come to it.
+type sight struct {
+	pr       integrations.PullRequest
+	targets  []string // that the changed files touch
+	examined bool
+	position uint64 // of the merge commit on the base branch
+}
+
+func (f *feature) onPull(ctx context.Context, h commands.Happening) (commands.Act, error) {
+	if h.Forge == nil || h.Forge.PullRequest == nil || !f.watched(h.Forge.PullRequest) {
+		return nil, nil
+	}
+	s, err := f.look(ctx, *h.Forge.PullRequest)
+	if err != nil {
+		return nil, err
+	}
+	return func(tx *store.Tx) (commands.Reply, error) {
+		return commands.Reply{Subject: pullSubject(s.pr.RepoID, s.pr.Number)}, f.take(tx, s)
+	}, nil
+}
+
+// watched says whether a pull request is any business of ours.
+func (f *feature) watched(pr *integrations.PullRequest) bool {
+	return slices.Contains(f.Catalog().Repositories(), pr.Repo)
+}
+
+// look asks GitHub and the mirror for what take needs: which targets the changed
+// files touch, and where a merge stands on its base branch.
+func (f *feature) look(ctx context.Context, pr integrations.PullRequest) (sight, error) {
+	s := sight{pr: pr}
+	targets := f.Catalog().TargetsOf(pr.Repo, pr.Base)
+	var known *store.Pull
+	err := f.Store.View(func(tx *store.Tx) (err error) {
+		known, err = tx.Pull(pr.RepoID, pr.Number)
+		if errors.Is(err, store.ErrNotFound) {
+			known, err = nil, nil
+		}
+		return err
+	})
+	if err != nil {
+		return s, err
+	}
+	if known != nil && known.ExaminedHead == pr.Head && known.Base == pr.Base {
+		s.examined, s.targets = true, known.Targets
+	} else if s.targets, err = f.touched(ctx, pr, targets); err != nil {
+		return s, err
+	} else {
+		s.examined = true
+	}
+	if pr.State == "merged" && len(s.targets) > 0 && (known == nil || !known.Applied) {
+		if pr.MergeSHA == "" {
+			return s, fmt.Errorf("%s#%d is merged and GitHub does not name its merge commit yet", pr.Repo, pr.Number)
+		}
+		if err := f.Trees.Fetch(ctx, pr.Repo, pr.MergeSHA); err != nil {
+			return s, err
+		}
+		if s.position, err = f.Trees.Position(ctx, pr.Repo, pr.MergeSHA); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// touched names the targets whose paths a pull request changes. Those of our own
+// operation always count.
+func (f *feature) touched(ctx context.Context, pr integrations.PullRequest, targets []integrations.Target) ([]string, error) {
+	var out []string
+	if strings.HasPrefix(pr.Branch, "signalbox/") {
+		if err := f.Store.View(func(tx *store.Tx) error {
+			op, err := f.ownOperation(tx, pr)
+			if op != nil {
+				out = append(out, op.Targets...)
+			}
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	if len(targets) == 0 {
+		return out, nil
+	}
+	files, truncated, err := f.Forge.PullFiles(ctx, pr.Repo, pr.Number)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range targets {
+		if (truncated || matches(t.Paths, files)) && !slices.Contains(out, t.Name) {
+			out = append(out, t.Name)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+func matches(patterns, files []string) bool {
+	for _, p := range patterns {
+		for _, file := range files {
+			if ok, err := doublestar.Match(p, file); ok && err == nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// ownOperation finds the operation whose branch a pull request has; nil if none.
+func (f *feature) ownOperation(tx *store.Tx, pr integrations.PullRequest) (*store.Operation, error) {
+	if pr.Fork || !strings.HasPrefix(pr.Branch, "signalbox/") {
+		return nil, nil
+	}
+	id := pr.Branch[strings.LastIndex(pr.Branch, "-op-")+1:]
+	op, err := tx.Operation(id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (op.RepoID != pr.RepoID || op.Branch != pr.Branch || op.PR != 0 && op.PR != pr.Number) {
+		return nil, nil
+	}
+	return op, err
+}
+
+// take brings the store to what was seen. It may be given the same sight twice,
+// and older ones after newer ones.
+func (f *feature) take(tx *store.Tx, s sight) error {
+	pr := s.pr
+	p, err := tx.Pull(pr.RepoID, pr.Number)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		p = &store.Pull{RepoID: pr.RepoID, Repo: pr.Repo, Number: pr.Number, Created: f.Clock.Now(), State: "open"}
+	case err != nil:
+		return err
+	case p.State == "merged" && pr.State != "merged", pr.UpdatedAt.Before(p.Seen) && pr.State != "merged":
+		return nil // an older sight than what we know
+	}
+	if p.Operation == "" {
+		op, err := f.ownOperation(tx, pr)
+		if err != nil {
+			return err
+		}
+		if op != nil {
+			p.Operation = op.ID
+		}
+	}
+	was := p.State
+	moved := p.Head != "" && p.Head != pr.Head
+	p.URL, p.Title, p.Author, p.Base, p.Branch, p.Fork = pr.URL, pr.Title, pr.Author, pr.Base, pr.Branch, pr.Fork
+	p.State, p.Head = pr.State, pr.Head
+	if pr.UpdatedAt.After(p.Seen) {
+		p.Seen = pr.UpdatedAt
+	}
+	if pr.State == "merged" {
+		p.MergeSHA, p.MergedBy, p.MergedAt = pr.MergeSHA, pr.MergedBy, pr.MergedAt
+	}
+	if s.examined {
+		p.ExaminedHead, p.Targets = pr.Head, s.targets
+	}
+	var op *store.Operation
+	if p.Operation != "" {
+		if op, err = tx.Operation(p.Operation); err != nil {
+			return err
+		}
+		f.attach(op, p, was, moved)
+	}
+	switch p.State {
+	case "open":
+		err = f.ensurePlans(tx, p, op)
+	case "closed":
+		err = f.dropPlans(tx, p)
+	case "merged":
+		err = f.merged(tx, p, op, s.position)
+	}
+	if err != nil {
+		return err
+	}
+	if err := f.tidyAfter(tx, p, op); err != nil {
+		return err
+	}
+	if err := tx.PutPull(p); err != nil {
+		return err
+	}
+	if op != nil {
+		if err := f.putOp(tx, op, true); err != nil {
+			return err
+		}
+	}
+	return tell.Mark(tx, pullSubject(p.RepoID, p.Number), true)
+}
+
+// attach tells an operation what became of its pull request.
+func (f *feature) attach(op *store.Operation, p *store.Pull, was string, moved bool) {
+	if op.PR == 0 {
+		op.PR, op.PRURL, op.Opened = p.Number, p.URL, f.Clock.Now()
+	}
+	switch p.State {
+	case "open":
+		if op.State == store.OpOpening {
+			op.State, op.Note = store.OpOpen, ""
+		}
+		if op.State == store.OpClosed && was == "closed" {
+			op.State, op.Note, op.CloseAskedBy = store.OpOpen, "The pull request was reopened.", nil
+		}
+		if moved && op.State == store.OpOpen {
+			op.Note = fmt.Sprintf("Somebody pushed to the branch: the head is %s now. It is planned again, and approvals of the old head no longer count.", short(p.Head))
+			op.MergeAskedBy = nil
+		}
+	case "closed":
+		if op.State == store.OpOpen || op.State == store.OpOpening {
+			op.State, op.Ended = store.OpClosed, f.Clock.Now()
+			op.Note = "The pull request was closed on GitHub without a merge."
+			if op.CloseAskedBy != nil {
+				op.Note = "Cancelled; the pull request is closed."
+			}
+		}
+	}
+	op.Head = p.Head
+}
+
+// tidyAfter deletes our branch once its pull request is over.
+func (f *feature) tidyAfter(tx *store.Tx, p *store.Pull, op *store.Operation) error {
+	if op == nil || p.State == "open" {
+		return nil
+	}
+	j := &store.Job{Key: fmt.Sprintf("tidy\x00%s\x00%s", op.ID, p.Head), Kind: kindTidy, Operation: op.ID, Repo: p.Repo, RepoID: p.RepoID, PR: p.Number,
+		State: store.JobQueued, Created: f.Clock.Now()}
+	if err := setRecord(j, record{Branch: op.Branch}); err != nil {
+		return err
+	}
+	_, _, err := tx.InsertJob(j)
+	return err
+}
+
+// putOp stores an operation and marks what shows it.
+func (f *feature) putOp(tx *store.Tx, op *store.Operation, urgent bool) error {
+	if err := tx.PutOperation(op); err != nil {
+		return err
+	}
+	return tell.Mark(tx, op.ID, urgent)
+}
+
+// onReview keeps approvals made on GitHub, by the head that they were given to.
+func (f *feature) onReview(ctx context.Context, h commands.Happening) (commands.Act, error) {
+	if h.Forge == nil || h.Forge.PullRequest == nil || h.Forge.Review == nil || !f.watched(h.Forge.PullRequest) {
+		return nil, nil
+	}
+	s, err := f.look(ctx, *h.Forge.PullRequest)
+	if err != nil {
+		return nil, err
+	}
+	return func(tx *store.Tx) (commands.Reply, error) {
+		if err := f.take(tx, s); err != nil {
+			return commands.Reply{}, err
+		}
+		return commands.Reply{Subject: pullSubject(s.pr.RepoID, s.pr.Number)}, f.review(tx, s.pr, *h.Forge.Review)
+	}, nil
+}
+
+func (f *feature) review(tx *store.Tx, pr integrations.PullRequest, r integrations.Review) error {
+	p, err := tx.Pull(pr.RepoID, pr.Number)
+	if err != nil {
+		return err
+	}
+	if p.Reviews == nil {
+		p.Reviews = map[string]string{}
+	}
+	switch strings.ToUpper(r.State) {
+	case "APPROVED":
+		p.Reviews[r.Author] = r.Head
+	case "CHANGES_REQUESTED", "DISMISSED":
+		delete(p.Reviews, r.Author)
+	default:
+		return nil
+	}
+	if err := tx.PutPull(p); err != nil {
+		return err
+	}
+	if p.Operation != "" {
+		if err := tell.Mark(tx, p.Operation, true); err != nil {
+			return err
+		}
+	}
+	return tell.Mark(tx, pullSubject(p.RepoID, p.Number), true)
+}

@@ -1,0 +1,288 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/commands/gate"
+	"github.com/signalbox-chatops/signalbox/commands/runner"
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+func (f *feature) cancelVerb() commands.Verb {
+	return commands.Verb{
+		Name: "cancel", Aliases: []string{"abort", "stop"}, Summary: "Close a deploy pull request, drop a queued job or interrupt a running one", Effect: commands.Changes,
+		Args: subjectArg("the operation, its pull request, or a job"), Examples: []string{"cancel op-3", "cancel job-7"},
+		Detail: "A running apply is interrupted once and may take its time to stop cleanly. Cancelling it again kills it, and then nobody knows how far it came.",
+		Flags:  []commands.Arg{{Name: "kill", Kind: commands.ArgBool, Optional: true, Help: "end an interrupted apply at once, leaving it unknown"}},
+		Decide: f.act(f.cancel),
+	}
+}
+
+func (f *feature) cancel(tx *store.Tx, c *commands.Call, s subject) (commands.Reply, error) {
+	if s.op == nil && s.job == nil {
+		return commands.Reply{}, commands.Refuse("no_operation", "That pull request was not opened from here; close it on GitHub.")
+	}
+	if s.op != nil && (s.op.State == store.OpOpen || s.op.State == store.OpOpening) && s.job == nil {
+		return f.cancelOpen(tx, c, s.op)
+	}
+	jobs := []*store.Job{s.job}
+	if s.job == nil {
+		var err error
+		if jobs, err = s.applies(tx); err != nil {
+			return commands.Reply{}, err
+		}
+	}
+	var did []string
+	for _, j := range jobs {
+		say, err := f.cancelJob(tx, c, j)
+		if err != nil {
+			return commands.Reply{}, err
+		}
+		if say != "" {
+			did = append(did, say)
+		}
+	}
+	if len(did) == 0 {
+		return commands.Reply{}, commands.Refuse("over", fmt.Sprintf("There is nothing left to cancel: %s is over.", c.Arg("subject")))
+	}
+	return commands.Reply{Private: say(strings.Join(did, " "))}, nil
+}
+
+func (f *feature) cancelOpen(tx *store.Tx, c *commands.Call, op *store.Operation) (commands.Reply, error) {
+	if op.CloseAskedBy != nil {
+		return commands.Reply{}, commands.Refuse("closing", fmt.Sprintf("%s is being cancelled: %s asked first.", op.ID, gate.FromStore(*op.CloseAskedBy).Display()))
+	}
+	if op.MergeAskedBy != nil {
+		return commands.Reply{}, commands.Refuse("merging", fmt.Sprintf("%s is being merged, as %s asked; cancel its apply when it has begun.", op.ID, gate.FromStore(*op.MergeAskedBy).Display()))
+	}
+	who := gate.ToStore(c.Who)
+	op.CloseAskedBy, op.Note = &who, "Closing the pull request, as "+c.Who.Display()+" asked."
+	// One that is still being opened closes as soon as it has a number.
+	_, _, err := tx.InsertJob(&store.Job{Key: fmt.Sprintf("close\x00%s\x00%d", op.ID, c.Event), Kind: kindClose, Operation: op.ID, Repo: op.Repo, RepoID: op.RepoID, PR: op.PR,
+		Requester: who, State: store.JobQueued, Created: f.Clock.Now()})
+	if err != nil {
+		return commands.Reply{}, err
+	}
+	return commands.Reply{Private: say("Cancelling " + op.ID + ".")}, f.putOp(tx, op, true)
+}
+
+// cancelJob drops a job that waits and interrupts one that runs.
+func (f *feature) cancelJob(tx *store.Tx, c *commands.Call, j *store.Job) (string, error) {
+	who := gate.ToStore(c.Who)
+	switch j.State {
+	case store.JobQueued, store.JobBlocked, store.JobNeedsConfirm:
+		j.State, j.Why, j.Ended, j.CancelledBy = store.JobCancelled, "cancelled by "+c.Who.Display(), f.Clock.Now(), &who
+		if err := tx.PutJob(j); err != nil {
+			return "", err
+		}
+		if j.Kind == kindApply {
+			return "Dropped " + j.ID + ".", f.applyChanged(tx, j, true)
+		}
+		return "Dropped " + j.ID + ".", f.planChanged(tx, j, true)
+	case store.JobPreparing, store.JobDispatching, store.JobRunning:
+	case store.JobUnknown:
+		return "", commands.Refuse("unknown", j.ID+" is not running any more; nobody knows how far it came.").WithHint("Choose what it was.").
+			WithExample("resolve " + j.ID + " failed")
+	default:
+		return "", nil
+	}
+	if j.Interrupts > 0 && c.Arg("kill") == "" {
+		return "", commands.Refuse("interrupted", fmt.Sprintf("%s was interrupted already and is stopping.", j.ID)).
+			WithHint("Killing it leaves its target in a state that nobody knows.").
+			WithButtons(integrations.Button{Label: "Abort", Command: "cancel " + j.ID + " --kill", Style: "danger", Confirm: "Kill " + j.ID + " at once? Nobody will know how far it came."})
+	}
+	if j.Interrupts == 0 && c.Arg("kill") != "" {
+		return "", commands.Refuse("not_interrupted", j.ID+" has not been asked to stop yet.").WithExample("cancel " + j.ID)
+	}
+	j.Interrupts++
+	j.CancelledBy = &who
+	if err := tx.PutJob(j); err != nil {
+		return "", err
+	}
+	if j.Kind == kindApply {
+		if err := f.applyChanged(tx, j, true); err != nil {
+			return "", err
+		}
+	}
+	if j.Interrupts > 1 {
+		return "Killing " + j.ID + ".", nil
+	}
+	return "Interrupting " + j.ID + "; it stops when its tool has cleaned up.", nil
+}
+
+func (f *feature) retryVerb() commands.Verb {
+	return commands.Verb{
+		Name: "retry", Summary: "Try again what failed, or what was blocked", Effect: commands.Changes,
+		Args: subjectArg("the operation or one of its jobs"), Examples: []string{"retry op-3", "retry job-7"},
+		Detail: "An apply is planned again first, from the same merge commit.",
+		Decide: f.act(f.retry),
+	}
+}
+
+func (f *feature) retry(tx *store.Tx, c *commands.Call, s subject) (commands.Reply, error) {
+	jobs, err := s.applies(tx)
+	if err != nil {
+		return commands.Reply{}, err
+	}
+	if s.op != nil && s.op.State == store.OpFailed && s.op.PR == 0 {
+		return f.retryOpening(tx, c, s.op)
+	}
+	var did []string
+	for _, j := range jobs {
+		ok, err := f.retryJob(tx, c, j, s.job != nil)
+		if err != nil {
+			return commands.Reply{}, err
+		}
+		if ok {
+			did = append(did, j.Target)
+		}
+	}
+	if len(did) == 0 {
+		return commands.Reply{}, f.notWaiting(s, "a retry")
+	}
+	return commands.Reply{Private: say("Trying again: " + strings.Join(did, ", ") + ".")}, nil
+}
+
+// retryJob queues a job again. What a cancel dropped was dropped on purpose, so
+// it comes back only when it is named.
+func (f *feature) retryJob(tx *store.Tx, c *commands.Call, j *store.Job, named bool) (bool, error) {
+	switch j.State {
+	case store.JobFailed, store.JobExpired, store.JobBlocked:
+	case store.JobCancelled:
+		if !named && j.Attempt == 0 {
+			return false, nil
+		}
+	default:
+		return false, nil
+	}
+	if j.Kind == kindPlan {
+		return false, commands.Refuse("plan", "A plan is made again by its own verb.").WithExample(fmt.Sprintf("plan #%d", j.PR))
+	}
+	last, ok, err := store.Feature[gate.Attempted](tx, gate.AttemptedFeature).Get(j.Target)
+	if err != nil {
+		return false, err
+	}
+	if ok && last.Order > j.Order {
+		return false, commands.Refuse("behind", fmt.Sprintf("%s lies behind %s, which %s has begun on %s since.", j.ID, short(last.SHA), last.Job, j.Target)).
+			WithHint("To go back to it, open a pull request that reverts what came after.")
+	}
+	j.State, j.Why, j.Ended, j.NotBefore = store.JobQueued, "tried again by "+c.Who.Display(), time.Time{}, time.Time{}
+	if err := tx.PutJob(j); err != nil {
+		return false, err
+	}
+	return true, f.applyChanged(tx, j, true)
+}
+
+func (f *feature) retryOpening(tx *store.Tx, c *commands.Call, op *store.Operation) (commands.Reply, error) {
+	op.State, op.Note, op.CloseAskedBy = store.OpOpening, "Opening is tried again by "+c.Who.Display()+".", nil
+	op.Ended = time.Time{}
+	_, _, err := tx.InsertJob(&store.Job{Key: fmt.Sprintf("open\x00%s\x00%d", op.ID, c.Event), Kind: kindOpen, Operation: op.ID, Repo: op.Repo, RepoID: op.RepoID,
+		Requester: gate.ToStore(c.Who), State: store.JobQueued, Created: f.Clock.Now()})
+	if err != nil {
+		return commands.Reply{}, err
+	}
+	return commands.Reply{Private: say("Trying again to open " + op.ID + ".")}, f.putOp(tx, op, true)
+}
+
+func (f *feature) resolveVerb() commands.Verb {
+	return commands.Verb{
+		Name: "resolve", Summary: "Say what an interrupted apply was: succeeded, failed, or to be tried again", Effect: commands.Changes,
+		Args: append(subjectArg("the unknown job, or its operation"),
+			commands.Arg{Name: "outcome", Kind: commands.ArgWord, Keyword: "as", Help: "succeeded, failed or retry"}),
+		Examples: []string{"resolve job-7 succeeded", "resolve job-7 failed", "resolve job-7 retry"},
+		Detail:   "Look at the real thing first. Until somebody chooses, the target stays locked.",
+		Decide:   f.act(f.resolve),
+	}
+}
+
+// resolve ends an unknown job as a person says it was. Saying so frees the run
+// lock; a retry plans again first.
+func (f *feature) resolve(tx *store.Tx, c *commands.Call, s subject) (commands.Reply, error) {
+	state, ok := map[string]string{"succeeded": store.JobSucceeded, "failed": store.JobFailed, "retry": store.JobQueued}[integrations.Fold(c.Arg("outcome"))]
+	if !ok {
+		return commands.Reply{}, commands.Refuse("unknown_outcome", fmt.Sprintf("%q is no outcome.", c.Arg("outcome"))).
+			WithHint("Say succeeded, failed or retry.").WithExample("resolve " + c.Arg("subject") + " failed")
+	}
+	all, err := s.applies(tx)
+	if err != nil {
+		return commands.Reply{}, err
+	}
+	var did []string
+	for _, j := range all {
+		if j.State != store.JobUnknown {
+			continue
+		}
+		if left, err := runner.Leftovers(j); err != nil || left > 0 {
+			return commands.Reply{}, commands.Refuse("running", fmt.Sprintf("Processes of %s are still running, so it is not over.", j.ID)).
+				WithHint("Cancel them first.").WithExample("cancel " + j.ID)
+		}
+		who := gate.ToStore(c.Who)
+		j.State, j.Ended, j.CancelledBy = state, f.Clock.Now(), &who
+		j.Why = c.Who.Display() + " looked and said: " + integrations.Fold(c.Arg("outcome"))
+		if state == store.JobQueued {
+			j.Ended = time.Time{}
+		}
+		if err := tx.DropRunLock(j.Target, j.ID); err != nil {
+			return commands.Reply{}, err
+		}
+		if err := tx.PutJob(j); err != nil {
+			return commands.Reply{}, err
+		}
+		if err := f.applyChanged(tx, j, true); err != nil {
+			return commands.Reply{}, err
+		}
+		did = append(did, j.Target)
+	}
+	if len(did) == 0 {
+		return commands.Reply{}, f.notWaiting(s, "anybody to say how it ended")
+	}
+	return commands.Reply{Private: say(strings.Join(did, ", ") + ": " + integrations.Fold(c.Arg("outcome")) + ".")}, nil
+}
+
+func (f *feature) logVerb() commands.Verb {
+	return commands.Verb{
+		Name: "log", Aliases: []string{"logs", "output"}, Summary: "Show the end of a job's log", Effect: commands.Reads,
+		Args: subjectArg("the job, or its operation"), Examples: []string{"log job-7", "log op-3"},
+		Decide: func(_ context.Context, c *commands.Call) (commands.Act, error) {
+			return func(tx *store.Tx) (commands.Reply, error) {
+				sub, err := f.find(tx, c.Arg("subject"), c.Heard.Channel)
+				if err != nil {
+					return commands.Reply{}, err
+				}
+				return f.showLog(tx, sub)
+			}, nil
+		},
+	}
+}
+
+func (f *feature) showLog(tx *store.Tx, s subject) (commands.Reply, error) {
+	jobs, err := s.applies(tx)
+	if err != nil {
+		return commands.Reply{}, err
+	}
+	if s.job == nil && s.pull != nil {
+		for _, t := range s.pull.Targets {
+			if j, err := tx.Job(s.pull.Plans[t].Job); err == nil && j.Tail != "" {
+				jobs = append(jobs, j)
+			}
+		}
+	}
+	m := integrations.Message{}
+	for _, j := range jobs {
+		if j.Tail == "" {
+			continue
+		}
+		head := fmt.Sprintf("%s %s of %s, attempt %d: %s", j.ID, j.Kind, j.Target, j.Attempt, j.State)
+		m.Text += head + "\n"
+		m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R(integrations.Bold(head))}, integrations.Block{Code: j.Tail})
+	}
+	if m.Text == "" {
+		return commands.Reply{}, commands.Refuse("no_log", "There is no log of that yet.")
+	}
+	return commands.Reply{Private: &m}, nil
+}

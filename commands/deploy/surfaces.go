@@ -1,0 +1,107 @@
+package deploy
+
+import (
+	"strconv"
+
+	"github.com/signalbox-chatops/signalbox/commands/tell"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// The cards of this feature.
+const (
+	cardOperation  = "operation"
+	cardLog        = "job log"
+	cardLogFile    = "job log file"
+	cardConfirm    = "confirm"
+	cardPlan       = "plan"
+	cardComment    = "pull comment"
+	cardGate       = "gate status"
+	cardTarget     = "target status"
+	cardDeployment = "deployment"
+)
+
+// The places where they stand.
+const (
+	placeMessage    = "slack.message"
+	placeFile       = "slack.file"
+	placeComment    = "github.comment"
+	placeStatus     = "github.status"
+	placeDeployment = "github.deployment"
+)
+
+func cardID(op string) string { return tell.ID(placeMessage, op, cardOperation) }
+
+// openCard opens the one card of an operation; one without a channel is shown
+// on GitHub alone.
+func (f *feature) openCard(tx *store.Tx, op *store.Operation) error {
+	if op.Channel == "" {
+		return nil
+	}
+	return tell.Open(tx, store.Surface{ID: cardID(op.ID), Place: placeMessage, Card: cardOperation, Subject: op.ID, Where: map[string]string{"channel": op.Channel}})
+}
+
+// openJobSurfaces opens what shows one apply: the log in the card's thread, the
+// whole log as a file at its end, and the deployment on GitHub.
+func (f *feature) openJobSurfaces(tx *store.Tx, op *store.Operation, j *store.Job) error {
+	deployment := store.Surface{ID: tell.ID(placeDeployment, j.ID), Place: placeDeployment, Card: cardDeployment, Subject: j.ID, Where: map[string]string{"repo": j.Repo}}
+	if err := tell.Open(tx, deployment); err != nil {
+		return err
+	}
+	if op.Channel == "" {
+		return nil
+	}
+	where := func() map[string]string {
+		return map[string]string{"channel": op.Channel, "under": cardID(op.ID)}
+	}
+	log := store.Surface{ID: tell.ID(placeMessage, j.ID, cardLog), Place: placeMessage, Card: cardLog, Subject: j.ID, Where: where()}
+	if err := tell.Open(tx, log); err != nil {
+		return err
+	}
+	return tell.Open(tx, store.Surface{ID: tell.ID(placeFile, j.ID), Place: placeFile, Card: cardLogFile, Subject: j.ID, Where: where()})
+}
+
+// openConfirm asks, in a message of its own, about a plan that nobody reviewed.
+// Each change set is asked about once.
+func (f *feature) openConfirm(tx *store.Tx, op *store.Operation, j *store.Job) error {
+	if op.Channel == "" {
+		return nil
+	}
+	digest := recordOf(j).Plans.Digest()
+	return tell.Open(tx, store.Surface{
+		ID: tell.ID(placeMessage, j.ID, cardConfirm, strconv.Itoa(j.Attempt)), Place: placeMessage, Card: cardConfirm, Subject: j.ID,
+		Where: map[string]string{"channel": op.Channel, "digest": digest},
+	})
+}
+
+// openPlanMessage shows a plan that was asked for in chat.
+func (f *feature) openPlanMessage(tx *store.Tx, channel, job string) error {
+	return tell.Open(tx, store.Surface{ID: tell.ID(placeMessage, job, cardPlan), Place: placeMessage, Card: cardPlan, Subject: job, Where: map[string]string{"channel": channel}})
+}
+
+// openStatuses opens the commit statuses of a pull request's head: the one that
+// is required, and one for each target.
+func (f *feature) openStatuses(tx *store.Tx, p *store.Pull, targets []string) error {
+	open := func(card, context, target string) error {
+		return tell.Open(tx, store.Surface{
+			ID: tell.ID(placeStatus, pullSubject(p.RepoID, p.Number), p.Head, context), Place: placeStatus, Card: card, Subject: pullSubject(p.RepoID, p.Number),
+			Where: map[string]string{"repo": p.Repo, "sha": p.Head, "context": context, "target": target},
+		})
+	}
+	if err := open(cardGate, "signalbox/gate", ""); err != nil {
+		return err
+	}
+	for _, t := range targets {
+		if err := open(cardTarget, "signalbox/"+t, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openComment opens the one comment that shows a pull request's plans.
+func (f *feature) openComment(tx *store.Tx, p *store.Pull) error {
+	return tell.Open(tx, store.Surface{
+		ID: tell.ID(placeComment, pullSubject(p.RepoID, p.Number)), Place: placeComment, Card: cardComment, Subject: pullSubject(p.RepoID, p.Number),
+		Where: map[string]string{"repo": p.Repo, "pr": strconv.Itoa(p.Number)},
+	})
+}
