@@ -1,0 +1,306 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
+)
+
+// GateStatus is the one status that a merge has to wait for.
+const GateStatus = "signalbox/gate"
+
+// Check tries the token, and in each watched repository what it may do, the
+// webhook, the branches and whether a merge waits for GateStatus. watch maps a
+// repository to the branches whose merges are applied. It changes nothing.
+func (c *Client) Check(ctx context.Context, watch map[string][]string) []integrations.Finding {
+	out, ok := c.checkToken(ctx)
+	if !ok {
+		return out
+	}
+	if c.app != nil {
+		out = append(out, c.checkInstallation(ctx), c.checkAppHook(ctx))
+	}
+	for _, repo := range slices.Sorted(maps.Keys(watch)) {
+		f, ok := c.checkRepo(ctx, repo)
+		out = append(out, f)
+		if !ok {
+			continue
+		}
+		if c.app == nil {
+			out = append(out, c.checkHook(ctx, repo))
+		}
+		for _, branch := range watch[repo] {
+			out = append(out, c.checkBranch(ctx, repo, branch))
+		}
+	}
+	return out
+}
+
+func (c *Client) checkToken(ctx context.Context) ([]integrations.Finding, bool) {
+	f := integrations.Finding{What: "GitHub token"}
+	login, err := c.Login(ctx)
+	if err != nil {
+		f.Say, f.Do = err.Error(), "see that this machine reaches "+c.cfg.APIURL
+		switch {
+		case says(err, http.StatusUnauthorized) && c.app != nil:
+			f.Do = "compare github.app.id and the private key with the App's General page"
+		case says(err, http.StatusUnauthorized):
+			f.Do = "make a fine-grained token under Settings, Developer settings, for the watched repositories"
+		}
+		return []integrations.Finding{f}, false
+	}
+	f.OK, f.Say = true, "acts as "+login
+	out := []integrations.Finding{f}
+	if c.app == nil {
+		if s, ok := c.checkScopes(ctx); ok {
+			out = append(out, s)
+		}
+	}
+	return out, true
+}
+
+// checkScopes looks at a classic token's scopes; other tokens have none to show.
+func (c *Client) checkScopes(ctx context.Context) (integrations.Finding, bool) {
+	var scopes []string
+	err := c.read(ctx, func() error {
+		_, resp, err := c.api.Users.Get(ctx, "")
+		if err != nil {
+			return err
+		}
+		for _, s := range strings.Split(resp.Header.Get("X-OAuth-Scopes"), ",") {
+			if s = strings.TrimSpace(s); s != "" {
+				scopes = append(scopes, s)
+			}
+		}
+		return nil
+	})
+	if err != nil || len(scopes) == 0 {
+		return integrations.Finding{}, false
+	}
+	f := integrations.Finding{What: "GitHub scopes", OK: true, Say: strings.Join(scopes, ", ")}
+	if !slices.Contains(scopes, "repo") {
+		f.OK, f.Do = false, "give the token the scope repo"
+	}
+	return f, true
+}
+
+// checkInstallation compares what the App was granted with what is needed.
+func (c *Client) checkInstallation(ctx context.Context) integrations.Finding {
+	f := integrations.Finding{What: "GitHub App permissions"}
+	var inst *gh.Installation
+	err := c.read(ctx, func() (err error) {
+		inst, _, err = c.app.Apps.GetInstallation(ctx, c.cfg.App.InstallationID)
+		return err
+	})
+	if err != nil {
+		f.Say, f.Do = err.Error(), "compare github.app.installation_id with the URL of the installation's page"
+		return f
+	}
+	p := inst.GetPermissions()
+	var lacks []string
+	for _, need := range []struct {
+		name string
+		has  string
+	}{
+		{"Contents", p.GetContents()}, {"Pull requests", p.GetPullRequests()},
+		{"Commit statuses", p.GetStatuses()}, {"Deployments", p.GetDeployments()},
+	} {
+		if need.has != "write" {
+			lacks = append(lacks, need.name)
+		}
+	}
+	if len(lacks) > 0 {
+		f.Say = "may not write: " + strings.Join(lacks, ", ")
+		f.Do = "give the App Read and write for these under Permissions & events, and accept it on the installation's page"
+		return f
+	}
+	f.OK, f.Say = true, "installed for "+inst.GetAccount().GetLogin()
+	return f
+}
+
+func (c *Client) checkAppHook(ctx context.Context) integrations.Finding {
+	f := integrations.Finding{What: "GitHub App webhook"}
+	var hook *gh.HookConfig
+	err := c.read(ctx, func() (err error) {
+		hook, _, err = c.app.Apps.GetHookConfig(ctx)
+		return err
+	})
+	switch {
+	case err != nil:
+		f.Warn, f.Say = true, "cannot be read: "+err.Error()
+	case hook.GetURL() == "":
+		f.Warn, f.Say, f.Do = true, "none is set", "set the webhook to this server's /github on the App's General page, or poll with inbound: none"
+	default:
+		f.OK, f.Say = true, hook.GetURL()
+	}
+	return f
+}
+
+func (c *Client) checkRepo(ctx context.Context, repo string) (integrations.Finding, bool) {
+	f := integrations.Finding{What: "GitHub " + repo}
+	owner, name, err := split(repo)
+	var r *gh.Repository
+	if err == nil {
+		err = c.read(ctx, func() (err error) {
+			r, _, err = c.api.Repositories.Get(ctx, owner, name)
+			return err
+		})
+	}
+	switch {
+	case errors.Is(err, integrations.ErrNotFound):
+		f.Say, f.Do = "there is none, or it may not be seen", "give the token or the App access to it"
+		return f, false
+	case err != nil:
+		f.Say = err.Error()
+		return f, false
+	case r.GetArchived():
+		f.Say, f.Do = "it is archived: nothing can be written", "take it out of the configuration, or unarchive it"
+		return f, false
+	case c.app == nil && !r.GetPermissions()["push"]:
+		f.Say, f.Do = "may be read and not written", "give the account the Write role, and the token Contents, Pull requests, Commit statuses and Deployments (read and write)"
+		return f, true
+	case c.cfg.MergeMethod == "merge" && r.AllowMergeCommit != nil && !r.GetAllowMergeCommit():
+		f.Say, f.Do = "does not allow merge commits", "allow them in the repository's settings, or set github.merge_method"
+		return f, true
+	}
+	f.OK, f.Say = true, "may be read and written"
+	return f, true
+}
+
+var neededEvents = []string{"pull_request", "pull_request_review", "push"}
+
+func (c *Client) checkHook(ctx context.Context, repo string) integrations.Finding {
+	f := integrations.Finding{What: "GitHub webhook of " + repo, Warn: true}
+	owner, name, err := split(repo)
+	var hooks []*gh.Hook
+	if err == nil {
+		err = c.pages(ctx, func(page int) (*gh.Response, bool, error) {
+			got, resp, err := c.api.Repositories.ListHooks(ctx, owner, name, &gh.ListOptions{Page: page, PerPage: 100})
+			hooks = append(hooks, got...)
+			return resp, true, err
+		})
+	}
+	if errors.Is(err, integrations.ErrNotFound) || says(err, http.StatusForbidden) {
+		f.Say = "cannot be seen with this token; that is no harm if there is one"
+		return f
+	}
+	if err != nil {
+		f.Say = err.Error()
+		return f
+	}
+	for _, h := range hooks {
+		u, err := url.Parse(h.GetConfig().GetURL())
+		if err != nil || !strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/github") || !h.GetActive() {
+			continue
+		}
+		if lacks := lacking(h.Events); len(lacks) > 0 {
+			f.Say, f.Do = u.Host+" does not get "+strings.Join(lacks, ", "), "choose these events in the webhook's settings"
+			return f
+		}
+		if code, ok := h.LastResponse["code"].(float64); ok && code >= 300 {
+			f.Say, f.Do = fmt.Sprintf("%s answered the last delivery with %.0f", u.Host, code), "see the webhook's recent deliveries; 401 is a wrong secret"
+			return f
+		}
+		f.OK, f.Warn, f.Say = true, false, "delivers to "+u.Host
+		return f
+	}
+	f.Say, f.Do = "there is none: changes are noticed by polling only", "add one to this server's /github, with the secret of github.webhook_secrets and the events "+strings.Join(neededEvents, ", ")
+	return f
+}
+
+func lacking(events []string) []string {
+	if slices.Contains(events, "*") {
+		return nil
+	}
+	var out []string
+	for _, e := range neededEvents {
+		if !slices.Contains(events, e) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func (c *Client) checkBranch(ctx context.Context, repo, branch string) integrations.Finding {
+	f := integrations.Finding{What: fmt.Sprintf("GitHub %s branch %s", repo, branch)}
+	if _, err := c.BranchHead(ctx, repo, branch); err != nil {
+		f.Say = err.Error()
+		if errors.Is(err, integrations.ErrNotFound) {
+			f.Say, f.Do = "there is none", "create it, at the commit that is deployed now"
+		}
+		return f
+	}
+	required, err := c.requires(ctx, repo, branch)
+	switch {
+	case err != nil:
+		f.OK, f.Say = true, "is there; its protection cannot be read: "+err.Error()
+	case !required:
+		f.Warn, f.Say = true, "is there; a merge does not wait for "+GateStatus
+		f.Do = "require the status " + GateStatus + " in the branch's protection or a ruleset"
+	default:
+		f.OK, f.Say = true, "is there; a merge waits for "+GateStatus
+	}
+	return f
+}
+
+// requires asks the branch's protection, then the rulesets, for GateStatus.
+// Both can be read without being an administrator, in a form go-github has not.
+func (c *Client) requires(ctx context.Context, repo, branch string) (bool, error) {
+	owner, name, err := split(repo)
+	if err != nil {
+		return false, err
+	}
+	var b struct {
+		Protection struct {
+			Checks struct {
+				Contexts []string `json:"contexts"`
+			} `json:"required_status_checks"`
+		} `json:"protection"`
+	}
+	if err := c.get(ctx, fmt.Sprintf("repos/%s/%s/branches/%s", owner, name, url.PathEscape(branch)), &b); err != nil {
+		return false, err
+	}
+	if slices.Contains(b.Protection.Checks.Contexts, GateStatus) {
+		return true, nil
+	}
+	var rules []struct {
+		Type       string `json:"type"`
+		Parameters struct {
+			Checks []struct {
+				Context string `json:"context"`
+			} `json:"required_status_checks"`
+		} `json:"parameters"`
+	}
+	err = c.get(ctx, fmt.Sprintf("repos/%s/%s/rules/branches/%s", owner, name, url.PathEscape(branch)), &rules)
+	if errors.Is(err, integrations.ErrNotFound) { // a server older than rulesets
+		return false, nil
+	}
+	for _, r := range rules {
+		for _, k := range r.Parameters.Checks {
+			if r.Type == "required_status_checks" && k.Context == GateStatus {
+				return true, nil
+			}
+		}
+	}
+	return false, err
+}
+
+func (c *Client) get(ctx context.Context, path string, into any) error {
+	return c.read(ctx, func() error {
+		req, err := c.api.NewRequest(http.MethodGet, path, nil)
+		if err != nil {
+			return err
+		}
+		_, err = c.api.Do(ctx, req, into)
+		return err
+	})
+}
