@@ -319,7 +319,7 @@ func TestAStateThatCannotBeSavedIsUnknown(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	m := newModule(t)
-	m.write("variable \"a\" {}\nvariable \"b\" { default = [] }\nvariable \"password\" {}\noutput \"o\" { value = \"${var.a}-${var.b[0]}-${terraform.workspace}\" }\n")
+	m.write("variable \"a\" {}\nvariable \"b\" { type = list(string) }\nvariable \"password\" {}\noutput \"o\" { value = \"${var.a}-${var.b[0]}-${terraform.workspace}\" }\n")
 	dir := filepath.Join(m.tree, "network")
 	if err := os.WriteFile(filepath.Join(dir, "common.tfvars"), []byte("a = \"from file\"\n"), 0o644); err != nil {
 		t.Fatal(err)
