@@ -170,11 +170,11 @@ func compare(c *call) (int, any, error) {
 		text, err := s.diffText(r, fork, head)
 		return http.StatusOK, text, err
 	}
-	commits, err := s.gitLog(r, "--reverse", "--topo-order", base+".."+head)
+	commits, err := s.logBetween(r, base, head)
 	if err != nil {
 		return 0, nil, err
 	}
-	behind, err := s.count(r, head+".."+base)
+	behind, err := s.ahead(r, head, base)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -305,7 +305,15 @@ func listPullFiles(c *call) (int, any, error) {
 }
 
 func (s *Sim) pullCommits(r *repoRow, p *pullRow) ([]*commit, error) {
-	return s.gitLog(r, "--reverse", "--topo-order", p.DiffBase+".."+p.HeadSHA)
+	return s.logBetween(r, p.DiffBase, p.HeadSHA)
+}
+
+// logBetween lists the commits of head that base does not hold, oldest first.
+func (s *Sim) logBetween(r *repoRow, base, head string) ([]*commit, error) {
+	if s.isAncestor(r, head, base) {
+		return nil, nil
+	}
+	return s.gitLog(r, "--reverse", "--topo-order", base+".."+head)
 }
 
 func listPullCommits(c *call) (int, any, error) {

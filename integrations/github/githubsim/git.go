@@ -224,6 +224,16 @@ func (s *Sim) mergeBase(r *repoRow, a, b string) string {
 	return out
 }
 
+// ahead counts the commits of head that base does not hold. rev-list alone
+// may count too many when commits are older than their parents, which they
+// are once the clock has been moved, so the question of none is asked apart.
+func (s *Sim) ahead(r *repoRow, base, head string) (int, error) {
+	if s.isAncestor(r, head, base) {
+		return 0, nil
+	}
+	return s.count(r, base+".."+head)
+}
+
 func (s *Sim) count(r *repoRow, args ...string) (int, error) {
 	out, err := s.gitLine(r, append([]string{"rev-list", "--count"}, args...)...)
 	if err != nil {

@@ -151,11 +151,7 @@ func (s *Sim) canBeOpen(r *repoRow, p *pullRow) error {
 	if s.mergeBase(r, base, p.HeadSHA) == "" {
 		return custom("PullRequest", fmt.Sprintf("The %s branch has no history in common with %s", p.HeadLabel, r.Owner+":"+p.BaseRef))
 	}
-	ahead, err := s.count(r, base+".."+p.HeadSHA)
-	if err != nil {
-		return err
-	}
-	if ahead == 0 {
+	if s.isAncestor(r, p.HeadSHA, base) {
 		return custom("PullRequest", fmt.Sprintf("No commits between %s and %s", p.BaseRef, p.HeadRef))
 	}
 	return nil

@@ -1,8 +1,10 @@
 package githubsim
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -51,6 +53,11 @@ func newReceiver(t *testing.T) *receiver {
 }
 
 func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return // the simulator was closed while it sent
+	}
+	req.Body = io.NopCloser(bytes.NewReader(body))
 	raw, err := github.ValidatePayload(req, []byte(secret))
 	if err != nil {
 		r.t.Errorf("payload of %s: %v", github.WebHookType(req), err)

@@ -155,7 +155,7 @@ func (s *Sim) refresh(r *repoRow, p *pullRow) error {
 	}
 	p.DiffBase = base
 	var err error
-	if p.Commits, err = s.count(r, base+".."+p.HeadSHA); err != nil {
+	if p.Commits, err = s.ahead(r, base, p.HeadSHA); err != nil {
 		return err
 	}
 	files, err := s.diffStat(r, s.mergeBase(r, base, p.HeadSHA), p.HeadSHA)
