@@ -18,7 +18,7 @@ func Hold(tx *store.Tx, q Question) ([]Closed, error) {
 	}
 	var out []Closed
 	for _, h := range holds {
-		if !q.Now.Before(h.Expires) || !Covers(h, q.Service, q.Environment, q.Targets) {
+		if !q.Now.Before(h.Expires) || !Covers(q.Catalog, h, q.Service, q.Environment, q.Targets) {
 			continue
 		}
 		owner := integrations.Person{Name: h.Owner.Name, Slack: h.Owner.Slack, GitHub: h.Owner.GitHub}
@@ -36,12 +36,29 @@ func Hold(tx *store.Tx, q Question) ([]Closed, error) {
 	return out, nil
 }
 
-// Covers says whether a hold's scope touches a service, an environment or a target.
-func Covers(h *store.Hold, service, environment string, targets []string) bool {
+// Covers says whether a hold's scope touches a service, an environment or one of
+// the targets. A hold on a service in an environment covers that place's targets
+// whoever changes them.
+func Covers(cat *integrations.Catalog, h *store.Hold, service, environment string, targets []string) bool {
 	if h.Target != "" {
 		return slices.Contains(targets, h.Target)
 	}
-	return (h.Service == "" || h.Service == service) && (h.Environment == "" || h.Environment == environment)
+	if h.Environment != "" && h.Environment != environment {
+		return false
+	}
+	if h.Service == "" || h.Service == service {
+		return true
+	}
+	svc, ok := cat.Service(h.Service)
+	if !ok {
+		return false
+	}
+	for _, t := range svc.Environments[environment].Targets {
+		if slices.Contains(targets, t) {
+			return true
+		}
+	}
+	return false
 }
 
 // Scope names what a hold holds, as it is typed: "web/production".
