@@ -1,0 +1,181 @@
+// Package transport holds the manners that every client of a web service needs:
+// time-outs, bounded answers, patience with rate limits, one change at a time,
+// and errors that give no token away.
+//
+// It is part of the kit. Each manner is a RoundTripper around another, and New
+// stacks them in the order that works. Waiting here is waiting for somebody
+// else's machine, so it uses wall time.
+package transport
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/integrations/kit/redact"
+)
+
+// Options choose the manners of New; the zero value of each is what it says.
+type Options struct {
+	// Base makes the requests; nil is Base().
+	Base http.RoundTripper
+	// Host, when set, is the only host that is asked: a redirect elsewhere would
+	// take our credentials along.
+	Host string
+	// MaxBody bounds an answer in bytes; 0 is 64 MiB.
+	MaxBody int64
+	// Cache is how many bytes of answers are kept for asking with their ETag; 0
+	// is none.
+	Cache int64
+	// OneWriter lets one changing request through at a time.
+	OneWriter bool
+	// Tries of a read, the first one too; 0 is three.
+	Tries int
+	// Patience is the longest single wait before a read is tried again; an
+	// answer that asks for more is returned as it is. 0 is ten seconds.
+	Patience time.Duration
+	// Redact takes secrets out of errors; nil knows the patterns only.
+	Redact *redact.Redactor
+}
+
+// New stacks the manners.
+func New(o Options) http.RoundTripper {
+	rt := o.Base
+	if rt == nil {
+		rt = Base()
+	}
+	if o.MaxBody == 0 {
+		o.MaxBody = 64 << 20
+	}
+	if o.Tries == 0 {
+		o.Tries = 3
+	}
+	if o.Patience == 0 {
+		o.Patience = 10 * time.Second
+	}
+	rt = bounded{rt, o.MaxBody}
+	rt = retry{rt, o.Tries, o.Patience}
+	if o.Cache > 0 {
+		rt = newETags(rt, o.Cache)
+	}
+	if o.OneWriter {
+		rt = oneWriter{rt, make(chan struct{}, 1)}
+	}
+	if o.Host != "" {
+		rt = onlyHost{rt, o.Host}
+	}
+	return redacted{rt, o.Redact}
+}
+
+// Base is http.DefaultTransport with a time-out on every stage at which a
+// server can hang, but for the body: its reader brings a context.
+func Base() *http.Transport {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConns:          32,
+		MaxIdleConnsPerHost:   8,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ResponseHeaderTimeout: 30 * time.Second,
+		ExpectContinueTimeout: time.Second,
+	}
+}
+
+func reads(req *http.Request) bool {
+	return req.Method == "" || req.Method == http.MethodGet || req.Method == http.MethodHead
+}
+
+// refuse closes the body of a request that is not sent, as a RoundTripper must.
+func refuse(req *http.Request, err error) (*http.Response, error) {
+	if req.Body != nil {
+		req.Body.Close()
+	}
+	return nil, err
+}
+
+type onlyHost struct {
+	next http.RoundTripper
+	host string
+}
+
+func (t onlyHost) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Host != t.host {
+		return refuse(req, fmt.Errorf("refused to go from %s to %s with credentials", t.host, req.URL.Host))
+	}
+	return t.next.RoundTrip(req)
+}
+
+type oneWriter struct {
+	next http.RoundTripper
+	busy chan struct{}
+}
+
+func (t oneWriter) RoundTrip(req *http.Request) (*http.Response, error) {
+	if reads(req) {
+		return t.next.RoundTrip(req)
+	}
+	select {
+	case t.busy <- struct{}{}:
+	case <-req.Context().Done():
+		return refuse(req, req.Context().Err())
+	}
+	defer func() { <-t.busy }()
+	return t.next.RoundTrip(req)
+}
+
+type bounded struct {
+	next  http.RoundTripper
+	limit int64
+}
+
+func (t bounded) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.next.RoundTrip(req)
+	if err == nil {
+		resp.Body = &boundedBody{resp.Body, t.limit, t.limit}
+	}
+	return resp, err
+}
+
+// boundedBody fails where a silent end would look like a broken answer.
+type boundedBody struct {
+	io.ReadCloser
+	left, limit int64
+}
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, fmt.Errorf("read the answer: it is longer than %d bytes", b.limit)
+	}
+	return n, err
+}
+
+type redacted struct {
+	next http.RoundTripper
+	r    *redact.Redactor
+}
+
+func (t redacted) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.next.RoundTrip(req)
+	return resp, t.r.Error(err)
+}
+
+// sleep waits in wall time.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
