@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -308,9 +309,15 @@ func TestALongListOfFreePagesIsWrittenAtClose(t *testing.T) {
 	if !s.db.NoFreelistSync {
 		t.Fatalf("%d free pages are written with every commit", s.db.Stats().FreePageN)
 	}
+	if freelistOnDisk(t, path) {
+		t.Error("the list is written while it is long")
+	}
 	free := s.db.Stats().FreePageN
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if !freelistOnDisk(t, path) {
+		t.Error("Close did not write the list")
 	}
 	s = openAt(t, path, nil)
 	if s.db.NoFreelistSync || s.db.Stats().FreePageN < free/2 {
@@ -319,4 +326,26 @@ func TestALongListOfFreePagesIsWrittenAtClose(t *testing.T) {
 	if !stands(t, s, "x") {
 		t.Error("x is not there")
 	}
+}
+
+// freelistOnDisk reads the newer of the two first pages: behind a header of 16
+// bytes the place of the list is at 32 (all ones: none), the transaction at 48.
+func freelistOnDisk(t *testing.T, path string) bool {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var newest, list uint64
+	for page := range 2 {
+		raw := make([]byte, 80)
+		if _, err := f.ReadAt(raw, int64(page*os.Getpagesize())); err != nil {
+			t.Fatal(err)
+		}
+		if id := binary.NativeEndian.Uint64(raw[64:]); id >= newest {
+			newest, list = id, binary.NativeEndian.Uint64(raw[48:])
+		}
+	}
+	return list != 1<<64-1
 }

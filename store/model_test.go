@@ -124,11 +124,11 @@ func (m *model) putPull(t *rapid.T) {
 }
 
 func (m *model) surface(t *rapid.T) {
-	id := fmt.Sprintf("s-%d", anyNumber.Draw(t, "surface"))
+	id := fmt.Sprintf("s-%d", rapid.IntRange(1, 4).Draw(t, "surface"))
 	s, have := m.surfaces[id]
 	if !have {
 		m.surf++
-		s = Surface{ID: id, Subject: fmt.Sprintf("op-%d", anyNumber.Draw(t, "subject")), Order: m.surf}
+		s = Surface{ID: id, Subject: fmt.Sprintf("op-%d", rapid.IntRange(1, 2).Draw(t, "subject")), Order: m.surf}
 	}
 	switch rapid.IntRange(0, 3).Draw(t, "what") {
 	case 0:
