@@ -224,6 +224,11 @@ func getApp(c *call) (int, any, error) {
 	}, nil
 }
 
+// getAppHookConfig: the App's own hook is where the configured hooks go.
+func getAppHookConfig(c *call) (int, any, error) {
+	return http.StatusOK, obj{"url": c.s.hookURL, "content_type": "json", "insecure_ssl": "0", "secret": "********"}, nil
+}
+
 func appPermissions() obj {
 	return obj{
 		"contents": "write", "pull_requests": "write", "issues": "write", "statuses": "write",

@@ -30,6 +30,10 @@ func (s *Sim) serveGit(w http.ResponseWriter, r *http.Request) {
 	if !g.admit(owner, name) {
 		return
 	}
+	if f := s.faults.take(faultError, faultMatch{method: r.Method, path: r.URL.Path, repo: g.repo.full()}); f != nil {
+		http.Error(w, "Server Error", max(f.Status, http.StatusInternalServerError))
+		return
+	}
 	switch {
 	case action == "info/refs" && r.Method == http.MethodGet:
 		g.advertise()

@@ -234,7 +234,12 @@ func TestChildThatDies(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	t.Fatalf("merge: %v", sim.Merge(ctx, "bob", "acme/web", 1))
+	// A squash, because nothing but the intent tells afterwards that it is
+	// this pull request's.
+	t.Fatalf("merge: %v", sim.change(ctx, "acme/web", func(r *repoRow) error {
+		_, err := sim.merge(r, sim.pullNumbered(r.ID, 1), "bob", mergeIn{Method: "squash"})
+		return err
+	}))
 }
 
 func TestPushThatReachedOnlyGitIsFoundAtStart(t *testing.T) {
@@ -245,8 +250,8 @@ func TestPushThatReachedOnlyGitIsFoundAtStart(t *testing.T) {
 	r := w.sim.repoNamed("acme", "web")
 	main := r.Refs["refs/heads/main"]
 	w.close()
-	w.mustGit(w.sim0dir(), "update-ref", "refs/heads/topic", main)
-	w.mustGit(w.sim0dir(), "update-ref", "refs/heads/extra", main)
+	w.mustGit(w.bare(), "update-ref", "refs/heads/topic", main)
+	w.mustGit(w.bare(), "update-ref", "refs/heads/extra", main)
 	w.open()
 	w.idle()
 	var events []string
@@ -258,5 +263,5 @@ func TestPushThatReachedOnlyGitIsFoundAtStart(t *testing.T) {
 	}
 }
 
-// sim0dir is where acme/web lies.
-func (w *world) sim0dir() string { return w.cfg.Dir + "/git/acme/web.git" }
+// bare is where acme/web lies.
+func (w *world) bare() string { return w.cfg.Dir + "/git/acme/web.git" }

@@ -147,7 +147,9 @@ func TestMergeMethods(t *testing.T) {
 }
 
 func TestMergeRefusals(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Repos[0].Protect = []Protection{{Branch: "main", Contexts: []string{"signalbox/gate"}}} })
+	w := newWorld(t, func(c *Config) {
+		c.Repos[0].Protect = []Protection{{Branch: "main", Contexts: []string{"signalbox/gate"}}}
+	})
 	p := w.pr("topic")
 	if p.GetMergeableState() != "blocked" {
 		t.Fatalf("state %s", p.GetMergeableState())
@@ -277,6 +279,12 @@ func TestForkPullRequest(t *testing.T) {
 	if p.GetHead().GetRepo().GetFullName() != "mallory/web" || !p.GetHead().GetRepo().GetFork() || p.GetHead().GetLabel() != "mallory:evil" || p.GetChangedFiles() != 1 {
 		t.Fatalf("fork's pull request %s", p)
 	}
+	_, _, err = w.as("carol").Repositories.Get(w.ctx, "mallory", "web")
+	w.must(err) // who sees the parent sees its forks
+	_, _, err = w.as("carol").PullRequests.Create(w.ctx, "mallory", "web", &github.NewPullRequest{
+		Title: github.String("x"), Head: github.String("evil"), Base: github.String("main"),
+	})
+	wantError(t, err, 403, "not accessible")
 	sha, err := w.sim.Commit(w.ctx, "mallory", "mallory/web", "evil", "More", map[string]*string{"y.tf": text("y\n")})
 	w.must(err)
 	p, _, err = w.as("alice").PullRequests.Get(w.ctx, "acme", "web", n)

@@ -125,6 +125,23 @@ func getBranch(c *call) (int, any, error) {
 	}, nil
 }
 
+// getBranchRules tells the required contexts as a ruleset, for who may not read
+// the protection itself.
+func getBranchRules(c *call) (int, any, error) {
+	contexts := c.s.contexts(c.repo, c.path("branch"))
+	rules := []obj{}
+	if len(contexts) > 0 {
+		rules = append(rules, obj{
+			"type": "required_status_checks", "ruleset_source_type": "Repository", "ruleset_source": c.repo.full(), "ruleset_id": c.repo.ID,
+			"parameters": obj{
+				"strict_required_status_checks_policy": false,
+				"required_status_checks":               list(contexts, func(name string) obj { return obj{"context": name} }),
+			},
+		})
+	}
+	return http.StatusOK, rules, nil
+}
+
 func (c *call) refObj(name string) obj {
 	sha := c.refs()[name]
 	kind := "commit"

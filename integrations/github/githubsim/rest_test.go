@@ -313,6 +313,15 @@ func TestAppInstallation(t *testing.T) {
 	if m.GetUser().GetLogin() != "signalbox[bot]" {
 		t.Fatalf("the App acts as %s", m.GetUser().GetLogin())
 	}
+	jwt, err := ghinstallation.NewAppsTransport(http.DefaultTransport, 7, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+	w.must(err)
+	self := github.NewClient(&http.Client{Transport: jwt})
+	self.BaseURL = app.BaseURL
+	conf, _, err := self.Apps.GetHookConfig(w.ctx)
+	w.must(err)
+	if conf.GetURL() != w.recv.srv.URL {
+		t.Fatalf("the App's hook goes to %s", conf.GetURL())
+	}
 	_, _, err = app.Users.Get(w.ctx, "")
 	wantError(t, err, 403, "Resource not accessible by integration")
 	other, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -337,6 +346,24 @@ func TestPermissionLevels(t *testing.T) {
 	w.must(err)
 	if me.GetLogin() != "alice" || me.GetEmail() != "alice@example.com" {
 		t.Fatalf("user %v", me)
+	}
+}
+
+func TestProtectionIsReadable(t *testing.T) {
+	w := newWorld(t, func(c *Config) {
+		c.Repos[0].Protect = []Protection{{Branch: "deployment/*", Contexts: []string{"signalbox/gate"}}}
+	})
+	for branch, want := range map[string]int{"main": 0, "deployment/production": 1} {
+		b, _, err := w.as("carol").Repositories.GetBranch(w.ctx, "acme", "web", branch, 0)
+		w.must(err)
+		if b.GetProtected() != (want == 1) {
+			t.Fatalf("branch %s: %v", branch, b)
+		}
+		rules, _, err := w.as("carol").Repositories.GetRulesForBranch(w.ctx, "acme", "web", branch)
+		w.must(err)
+		if len(rules) != want {
+			t.Fatalf("rules of %s: %v", branch, rules)
+		}
 	}
 }
 

@@ -29,6 +29,7 @@ func (s *Sim) routes() []route {
 	add(signedIn, none, "GET /users/{login}", getUserByLogin)
 	add(signedIn, none, "GET /orgs/{owner}/repos", listOrgRepos)
 	add(theApp, none, "GET /app", getApp)
+	add(theApp, none, "GET /app/hook/config", getAppHookConfig)
 	add(theApp, none, "GET /app/installations", listInstallations)
 	add(theApp, none, "GET /app/installations/{id}", getInstallation)
 	add(theApp, none, "POST /app/installations/{id}/access_tokens", createInstallationToken)
@@ -37,6 +38,7 @@ func (s *Sim) routes() []route {
 	repo(read, "GET", "", getRepo)
 	repo(read, "GET", "/branches", listBranches)
 	repo(read, "GET", "/branches/{branch...}", getBranch)
+	repo(read, "GET", "/rules/branches/{branch...}", getBranchRules)
 	repo(read, "GET", "/collaborators/{login}", isCollaborator)
 	repo(read, "GET", "/collaborators/{login}/permission", getPermission)
 
