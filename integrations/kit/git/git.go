@@ -86,7 +86,7 @@ func (m *Mirrors) Repo(repoURL string) (*Repo, error) {
 		return nil, fmt.Errorf("mirror %s: the scheme must be https", repoURL)
 	}
 	sum := sha256.Sum256([]byte(repoURL))
-	name := unsafe.ReplaceAllString(u.Host+u.Path, "-")
+	name := unfit.ReplaceAllString(u.Host+u.Path, "-")
 	name = strings.Trim(name[max(0, len(name)-60):], "-") + "-" + hex.EncodeToString(sum[:6]) + ".git"
 
 	m.mu.Lock()
@@ -103,7 +103,7 @@ func (m *Mirrors) Repo(repoURL string) (*Repo, error) {
 	return r, nil
 }
 
-var unsafe = regexp.MustCompile(`[^A-Za-z0-9._]+`)
+var unfit = regexp.MustCompile(`[^A-Za-z0-9._]+`)
 
 // Error is a git command that failed.
 type Error struct {

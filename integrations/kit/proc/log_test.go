@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestHugeOutputKeepsHeadAndTail(t *testing.T) {
@@ -150,5 +152,31 @@ func TestASegmentThatTakesNothingCostsNoneThatDid(t *testing.T) {
 	}
 	if msg := l.close(); !strings.Contains(msg, syscall.ENOSPC.Error()) {
 		t.Errorf("the log says %q", msg)
+	}
+}
+
+// A disk that is full by the middle of a step: the tool comes to its end, and
+// that end is on record.
+func TestAStepOnAFullDisk(t *testing.T) {
+	disk := t.TempDir()
+	if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skip("only root can make a small disk:", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(disk, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	dir := filepath.Join(disk, "step")
+	spec := sh("i=0; while [ $i -lt 5000 ]; do echo \"line $i ..................................................\"; i=$((i+1)); done; exit 9")
+	if err := Start(t.Context(), shimArgv, dir, spec, Secrets{}); err != nil {
+		t.Fatal(err)
+	}
+	exit := wait(t, dir)
+	if exit.Code != 9 || !strings.Contains(exit.LogErr, syscall.ENOSPC.Error()) {
+		t.Errorf("exit is %+v", exit)
+	}
+	if got := logOf(t, dir); !strings.HasPrefix(got, "line 0 ") {
+		t.Errorf("log is %.100q", got)
 	}
 }

@@ -287,7 +287,7 @@ func TestTimeoutInterruptsThenKills(t *testing.T) {
 		t.Errorf("exit is %+v", exit)
 	}
 	spec = sh("trap '' INT; sleep 600; sleep 600")
-	spec.Timeout, spec.Grace = 20*time.Millisecond, 20*time.Millisecond
+	spec.Timeout, spec.Grace = time.Second, 20*time.Millisecond // time enough to set the trap
 	if exit := wait(t, start(t, spec, Secrets{})); !exit.TimedOut || exit.Signal != "SIGKILL" {
 		t.Errorf("exit is %+v", exit)
 	}
