@@ -1,7 +1,6 @@
 package github
 
 import (
-	"html"
 	"net/url"
 	"regexp"
 	"strings"
@@ -62,7 +61,9 @@ func escapeInline(s string) string {
 }
 
 // escapeHTML is for text inside an HTML block, where Markdown does nothing.
-func escapeHTML(s string) string { return breakWords(html.EscapeString(oneLine(s))) }
+func escapeHTML(s string) string { return breakWords(htmlMarks.Replace(oneLine(s))) }
+
+var htmlMarks = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 // clean drops what would be invisible or would turn the line around: control
 // characters and the marks for the direction of writing.

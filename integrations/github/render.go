@@ -49,11 +49,11 @@ func block(b integrations.Block, limit int) string {
 	case b.Header != "":
 		return "### " + escapeInline(oneLine(b.Header))
 	case len(b.Text) > 0:
-		return cutRich(b.Text, limit)
+		return rich(cutRich(b.Text, limit))
 	case len(b.Fields) > 0:
-		return table(b.Fields)
+		return table(b.Fields, limit)
 	case len(b.Context) > 0:
-		return "<sub>" + strings.ReplaceAll(rich(b.Context), "\n\n", "\n") + "</sub>"
+		return "<sub>" + blankLines.ReplaceAllString(rich(cutRich(b.Context, limit)), "\n") + "</sub>"
 	case b.Code != "":
 		return codeBlock(cutMiddle(b.Code, limit))
 	case b.Details != nil:
@@ -66,44 +66,69 @@ func block(b integrations.Block, limit int) string {
 	return ""
 }
 
-// cutRich renders a text, and only as many of its spans as the limit has room for.
-func cutRich(r integrations.Rich, limit int) string {
+// cutRich shortens a text to the limit.
+func cutRich(r integrations.Rich, limit int) integrations.Rich {
 	left := limit
 	for i, s := range r {
-		if left -= utf8.RuneCountInString(s.Text); left < 0 {
-			return rich(r[:i]) + " …"
+		n := utf8.RuneCountInString(s.Text)
+		if n > left {
+			s.Text = cut(s.Text, max(left, 1))
+			return append(r[:i:i], s)
 		}
+		left -= n
 	}
-	return rich(r)
+	return r
 }
 
 // rich renders spans. Bold and italic are HTML, because the stars of Markdown do
 // nothing between two letters of Japanese, or beside a bracket.
 func rich(r integrations.Rich) string {
-	var b strings.Builder
+	out, mentioned := "", false
 	for _, s := range r {
-		start := b.Len() == 0 || strings.HasSuffix(b.String(), "\n")
-		switch s.Form {
-		case "bold":
-			b.WriteString(wrap("b", s.Text))
-		case "italic":
-			b.WriteString(wrap("i", s.Text))
-		case "code":
-			b.WriteString(inlineCode(s.Text))
-		case "link":
-			b.WriteString(link(s.URL, s.Text))
-		case "person":
-			b.WriteString(mention(s))
-		default:
-			if start {
-				b.WriteString(escape(s.Text))
-			} else {
-				b.WriteString(escapeInline(s.Text))
-			}
+		next := span(s, out == "" || strings.HasSuffix(out, "\n"))
+		if next == "" {
+			continue
 		}
+		if touches(out, next, mentioned) {
+			out += zeroWidth
+		}
+		out, mentioned = out+next, s.Form == "person" && next[0] == '@'
 	}
-	return b.String()
+	return out
 }
+
+func span(s integrations.Span, startsLine bool) string {
+	switch s.Form {
+	case "bold":
+		return wrap("b", s.Text)
+	case "italic":
+		return wrap("i", s.Text)
+	case "code":
+		return inlineCode(s.Text)
+	case "link":
+		return link(s.URL, s.Text)
+	case "person":
+		return mention(s)
+	}
+	if startsLine {
+		return escape(s.Text)
+	}
+	return escapeInline(s.Text)
+}
+
+// touches says whether two pieces would mean something together that neither
+// means alone: two code spans, an image, a URL, a longer login or a team.
+func touches(a, b string, mentioned bool) bool {
+	switch {
+	case a == "":
+		return false
+	case a[len(a)-1] == '`' && b[0] == '`', a[len(a)-1] == '!' && b[0] == '[', a[len(a)-1] == ':' && b[0] == '/':
+		return true
+	}
+	return mentioned && afterLogin.MatchString(b)
+}
+
+var afterLogin = regexp.MustCompile(`^[A-Za-z0-9_/-]`)
 
 func wrap(tag, text string) string {
 	if strings.TrimSpace(text) == "" {
@@ -120,11 +145,11 @@ func mention(s integrations.Span) string {
 }
 
 // table shows fields as rows under an empty head, the only table that Markdown has.
-func table(fields []integrations.Field) string {
+func table(fields []integrations.Field, limit int) string {
 	var b strings.Builder
 	b.WriteString("| | |\n| --- | --- |")
 	for _, f := range fields {
-		fmt.Fprintf(&b, "\n| <b>%s</b> | %s |", cell(escapeInline(oneLine(f.Name))), cell(rich(f.Value)))
+		fmt.Fprintf(&b, "\n| <b>%s</b> | %s |", cell(escapeInline(cut(oneLine(f.Name), 200))), cell(rich(cutRich(f.Value, limit))))
 	}
 	return b.String()
 }
@@ -160,6 +185,8 @@ func buttons(list []integrations.Button) string {
 	}
 	return strings.Join(parts, " · ")
 }
+
+var blankLines = regexp.MustCompile(`\n\s*\n`)
 
 var nonceForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
 
