@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -252,7 +253,12 @@ func TestPushThatReachedOnlyGitIsFoundAtStart(t *testing.T) {
 	w.close()
 	w.mustGit(w.bare(), "update-ref", "refs/heads/topic", main)
 	w.mustGit(w.bare(), "update-ref", "refs/heads/extra", main)
+	left := filepath.Join(w.cfg.Dir, "push-123")
+	w.must(os.WriteFile(left, []byte("PACK"), 0o600))
 	w.open()
+	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("a dead push's pack is still there: %v", err)
+	}
 	w.idle()
 	var events []string
 	for _, r := range w.recv.all() {

@@ -3,6 +3,8 @@ package githubsim
 import (
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -10,6 +12,17 @@ import (
 // recover finishes what a killed life left half done: a merge whose ref may
 // have moved, and pushes that reached git but not the store.
 func (s *Sim) recover() error {
+	for _, pattern := range []string{"seed-*", "push-*", "index-*"} {
+		left, err := filepath.Glob(filepath.Join(s.dir, pattern))
+		if err != nil {
+			return err
+		}
+		for _, path := range left {
+			if err := os.RemoveAll(path); err != nil {
+				return err
+			}
+		}
+	}
 	for _, p := range s.state.Pulls.sorted(func(p *pullRow) bool { return p.Intent != nil }) {
 		r := s.state.Repos.rows[p.Repo]
 		refs, err := s.refsNow(r)
