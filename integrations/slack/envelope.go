@@ -49,21 +49,28 @@ type Place struct {
 	Thread      string `json:"thread,omitempty"`
 }
 
-// readEnvelope reads what acceptance needs. known is false for what signalbox
-// does not listen to: other people's talk, the bot's own messages, kinds of
-// events that were not there when this was written.
-func readEnvelope(req *socketmode.Request, self Self) (e Envelope, known bool) {
+// verdict says what is to be done with an envelope.
+type verdict int
+
+const (
+	unknown verdict = iota // a type that was not there when this was written
+	ignored                // known, and no word to us: other people's talk, a link that was followed
+	forUs
+)
+
+// readEnvelope reads what acceptance needs.
+func readEnvelope(req *socketmode.Request, self Self) (e Envelope, v verdict) {
 	e = Envelope{ID: req.EnvelopeID, Type: req.Type, Body: req.Payload, RetryAttempt: req.RetryAttempt}
 	e.key("env", req.EnvelopeID)
 	switch req.Type {
 	case socketmode.RequestTypeSlashCommands:
-		known = e.command()
+		v = e.command()
 	case socketmode.RequestTypeInteractive:
-		known = e.interactive()
+		v = e.interactive()
 	case socketmode.RequestTypeEventsAPI:
-		known = e.event(self)
+		v = e.event(self)
 	}
-	return e, known
+	return e, v
 }
 
 func (e *Envelope) key(prefix, id string) {
@@ -72,22 +79,22 @@ func (e *Envelope) key(prefix, id string) {
 	}
 }
 
-func (e *Envelope) command() bool {
+func (e *Envelope) command() verdict {
 	var p commandPayload
 	if json.Unmarshal(e.Body, &p) != nil || p.Command == "" {
-		return false
+		return unknown
 	}
 	e.Kind, e.User, e.Trigger, e.ResponseURL = KindCommand, p.UserID, p.TriggerID, p.ResponseURL
 	e.Place = Place{Channel: p.ChannelID, ChannelName: p.ChannelName}
 	e.line = strings.TrimSpace(p.Command + " " + p.Text)
 	e.key("trg", p.TriggerID)
-	return true
+	return forUs
 }
 
-func (e *Envelope) interactive() bool {
+func (e *Envelope) interactive() verdict {
 	var p clickPayload
 	if json.Unmarshal(e.Body, &p) != nil {
-		return false
+		return unknown
 	}
 	e.Type += "/" + p.Type
 	e.User, e.Trigger, e.ResponseURL = p.User.ID, p.TriggerID, p.ResponseURL
@@ -96,14 +103,14 @@ func (e *Envelope) interactive() bool {
 	case "block_actions":
 		a, ok := p.action()
 		if !ok {
-			return false // a link was followed: Slack only lets us know
+			return ignored // a link was followed: Slack only lets us know
 		}
 		e.Kind, e.Sent = KindClick, slackTime(a.ActionTS)
-		e.Place = Place{Channel: p.Channel.ID, ChannelName: p.Channel.Name, Thread: p.Message.ThreadTS}
-		return true
+		e.Place = Place{Channel: first(p.Channel.ID, p.Container.ChannelID), ChannelName: p.Channel.Name, Thread: p.thread()}
+		return forUs
 	case "view_submission":
 		if _, ok := p.metadata(); !ok {
-			return false
+			return ignored
 		}
 		e.Kind = KindSubmit
 		for _, b := range p.View.Blocks {
@@ -112,23 +119,28 @@ func (e *Envelope) interactive() bool {
 				break
 			}
 		}
-		return true
+		return forUs
+	case "view_closed":
+		return ignored
 	}
-	return false
+	return unknown
 }
 
-func (e *Envelope) event(self Self) bool {
+func (e *Envelope) event(self Self) verdict {
 	var p eventPayload
 	if json.Unmarshal(e.Body, &p) != nil {
-		return false
+		return unknown
 	}
 	ev := p.Event
 	e.Type += "/" + ev.Type
 	if ev.Subtype != "" {
 		e.Type += "/" + ev.Subtype
 	}
+	if ev.Type != "message" && ev.Type != "app_mention" {
+		return unknown
+	}
 	if !p.addressed(self) {
-		return false
+		return ignored
 	}
 	e.Kind, e.User, e.Sent = KindEvent, ev.User, slackTime(ev.TS)
 	e.Place = Place{Channel: ev.Channel, Thread: ev.ThreadTS}
@@ -136,7 +148,7 @@ func (e *Envelope) event(self Self) bool {
 	if ev.Channel != "" && ev.TS != "" {
 		e.key("msg", ev.Channel+":"+ev.TS)
 	}
-	return true
+	return forUs
 }
 
 // slackTime reads "1700000000.000100"; zero if it is none.
@@ -152,7 +164,7 @@ func slackTime(ts string) time.Time {
 			us = 0
 		}
 	}
-	return time.Unix(s, us*1000)
+	return time.Unix(s, us*1000).UTC()
 }
 
 const notStored = "signalbox could not write this down, so nothing was done. Please try again in a moment; if it stays like this, its operators find the reason in its log."

@@ -54,6 +54,8 @@ type commandPayload struct {
 	ResponseURL string `json:"response_url"`
 }
 
+// A command cannot come from another workspace, so not knowing ours is no risk:
+// Slack offers it to nobody else, in shared channels neither.
 func (s Self) command(p commandPayload) (integrations.Heard, error) {
 	return integrations.Heard{
 		Kind: "command", Team: p.TeamID, User: p.UserID, UserName: p.UserName,
@@ -172,10 +174,21 @@ func (s Self) click(p clickPayload) (integrations.Heard, error) {
 	h.Stranger = s.stranger(h.Team, p.Message.Team, p.home())
 	h.Command, h.Version = b.Command, b.Version
 	h.Ephemeral = p.Container.IsEphemeral
-	h.TS = first(p.Container.MessageTS, p.Message.TS)
-	h.Thread = first(p.Message.ThreadTS, p.Container.ThreadTS)
+	h.TS, h.Thread = p.ts(), p.thread()
 	h.Sent = slackTime(a.ActionTS)
 	return h, nil
+}
+
+func (p clickPayload) ts() string { return first(p.Container.MessageTS, p.Message.TS) }
+
+// thread is the root of the thread that the message stands in; a root names
+// itself once it has replies.
+func (p clickPayload) thread() string {
+	root := first(p.Message.ThreadTS, p.Container.ThreadTS)
+	if root == p.ts() {
+		return ""
+	}
+	return root
 }
 
 func (p clickPayload) heard(kind string) integrations.Heard {
@@ -266,7 +279,7 @@ func (p eventPayload) addressed(self Self) bool {
 	ev := p.Event
 	us, _ := p.us(self)
 	switch {
-	case ev.Type != "message" && ev.Type != "app_mention", ev.TS == "":
+	case ev.TS == "":
 		return false
 	case ev.BotID != "", ev.User == "", us != "" && ev.User == us:
 		return false

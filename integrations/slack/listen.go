@@ -32,6 +32,7 @@ const (
 type links struct {
 	base, most time.Duration // least and greatest wait between two opens of a link
 	settled    time.Duration // a connection that lived this long was a good one
+	open       time.Duration // how long apps.connections.open may take
 	up         atomic.Int32
 
 	mu     sync.Mutex
@@ -52,13 +53,15 @@ type Accept func(ctx context.Context, e Envelope) (ackPayload any, err error)
 // listener is one Listen.
 type listener struct {
 	*Client
-	accept  Accept
+	accept Accept
+	slots  chan struct{}
+	said   sync.Map // types that were already logged as unknown
+	first  chan struct{}
+	once   sync.Once
+
+	mu      sync.Mutex // orders closing before the last under.Go
+	closing bool
 	under   sync.WaitGroup
-	slots   chan struct{}
-	closing atomic.Bool
-	said    sync.Map // kinds that were already logged as unknown
-	first   chan struct{}
-	once    sync.Once
 }
 
 // Listen holds the sockets open and gives what arrives to accept, until ctx ends
@@ -95,7 +98,9 @@ func (c *Client) Listen(ctx context.Context, accept Accept) error {
 
 // drain lets what was delivered be accepted and acked.
 func (l *listener) drain() {
-	l.closing.Store(true)
+	l.mu.Lock()
+	l.closing = true
+	l.mu.Unlock()
 	done := make(chan struct{})
 	go func() { l.under.Wait(); close(done) }()
 	select {
@@ -252,7 +257,9 @@ func (l *listener) event(s *socket, ev socketmode.Event) {
 	default:
 		return
 	}
-	if l.closing.Load() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closing {
 		return
 	}
 	select {
@@ -267,12 +274,18 @@ func (l *listener) event(s *socket, ev socketmode.Event) {
 	})
 }
 
-// take has one envelope accepted and acks it.
+// take has one envelope accepted and acks it. Only what it says itself is sent;
+// a panic leaves the envelope unacked.
 func (l *listener) take(s *socket, req *socketmode.Request) {
-	e, known := readEnvelope(req, l.Self())
-	if !known {
-		if _, said := l.said.LoadOrStore(e.Type, true); !said {
-			l.log.Info("nothing to do for this kind of envelope", "type", e.Type)
+	defer func() {
+		if r := recover(); r != nil {
+			l.log.Error("take an envelope", "envelope", req.EnvelopeID, "panic", r, "stack", string(debug.Stack()))
+		}
+	}()
+	e, verdict := readEnvelope(req, l.Self())
+	if verdict != forUs {
+		if _, said := l.said.LoadOrStore(e.Type, true); verdict == unknown && !said {
+			l.log.Info("nothing is known about this type of envelope", "type", e.Type)
 		}
 		l.ack(s, e, nil)
 		return
@@ -312,8 +325,14 @@ func (l *listener) ask(e Envelope) (payload any, err error) {
 	return l.accept(ctx, e)
 }
 
+// ack answers an envelope; a payload that Slack would drop for its size is left out.
 func (l *listener) ack(s *socket, e Envelope, payload any) {
-	if err := s.ack(e.ID, payload); err != nil {
+	err := s.ack(e.ID, payload)
+	if err != nil && payload != nil && s.ctx.Err() == nil {
+		l.log.Error("ack sent without its payload", "kind", e.Kind, "envelope", e.ID, "error", err)
+		err = s.ack(e.ID, nil)
+	}
+	if err != nil {
 		l.log.Warn("ack not sent", "kind", e.Kind, "envelope", e.ID, "error", err)
 	}
 }

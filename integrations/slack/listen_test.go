@@ -16,6 +16,7 @@ import (
 	"github.com/gorilla/websocket"
 	slackgo "github.com/slack-go/slack"
 
+	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/slack/slacksim"
 )
 
@@ -489,5 +490,73 @@ func TestRefusedOpensAreTriedAgain(t *testing.T) {
 	o.until("the third open", func() bool { return o.Ready() })
 	if took := time.Since(began); took < time.Second {
 		t.Errorf("ready after %v: Retry-After was not honoured", took)
+	}
+}
+
+func TestHungOpenIsGivenUp(t *testing.T) {
+	p := newPeer(t, func(_ int32, conn *websocket.Conn) { conn.WriteMessage(websocket.TextMessage, []byte(hello)) })
+	release := make(chan struct{})
+	defer close(release)
+	p.open = func(http.ResponseWriter) bool {
+		if p.opens.Load() == 1 {
+			<-release
+			return true
+		}
+		return false
+	}
+	o := open(t)
+	o.cfg.APIURL = p.URL + "/api/"
+	o.links.open = 100 * time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- o.Listen(ctx, (&ear{}).accept) }()
+	o.until("the second open", o.Ready)
+	cancel()
+	if err := o.ended(ended); err != nil {
+		t.Errorf("Listen: %v", err)
+	}
+}
+
+func TestFurtherSocketsComeLater(t *testing.T) {
+	o := open(t, func(_ *slacksim.Config, c *Config) { c.Connections, c.SecondAfter = 2, time.Hour })
+	e := &ear{}
+	o.listen(e) // ready with one
+	o.say("alice", "ops", "/ops status", "")
+	if len(e.heard()) != 1 || o.Connected() != 1 || o.Sockets() != 1 {
+		t.Errorf("heard %d, %d sockets", len(e.heard()), o.Sockets())
+	}
+}
+
+func TestPayloadGoesWithTheAck(t *testing.T) {
+	o := open(t)
+	e := &ear{answer: func(env Envelope) (any, error) {
+		text := "hello"
+		if strings.Contains(string(env.Body), "huge") {
+			text = strings.Repeat("x", 30000) // Slack drops an ack of 20 KB
+		}
+		return map[string]string{"response_type": "ephemeral", "text": text}, nil
+	}}
+	o.listen(e)
+	if a := o.say("alice", "ops", "/ops hi", ""); a.Response == nil || a.Response.Text != "hello" {
+		t.Errorf("answer %+v", a.Response)
+	}
+	if a := o.say("alice", "ops", "/ops huge", ""); a.Response != nil {
+		t.Errorf("answer %+v", a.Response)
+	}
+	o.say("alice", "@signalbox", "an event takes no payload", "")
+	o.clean()
+}
+
+func TestConfigNamesEveryMistake(t *testing.T) {
+	err := Config{
+		AppToken: integrations.NewSecret("xoxb-swapped"), APIURL: "slack.com", Connections: 11, SecondAfter: -1,
+	}.Validate()
+	for _, want := range []string{"app_token: does not begin with xapp-", "bot_token: is missing", "api_url:", "connections: 11", "second_after:"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v lacks %q", err, want)
+		}
+	}
+	if strings.Contains(err.Error(), "swapped") {
+		t.Errorf("a token is told: %v", err)
 	}
 }

@@ -30,34 +30,38 @@ const (
 	writeBuffer = 32 << 10
 )
 
+// dialing is how connections are made.
+type dialing struct {
+	proxy func(*http.Request) (*url.URL, error)
+	tls   *tls.Config // nil is the usual; without a server name
+}
+
 // dialer makes connections that tell onDisconnect the reason Slack gave.
-func dialer(onDisconnect func(reason string)) *websocket.Dialer {
-	dial := func(ctx context.Context, network, addr string, secure bool) (net.Conn, error) {
-		conn, err := dialThrough(ctx, network, addr, secure)
-		if err != nil {
-			return nil, err
+func (d dialing) dialer(onDisconnect func(reason string)) *websocket.Dialer {
+	dial := func(secure bool) func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := d.through(ctx, network, addr, secure)
+			if err != nil {
+				return nil, err
+			}
+			return &peekConn{Conn: conn, seen: onDisconnect}, nil
 		}
-		return &peekConn{Conn: conn, seen: onDisconnect}, nil
 	}
 	return &websocket.Dialer{
-		HandshakeTimeout: dialTimeout,
-		WriteBufferSize:  writeBuffer,
-		NetDialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return dial(ctx, network, addr, false)
-		},
-		NetDialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return dial(ctx, network, addr, true)
-		},
+		HandshakeTimeout:  dialTimeout,
+		WriteBufferSize:   writeBuffer,
+		NetDialContext:    dial(false),
+		NetDialTLSContext: dial(true),
 	}
 }
 
-// dialThrough connects to addr, by the proxy that the environment names, if any.
-func dialThrough(ctx context.Context, network, addr string, secure bool) (net.Conn, error) {
+// through connects to addr, by the proxy that the settings name, if any.
+func (d dialing) through(ctx context.Context, network, addr string, secure bool) (net.Conn, error) {
 	scheme := "http"
 	if secure {
 		scheme = "https"
 	}
-	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: scheme, Host: addr}})
+	proxy, err := d.proxy(&http.Request{URL: &url.URL{Scheme: scheme, Host: addr}})
 	if err != nil {
 		return nil, fmt.Errorf("read the proxy settings: %w", err)
 	}
@@ -66,7 +70,7 @@ func dialThrough(ctx context.Context, network, addr string, secure bool) (net.Co
 	if proxy == nil {
 		conn, err = plain.DialContext(ctx, network, addr)
 	} else {
-		conn, err = connectBy(ctx, plain, proxy, addr)
+		conn, err = d.by(ctx, plain, proxy, addr)
 	}
 	if err != nil || !secure {
 		return conn, err
@@ -76,7 +80,7 @@ func dialThrough(ctx context.Context, network, addr string, secure bool) (net.Co
 		conn.Close()
 		return nil, fmt.Errorf("connect to %s: %w", addr, err)
 	}
-	tc := tls.Client(conn, &tls.Config{ServerName: host, NextProtos: []string{"http/1.1"}})
+	tc := tls.Client(conn, d.config(host))
 	if err := tc.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("TLS with %s: %w", host, err)
@@ -84,8 +88,17 @@ func dialThrough(ctx context.Context, network, addr string, secure bool) (net.Co
 	return tc, nil
 }
 
-// connectBy asks an HTTP proxy for a tunnel to addr.
-func connectBy(ctx context.Context, plain *net.Dialer, proxy *url.URL, addr string) (net.Conn, error) {
+func (d dialing) config(host string) *tls.Config {
+	c := d.tls.Clone()
+	if c == nil {
+		c = &tls.Config{}
+	}
+	c.ServerName, c.NextProtos = host, []string{"http/1.1"}
+	return c
+}
+
+// by asks an HTTP proxy for a tunnel to addr.
+func (d dialing) by(ctx context.Context, plain *net.Dialer, proxy *url.URL, addr string) (net.Conn, error) {
 	ports := map[string]string{"http": "80", "https": "443"}
 	port, ok := ports[proxy.Scheme]
 	if !ok {
@@ -100,7 +113,7 @@ func connectBy(ctx context.Context, plain *net.Dialer, proxy *url.URL, addr stri
 		return nil, fmt.Errorf("connect to the proxy %s: %w", at, err)
 	}
 	if proxy.Scheme == "https" {
-		conn = tls.Client(conn, &tls.Config{ServerName: proxy.Hostname()})
+		conn = tls.Client(conn, d.config(proxy.Hostname()))
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		conn.SetDeadline(deadline)

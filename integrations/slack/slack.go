@@ -125,7 +125,7 @@ func New(cfg Config, clk clock.Clock, log *slog.Logger) (*Client, error) {
 		budget:   newBudget(),
 		book:     newBook(),
 		triggers: newTriggers(),
-		links:    links{base: 2 * time.Second, most: time.Minute, settled: time.Minute},
+		links:    links{base: 2 * time.Second, most: time.Minute, settled: time.Minute, open: openTimeout},
 		self:     Self{Team: cfg.TeamID},
 	}
 	c.api = slackgo.New(cfg.BotToken.Reveal(), slackgo.OptionAPIURL(cfg.APIURL), slackgo.OptionHTTPClient(c.http))

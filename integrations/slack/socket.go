@@ -44,9 +44,9 @@ func (c *Client) newSocket(ctx context.Context) *socket {
 	api := slackgo.New(c.cfg.BotToken.Reveal(),
 		slackgo.OptionAppLevelToken(c.cfg.AppToken.Reveal()),
 		slackgo.OptionAPIURL(c.cfg.APIURL),
-		slackgo.OptionHTTPClient(&http.Client{Timeout: openTimeout, Transport: (*openOnce)(s)}))
+		slackgo.OptionHTTPClient(&http.Client{Timeout: c.links.open, Transport: (*openOnce)(s)}))
 	s.sm = socketmode.New(api,
-		socketmode.OptionDialer(dialer(s.disconnected)),
+		socketmode.OptionDialer(dialing{proxy: http.ProxyFromEnvironment}.dialer(s.disconnected)),
 		socketmode.OptionReadLimit(readLimit),
 		socketmode.OptionLog(log.New(io.Discard, "", 0)))
 	return s
