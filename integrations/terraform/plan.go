@@ -190,29 +190,37 @@ func few(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// planStarts are the lines with which the tools begin their account.
-var planStarts = []string{"used the selected providers to generate the following execution", "No changes.", "Changes to Outputs:", "Terraform will perform the following actions:", "OpenTofu will perform the following actions:"}
-
 // text is the tool's own account where all of it is at hand and short enough,
-// else a list of what changes.
+// else a list of what changes. What is at hand is the end of a log: the account
+// is whole when the line is there with which it begins.
 func text(told string, changes []integrations.Change) string {
-	start := -1
-	for _, s := range planStarts {
-		if i := strings.Index(told, s); i >= 0 && (start < 0 || i < start) {
-			start = strings.LastIndexByte(told[:i], '\n') + 1
+	begin := "No changes."
+	if len(changes) > 0 {
+		begin = "Changes to Outputs:"
+	}
+	for _, c := range changes {
+		if !strings.HasPrefix(c.Address, "output.") {
+			begin = " will perform the following actions:"
 		}
 	}
-	if start >= 0 && len(told)-start <= maxText {
-		out := told[start:]
-		if i := strings.Index(out, "\n───"); i >= 0 { // how to apply it by hand
-			out = out[:i]
-		}
-		return strings.TrimSpace(out)
+	at := strings.Index(told, begin)
+	if at < 0 {
+		return listing(changes)
 	}
-	return listing(changes)
+	if i := strings.Index(told[:at], " used the selected providers to generate "); i >= 0 {
+		at = i
+	}
+	out := told[strings.LastIndexByte(told[:at], '\n')+1:]
+	if i := strings.Index(out, "\n───"); i >= 0 { // how to apply it by hand
+		out = out[:i]
+	}
+	if out = strings.TrimSpace(out); len(out) > maxText {
+		return listing(changes)
+	}
+	return out
 }
 
-// marks stand before an entry as the tool itself writes them.
+// mark stands before an entry as the tool itself writes it.
 func mark(c integrations.Change) string {
 	switch {
 	case c.Replaces():

@@ -132,3 +132,15 @@ func TestWhichTool(t *testing.T) {
 		t.Errorf("it is %q", got)
 	}
 }
+
+func TestAnAccountThatWasCutIsNotShown(t *testing.T) {
+	const json = `{"format_version":"1.2","resource_changes":[{"address":"a.b","mode":"managed","change":{"actions":["create"]}}],
+	"output_changes":{"o":{"actions":["create"],"after":"x"}}}`
+	whole := "Terraform used the selected providers to generate the following execution\nplan.\n\nTerraform will perform the following actions:\n\n  # a.b\n\nPlan: 1 to add.\n\nChanges to Outputs:\n  + o\n"
+	if got := read(t, json, "a.b: Refreshing...\n\n"+whole+"\n─────\n\nTo apply it ...").Text; got != strings.TrimSpace(whole) {
+		t.Errorf("text is %q", got)
+	}
+	if got := read(t, json, whole[len(whole)-40:]).Text; got != "  + a.b (create)\n  ~ output.o (update)" {
+		t.Errorf("text is %q", got)
+	}
+}
