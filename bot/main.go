@@ -34,9 +34,12 @@ func main() {
 }
 
 type commandLine struct {
-	Check   checkCommand   `cmd:"" help:"Read the configuration and try every token, permission and tool."`
-	Version versionCommand `cmd:"" help:"Print the version."`
-	Step    stepCommand    `cmd:"" hidden:"" help:"Run one step of a job; signalbox starts this itself."`
+	Serve    serveCommand    `cmd:"" help:"Run the bot."`
+	Sandbox  sandboxCommand  `cmd:"" help:"Run the bot in a simulated workspace that needs no account."`
+	Manifest manifestCommand `cmd:"" help:"Print the Slack app's manifest, ready to paste."`
+	Check    checkCommand    `cmd:"" help:"Read the configuration and try every token, permission and tool."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
+	Step     stepCommand     `cmd:"" hidden:"" help:"Run one step of a job; signalbox starts this itself."`
 
 	LogFormat string `enum:"text,json" default:"text" help:"How log lines are written to stderr: text or json."`
 	LogLevel  string `enum:"debug,info,warn,error" default:"info" help:"The least that is logged: debug, info, warn or error."`

@@ -217,7 +217,7 @@ targets:
 {{- if eq $.Tool "demo"}}
       - demo: {dir: {{.Dir}}, state: {{printf "%q" .State}}}
 {{- else}}
-      - terraform: {dir: {{.Dir}}, backend_config: {path: {{printf "%q" .State}}}}
+      - terraform: {dir: {{.Dir}}, backend: {path: {{printf "%q" .State}}}}
 {{- end}}
 {{- end}}
 `))

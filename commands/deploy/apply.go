@@ -290,7 +290,7 @@ func (f *feature) settle(tx *store.Tx, op *store.Operation) error {
 // queueProbe looks, reading only, at what an interrupted apply left.
 func (f *feature) queueProbe(tx *store.Tx, j *store.Job) error {
 	p := &store.Job{
-		Key: fmt.Sprintf("probe\x00%s\x00%d", j.ID, j.Attempt), Kind: kindProbe, Target: j.Target, Operation: j.Operation,
+		Key: fmt.Sprintf("probe|%s|%d", j.ID, j.Attempt), Kind: kindProbe, Target: j.Target, Operation: j.Operation,
 		Repo: j.Repo, RepoID: j.RepoID, PR: j.PR, SHA: j.SHA, Base: j.Base, Requester: j.Requester,
 		State: store.JobQueued, Created: f.Clock.Now(),
 	}

@@ -57,7 +57,7 @@ func (f *feature) decideDeploy(ctx context.Context, c *commands.Call) (commands.
 			return reply, err
 		}
 		reply.Subject = o.ID
-		_, _, err = tx.InsertJob(&store.Job{Key: "open\x00" + o.ID, Kind: kindOpen, Operation: o.ID, Repo: o.Repo, RepoID: o.RepoID, Requester: o.Requester, State: store.JobQueued, Created: f.Clock.Now()})
+		_, _, err = tx.InsertJob(&store.Job{Key: "open|" + o.ID, Kind: kindOpen, Operation: o.ID, Repo: o.Repo, RepoID: o.RepoID, Requester: o.Requester, State: store.JobQueued, Created: f.Clock.Now()})
 		return reply, err
 	}, nil
 }

@@ -58,8 +58,8 @@ type Trees interface {
 	Position(ctx context.Context, repo, sha string) (uint64, error)
 	// Since lists the first-parent commits after from up to to, oldest first.
 	Since(ctx context.Context, repo, from, to string) ([]string, error)
-	// Changed names the files that differ between two commits.
-	Changed(ctx context.Context, repo, from, to string) ([]string, error)
+	// Introduced names the files in which sha differs from its first parent.
+	Introduced(ctx context.Context, repo, sha string) ([]string, error)
 }
 
 // Deps are what the feature works with.

@@ -58,7 +58,7 @@ func (f *feature) askMerge(tx *store.Tx, c *commands.Call) (commands.Reply, erro
 	f.countMerger(op, c.Who)
 	who := gate.ToStore(c.Who)
 	op.MergeAskedBy, op.Note = &who, "Merging, as "+c.Who.Display()+" asked."
-	_, _, err = tx.InsertJob(&store.Job{Key: fmt.Sprintf("merge\x00%s\x00%s\x00%d", op.ID, op.Head, c.Event), Kind: kindMerge, Operation: op.ID, Repo: op.Repo,
+	_, _, err = tx.InsertJob(&store.Job{Key: fmt.Sprintf("merge|%s|%s|%d", op.ID, op.Head, c.Event), Kind: kindMerge, Operation: op.ID, Repo: op.Repo,
 		RepoID: op.RepoID, PR: op.PR, SHA: op.Head, Requester: who, State: store.JobQueued, Created: f.Clock.Now()})
 	if err != nil {
 		return reply, err
@@ -256,7 +256,7 @@ func (f *feature) byEnvironment(targets []string) map[string][]string {
 func (f *feature) queueApplies(tx *store.Tx, p *store.Pull, op *store.Operation, position uint64) error {
 	for _, t := range op.Targets {
 		j := &store.Job{
-			Key:  fmt.Sprintf("apply\x00%d\x00%d\x00%s\x00%s", p.RepoID, p.Number, p.MergeSHA, t),
+			Key:  fmt.Sprintf("apply|%d|%d|%s|%s", p.RepoID, p.Number, p.MergeSHA, t),
 			Kind: kindApply, Target: t, Locks: true, Order: position, Operation: op.ID,
 			Repo: p.Repo, RepoID: p.RepoID, PR: p.Number, SHA: p.MergeSHA, Base: p.Base, Requester: op.Requester,
 			State: store.JobQueued, Created: f.Clock.Now(),

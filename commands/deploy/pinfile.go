@@ -23,7 +23,7 @@ import (
 // number names an element of a list, and in HCL the words before the last one
 // name a block by type and labels.
 func setVersion(name string, content []byte, key, version string) (out []byte, old string, err error) {
-	if strings.ContainsAny(version, "\n\r\x00") {
+	if strings.ContainsAny(version, "\n\r|") {
 		return nil, "", fmt.Errorf("a version is one line")
 	}
 	set, ok := map[string]func([]byte, []string, string) ([]byte, string, error){

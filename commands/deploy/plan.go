@@ -54,7 +54,7 @@ func (f *feature) queuePlan(tx *store.Tx, p *store.Pull, op *store.Operation, ta
 		}
 	}
 	j := &store.Job{
-		Key:  fmt.Sprintf("plan\x00%d\x00%d\x00%s\x00%s\x00%s", p.RepoID, p.Number, p.Head, target, again),
+		Key:  fmt.Sprintf("plan|%d|%d|%s|%s|%s", p.RepoID, p.Number, p.Head, target, again),
 		Kind: kindPlan, Target: target, Repo: p.Repo, RepoID: p.RepoID, PR: p.Number, SHA: p.Head, Base: p.Base,
 		State: store.JobQueued, Created: f.Clock.Now(),
 	}
@@ -298,7 +298,7 @@ func (f *feature) planService(ctx context.Context, c *commands.Call, svc integra
 		reply := commands.Reply{Service: op.Service, Environment: op.Environment}
 		for _, t := range op.Targets {
 			j := &store.Job{
-				Key:  fmt.Sprintf("plan\x00%d\x00%s\x00%s", c.Event, op.ToSHA, t),
+				Key:  fmt.Sprintf("plan|%d|%s|%s", c.Event, op.ToSHA, t),
 				Kind: kindPlan, Target: t, Repo: op.Repo, RepoID: op.RepoID, SHA: op.ToSHA, Base: op.Base,
 				Requester: gate.ToStore(c.Who), State: store.JobQueued, Created: f.Clock.Now(),
 			}

@@ -235,7 +235,7 @@ func (f *feature) tidyAfter(tx *store.Tx, p *store.Pull, op *store.Operation) er
 	if op == nil || p.State == "open" {
 		return nil
 	}
-	j := &store.Job{Key: fmt.Sprintf("tidy\x00%s\x00%s", op.ID, p.Head), Kind: kindTidy, Operation: op.ID, Repo: p.Repo, RepoID: p.RepoID, PR: p.Number,
+	j := &store.Job{Key: fmt.Sprintf("tidy|%s|%s", op.ID, p.Head), Kind: kindTidy, Operation: op.ID, Repo: p.Repo, RepoID: p.RepoID, PR: p.Number,
 		State: store.JobQueued, Created: f.Clock.Now()}
 	if err := setRecord(j, record{Branch: op.Branch}); err != nil {
 		return err

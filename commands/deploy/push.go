@@ -23,7 +23,7 @@ const branchFeature = "branch"
 // by, before the commit counts as one without.
 const lagLimit = 20 * time.Second
 
-func branchKey(repo, branch string) string { return repo + "\x00" + branch }
+func branchKey(repo, branch string) string { return repo + "|" + branch }
 
 func (f *feature) onPush(ctx context.Context, h commands.Happening) (commands.Act, error) {
 	e := h.Forge
@@ -51,7 +51,7 @@ func (f *feature) branchAt(tx *store.Tx, repoID int64, repo, branch, from, to st
 	if strings.Trim(from, "0") == "" { // first sight: what is there was there before us
 		return store.Feature[string](tx, branchFeature).Put(branchKey(repo, branch), to)
 	}
-	j := &store.Job{Key: fmt.Sprintf("watch\x00%d\x00%s\x00%s\x00%s", repoID, branch, from, to), Kind: kindWatch, RepoID: repoID, Repo: repo, Base: branch, SHA: to,
+	j := &store.Job{Key: fmt.Sprintf("watch|%d|%s|%s|%s", repoID, branch, from, to), Kind: kindWatch, RepoID: repoID, Repo: repo, Base: branch, SHA: to,
 		State: store.JobQueued, Created: f.Clock.Now(), NotBefore: f.Clock.Now().Add(2 * time.Second)} // the merge itself goes first
 	if err := setRecord(j, record{From: from}); err != nil {
 		return err
@@ -135,7 +135,7 @@ type unplannedCommit struct {
 func (f *feature) unplanned(ctx context.Context, j *store.Job, loose []string) ([]unplannedCommit, error) {
 	var out []unplannedCommit
 	for _, sha := range loose {
-		files, err := f.Trees.Changed(ctx, j.Repo, sha+"^", sha)
+		files, err := f.Trees.Introduced(ctx, j.Repo, sha)
 		if err != nil {
 			return nil, err
 		}
@@ -158,7 +158,7 @@ func (f *feature) unplanned(ctx context.Context, j *store.Job, loose []string) (
 
 func (f *feature) showUnplanned(tx *store.Tx, j *store.Job, u unplannedCommit) error {
 	for env, targets := range f.byEnvironment(u.targets) {
-		key := fmt.Sprintf("unplanned\x00%d\x00%s\x00%s", j.RepoID, u.sha, targets[0])
+		key := fmt.Sprintf("unplanned|%d|%s|%s", j.RepoID, u.sha, targets[0])
 		if _, err := tx.JobByKey(key); err == nil {
 			continue
 		} else if !errors.Is(err, store.ErrNotFound) {
@@ -180,7 +180,7 @@ func (f *feature) showUnplanned(tx *store.Tx, j *store.Job, u unplannedCommit) e
 		for i, t := range targets {
 			k := key
 			if i > 0 {
-				k = fmt.Sprintf("unplanned\x00%d\x00%s\x00%s", j.RepoID, u.sha, t)
+				k = fmt.Sprintf("unplanned|%d|%s|%s", j.RepoID, u.sha, t)
 			}
 			a := &store.Job{Key: k, Kind: kindApply, Target: t, Locks: true, Order: u.position, Operation: o.ID, Repo: j.Repo, RepoID: j.RepoID,
 				SHA: u.sha, Base: j.Base, State: store.JobQueued, Created: f.Clock.Now()}

@@ -63,7 +63,7 @@ func (f *feature) cancelOpen(tx *store.Tx, c *commands.Call, op *store.Operation
 	who := gate.ToStore(c.Who)
 	op.CloseAskedBy, op.Note = &who, "Closing the pull request, as "+c.Who.Display()+" asked."
 	// One that is still being opened closes as soon as it has a number.
-	_, _, err := tx.InsertJob(&store.Job{Key: fmt.Sprintf("close\x00%s\x00%d", op.ID, c.Event), Kind: kindClose, Operation: op.ID, Repo: op.Repo, RepoID: op.RepoID, PR: op.PR,
+	_, _, err := tx.InsertJob(&store.Job{Key: fmt.Sprintf("close|%s|%d", op.ID, c.Event), Kind: kindClose, Operation: op.ID, Repo: op.Repo, RepoID: op.RepoID, PR: op.PR,
 		Requester: who, State: store.JobQueued, Created: f.Clock.Now()})
 	if err != nil {
 		return commands.Reply{}, err
@@ -181,7 +181,7 @@ func (f *feature) retryJob(tx *store.Tx, c *commands.Call, j *store.Job, named b
 func (f *feature) retryOpening(tx *store.Tx, c *commands.Call, op *store.Operation) (commands.Reply, error) {
 	op.State, op.Note, op.CloseAskedBy = store.OpOpening, "Opening is tried again by "+c.Who.Display()+".", nil
 	op.Ended = time.Time{}
-	_, _, err := tx.InsertJob(&store.Job{Key: fmt.Sprintf("open\x00%s\x00%d", op.ID, c.Event), Kind: kindOpen, Operation: op.ID, Repo: op.Repo, RepoID: op.RepoID,
+	_, _, err := tx.InsertJob(&store.Job{Key: fmt.Sprintf("open|%s|%d", op.ID, c.Event), Kind: kindOpen, Operation: op.ID, Repo: op.Repo, RepoID: op.RepoID,
 		Requester: gate.ToStore(c.Who), State: store.JobQueued, Created: f.Clock.Now()})
 	if err != nil {
 		return commands.Reply{}, err

@@ -37,7 +37,7 @@ func stamp(p *store.Pull, targets []string) uint64 {
 	h := fnv.New64a()
 	fmt.Fprint(h, p.Head)
 	for _, t := range slices.Sorted(slices.Values(targets)) {
-		fmt.Fprint(h, "\x00", t, p.Plans[t].Head, p.Plans[t].State, plansOf(p.Plans[t]).Digest())
+		fmt.Fprint(h, "|", t, p.Plans[t].Head, p.Plans[t].State, plansOf(p.Plans[t]).Digest())
 	}
 	return fit(h.Sum64())
 }

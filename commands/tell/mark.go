@@ -10,7 +10,7 @@ import (
 
 // ID names a surface by its place and subject and by what tells two of them apart.
 func ID(place, subject string, more ...string) string {
-	return strings.Join(append([]string{place, subject}, more...), "\x00")
+	return strings.Join(append([]string{place, subject}, more...), " | ")
 }
 
 // Open makes a surface and marks it, or marks the one that has its ID already.

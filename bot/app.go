@@ -1,0 +1,388 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/bot/sandbox"
+	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/commands/runner"
+	"github.com/signalbox-chatops/signalbox/commands/tell"
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/github"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/git"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/proc"
+	"github.com/signalbox-chatops/signalbox/integrations/slack"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// options are what run needs to know.
+type options struct {
+	Config *Config
+	Clock  clock.Clock
+	Log    *slog.Logger
+	Reload <-chan struct{} // a SIGHUP each
+	// Inside says that somebody else listens for us, as the sandbox does: Started
+	// is given the HTTP door's handler.
+	Inside bool
+	// Started is called once the doors are open.
+	Started func(sandbox.Bot)
+}
+
+const (
+	pollWebhooks = 5 * time.Minute  // the reconciler's round when webhooks come in
+	pollAlone    = 30 * time.Second // and when nothing comes in
+	stopWait     = 20 * time.Second
+	drainWait    = 30 * time.Minute
+	pruneEvery   = time.Hour
+)
+
+// app is the running process.
+type app struct {
+	options
+	life     *life
+	store    *store.Store
+	slack    *slack.Client
+	github   *github.Client
+	catalog  atomic.Pointer[integrations.Catalog]
+	config   atomic.Pointer[Config]
+	channels sync.Map // names of channels to ids
+	ready    atomic.Bool
+
+	dispatcher *commands.Dispatcher
+	runner     *runner.Runner
+	teller     *tell.Teller
+	ticks      *clockDoor
+	wired      wired
+}
+
+// run is the process from its first file to its last stop. Doors accept as soon
+// as the store is open; what they accepted is decided when recovery has run.
+func run(ctx context.Context, o options) (err error) {
+	if err := proc.HardenSelf(); err != nil {
+		o.Log.Warn("this process can be read by others of its user", "error", err)
+	}
+	a := &app{options: o, life: newLife(o.Log)}
+	a.config.Store(o.Config)
+	if err := a.build(); err != nil {
+		return err
+	}
+	defer func() {
+		a.ready.Store(false)
+		err = errors.Join(err, a.life.stop(), a.store.Close())
+	}()
+	if err := a.openDoors(); err != nil {
+		return err
+	}
+	a.life.start("work", stopWait, a.work)
+	o.Log.Info("doors open", "version", version(), "store", a.store.Path())
+	if o.Started != nil {
+		o.Started(sandbox.Bot{Handler: a.handler(), Idle: a.idle, WaitDecided: a.dispatcher.WaitDecided})
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-a.life.failed:
+			return err
+		case <-o.Reload:
+			a.reload()
+		}
+	}
+}
+
+// build opens the store and makes everything, starting nothing.
+func (a *app) build() error {
+	c := a.Config
+	if err := os.MkdirAll(c.Data, 0o711); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	cat, err := c.Catalog(appliers(c.Runner.Terraform, filepath.Join(c.Data, "providers")))
+	if err != nil {
+		return err
+	}
+	a.catalog.Store(cat)
+	if a.slack, err = slack.New(slack.Config{AppToken: c.Slack.AppToken, BotToken: c.Slack.BotToken, APIURL: c.Slack.APIURL,
+		Connections: c.Slack.Connections, SecondAfter: c.Slack.SecondAfter}, a.Clock, a.Log); err != nil {
+		return err
+	}
+	if a.github, err = github.New(c.github(), a.Clock, a.Log); err != nil {
+		return err
+	}
+	if a.store, err = store.Open(filepath.Join(c.Data, "signalbox.db"), store.Options{Now: a.Clock.Now, Log: a.Log}); err != nil {
+		return err
+	}
+	if err := a.assemble(); err != nil {
+		return errors.Join(err, a.store.Close())
+	}
+	return nil
+}
+
+func (c *Config) github() github.Config {
+	out := github.Config{Token: c.GitHub.Token, APIURL: c.GitHub.APIURL, GitURL: c.GitHub.GitURL, WebhookSecrets: c.GitHub.WebhookSecrets}
+	if app := c.GitHub.App; app != nil {
+		out.App = &github.AppConfig{ID: app.ID, InstallationID: app.InstallationID, PrivateKey: app.PrivateKey}
+	}
+	return out
+}
+
+// assemble joins features and systems.
+func (a *app) assemble() error {
+	c := a.Config
+	s := systems{
+		store: a.store, slack: a.slack, github: a.github, clock: a.Clock, log: a.Log, catalog: a.catalog.Load, channel: a.channelID,
+		mirrors: git.New(filepath.Join(c.Data, "mirrors"), a.github.GitToken), poll: pollWebhooks,
+		verbs: func() []commands.Verb { return a.wired.verbs },
+	}
+	if c.Inbound == "none" {
+		s.poll = pollAlone
+	}
+	var err error
+	if a.wired, err = wire(features(s)); err != nil {
+		return err
+	}
+	if err := c.checkRights(rights(a.wired.verbs)); err != nil {
+		return err
+	}
+	as, err := runAs(c.Runner.User)
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find our own binary for the step shim: %w", err)
+	}
+	d := runner.Deps{
+		Store: a.store, Clock: a.Clock, Log: a.Log, Kinds: a.wired.kinds, Dir: filepath.Join(c.Data, "work"), Self: []string{self, "step"},
+		Parallel: c.Runner.Parallel, Env: c.Runner.Env, RunAs: as, Redact: func() []string { return a.config.Load().secrets() },
+		LogCap: int64(c.Runner.LogCap), Timeout: c.Runner.Timeout,
+	}
+	if c.Runner.DrainOnStop {
+		d.DrainOnStop = drainWait
+	}
+	if a.runner, err = runner.New(d); err != nil {
+		return err
+	}
+	a.teller = tell.New(tell.Deps{Store: a.store, Clock: a.Clock, Log: a.Log, Places: places(s), Manners: manners, Cards: a.wired.cards})
+	a.ticks = &clockDoor{clock: a.Clock, log: a.Log, ticks: append(a.wired.ticks, commands.Tick{Name: "prune", Every: pruneEvery, Run: a.prune})}
+	a.dispatcher = commands.New(commands.Deps{
+		Store: a.store, Clock: a.Clock, Log: a.Log, Catalog: a.catalog.Load, Verbs: a.wired.verbs, Events: a.wired.events,
+		DecodeHeard: a.slack.DecodeHeard, DecodeForge: github.DecodeForge, TeamID: func() string { return a.slack.Self().Team },
+		Guest: a.slack.Outsider,
+	})
+	return nil
+}
+
+func (a *app) prune(ctx context.Context) error { return a.store.Prune(ctx, a.Clock.Now()) }
+
+// openDoors lets events in.
+func (a *app) openDoors() error {
+	door := newSlackDoor(a.slack, a.store, a.Clock, a.Log)
+	a.life.start("slack door", stopWait, door.Run)
+	if a.Inside || a.Config.Inbound == "none" {
+		return nil
+	}
+	listener, err := net.Listen("tcp", a.Config.Listen)
+	if err != nil {
+		return fmt.Errorf("open the HTTP door: %w", err)
+	}
+	a.life.start("http door", stopWait, func(ctx context.Context) error { return a.http().Serve(ctx, listener) })
+	return nil
+}
+
+func (a *app) handler() http.Handler { return a.http().Handler() }
+
+func (a *app) http() *httpDoor {
+	return newHTTPDoor(HTTPConfig{
+		Secrets: func() []integrations.Secret { return a.config.Load().GitHub.WebhookSecrets },
+		Store:   a.store, Clock: a.Clock, Log: a.Log, Ready: a.isReady, Sockets: a.slack.Connected,
+	})
+}
+
+func (a *app) isReady() error {
+	switch {
+	case a.store.Err() != nil:
+		return a.store.Err()
+	case !a.ready.Load():
+		return errors.New("recovery has not run yet")
+	case !a.slack.Ready():
+		return errors.New("no connection to Slack is up")
+	}
+	return nil
+}
+
+// work runs recovery, then decides, does and tells until ctx ends.
+func (a *app) work(ctx context.Context) error {
+	if err := a.meetSlack(ctx); err != nil {
+		return err
+	}
+	if err := a.runner.Recover(ctx); err != nil {
+		return err
+	}
+	inner := newLife(a.Log)
+	inner.start("teller", stopWait, a.teller.Run)
+	inner.start("runner", stopWait+a.runner.DrainOnStop, a.runner.Run)
+	inner.start("dispatcher", stopWait, a.dispatcher.Run)
+	inner.start("clock door", stopWait, a.ticks.Run)
+	a.ready.Store(true)
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-inner.failed:
+	}
+	return errors.Join(err, inner.stop())
+}
+
+// meetSlack learns who we are, without which nothing that was said can be
+// understood, and the ids of the channels in the configuration. What is wrong
+// with a token is said at once; an outage is waited for.
+func (a *app) meetSlack(ctx context.Context) error {
+	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
+		_, err := a.slack.Auth(ctx)
+		if err == nil {
+			break
+		}
+		a.Log.Error("ask Slack who we are", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
+	for _, e := range a.catalog.Load().Environments {
+		for _, name := range e.Channels {
+			id, err := a.slack.ChannelID(ctx, name)
+			if err != nil {
+				a.Log.Warn("a channel of the configuration", "environment", e.Name, "channel", name, "error", err)
+				continue
+			}
+			a.channels.Store(strings.TrimPrefix(name, "#"), id)
+		}
+	}
+	return nil
+}
+
+// channelID is a channel's id where it is known; a name otherwise, which Slack's
+// client looks up when it posts.
+func (a *app) channelID(name string) string {
+	if id, ok := a.channels.Load(strings.TrimPrefix(name, "#")); ok {
+		return id.(string)
+	}
+	return name
+}
+
+// idle says whether nothing is to be decided, done or told.
+func (a *app) idle() bool {
+	return a.ready.Load() && a.ticks.Idle() && a.dispatcher.Idle() && a.runner.Idle() && a.teller.Idle()
+}
+
+// reload reads the configuration again. One with a mistake changes nothing.
+func (a *app) reload() {
+	old := a.config.Load()
+	if old.file == "" {
+		return
+	}
+	c, err := loadConfig(old.file)
+	if err != nil {
+		a.Log.Error("the configuration was not reloaded; the old one stays", "error", err)
+		return
+	}
+	cat, err := c.Catalog(appliers(c.Runner.Terraform, filepath.Join(c.Data, "providers")))
+	if err == nil {
+		err = c.checkRights(rights(a.wired.verbs))
+	}
+	if err != nil {
+		a.Log.Error("the configuration was not reloaded; the old one stays", "error", err)
+		return
+	}
+	changes := diffConfig(old, c)
+	a.config.Store(c)
+	a.catalog.Store(cat)
+	a.Log.Info("configuration reloaded", "changes", changes, "after_restart", needRestart(changes))
+}
+
+// needRestart picks the changes that only a restart brings: tokens, addresses
+// and how jobs run.
+func needRestart(changes []string) []string {
+	var out []string
+	for _, c := range changes {
+		for _, field := range []string{"slack.", "listen", "inbound", "data", "runner.", "github.token", "github.app", "github.api_url", "github.git_url"} {
+			if strings.HasPrefix(strings.TrimLeft(c, "+-~ "), field) {
+				out = append(out, c)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// rights are all that a policy can grant.
+func rights(verbs []commands.Verb) []string {
+	out := []string{"read", "unlock-other"}
+	for _, v := range verbs {
+		r := v.Right
+		if r == "" {
+			r = v.Name
+		}
+		if v.Effect == commands.Changes {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// secrets are the values that no log may show.
+func (c *Config) secrets() []string {
+	all := []integrations.Secret{c.Slack.AppToken, c.Slack.BotToken, c.GitHub.Token}
+	if c.GitHub.App != nil {
+		all = append(all, c.GitHub.App.PrivateKey)
+	}
+	all = append(all, c.GitHub.WebhookSecrets...)
+	for _, t := range c.Targets {
+		for _, env := range []map[string]integrations.Secret{t.PlanEnv, t.ApplyEnv} {
+			for _, s := range env {
+				all = append(all, s)
+			}
+		}
+	}
+	var out []string
+	for _, s := range all {
+		if !s.IsZero() {
+			out = append(out, s.Reveal())
+		}
+	}
+	return out
+}
+
+// runAs looks up the user whom steps run as.
+func runAs(name string) (*proc.User, error) {
+	if name == "" {
+		return nil, nil
+	}
+	u, err := user.Lookup(name)
+	if err != nil {
+		return nil, fmt.Errorf("runner.user: %w", err)
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("runner.user %s: %w", name, err)
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("runner.user %s: %w", name, err)
+	}
+	return &proc.User{UID: uint32(uid), GID: uint32(gid)}, nil
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
+)
+
+// clockDoor is where time comes in: it runs each feature's ticks, once at the
+// start and then whenever their time comes round. A tick that is still at work
+// is not begun again.
+type clockDoor struct {
+	clock clock.Clock
+	log   *slog.Logger
+	ticks []commands.Tick
+	busy  atomic.Int32
+}
+
+// Run ticks until ctx ends; it returns when the last tick under way has ended.
+func (d *clockDoor) Run(ctx context.Context) error {
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, t := range d.ticks {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for {
+				d.tick(ctx, t)
+				if clock.Sleep(ctx, d.clock, t.Every) != nil {
+					return
+				}
+			}
+		}()
+	}
+	return nil
+}
+
+func (d *clockDoor) tick(ctx context.Context, t commands.Tick) {
+	d.busy.Add(1)
+	defer d.busy.Add(-1)
+	defer func() {
+		if p := recover(); p != nil {
+			d.log.Error("tick panicked", "tick", t.Name, "panic", p)
+		}
+	}()
+	if err := t.Run(ctx); err != nil && ctx.Err() == nil {
+		d.log.Warn("tick", "tick", t.Name, "error", err)
+	}
+}
+
+// Idle says whether no tick is at work.
+func (d *clockDoor) Idle() bool { return d.busy.Load() == 0 }

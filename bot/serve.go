@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/signalbox-chatops/signalbox/bot/sandbox"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
+	"github.com/signalbox-chatops/signalbox/integrations/slack"
+)
+
+type serveCommand struct{ configFlag }
+
+func (c serveCommand) Run(s *scene) error {
+	config, err := loadConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	for _, f := range findings(s.ctx, config) {
+		if !f.OK {
+			s.log.Warn("check", "what", f.What, "say", f.Say, "do", f.Do)
+		}
+	}
+	return run(s.ctx, options{Config: config, Clock: clock.Real(), Log: s.log, Reload: s.reload})
+}
+
+type sandboxCommand struct {
+	Addr string `default:"127.0.0.1:8421" help:"Where the one page and everything else is served; loopback only, port 0 picks one."`
+	Data string `placeholder:"DIR" help:"The folder that holds the whole workspace; one in the user's cache unless said."`
+}
+
+func (c sandboxCommand) Run(s *scene) error {
+	return sandbox.Main(s.ctx, sandbox.Options{Addr: c.Addr, Data: c.Data, Out: s.out, Log: s.log,
+		Run: func(ctx context.Context, configYAML []byte, clk clock.Clock, started func(sandbox.Bot)) error {
+			config, err := parseConfig("sandbox.yaml", configYAML, os.LookupEnv)
+			if err != nil {
+				return err
+			}
+			return run(ctx, options{Config: config, Clock: clk, Log: s.log, Reload: s.reload, Started: started, Inside: true})
+		}})
+}
+
+type manifestCommand struct {
+	Command string `default:"/ops" help:"The slash command."`
+}
+
+func (c manifestCommand) Run(s *scene) error {
+	_, err := fmt.Fprintf(s.out, "%s", slack.Manifest(c.Command))
+	return err
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/commands/deploy"
+	"github.com/signalbox-chatops/signalbox/commands/help"
+	"github.com/signalbox-chatops/signalbox/commands/lock"
+	"github.com/signalbox-chatops/signalbox/commands/runner"
+	"github.com/signalbox-chatops/signalbox/commands/status"
+	"github.com/signalbox-chatops/signalbox/commands/tell"
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/demo"
+	"github.com/signalbox-chatops/signalbox/integrations/github"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/git"
+	"github.com/signalbox-chatops/signalbox/integrations/slack"
+	"github.com/signalbox-chatops/signalbox/integrations/terraform"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// This file is the one place where features meet systems. A new feature is a
+// folder and two lines here: its import and its place in features. A new applier
+// likewise, in appliers.
+
+// systems are what the features are handed.
+type systems struct {
+	store   *store.Store
+	slack   *slack.Client
+	github  *github.Client
+	mirrors *git.Mirrors
+	clock   clock.Clock
+	log     *slog.Logger
+	catalog func() *integrations.Catalog
+	channel func(name string) string
+	verbs   func() []commands.Verb
+	poll    time.Duration
+}
+
+// features is the list of everything people can ask for and everything that is
+// done without being asked.
+func features(s systems) []commands.Feature {
+	return []commands.Feature{
+		deploy.New(deploy.Deps{Store: s.store, Forge: s.github, Trees: trees{s.mirrors, s.github}, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Channel: s.channel}),
+		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog}),
+		status.New(status.Deps{Clock: s.clock}),
+		help.New(s.verbs),
+	}
+}
+
+// appliers are the steps that a target's `apply:` may name.
+func appliers(terraformBinary, providerCache string) map[string]applierMaker {
+	return map[string]applierMaker{
+		"terraform": terraform.NewTool(terraformBinary, providerCache).Make,
+		"demo":      demo.Make,
+	}
+}
+
+// places is where surfaces can stand; manners is how they are told there.
+func places(s systems) map[string]integrations.Place {
+	out := s.slack.Places()
+	for name, p := range s.github.Places() {
+		out[name] = p
+	}
+	return out
+}
+
+var manners = map[string]tell.Manner{
+	"slack.message": {Pace: time.Second, Key: "channel"},
+	"slack.file":    {},
+	"slack.private": {AtMostOnce: true},
+	"slack.modal":   {AtMostOnce: true},
+}
+
+// wired is the features' parts, sorted by who needs them.
+type wired struct {
+	verbs  []commands.Verb
+	events map[string][]commands.Handler
+	ticks  []commands.Tick
+	kinds  []runner.Kind
+	cards  map[string]tell.Card
+}
+
+// wire sorts the features' parts; two of the same name are a mistake.
+func wire(all []commands.Feature) (wired, error) {
+	w := wired{events: map[string][]commands.Handler{}, cards: map[string]tell.Card{}}
+	taken := map[string]string{}
+	claim := func(what, name, feature string) error {
+		if by, twice := taken[what+" "+name]; twice {
+			return fmt.Errorf("%s %q is brought by the features %s and %s", what, name, by, feature)
+		}
+		taken[what+" "+name] = feature
+		return nil
+	}
+	cards := func(from map[string]tell.Card, feature string) error {
+		for name, c := range from {
+			if err := claim("card", name, feature); err != nil {
+				return err
+			}
+			w.cards[name] = c
+		}
+		return nil
+	}
+	if err := cards(commands.Cards(), "commands"); err != nil {
+		return w, err
+	}
+	if err := cards(tell.RollupCards(), "tell"); err != nil {
+		return w, err
+	}
+	for _, f := range all {
+		for _, v := range f.Verbs {
+			for _, name := range append([]string{v.Name}, v.Aliases...) {
+				if err := claim("verb", name, f.Name); err != nil {
+					return w, err
+				}
+			}
+			w.verbs = append(w.verbs, v)
+		}
+		for kind, h := range f.Events {
+			w.events[kind] = append(w.events[kind], h)
+		}
+		for _, k := range f.Kinds {
+			if err := claim("job kind", k.Name, f.Name); err != nil {
+				return w, err
+			}
+			w.kinds = append(w.kinds, k)
+		}
+		w.ticks = append(w.ticks, f.Ticks...)
+		if err := cards(f.Cards, f.Name); err != nil {
+			return w, err
+		}
+	}
+	return w, nil
+}
+
+// trees gives the deploy feature its work trees, by the names of repositories.
+type trees struct {
+	mirrors *git.Mirrors
+	github  *github.Client
+}
+
+func (t trees) repo(name string) (*git.Repo, error) { return t.mirrors.Repo(t.github.CloneURL(name)) }
+
+func (t trees) Fetch(ctx context.Context, repo, sha string) error {
+	r, err := t.repo(repo)
+	if err != nil {
+		return err
+	}
+	return r.Ensure(ctx, sha)
+}
+
+func (t trees) Checkout(ctx context.Context, repo, sha, dir string) error {
+	r, err := t.repo(repo)
+	if err != nil {
+		return err
+	}
+	return r.Worktree(ctx, sha, dir)
+}
+
+func (t trees) Remove(ctx context.Context, repo, dir string) error {
+	r, err := t.repo(repo)
+	if err != nil {
+		return err
+	}
+	return r.RemoveWorktree(ctx, dir)
+}
+
+func (t trees) Position(ctx context.Context, repo, sha string) (uint64, error) {
+	r, err := t.repo(repo)
+	if err != nil {
+		return 0, err
+	}
+	at, _, err := r.FirstParentPosition(ctx, sha, sha)
+	return uint64(at), err
+}
+
+func (t trees) Since(ctx context.Context, repo, from, to string) ([]string, error) {
+	r, err := t.repo(repo)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Ensure(ctx, from, to); err != nil {
+		return nil, err
+	}
+	log, err := r.FirstParentLog(ctx, from, to, 0)
+	var out []string
+	for i := len(log) - 1; i >= 0; i-- {
+		out = append(out, log[i].SHA)
+	}
+	return out, err
+}
+
+func (t trees) Introduced(ctx context.Context, repo, sha string) ([]string, error) {
+	r, err := t.repo(repo)
+	if err != nil {
+		return nil, err
+	}
+	log, err := r.FirstParentLog(ctx, "", sha, 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(log) == 0 || len(log[0].Parents) == 0 {
+		return nil, fmt.Errorf("commit %s of %s has no parent to compare with", sha, repo)
+	}
+	return r.DiffFiles(ctx, log[0].Parents[0], sha)
+}
