@@ -10,7 +10,11 @@ type stream struct {
 	r       *Redactor
 	buf     []byte
 	swallow bool // inside a secret too long to be held whole
+	again   int  // how long the buffer must be before looking at it again is worth it
 }
+
+// maxHeld is how much may be held back and looked at again with every write.
+const maxHeld = 4 << 10
 
 // span is a stretch of the buffer that must not be shown.
 type span struct{ from, to int }
@@ -21,6 +25,10 @@ func (s *stream) take(final bool) []byte {
 	if s.swallow {
 		s.skipWord()
 	}
+	if !final && len(s.buf) < s.again {
+		return nil
+	}
+	s.again = 0
 	var out []byte
 	for len(s.buf) > 0 {
 		cut, forced := s.cut(final)
@@ -33,6 +41,9 @@ func (s *stream) take(final bool) []byte {
 			cut = s.force(spans)
 		}
 		if cut == 0 {
+			if len(s.buf) > maxHeld { // or many small writes would cost its square
+				s.again = len(s.buf) + len(s.buf)/4
+			}
 			break
 		}
 		out = render(out, s.buf[:cut], spans)
