@@ -63,7 +63,7 @@ func answerWith(tx *store.Tx, it *item, r Reply, notes []string) error {
 				delete(where, k)
 			}
 		}
-		return tell.Open(tx, store.Surface{ID: surfaceID(place, subject), Place: place, Card: ReplyCard, Subject: subject, Where: where})
+		return tell.Open(tx, store.Surface{ID: tell.ID(place, subject), Place: place, Card: ReplyCard, Subject: subject, Where: where})
 	}
 	var err error
 	if a.Private != nil {
@@ -83,9 +83,6 @@ func answerWith(tx *store.Tx, it *item, r Reply, notes []string) error {
 	}
 	return err
 }
-
-// surfaceID names an answer's surface.
-func surfaceID(place, subject string) string { return place + "|" + subject }
 
 var errEnough = errors.New("enough")
 

@@ -30,9 +30,10 @@ type Deps struct {
 	DecodeForge func(kind string, body []byte) (*integrations.ForgeEvent, error)
 	// TeamID is our workspace; people of others are strangers. nil or "": not known.
 	TeamID func() string
-	// ChannelName is the name of a channel, "" if it cannot be told. nil: the
-	// name that chat sent along is believed.
-	ChannelName func(ctx context.Context, id string) string
+	// ChannelID is the id of a channel by its name; *integrations.Gone if there is
+	// none. Mentions come without a channel's name, so an environment's channels
+	// that are configured by name need it.
+	ChannelID func(ctx context.Context, name string) (string, error)
 	// Guest says whether somebody is only a guest of our workspace. nil: nobody is.
 	Guest func(ctx context.Context, user string) (bool, error)
 	// Workers is how many events are decided side by side; 0 is 8.

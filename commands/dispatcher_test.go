@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/store"
@@ -204,7 +205,7 @@ func (h *house) shown(place string, seq uint64) string {
 func (h *house) message(place string, seq uint64) (m integrations.Message) {
 	h.t.Helper()
 	err := h.st.View(func(tx *store.Tx) error {
-		s, err := tx.Surface(surfaceID(place, fmt.Sprintf("event-%d", seq)))
+		s, err := tx.Surface(tell.ID(place, fmt.Sprintf("event-%d", seq)))
 		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
@@ -322,6 +323,25 @@ func TestWhoeverComesFromElsewhere(t *testing.T) {
 		c.heard.Kind = "command"
 		if _, outcome := h.hears(c.heard); outcome != c.outcome {
 			t.Errorf("%+v\n is decided %q, want %q", c.heard, outcome, c.outcome)
+		}
+	}
+}
+
+func TestAMentionDoesNotNameItsChannel(t *testing.T) {
+	h := build(t, func(_ *house, d *Deps) {
+		d.ChannelID = func(_ context.Context, name string) (string, error) {
+			switch name {
+			case "ops":
+				return "C77", nil
+			case "C1":
+				return "", &integrations.Gone{Why: "there is none"}
+			}
+			return "", errors.New("asked for " + name)
+		}
+	}).run()
+	for channel, want := range map[string]string{"C77": "done", "C78": "refused: wrong_channel"} {
+		if _, outcome := h.hears(integrations.Heard{Kind: "mention", User: "U1", Channel: channel, Text: "deploy web to production"}); outcome != want {
+			t.Errorf("a mention in %s is decided %q, want %q", channel, outcome, want)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -102,12 +103,46 @@ func (d *Dispatcher) admit(ctx context.Context, c *Call, u Understanding) error 
 			return Refuse("guest", "You are a guest of this workspace.").WithHint("Ask a member to do it for you.").WithExample("whoami")
 		}
 	}
-	if d.ChannelName != nil && c.Verb.Effect == Changes && !c.Heard.Private {
-		if name := d.ChannelName(ctx, c.Heard.Channel); name != "" {
-			c.Heard.ChannelName = name
+	if c.Verb.Effect == Changes && !c.Heard.Private {
+		if err := d.nameChannel(ctx, c); err != nil {
+			return err
 		}
 	}
 	return permit(c)
+}
+
+// nameChannel finds out whether the channel where somebody spoke is one that
+// the environments name: chat does not always send its name along, and calls
+// private ones all alike.
+func (d *Dispatcher) nameChannel(ctx context.Context, c *Call) error {
+	env := EnvironmentOf(c)
+	if d.ChannelID == nil || env != "" && inChannel(c, env) == nil {
+		return nil
+	}
+	var failed error
+	asked := map[string]bool{c.Heard.Channel: true, c.Heard.ChannelName: true}
+	for _, e := range c.Catalog.Environments {
+		for _, name := range e.Channels {
+			if name = strings.TrimPrefix(name, "#"); asked[name] {
+				continue
+			}
+			asked[name] = true
+			id, err := d.ChannelID(ctx, name)
+			var gone *integrations.Gone
+			switch {
+			case errors.As(err, &gone):
+			case err != nil:
+				failed = fmt.Errorf("find the channel #%s: %w", name, err)
+			case id == c.Heard.Channel:
+				c.Heard.ChannelName = name
+				return nil
+			}
+		}
+	}
+	if env == "" {
+		return nil // the verb asks once it knows the environment
+	}
+	return failed // it may be the right channel
 }
 
 // askFor opens a modal for what a line lacks, or says how the line is written
