@@ -133,15 +133,23 @@ func deliver(b *testing.B, send func(*http.Request) (int, error)) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "per-s")
 }
 
-// tenKB is a body in the manner of GitHub's: much that repeats, and ids and
-// hashes that do not.
+// tenKB is a body in the manner of GitHub's: users and repositories full of URLs
+// that differ little, and ids and hashes that differ wholly.
 func tenKB(seed uint64) []byte {
 	r := rand.New(rand.NewPCG(seed, 1))
 	var s strings.Builder
-	s.WriteString(`{"action":"synchronize","fields":[`)
+	s.WriteString(`{"action":"synchronize","parts":[`)
 	for s.Len() < 10<<10 {
-		fmt.Fprintf(&s, `{"id":%d,"node_id":"%016x%016x","url":"https://api.github.com/repos/acme/web/git/%x","events_url":"https://api.github.com/users/user%d/events"},`,
-			r.Uint32(), r.Uint64(), r.Uint64(), r.Uint64(), r.IntN(100))
+		login, repo := fmt.Sprintf("user%d", r.IntN(1000)), fmt.Sprintf("acme/repo%d", r.IntN(50))
+		fmt.Fprintf(&s, `{"sha":"%016x%016x%08x","user":{"login":%q,"id":%d,"node_id":"%x"`, r.Uint64(), r.Uint64(), r.Uint32(), login, r.Uint32(), r.Uint64())
+		for _, what := range []string{"followers", "gists", "starred", "subscriptions", "organizations", "repos", "events", "received_events"} {
+			fmt.Fprintf(&s, `,"%s_url":"https://api.github.com/users/%s/%s"`, what, login, what)
+		}
+		fmt.Fprintf(&s, `},"repo":{"full_name":%q,"id":%d`, repo, r.Uint32())
+		for _, what := range []string{"forks", "keys", "hooks", "branches", "tags", "trees", "statuses", "commits", "compare", "pulls", "labels", "releases"} {
+			fmt.Fprintf(&s, `,"%s_url":"https://api.github.com/repos/%s/%s{/sha}"`, what, repo, what)
+		}
+		s.WriteString("}},")
 	}
 	return []byte(s.String() + `null]}`)
 }

@@ -285,10 +285,17 @@ func TestDoorServesUntilItIsTold(t *testing.T) {
 	}()
 	<-entered
 	stop()
+	for closed := false; !closed; { // nobody new gets in
+		c, err := net.Dial("tcp", ln.Addr().String())
+		if closed = err != nil; !closed {
+			c.Close()
+			time.Sleep(time.Millisecond)
+		}
+	}
 	select {
 	case err := <-served:
 		t.Fatalf("Serve returned %v with a request under way", err)
-	case <-time.After(20 * time.Millisecond):
+	default:
 	}
 	close(finish)
 	if s := <-got; s != "done" {

@@ -32,7 +32,7 @@ type house struct {
 	did  []string // what verbs and handlers did, in order
 }
 
-const patience = 15 * time.Second
+const patience = 5 * time.Second
 
 // build makes a house. change may alter what the dispatcher works with.
 func build(t *testing.T, change func(h *house, d *Deps)) *house {

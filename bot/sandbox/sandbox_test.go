@@ -29,7 +29,26 @@ type echoBot struct {
 	config []byte
 	clk    clock.Clock
 	hooks  []string
-	busy   bool
+	acts   []string // what was pressed and submitted
+}
+
+// wantPress waits until the last act is as told, or checks that there is none.
+func (e *echoBot) wantPress(t *testing.T, want string) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		e.mu.Lock()
+		got := ""
+		if len(e.acts) > 0 {
+			got = e.acts[len(e.acts)-1]
+		}
+		e.mu.Unlock()
+		if got == want {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the bot heard %q, not %q", got, want)
+		}
+	}
 }
 
 func (e *echoBot) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
@@ -49,7 +68,8 @@ func (e *echoBot) run(ctx context.Context, config []byte, clk clock.Clock, start
 			api = v
 		}
 	}
-	client := socketmode.New(slack.New(botToken, slack.OptionAppLevelToken(appToken), slack.OptionAPIURL(api)))
+	web := slack.New(botToken, slack.OptionAppLevelToken(appToken), slack.OptionAPIURL(api))
+	client := socketmode.New(web)
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -60,15 +80,44 @@ func (e *echoBot) run(ctx context.Context, config []byte, clk clock.Clock, start
 			case <-ctx.Done():
 				return
 			case ev := <-client.Events:
-				if ev.Type == socketmode.EventTypeSlashCommand {
-					cmd := ev.Data.(slack.SlashCommand)
-					_ = client.Ack(*ev.Request, map[string]any{"text": cmd.UserName + ": " + cmd.Text})
-				}
+				e.answer(web, client, ev)
 			}
 		}
 	})
-	started(Bot{Handler: e, Idle: func() bool { e.mu.Lock(); defer e.mu.Unlock(); return !e.busy }})
+	started(Bot{Handler: e, Idle: func() bool { return true }})
 	return client.RunContext(ctx)
+}
+
+func (e *echoBot) answer(web *slack.Client, client *socketmode.Client, ev socketmode.Event) {
+	switch ev.Type {
+	case socketmode.EventTypeSlashCommand:
+		cmd := ev.Data.(slack.SlashCommand)
+		if cmd.Text != "ask" {
+			_ = client.Ack(*ev.Request, map[string]any{"text": cmd.UserName + ": " + cmd.Text})
+			return
+		}
+		_ = client.Ack(*ev.Request)
+		plain := func(s string) *slack.TextBlockObject { return slack.NewTextBlockObject("plain_text", s, false, false) }
+		_, _ = web.OpenView(cmd.TriggerID, slack.ModalViewRequest{
+			Type: "modal", Title: plain("Deploy a service"), Submit: plain("Deploy"), Close: plain("Cancel"),
+			Blocks: slack.Blocks{BlockSet: []slack.Block{
+				slack.NewInputBlock("reason", plain("Reason"), nil, slack.NewPlainTextInputBlockElement(nil, "reason")),
+			}},
+		})
+	case socketmode.EventTypeEventsAPI:
+		_ = client.Ack(*ev.Request)
+	case socketmode.EventTypeInteractive:
+		cb := ev.Data.(slack.InteractionCallback)
+		_ = client.Ack(*ev.Request)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		for _, a := range cb.ActionCallback.BlockActions {
+			e.acts = append(e.acts, cb.User.Name+" "+a.ActionID+" "+a.Value)
+		}
+		if cb.Type == slack.InteractionTypeViewSubmission {
+			e.acts = append(e.acts, cb.User.Name+" reason "+cb.View.State.Values["reason"]["reason"].Value)
+		}
+	}
 }
 
 // sandboxAt runs a sandbox in data until the test ends or stop is called.

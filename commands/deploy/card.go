@@ -65,7 +65,7 @@ func (f *feature) operationCard(tx *store.Tx, s *store.Surface) (integrations.Me
 	op := v.op
 	m := integrations.Message{Text: v.text()}
 	head := integrations.R(icon(v.state)+" ", integrations.Bold(upper(title(op))), " · ", integrations.Bold(v.state))
-	m.Blocks = append(m.Blocks, integrations.Block{Text: head}, integrations.Block{Text: integrations.R(bar(v.state))})
+	m.Blocks = append(m.Blocks, integrations.Block{Text: head}, integrations.Block{Text: integrations.R(v.bar())})
 	m.Blocks = append(m.Blocks, integrations.Block{Fields: v.fields(f.Clock.Now())})
 	if warn := v.warning(); warn != nil {
 		m.Blocks = append(m.Blocks, integrations.Block{Text: warn})
@@ -136,12 +136,15 @@ func icon(state string) string {
 }
 
 // bar shows the stages: done, current, to come.
-func bar(state string) string {
+func (v view) bar() string {
 	stages := []string{"opened", "planned", "merged", "applied"}
 	done, mark := 0, "◐"
-	switch state {
+	switch v.state {
 	case store.OpOpen:
 		done = 1
+		if v.ready {
+			done = 2
+		}
 	case store.OpMerged, store.OpApplying:
 		done = 3
 	case store.JobBlocked, store.JobNeedsConfirm, store.JobUnknown:

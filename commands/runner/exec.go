@@ -16,8 +16,12 @@ import (
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
-// tailBytes is how much of a log's end a job record keeps.
-const tailBytes = 2800
+const (
+	// tailBytes is how much of a log's end a job record keeps, and textBytes how
+	// much an applier is given: a whole plan, in most cases.
+	tailBytes = 2800
+	textBytes = 48 << 10
+)
 
 // logEvery is how often the record's tail follows the log of a running step.
 const logEvery = 3 * time.Second
@@ -212,7 +216,10 @@ func (e *exec) follow(ctx context.Context, dir string, c integrations.Command, e
 	stop := e.trail(ctx, dir)
 	exit, err := proc.Wait(ctx, dir)
 	stop()
-	out := integrations.Output{Code: exit.Code, Tail: tail(dir)}
+	out := integrations.Output{Code: exit.Code, Tail: tail(dir, textBytes)}
+	if out.Tail != "" {
+		e.run.tail = cut(out.Tail, tailBytes)
+	}
 	switch {
 	case errors.Is(err, proc.ErrLost):
 		return out, fmt.Errorf("%w: %s was killed or lost before it told how it ended", integrations.ErrUnknown, c.Step)
@@ -260,7 +267,7 @@ func (e *exec) trail(ctx context.Context, dir string) (stop func()) {
 				return
 			case <-time.After(logEvery):
 			}
-			now := tail(dir)
+			now := tail(dir, tailBytes)
 			if now == last {
 				continue
 			}

@@ -18,18 +18,24 @@ func logDir(j *store.Job) string {
 }
 
 // tail is the end of a step's log, whole lines where it can be.
-func tail(dir string) string {
-	b, err := proc.Tail(dir, tailBytes)
+func tail(dir string, limit int) string {
+	b, err := proc.Tail(dir, limit)
 	if err != nil {
 		return ""
 	}
-	s := strings.ToValidUTF8(string(b), "")
-	if len(b) >= tailBytes {
-		if _, rest, ok := strings.Cut(s, "\n"); ok {
-			s = rest
-		}
+	return cut(strings.TrimRight(strings.ToValidUTF8(string(b), ""), "\n"), limit)
+}
+
+// cut keeps the end of a text, from the beginning of a line where it can be.
+func cut(s string, limit int) string {
+	if len(s) < limit {
+		return s
 	}
-	return strings.TrimRight(s, "\n")
+	s = strings.ToValidUTF8(s[len(s)-limit:], "")
+	if _, rest, ok := strings.Cut(s, "\n"); ok {
+		return rest
+	}
+	return s
 }
 
 // readOut takes a step's captured output, which may hold secrets, off the disk.

@@ -18,6 +18,7 @@ type Run struct {
 	kind     Kind
 	active   *active
 	cleanups []func(context.Context) error
+	tail     string // the end of the last step's log
 }
 
 // errLost says that the job is not ours to change any more.

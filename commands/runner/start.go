@@ -202,11 +202,14 @@ func (r *Runner) end(tx *store.Tx, k Kind, run *Run, end End) error {
 		return nil // a person settled it meanwhile
 	}
 	why := end.Why
+	if run.tail != "" {
+		j.Tail = run.tail
+	}
 	var failed *integrations.CommandError
 	if errors.As(end.Err, &failed) {
 		j.FailedStep = failed.Step
 		if failed.Tail != "" {
-			j.Tail = failed.Tail
+			j.Tail = cut(failed.Tail, tailBytes)
 		}
 	}
 	if end.Err != nil {

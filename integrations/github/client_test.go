@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -242,8 +243,8 @@ func TestLimitThatIsTooLong(t *testing.T) {
 		c.Close()
 		w.sim.ClearFaults()
 	}
-	w.fault(githubsim.FaultSpec{Kind: "rate_limit", RetryAfter: 5})
-	ctx, cancel := context.WithTimeout(w.ctx, time.Second)
+	w.fault(githubsim.FaultSpec{Kind: "rate_limit", RetryAfter: 100})
+	ctx, cancel := context.WithTimeout(w.ctx, 30*time.Second)
 	defer cancel()
 	var later *integrations.Later
 	if _, err := w.BranchHead(ctx, web, "main"); !errors.As(err, &later) {
@@ -315,21 +316,24 @@ func TestOneWriterAtATime(t *testing.T) {
 	w := newWorld(t, nil)
 	at := make(chan struct{})
 	goOn := make(chan struct{})
-	writing, most := 0, 0
-	first := true
+	var mu sync.Mutex
+	writing, most, first := 0, 0, true
 	w.sim.SetHooks(func(stage, method, _ string) {
 		if method != http.MethodPost {
 			return
 		}
+		mu.Lock()
 		if stage == "after" {
 			writing--
+			mu.Unlock()
 			return
 		}
-		if writing++; writing > most {
-			most = writing
-		}
-		if first {
-			first = false
+		writing++
+		most = max(most, writing)
+		wait := first
+		first = false
+		mu.Unlock()
+		if wait {
 			close(at)
 			<-goOn
 		}
@@ -344,10 +348,12 @@ func TestOneWriterAtATime(t *testing.T) {
 	if _, err := w.BranchHead(w.ctx, web, "deployment/production"); err != nil {
 		t.Errorf("a read beside a write: %v", err)
 	}
-	close(goOn)
+	time.AfterFunc(50*time.Millisecond, func() { close(goOn) }) // room for the second write to come, were it let
 	for range 2 {
 		w.must(<-done)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if most != 1 {
 		t.Errorf("%d writes at once, want 1", most)
 	}

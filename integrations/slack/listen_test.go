@@ -560,3 +560,19 @@ func TestConfigNamesEveryMistake(t *testing.T) {
 		t.Errorf("a token is told: %v", err)
 	}
 }
+
+// Slack may go on handing out addresses of sockets that it then closes with this
+// reason; slack-go would reconnect for ever.
+func TestLinkDisabledIsReadFromTheWire(t *testing.T) {
+	p := newPeer(t, func(_ int32, conn *websocket.Conn) {
+		conn.WriteMessage(websocket.TextMessage, []byte(hello))
+		conn.WriteMessage(websocket.TextMessage, []byte(`{"type":"disconnect","reason":"link_disabled","debug_info":{"host":"applink-1"}}`))
+	})
+	o, ended := p.client(t, &ear{})
+	if err := o.ended(ended); err == nil || !strings.Contains(err.Error(), "link_disabled") {
+		t.Errorf("Listen: %v", err)
+	}
+	if n := p.opens.Load(); n != 1 {
+		t.Errorf("%d opens, want 1", n)
+	}
+}

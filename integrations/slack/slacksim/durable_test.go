@@ -146,6 +146,9 @@ func TestReopened(t *testing.T) {
 	o.end(act)
 
 	again := open(t, cfg)
+	for range 3 { // the workspace may be up for a while before anybody connects
+		again.must("views.publish", args("user_id", "UALICE", "view", home))
+	}
 	w = again.dial()
 	if e := w.next(); e.RetryAttempt != 1 || e.field(t, "event", "text") != "first" {
 		t.Errorf("after the restart came %+v", e)

@@ -173,7 +173,7 @@ func TestEventsReachTheRealClient(t *testing.T) {
 	if err := o.OpenHome(ctx, "bob"); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := api.PostMessage("COPS", slack.MsgOptionText("hi", false)); err != nil {
+	if _, _, err := api.PostMessage("COPS", slack.MsgOptionText("I am <@U0SIGNALBOX>", false)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := o.Say(ctx, "alice", "random", "the bot is not here: @signalbox", ""); err != nil {
@@ -185,7 +185,7 @@ func TestEventsReachTheRealClient(t *testing.T) {
 		"channel  UBOB: me too (reply)",
 		"im  UBOB: hello",
 		"home UBOB",
-		"channel  B0SIGNALBOX: hi",
+		"channel  B0SIGNALBOX: I am <@U0SIGNALBOX>",
 	}
 	o.until("all events", func() bool { return o.PendingEvents() == 0 })
 	mu.Lock()
