@@ -133,6 +133,8 @@ func TestPage(t *testing.T) {
 		t.Helper()
 		if err := chromedp.Do(ctx, actions...); err != nil {
 			_ = chromedp.Do(ctx, screenshot("failed"))
+			said, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("#toasts").textContent`))
+			t.Logf("the page said: %s", said)
 			t.Fatalf("%s: %v", name, err)
 		}
 	}

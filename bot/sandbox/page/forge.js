@@ -12,6 +12,7 @@ let again = false; // something changed while it was being drawn
 
 async function api(path, method = "GET", body) {
   const r = await fetch("/api/v3" + path, {
+    cache: "no-cache", // GitHub lets answers be kept for a minute; here they are asked for again
     method, headers: { Authorization: "Bearer " + token(), Accept: "application/vnd.github+json", ...(body ? { "Content-Type": "application/json" } : {}) },
     body: body && JSON.stringify(body),
   });
