@@ -284,6 +284,9 @@ func (f *feature) settle(tx *store.Tx, op *store.Operation) error {
 	if op.Terminal() {
 		op.Ended = f.Clock.Now()
 	}
+	if op.State == store.OpSucceeded || op.State == store.OpNoop {
+		op.Note = ""
+	}
 	return nil
 }
 

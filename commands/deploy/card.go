@@ -200,6 +200,14 @@ func (v view) fields(now time.Time) []integrations.Field {
 			approved = append(approved, integrations.Who(gate.FromStore(a.By)), " ")
 		}
 	}
+	for _, j := range v.jobs {
+		if j.ApprovedBy != nil {
+			approved = append(approved, integrations.Who(gate.FromStore(*j.ApprovedBy)), " (the blocked merge) ")
+		}
+		if j.ConfirmedBy != nil {
+			approved = append(approved, integrations.Who(gate.FromStore(*j.ConfirmedBy)), " (the plan) ")
+		}
+	}
 	if len(approved) > 0 {
 		out = append(out, integrations.Field{Name: "Approved by", Value: integrations.R(approved...)})
 	}

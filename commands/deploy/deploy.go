@@ -160,8 +160,10 @@ func heldRefusal(closed []gate.Closed) error {
 	return r
 }
 
+// upper begins a sentence; a name such as "web/production" keeps its case.
 func upper(s string) string {
-	if s == "" {
+	first, _, _ := strings.Cut(s, " ")
+	if s == "" || strings.ContainsAny(first, "/-_.") {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
