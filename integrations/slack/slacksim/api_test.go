@@ -2,6 +2,7 @@ package slacksim_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -418,8 +419,9 @@ func TestReplaceAndDelete(t *testing.T) {
 	if ms, _ := o.History("ops", ""); len(ms) != 0 {
 		t.Errorf("still there: %+v", ms)
 	}
-	if _, err := o.Click(t.Context(), "alice", "ops", private, "Go"); err == nil {
-		t.Error("alice pressed what only bob sees")
+	var r *slacksim.Refusal
+	if _, err := o.Click(t.Context(), "alice", "ops", private, "Go"); !errors.As(err, &r) || r.Code != "message_not_found" {
+		t.Errorf("alice presses what only bob sees: %v", err)
 	}
 	o.clean()
 }

@@ -11,3 +11,6 @@ func (s *Sim) NextTry() time.Time {
 	}
 	return time.Time{}
 }
+
+// Encode writes what a person typed as Slack sends it on.
+func (s *Sim) Encode(text string, command bool) string { return s.encode(text, command) }

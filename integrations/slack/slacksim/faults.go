@@ -1,7 +1,6 @@
 package slacksim
 
 import (
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -168,5 +167,3 @@ func (f *FaultSpec) status() int {
 	}
 	return f.Status
 }
-
-func (f FaultSpec) String() string { return fmt.Sprintf("%s %s ×%d", f.Kind, f.Method, f.Count) }
