@@ -115,8 +115,7 @@ func (a *app) build() error {
 		return err
 	}
 	a.catalog.Store(cat)
-	if a.slack, err = slack.New(slack.Config{AppToken: c.Slack.AppToken, BotToken: c.Slack.BotToken, APIURL: c.Slack.APIURL,
-		Connections: c.Slack.Connections, SecondAfter: c.Slack.SecondAfter}, a.Clock, a.Log); err != nil {
+	if a.slack, err = slack.New(c.slack(), a.Clock, a.Log); err != nil {
 		return err
 	}
 	if a.github, err = github.New(c.github(), a.Clock, a.Log); err != nil {
@@ -129,6 +128,10 @@ func (a *app) build() error {
 		return errors.Join(err, a.store.Close())
 	}
 	return nil
+}
+
+func (c *Config) slack() slack.Config {
+	return slack.Config{AppToken: c.Slack.AppToken, BotToken: c.Slack.BotToken, APIURL: c.Slack.APIURL, Connections: c.Slack.Connections, SecondAfter: c.Slack.SecondAfter}
 }
 
 func (c *Config) github() github.Config {

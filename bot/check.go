@@ -4,16 +4,21 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/github"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
+	"github.com/signalbox-chatops/signalbox/integrations/slack"
 )
 
 type checkCommand struct{ configFlag }
@@ -23,9 +28,12 @@ func (c checkCommand) Run(s *scene) error {
 	if err != nil {
 		return err
 	}
-	findings := findings(s.ctx, cfg)
-	printFindings(s.out, findings)
-	for _, f := range findings {
+	if _, err := cfg.Catalog(appliers(cfg.Runner.Terraform, "")); err != nil {
+		return err
+	}
+	all := append(findings(s.ctx, cfg), outside(s.ctx, cfg, s.log)...)
+	printFindings(s.out, all)
+	for _, f := range all {
 		if !f.OK && !f.Warn {
 			return errTold
 		}
@@ -44,6 +52,44 @@ func findings(ctx context.Context, c *Config) []integrations.Finding {
 		out = append(out, checkTerraform(ctx, c.Runner.Terraform))
 	}
 	return append(out, checkData(c.Data), checkRunnerUser(c.Runner.User))
+}
+
+// outside asks Slack and GitHub whether the tokens, scopes, channels, webhooks and
+// branches are as they should be.
+func outside(ctx context.Context, c *Config, log *slog.Logger) []integrations.Finding {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	var out []integrations.Finding
+	if client, err := slack.New(c.slack(), clock.Real(), log); err != nil {
+		out = append(out, integrations.Finding{What: "Slack", Say: err.Error(), Do: "mend the tokens in " + c.file})
+	} else {
+		out = append(out, client.Check(ctx, c.channels())...)
+	}
+	client, err := github.New(c.github(), clock.Real(), log)
+	if err != nil {
+		return append(out, integrations.Finding{What: "GitHub", Say: err.Error(), Do: "mend the token or the App in " + c.file})
+	}
+	defer client.Close()
+	watch := map[string][]string{}
+	for _, t := range c.Targets {
+		if !slices.Contains(watch[t.Repository], t.Base) {
+			watch[t.Repository] = append(watch[t.Repository], t.Base)
+		}
+	}
+	return append(out, client.Check(ctx, watch)...)
+}
+
+// channels are all that the configuration names.
+func (c *Config) channels() []string {
+	var out []string
+	for _, e := range c.Environments {
+		for _, name := range e.Channels {
+			if !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
 }
 
 func usesTerraform(c *Config) bool {

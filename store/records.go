@@ -60,7 +60,7 @@ type Operation struct {
 
 	Requester Person     `json:"requester"`
 	Channel   string     `json:"channel,omitempty"` // Slack channel id of the card
-	Thread    string     `json:"thread,omitempty"`
+	Asked     string     `json:"asked,omitempty"`   // where it was asked, for people: "#ops"
 	Reason    string     `json:"reason,omitempty"`
 	Approvals []Approval `json:"approvals,omitempty"`
 

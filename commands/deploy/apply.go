@@ -226,6 +226,11 @@ func (f *feature) applyChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 			return err
 		}
 	}
+	if j.State == store.JobFailed || j.State == store.JobBlocked || j.State == store.JobUnknown {
+		if err := f.openAttention(tx, op, j); err != nil {
+			return err
+		}
+	}
 	if j.State == store.JobUnknown {
 		if err := f.queueProbe(tx, j); err != nil {
 			return err

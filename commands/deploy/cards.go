@@ -28,6 +28,37 @@ func (f *feature) logCard(tx *store.Tx, s *store.Surface) (integrations.Message,
 	}, nil
 }
 
+// attentionCard calls whoever asked for what a job now needs from a person.
+func (f *feature) attentionCard(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
+	j, err := tx.Job(s.Subject)
+	if err != nil {
+		return integrations.Message{}, err
+	}
+	op, err := tx.Operation(j.Operation)
+	if err != nil {
+		return integrations.Message{}, err
+	}
+	was := s.Where["state"]
+	what := map[string]string{
+		store.JobFailed:  "did not work",
+		store.JobBlocked: "is blocked and waits for somebody",
+		store.JobUnknown: "was interrupted, and somebody has to say how it ended",
+	}[was]
+	if j.Kind == kindPlan {
+		what = "could not be planned"
+	}
+	text := integrations.R(integrations.Who(known(f.Catalog(), op.Requester)), ": ", integrations.Bold(j.Target), " ", what)
+	if j.State != was || strconv.Itoa(j.Attempt) != s.Where["attempt"] {
+		text = integrations.R(text, "; since then ", j.ID, " is ", j.State, ".")
+	} else {
+		if j.FailedStep != "" {
+			text = integrations.R(text, " (", j.FailedStep, ")")
+		}
+		text = integrations.R(text, ": ", j.Why, ".")
+	}
+	return integrations.Message{Text: op.ID + " " + text.Plain(), Blocks: []integrations.Block{{Text: text}}}, nil
+}
+
 // logFileCard is the whole log, once the job is over.
 func (f *feature) logFileCard(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
 	j, err := tx.Job(s.Subject)

@@ -92,8 +92,13 @@ func (f *feature) request(ctx context.Context, c *commands.Call) (*store.Operati
 		RepoID: id, Repo: svc.Repository, Base: se.Branch,
 		Ref: c.Arg("ref"), Reason: c.Arg("reason"), Requester: gate.ToStore(c.Who), Channel: c.Heard.Channel,
 	}
-	if c.Heard.Private {
-		op.Channel = f.home(env)
+	switch {
+	case c.Heard.Private:
+		op.Channel, op.Asked = f.home(env), "in a direct message"
+	case c.Heard.ChannelName != "":
+		op.Asked = "in #" + c.Heard.ChannelName
+	default:
+		op.Asked = "in Slack"
 	}
 	if svc.Strategy == "pin" {
 		return op, f.requestPin(ctx, svc, se, op)

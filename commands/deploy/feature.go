@@ -110,6 +110,7 @@ func New(d Deps) commands.Feature {
 			cardGate:       f.gateCard,
 			cardTarget:     f.targetCard,
 			cardDeployment: f.deploymentCard,
+			cardAttention:  f.attentionCard,
 		},
 	}
 }

@@ -236,7 +236,7 @@ func (f *feature) body(op *store.Operation) string {
 	if who.GitHub != "" {
 		asked = "@" + who.GitHub
 	}
-	fmt.Fprintf(&b, "%s asked in Slack for **%s** to be deployed to **%s**.\n", asked, op.Service, op.Environment)
+	fmt.Fprintf(&b, "%s asked %s for **%s** to be deployed to **%s**.\n", asked, quiet(op.Asked), op.Service, op.Environment)
 	if op.Reason != "" {
 		fmt.Fprintf(&b, "\n> %s\n", quiet(strings.ReplaceAll(op.Reason, "\n", "\n> ")))
 	}

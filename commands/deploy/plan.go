@@ -201,12 +201,27 @@ func (f *feature) planChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 			return err
 		}
 	}
-	if p.Operation != "" {
-		if err := tell.Mark(tx, p.Operation, urgent); err != nil {
+	if err := f.planOperation(tx, p, j, urgent); err != nil {
+		return err
+	}
+	return tell.Mark(tx, pullSubject(p.RepoID, p.Number), urgent)
+}
+
+// planOperation shows a plan's state on the card of the operation that it is for.
+func (f *feature) planOperation(tx *store.Tx, p *store.Pull, j *store.Job, urgent bool) error {
+	if p.Operation == "" {
+		return nil
+	}
+	if j.State == store.JobFailed && urgent {
+		op, err := tx.Operation(p.Operation)
+		if err != nil {
+			return err
+		}
+		if err := f.openAttention(tx, op, j); err != nil {
 			return err
 		}
 	}
-	return tell.Mark(tx, pullSubject(p.RepoID, p.Number), urgent)
+	return tell.Mark(tx, p.Operation, urgent)
 }
 
 func (f *feature) planVerb() commands.Verb {

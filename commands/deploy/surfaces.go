@@ -18,6 +18,7 @@ const (
 	cardGate       = "gate status"
 	cardTarget     = "target status"
 	cardDeployment = "deployment"
+	cardAttention  = "attention"
 )
 
 // The places where they stand.
@@ -103,5 +104,17 @@ func (f *feature) openComment(tx *store.Tx, p *store.Pull) error {
 	return tell.Open(tx, store.Surface{
 		ID: tell.ID(placeComment, pullSubject(p.RepoID, p.Number)), Place: placeComment, Card: cardComment, Subject: pullSubject(p.RepoID, p.Number),
 		Where: map[string]string{"repo": p.Repo, "pr": strconv.Itoa(p.Number)},
+	})
+}
+
+// openAttention calls whoever asked, in the card's thread, when a job needs a
+// person: an edit of the card makes no phone ring.
+func (f *feature) openAttention(tx *store.Tx, op *store.Operation, j *store.Job) error {
+	if op.Channel == "" {
+		return nil
+	}
+	return tell.Open(tx, store.Surface{
+		ID: tell.ID(placeMessage, j.ID, cardAttention, strconv.Itoa(j.Attempt), j.State), Place: placeMessage, Card: cardAttention, Subject: j.ID,
+		Where: map[string]string{"channel": op.Channel, "under": cardID(op.ID), "state": j.State, "attempt": strconv.Itoa(j.Attempt)},
 	})
 }
