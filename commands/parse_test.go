@@ -209,6 +209,18 @@ func TestRenderIsShort(t *testing.T) {
 	}
 }
 
+func TestRenderNamesWhatWouldBeMistaken(t *testing.T) {
+	cat := testCatalog()
+	cat.Services = append(cat.Services, integrations.Service{Name: "staging"}) // a service called like an environment
+	u := Parse(testVerbs(), cat, `status --environment stg`, true)
+	if got, want := say(u), "status environment=staging"; got != want {
+		t.Fatalf("got %s, want %s", got, want)
+	}
+	if again := Parse(testVerbs(), cat, Render(u.Call), false); say(again) != say(u) {
+		t.Fatalf("%s is read as %s", Render(u.Call), say(again))
+	}
+}
+
 func TestUsage(t *testing.T) {
 	want := "deploy <service> [<ref>] to <environment> [because <reason>] [--force]"
 	if got := Usage(testVerbs()[0]); got != want {

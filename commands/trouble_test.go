@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -109,6 +110,44 @@ func TestNothingIsDecidedByHalves(t *testing.T) {
 	h.d = New(h.d.Deps)
 	h.run()
 	h.says("U2", "status")
+	if got := h.audit(); len(got) != 1 {
+		t.Errorf("audit: %q", got)
+	}
+}
+
+// Two that decide the same event (an old process that is slow to die) do it once.
+func TestAnEventIsDecidedOnce(t *testing.T) {
+	var both sync.WaitGroup
+	both.Add(2)
+	h := build(t, func(h *house, d *Deps) {
+		v := h.verb(d, "deploy")
+		inner := v.Decide
+		v.Decide = func(ctx context.Context, c *Call) (Act, error) {
+			act, err := inner(ctx, c)
+			both.Done()
+			both.Wait() // until both have decided what to do
+			return act, err
+		}
+	})
+	key := h.post("slack.command", integrations.Heard{Kind: "command", Team: "T1", User: "U1", Channel: "C1", Text: "deploy web to staging"}, h.clock.Now())
+	other := New(h.d.Deps)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- other.Run(ctx) }()
+	h.run()
+	h.wait(key)
+	wait, stop := context.WithTimeout(context.Background(), patience)
+	defer stop()
+	if err := other.WaitDecided(wait, key); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if got := h.done(); len(got) != 1 {
+		t.Errorf("done: %q", got)
+	}
 	if got := h.audit(); len(got) != 1 {
 		t.Errorf("audit: %q", got)
 	}
@@ -319,8 +358,16 @@ func TestOldAnswersAreForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.says("U1", "status")
-	if h.shown("slack.private", 1) != "" || h.shown("slack.private", 4) != "" {
-		t.Error("answers of three days ago are kept")
+	err := h.st.View(func(tx *store.Tx) error {
+		for _, event := range []string{"event-1", "event-4"} {
+			if left, err := tx.SurfacesOf(event); err != nil || len(left) > 0 {
+				t.Errorf("the answer of three days ago to %s is kept: %v %v", event, left, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	if h.shown("slack.private", 7) == "" {
 		t.Error("the newest answer is not kept")
