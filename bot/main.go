@@ -14,6 +14,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/signalbox-chatops/signalbox/integrations/demo"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/proc"
 )
 
@@ -29,6 +30,9 @@ func main() {
 	// A step is started many times a day and before anything else is needed.
 	if len(os.Args) == 3 && os.Args[1] == "step" {
 		os.Exit(proc.Main(os.Args[2]))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "demo" { // the tool of the demonstration applier
+		os.Exit(demo.Main(os.Args[2:], os.Stdout, os.Stderr))
 	}
 	os.Exit(cli(os.Args[1:], os.Stdout, os.Stderr))
 }

@@ -72,11 +72,11 @@ func Main(args []string, out, errOut io.Writer) int {
 }
 
 func makePlan(tree, dir, stateFile, outFile string, out io.Writer) error {
-	want, err := wanted(tree, dir)
+	s, err := readState(stateFile)
 	if err != nil {
 		return err
 	}
-	s, err := readState(stateFile)
+	want, err := wanted(tree, dir)
 	if err != nil {
 		return err
 	}
