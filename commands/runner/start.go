@@ -218,6 +218,9 @@ func (r *Runner) end(tx *store.Tx, k Kind, run *Run, end End) error {
 			why = j.Error
 		}
 	}
+	if end.State == store.JobCancelled && j.CancelledBy != nil {
+		why = "cancelled by " + j.CancelledBy.Name
+	}
 	if end.After > 0 {
 		j.NotBefore = r.Clock.Now().Add(end.After)
 	}

@@ -318,7 +318,10 @@ func (t *Teller) failed(s *store.Surface, err error) {
 		t.Log.Warn("surface parked", "surface", s.ID, "why", gone.Why)
 		return
 	}
-	if t.Manners[s.Place].AtMostOnce && !errors.As(err, new(*integrations.Later)) {
+	atMostOnce := t.Manners[s.Place].AtMostOnce
+	if atMostOnce && errors.As(err, new(*integrations.Later)) {
+		s.IntentAt = time.Time{} // it was certainly not shown, so there is nothing to doubt
+	} else if atMostOnce {
 		s.Shown, s.Parked, s.Error = s.Marked, "it may have been shown and is not repeated", err.Error()
 		t.Log.Warn("answer not shown", "surface", s.ID, "error", err)
 		return
