@@ -3,8 +3,6 @@ package commands
 import (
 	"maps"
 	"testing"
-	"time"
-	"os"
 	"unicode/utf8"
 )
 
@@ -20,8 +18,6 @@ func FuzzParse(f *testing.F) {
 	}
 	verbs, cat := testVerbs(), testCatalog()
 	f.Fuzz(func(t *testing.T, line string) {
-		w := time.AfterFunc(3*time.Second, func() { os.WriteFile("/tmp/slow.txt", []byte(line), 0600); panic("slow") })
-		defer w.Stop()
 		for _, wire := range []bool{true, false} {
 			u := Parse(verbs, cat, line, wire)
 			if u.Refusal == nil && u.Call == nil {
