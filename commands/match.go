@@ -10,12 +10,13 @@ import (
 
 // What a reading costs. The cheapest reading of a line is the one that was meant.
 const (
-	costMissing = 30 // a required argument is not there
-	costSkipped = 40 // … and a later one stands in its place
-	costLeft    = 70 // words that nothing reads; more than a word that does not fit
-	costKeyword = 50 // "to" read as the beginning of a text
-	costText    = 5  // a text that no keyword introduces
-	gainKeyword = -1
+	costMissing  = 30 // a required argument is not there
+	costSkipped  = 40 // … and a later one stands in its place
+	costLeft     = 70 // words that nothing reads; more than a word that does not fit
+	costKeyword  = 50 // "to" read as the beginning of a text
+	costText     = 5  // a text that no keyword introduces
+	costConfused = 2  // a ref that is also the name of an environment
+	gainKeyword  = -1
 )
 
 // A pick is an argument with what it was read as.
@@ -211,6 +212,9 @@ func (m *matcher) walkWord(ai, ti, cost int, gap bool) {
 	if m.keyword(ti) {
 		word := m.toks[ti].text
 		r = misfit(word, 1, &problem{code: "misplaced", what: fmt.Sprintf("%s stands where a %s should; put it in quotes if it is one.", show(word), a.Name)})
+	}
+	if a.Kind == ArgRef && m.resolve(ArgEnvironment, ti).problem == nil {
+		cost += costConfused
 	}
 	m.with(pick{a, r}, func() { m.walk(ai+1, ti+r.used, cost+r.cost, gap) })
 }

@@ -56,6 +56,12 @@ func TestTalk(t *testing.T) {
 		{`deploy www to stg`, `deploy environment=staging service=web`},
 		{`ship web to staging`, `deploy environment=staging service=web`},
 
+		{`plan web staging`, `plan environment=staging subject=web`},
+		{`plan web staging to prod`, `plan environment=production ref=staging subject=web`},
+		{`plan web v1.2 prod`, `plan environment=production ref=v1.2 subject=web`},
+		{`plan <https://github.com/acme/web/pull/12>`, `plan subject=https://github.com/acme/web/pull/12`},
+		{`plan #12`, `plan subject=#12`},
+
 		// Phones, input methods and habits.
 		{`Deploy WEB To Staging.`, `deploy environment=staging service=web`},
 		{`deploys web to staging`, `deploy environment=staging service=web`},

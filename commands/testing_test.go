@@ -60,6 +60,11 @@ func testVerbs() []Verb {
 		}, Examples: []string{"status {service}"}},
 		{Name: "services", Effect: Reads},
 		{Name: "note", Effect: Reads, Args: []Arg{{Name: "word", Kind: ArgWord}}, Flags: []Arg{{Name: "since", Kind: ArgDuration, Optional: true}}},
+		{Name: "plan", Effect: Changes, Right: "deploy", Args: []Arg{
+			{Name: "subject", Kind: ArgWord},
+			{Name: "ref", Kind: ArgRef, Optional: true},
+			{Name: "environment", Kind: ArgEnvironment, Keyword: "to", Optional: true},
+		}},
 		{Name: "whoami", Effect: Reads, Open: true},
 		{Name: "help", Effect: Reads, Open: true, Args: []Arg{{Name: "command", Kind: ArgVerb, Optional: true}}},
 	}
