@@ -358,11 +358,16 @@ func (f *feature) nextOpen(tx *store.Tx, v view, note func(...any) integrations.
 	closed := gate.All(tx, q, gate.Merge)
 	buttons := []integrations.Button{merge, cancel}
 	var wait []any
+	include := integrations.Button{Label: "Include", Command: "include " + op.ID, Version: st}
 	for _, c := range closed {
 		wait = append(wait, upper(c.Reason), ". ")
 		if c.Gate == "approvals" {
 			buttons = []integrations.Button{{Label: "Approve", Command: "approve " + op.ID, Version: st, Style: "primary"}, merge, cancel}
 		}
+	}
+	if op.Newer > 0 {
+		wait = append(wait, plural(op.Newer, "newer pull request"), " on ", op.Ref, " would not ship; Include takes them in and plans again. ")
+		buttons = append(buttons, include)
 	}
 	if len(closed) == 0 {
 		wait = append(wait, "Merge it here or on GitHub: the merge starts the apply.")

@@ -36,6 +36,8 @@ type reader interface {
 type changer interface {
 	CreateBranch(ctx context.Context, repo, branch, sha string) error
 	DeleteBranch(ctx context.Context, repo, branch string) error
+	MoveBranch(ctx context.Context, repo, branch, sha string) error
+	UpdatePullBody(ctx context.Context, repo string, number int, body string) error
 	CommitFile(ctx context.Context, repo, branch, path string, content []byte, blob, message string) (string, error)
 	OpenPull(ctx context.Context, repo string, p integrations.NewPull) (integrations.PullRequest, error)
 	MergePull(ctx context.Context, repo string, number int, head, title string) (string, error)
@@ -89,7 +91,10 @@ func New(d Deps) commands.Feature {
 			"github.pull_request_review": f.onReview,
 			"github.push":                f.onPush,
 		},
-		Ticks: []commands.Tick{{Name: "reconcile", Every: d.Poll, Run: f.reconcile}},
+		Ticks: []commands.Tick{
+			{Name: "reconcile", Every: d.Poll, Run: f.reconcile},
+			{Name: "expire confirmations", Every: time.Minute, Run: f.expire},
+		},
 		Kinds: []runner.Kind{
 			{Name: kindOpen, Run: f.open, Changed: f.openChanged},
 			{Name: kindPlan, Heavy: true, Run: f.plan, Changed: f.planChanged},
@@ -97,6 +102,8 @@ func New(d Deps) commands.Feature {
 			{Name: kindClose, Run: f.close, Changed: f.closeChanged},
 			{Name: kindTidy, Run: f.tidy},
 			{Name: kindWatch, Run: f.watch},
+			{Name: kindNewer, Run: f.newer},
+			{Name: kindInclude, Run: f.include, Changed: f.includeChanged},
 			{Name: kindApply, Heavy: true, Facts: f.applyFacts, Gate: f.applyGate, Run: f.apply, Changed: f.applyChanged},
 			{Name: kindProbe, Heavy: true, Run: f.probe, Changed: f.probeChanged},
 		},
@@ -117,19 +124,21 @@ func New(d Deps) commands.Feature {
 
 // The kinds of jobs.
 const (
-	kindOpen  = "open"  // branch and pull request of an operation
-	kindPlan  = "plan"  // one target at one head
-	kindMerge = "merge" // the merge that somebody asked for in chat
-	kindClose = "close" // close the pull request of a cancelled operation
-	kindTidy  = "tidy"  // delete the branch of a closed pull request
-	kindWatch = "watch" // find out how new commits came to a watched branch
-	kindApply = "apply" // one target at one merge
-	kindProbe = "probe" // look at what an interrupted apply left
+	kindOpen    = "open"    // branch and pull request of an operation
+	kindPlan    = "plan"    // one target at one head
+	kindMerge   = "merge"   // the merge that somebody asked for in chat
+	kindClose   = "close"   // close the pull request of a cancelled operation
+	kindTidy    = "tidy"    // delete the branch of a closed pull request
+	kindWatch   = "watch"   // find out how new commits came to a watched branch
+	kindApply   = "apply"   // one target at one merge
+	kindNewer   = "newer"   // count what came to the source branch since
+	kindInclude = "include" // move a promotion's head on to what is newer
+	kindProbe   = "probe"   // look at what an interrupted apply left
 )
 
 func (f *feature) verbs() []commands.Verb {
 	return []commands.Verb{
 		f.deployVerb(), f.planVerb(), f.mergeVerb(), f.approveVerb(), f.confirmVerb(),
-		f.cancelVerb(), f.retryVerb(), f.resolveVerb(), f.logVerb(),
+		f.cancelVerb(), f.retryVerb(), f.resolveVerb(), f.includeVerb(), f.logVerb(),
 	}
 }

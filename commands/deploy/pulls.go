@@ -215,8 +215,10 @@ func (f *feature) attach(op *store.Operation, p *store.Pull, was string, moved b
 			op.State, op.Note, op.CloseAskedBy = store.OpOpen, "The pull request was reopened.", nil
 		}
 		if moved && op.State == store.OpOpen {
-			op.Note = fmt.Sprintf("Somebody pushed to the branch: the head is %s now. It is planned again, and approvals of the old head no longer count.", short(p.Head))
 			op.MergeAskedBy = nil
+		}
+		if moved && op.State == store.OpOpen && p.Head != op.ToSHA {
+			op.Note = fmt.Sprintf("Somebody pushed to the branch: the head is %s now. It is planned again, and approvals of the old head no longer count.", short(p.Head))
 		}
 	case "closed":
 		if op.State == store.OpOpen || op.State == store.OpOpening {

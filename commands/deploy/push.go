@@ -27,10 +27,16 @@ func branchKey(repo, branch string) string { return repo + "|" + branch }
 
 func (f *feature) onPush(ctx context.Context, h commands.Happening) (commands.Act, error) {
 	e := h.Forge
-	if e == nil || e.Branch == "" || len(h.Catalog.TargetsOf(e.Repo, e.Branch)) == 0 || strings.Trim(e.After, "0") == "" {
+	if e == nil || e.Branch == "" || strings.Trim(e.After, "0") == "" {
 		return nil, nil
 	}
 	return func(tx *store.Tx) (commands.Reply, error) {
+		if err := f.sourceAt(tx, e.Repo, e.Branch, e.After); err != nil {
+			return commands.Reply{}, err
+		}
+		if len(h.Catalog.TargetsOf(e.Repo, e.Branch)) == 0 {
+			return commands.Reply{}, nil
+		}
 		return commands.Reply{}, f.branchAt(tx, e.RepoID, e.Repo, e.Branch, e.Before, e.After)
 	}, nil
 }

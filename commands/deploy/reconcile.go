@@ -57,7 +57,7 @@ func (f *feature) reconcileRepo(ctx context.Context, repo string) error {
 			return err
 		}
 	}
-	return nil
+	return f.reconcileSources(ctx, repo)
 }
 
 // believedOpen are the pull requests that we hold for open and that were not listed.

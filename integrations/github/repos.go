@@ -248,6 +248,21 @@ func (c *Client) CreateBranch(ctx context.Context, repo, branch, sha string) err
 	return about(err, "create branch %s in %s", branch, repo)
 }
 
+// MoveBranch moves a branch forward to a SHA. ErrMoved says that the branch is
+// not an ancestor of it.
+func (c *Client) MoveBranch(ctx context.Context, repo, branch, sha string) error {
+	owner, name, err := split(repo)
+	if err != nil {
+		return err
+	}
+	_, _, err = c.api.Git.UpdateRef(ctx, owner, name, &gh.Reference{Ref: gh.String("refs/heads/" + branch), Object: &gh.GitObject{SHA: &sha}}, false)
+	err = shape(err)
+	if says(err, http.StatusUnprocessableEntity, "fast forward") || says(err, http.StatusUnprocessableEntity, "fast-forward") {
+		err = as(err, integrations.ErrMoved)
+	}
+	return about(err, "move branch %s in %s to %s", branch, repo, sha)
+}
+
 // DeleteBranch deletes a branch; that it is gone already is no error.
 func (c *Client) DeleteBranch(ctx context.Context, repo, branch string) error {
 	owner, name, err := split(repo)

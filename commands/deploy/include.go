@@ -1,0 +1,217 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/commands/gate"
+	"github.com/signalbox-chatops/signalbox/commands/runner"
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// The head of a promotion does not move by itself: what people look at is what
+// is merged. When its source branch has moved on, the card says so, and somebody
+// may take the newer commits in, which makes a new plan and drops approvals.
+
+// promotions are the open promotions of a branch.
+func (f *feature) promotions(tx *store.Tx, repo, branch string) ([]*store.Operation, error) {
+	live, err := tx.LiveOperations()
+	if err != nil {
+		return nil, err
+	}
+	var out []*store.Operation
+	for _, op := range live {
+		if op.State == store.OpOpen && op.Strategy == "promote" && op.Repo == repo && op.Ref == branch {
+			out = append(out, op)
+		}
+	}
+	return out, nil
+}
+
+// sourceAt queues a count of what is newer for the promotions of a branch.
+func (f *feature) sourceAt(tx *store.Tx, repo, branch, head string) error {
+	ops, err := f.promotions(tx, repo, branch)
+	if err != nil {
+		return err
+	}
+	for _, op := range ops {
+		if op.ToSHA == head {
+			continue
+		}
+		_, _, err := tx.InsertJob(&store.Job{Key: fmt.Sprintf("newer|%s|%s|%s", op.ID, op.ToSHA, head), Kind: kindNewer, Operation: op.ID,
+			Repo: repo, RepoID: op.RepoID, PR: op.PR, SHA: head, State: store.JobQueued, Created: f.Clock.Now()})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *feature) reconcileSources(ctx context.Context, repo string) error {
+	branches := map[string]bool{}
+	err := f.Store.View(func(tx *store.Tx) error {
+		live, err := tx.LiveOperations()
+		for _, op := range live {
+			if op.Repo == repo && op.State == store.OpOpen && op.Strategy == "promote" {
+				branches[op.Ref] = true
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for branch := range branches {
+		head, err := f.Forge.BranchHead(ctx, repo, branch)
+		if errors.Is(err, integrations.ErrNotFound) { // a tag or a SHA: nothing is newer than that
+			continue
+		} else if err != nil {
+			return err
+		}
+		if err := f.Store.Update(ctx, func(tx *store.Tx) error { return f.sourceAt(tx, repo, branch, head) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newer counts the pull requests that came to the source branch since.
+func (f *feature) newer(ctx context.Context, r *runner.Run) runner.End {
+	op, err := f.operation(r.Job.Operation)
+	if err != nil {
+		return runner.Failed(err)
+	}
+	since := *op
+	since.FromSHA, since.ToSHA = op.ToSHA, r.Job.SHA
+	if err := f.gatherShips(ctx, &since); err != nil {
+		return again(r.Job, err)
+	}
+	return runner.End{State: store.JobSucceeded, Save: func(tx *store.Tx, _ *store.Job) error {
+		now, err := tx.Operation(op.ID)
+		if err != nil || now.State != store.OpOpen || now.ToSHA != op.ToSHA {
+			return err
+		}
+		now.Newer = len(since.Ships)
+		return f.putOp(tx, now, true)
+	}}
+}
+
+func (f *feature) includeVerb() commands.Verb {
+	return commands.Verb{
+		Name: "include", Summary: "Take newer pull requests into an open promotion, and plan it again", Effect: commands.Changes, Right: "deploy",
+		Args: subjectArg("the operation"), Examples: []string{"include op-3"},
+		Detail: "Approvals of the old head no longer count.",
+		Decide: f.decideInclude,
+	}
+}
+
+func (f *feature) decideInclude(ctx context.Context, c *commands.Call) (commands.Act, error) {
+	var op *store.Operation
+	err := f.Store.View(func(tx *store.Tx) error {
+		s, err := f.find(tx, c.Arg("subject"), c.Heard.Channel)
+		op = s.op
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if op == nil || op.Strategy != "promote" || op.State != store.OpOpen {
+		return nil, commands.Refuse("not_open", c.Arg("subject")+" is no open promotion, so there is nothing to take in.").WithExample("status")
+	}
+	if err := commands.Allow(c, "deploy", op.Environment); err != nil {
+		return nil, err
+	}
+	head, err := f.Forge.Resolve(ctx, op.Repo, op.Ref)
+	if err != nil {
+		return nil, err
+	}
+	return func(tx *store.Tx) (commands.Reply, error) {
+		now, err := tx.Operation(op.ID)
+		if err != nil {
+			return commands.Reply{}, err
+		}
+		reply := commands.Reply{Subject: now.ID, Service: now.Service, Environment: now.Environment}
+		switch {
+		case now.State != store.OpOpen || now.MergeAskedBy != nil || now.CloseAskedBy != nil:
+			return reply, commands.Refuse("not_open", now.ID+" is being merged or closed.")
+		case now.ToSHA == head:
+			return reply, commands.Refuse("nothing_newer", fmt.Sprintf("Nothing is newer: %s ships all of %s.", now.ID, now.Ref))
+		}
+		now.Note = fmt.Sprintf("Taking in what came to %s since, as %s asked.", now.Ref, c.Who.Display())
+		_, _, err = tx.InsertJob(&store.Job{Key: fmt.Sprintf("include|%s|%s|%d", now.ID, head, c.Event), Kind: kindInclude, Operation: now.ID, Repo: now.Repo,
+			RepoID: now.RepoID, PR: now.PR, SHA: head, Requester: gate.ToStore(c.Who), State: store.JobQueued, Created: f.Clock.Now()})
+		if err != nil {
+			return reply, err
+		}
+		reply.Private = say(fmt.Sprintf("%s is moved on to %s and planned again.", now.ID, short(head)))
+		return reply, f.putOp(tx, now, true)
+	}, nil
+}
+
+// include moves the branch of a promotion on, and says in the pull request what
+// ships now. The moved head is planned as any pushed head is.
+func (f *feature) include(ctx context.Context, r *runner.Run) runner.End {
+	j := r.Job
+	op, err := f.operation(j.Operation)
+	if err != nil {
+		return runner.Failed(err)
+	}
+	if op.State != store.OpOpen {
+		return runner.End{State: store.JobFailed, Why: op.ID + " is " + op.State + " by now"}
+	}
+	head, err := f.Forge.BranchHead(ctx, j.Repo, op.Branch)
+	if err != nil {
+		return again(j, err)
+	}
+	if head != j.SHA {
+		if err := f.Forge.MoveBranch(ctx, j.Repo, op.Branch, j.SHA); err != nil {
+			return again(j, err)
+		}
+	}
+	op.ToSHA = j.SHA
+	if err := f.gatherShips(ctx, op); err != nil {
+		return again(j, err)
+	}
+	if cmp, err := f.Forge.Compare(ctx, j.Repo, op.FromSHA, op.ToSHA); err == nil {
+		op.CompareURL = cmp.URL
+	}
+	if err := f.Forge.UpdatePullBody(ctx, j.Repo, op.PR, f.body(op)); err != nil {
+		return again(j, err)
+	}
+	pr, err := f.Forge.Pull(ctx, j.Repo, op.PR)
+	if err != nil {
+		return again(j, err)
+	}
+	if pr.State == "open" && pr.Head != j.SHA {
+		return again(j, fmt.Errorf("%s#%d does not show its new head yet", j.Repo, op.PR))
+	}
+	s, err := f.look(ctx, pr)
+	if err != nil {
+		return again(j, err)
+	}
+	return runner.End{State: store.JobSucceeded, Save: func(tx *store.Tx, _ *store.Job) error {
+		now, err := tx.Operation(op.ID)
+		if err != nil {
+			return err
+		}
+		now.ToSHA, now.Ships, now.Commits, now.CompareURL, now.Newer, now.Note = op.ToSHA, op.Ships, op.Commits, op.CompareURL, 0, ""
+		if err := tx.PutOperation(now); err != nil {
+			return err
+		}
+		return f.take(tx, s)
+	}}
+}
+
+func (f *feature) includeChanged(tx *store.Tx, j *store.Job, urgent bool) error {
+	op, err := tx.Operation(j.Operation)
+	if err != nil {
+		return err
+	}
+	if j.State == store.JobFailed && op.State == store.OpOpen {
+		op.Note = "What is newer could not be taken in: " + j.Why
+	}
+	return f.putOp(tx, op, urgent)
+}
