@@ -184,7 +184,7 @@ func (a *app) assemble() error {
 	a.dispatcher = commands.New(commands.Deps{
 		Store: a.store, Clock: a.Clock, Log: a.Log, Catalog: a.catalog.Load, Verbs: a.wired.verbs, Events: a.wired.events,
 		DecodeHeard: a.slack.DecodeHeard, DecodeForge: github.DecodeForge, TeamID: func() string { return a.slack.Self().Team },
-		Guest: a.slack.Outsider,
+		Guest: a.slack.Outsider, ChannelID: a.slack.ChannelID,
 	})
 	return nil
 }

@@ -73,8 +73,11 @@ func (p page) message() *integrations.Message {
 func (f *feature) statusVerb() commands.Verb {
 	return commands.Verb{
 		Name: "status", Aliases: []string{"st"}, Summary: "Show what is under way, or one operation", Effect: commands.Reads,
-		Args:     []commands.Arg{{Name: "subject", Kind: commands.ArgSubject, Optional: true, Help: "an operation or a job"}},
-		Examples: []string{"status", "status op-3"}, Decide: read(f.status),
+		Args: []commands.Arg{
+			{Name: "subject", Kind: commands.ArgSubject, Optional: true, Help: "an operation or a job"},
+			{Name: "service", Kind: commands.ArgService, Optional: true, Help: "of one service"},
+		},
+		Examples: []string{"status", "status op-3", "status {service}"}, Decide: read(f.status),
 	}
 }
 
@@ -95,7 +98,13 @@ func (f *feature) status(tx *store.Tx, c *commands.Call) (*integrations.Message,
 		return nil, err
 	}
 	p := page{title: "Under way", empty: "Nothing is under way, and nothing is locked."}
+	if s := c.Arg("service"); s != "" {
+		p.title, p.empty = "Under way: "+s, "Nothing of "+s+" is under way, and it is not locked. `history "+s+"` shows what was."
+	}
 	for _, op := range live {
+		if s := c.Arg("service"); s != "" && op.Service != s {
+			continue
+		}
 		row, err := f.line(tx, op)
 		if err != nil {
 			return nil, err
@@ -107,7 +116,7 @@ func (f *feature) status(tx *store.Tx, c *commands.Call) (*integrations.Message,
 		return nil, err
 	}
 	for _, h := range holds {
-		if f.Clock.Now().Before(h.Expires) {
+		if f.Clock.Now().Before(h.Expires) && (c.Arg("service") == "" || h.Service == c.Arg("service")) {
 			p.rows = append(p.rows, integrations.R("🔒 ", integrations.Bold(gate.Scope(h)), " is locked by ", gate.FromStore(h.Owner).Display(), ": ", h.Reason))
 		}
 	}
