@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	gh "github.com/google/go-github/v60/github"
+
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/github/githubsim"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
@@ -80,6 +82,10 @@ func TestFindLooksThroughAllPages(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// GitHub takes from anybody what our own rendering would escape.
+	quote := "> <!-- signalbox:ours -->"
+	_, _, err := w.api.Issues.CreateComment(w.ctx, "acme", "web", p.Number, &gh.IssueComment{Body: &quote})
+	w.must(err)
 	post.Nonce = "ours"
 	if ref, found, err := place.Find(w.ctx, post); err != nil || found {
 		t.Errorf("Find took a marker inside a text: %s, %v", ref, err)

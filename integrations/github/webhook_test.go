@@ -98,6 +98,10 @@ func TestDecodeForgeRules(t *testing.T) {
 	if !get("pull_request_of_a_fork").PullRequest.Fork || !get("pull_request_of_a_deleted_fork").PullRequest.Fork {
 		t.Error("a fork's pull request is taken for one of the repository")
 	}
+	bare, err := DecodeForge("github.pull_request", []byte(`{"repository":{"full_name":"acme/web"},"pull_request":{"number":1}}`))
+	if err != nil || !bare.PullRequest.Fork {
+		t.Errorf("with nothing said about the head, %+v, %v, want a fork's", bare, err)
+	}
 	if p := get("pull_request_with_odd_types").PullRequest; p.State != "merged" || p.Number != 42 || p.Head == "" || p.CreatedAt.IsZero() || p.MergedAt.Hour() != 3 {
 		t.Errorf("odd types: %+v", p)
 	}
