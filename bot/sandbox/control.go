@@ -38,6 +38,10 @@ func (w *world) control() http.Handler {
 	mux.HandleFunc("POST /sim/slack/say", post(w.say))
 	mux.HandleFunc("POST /sim/slack/click", post(w.click))
 	mux.HandleFunc("POST /sim/slack/submit", post(w.submit))
+	mux.HandleFunc("GET /sim/violations", answer(func(*http.Request) (any, error) {
+		return map[string]any{"slack": listed(w.slack.Violations()), "github": listed(w.github.Violations())}, nil
+	}))
+	mux.HandleFunc("POST /sim/github/fork", post(w.forkPull))
 	mux.HandleFunc("GET /sim/github/deliveries", answer(func(*http.Request) (any, error) {
 		return map[string]any{"deliveries": w.github.Deliveries()}, nil
 	}))
@@ -217,6 +221,32 @@ func (w *world) redeliver(r *http.Request) (any, error) {
 		return nil, &problem{http.StatusNotFound, err.Error()}
 	}
 	return map[string]any{"ok": true}, nil
+}
+
+// listed is a list that JSON shows as one, also when it is empty.
+func listed(all []string) []string { return append([]string{}, all...) }
+
+type forkCall struct {
+	User   string            `json:"user"`
+	Repo   string            `json:"repo"`
+	Branch string            `json:"branch"`
+	Base   string            `json:"base"`
+	Title  string            `json:"title"`
+	Files  map[string]string `json:"files"`
+}
+
+// forkPull opens a pull request from a fork, with files changed on its branch:
+// of forks, GitHub's API here knows only those that exist.
+func (w *world) forkPull(ctx context.Context, c forkCall) (any, error) {
+	files := map[string]*string{}
+	for path, text := range c.Files {
+		files[path] = &text
+	}
+	number, err := w.github.ForkPR(ctx, c.User, c.Repo, c.Branch, c.Base, c.Title, files)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"ok": true, "number": number}, nil
 }
 
 // fault hands a misbehaviour to the system that is to misbehave; which fields

@@ -233,6 +233,6 @@ func (w *world) close(server *http.Server, served <-chan error) error {
 		}
 	case <-ctx.Done():
 	}
-	errs = append(errs, w.github.Close(), w.clk.save())
+	errs = append(errs, w.github.Close(), w.clk.save(true))
 	return errors.Join(errs...)
 }

@@ -112,7 +112,7 @@ func (w *world) seed() (err error) {
 			return fmt.Errorf("%s: %s: %w", m.repo, m.branch, err)
 		}
 	}
-	return writeWhole(done, []byte("1\n"))
+	return writeWhole(done, []byte("1\n"), true)
 }
 
 // seeder merges one pull request, by the API that people use.
