@@ -229,18 +229,23 @@ func (a *app) isReady() error {
 
 // work runs recovery, then decides, does and tells until ctx ends.
 func (a *app) work(ctx context.Context) error {
-	if err := a.meetSlack(ctx); err != nil {
-		return err
-	}
 	if err := a.runner.Recover(ctx); err != nil {
 		return err
 	}
 	inner := newLife(a.Log)
 	inner.start("teller", stopWait, a.teller.Run)
 	inner.start("runner", stopWait+a.runner.DrainOnStop, a.runner.Run)
-	inner.start("dispatcher", stopWait, a.dispatcher.Run)
 	inner.start("clock door", stopWait, a.ticks.Run)
-	a.ready.Store(true)
+	inner.start("dispatcher", stopWait, func(ctx context.Context) error {
+		if !a.meetSlack(ctx) {
+			return nil
+		}
+		a.ready.Store(true)
+		return a.dispatcher.Run(ctx)
+	})
+	if !a.Inside {
+		inner.start("check", stopWait, a.check)
+	}
 	var err error
 	select {
 	case <-ctx.Done():
@@ -252,7 +257,7 @@ func (a *app) work(ctx context.Context) error {
 // meetSlack learns who we are, without which nothing that was said can be
 // understood, and the ids of the channels in the configuration. What is wrong
 // with a token is said at once; an outage is waited for.
-func (a *app) meetSlack(ctx context.Context) error {
+func (a *app) meetSlack(ctx context.Context) bool {
 	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
 		_, err := a.slack.Auth(ctx)
 		if err == nil {
@@ -261,7 +266,7 @@ func (a *app) meetSlack(ctx context.Context) error {
 		a.Log.Error("ask Slack who we are", "error", err)
 		select {
 		case <-ctx.Done():
-			return nil
+			return false
 		case <-time.After(wait):
 		}
 	}
@@ -273,6 +278,16 @@ func (a *app) meetSlack(ctx context.Context) error {
 				continue
 			}
 			a.channels.Store(strings.TrimPrefix(name, "#"), id)
+		}
+	}
+	return true
+}
+
+// check says at the start what would keep this machine from its work.
+func (a *app) check(ctx context.Context) error {
+	for _, f := range findings(ctx, a.Config) {
+		if !f.OK && ctx.Err() == nil {
+			a.Log.Warn("check", "what", f.What, "say", f.Say, "do", f.Do)
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync"
 
 	"github.com/signalbox-chatops/signalbox/bot/sandbox"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
@@ -17,11 +18,16 @@ func (c serveCommand) Run(s *scene) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range findings(s.ctx, config) {
-		if !f.OK {
-			s.log.Warn("check", "what", f.What, "say", f.Say, "do", f.Do)
+	warn(s.log, findings(s.ctx, config))
+	ctx, cancel := context.WithCancel(s.ctx)
+	var looking sync.WaitGroup
+	defer looking.Wait()
+	defer cancel()
+	looking.Go(func() { // the doors do not wait for it
+		if all := systemFindings(ctx, config); ctx.Err() == nil {
+			warn(s.log, all)
 		}
-	}
+	})
 	return run(s.ctx, options{Config: config, Clock: clock.Real(), Log: s.log, Reload: s.reload})
 }
 

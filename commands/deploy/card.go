@@ -277,7 +277,7 @@ func (v view) ships() integrations.Rich {
 func (v view) footer(now time.Time) integrations.Rich {
 	op := v.op
 	parts := []any{integrations.Code(op.ID)}
-	if op.Reason != "" {
+	if op.Reason != "" && op.Kind == "deploy" {
 		parts = append(parts, " · ", integrations.Italic(op.Reason))
 	}
 	for _, j := range v.jobs {

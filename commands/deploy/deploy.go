@@ -128,7 +128,7 @@ func (f *feature) mayBegin(tx *store.Tx, c *commands.Call, o *store.Operation) e
 	}
 	for _, other := range live {
 		for _, t := range o.Targets {
-			if slices.Contains(other.Targets, t) && other.Service == o.Service {
+			if other.Kind == "deploy" && slices.Contains(other.Targets, t) {
 				return reserved(other, t, f)
 			}
 		}

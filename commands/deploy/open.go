@@ -208,7 +208,7 @@ func (f *feature) makePull(ctx context.Context, op *store.Operation) (integratio
 func title(op *store.Operation) string {
 	switch {
 	case op.Kind == "infra":
-		return fmt.Sprintf("merge of #%d in %s", op.PR, op.Environment)
+		return fmt.Sprintf("merge of #%d “%s” in %s", op.PR, clip(op.Reason, 60), op.Environment)
 	case op.Kind == "unplanned":
 		return fmt.Sprintf("unplanned commit %s on %s in %s", short(op.MergeSHA), op.Base, op.Environment)
 	case op.Strategy == "pin":

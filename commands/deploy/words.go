@@ -63,3 +63,12 @@ func plural(n int, one string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, one)
 }
+
+// clip cuts a text to a number of runes.
+func clip(s string, most int) string {
+	r := []rune(firstLine(s))
+	if len(r) <= most {
+		return string(r)
+	}
+	return string(r[:most-1]) + "…"
+}

@@ -76,7 +76,7 @@ func (r *Runner) take(ctx context.Context, k Kind, queued *store.Job, facts any)
 		if j.Locks {
 			err := tx.TakeRunLock(store.RunLock{Target: j.Target, Job: j.ID, Attempt: j.Attempt, Since: r.Clock.Now()})
 			if errors.Is(err, store.ErrHeld) {
-				return nil // its holder is not over: a later round comes back
+				return r.wait(tx, queued.ID)
 			} else if err != nil {
 				return err
 			}
@@ -85,6 +85,17 @@ func (r *Runner) take(ctx context.Context, k Kind, queued *store.Job, facts any)
 		return r.move(tx, k, j, store.JobPreparing, "")
 	})
 	return started, err
+}
+
+// wait leaves a job queued whose target is still held, by a job that comes after
+// it in order: one that is unknown, say.
+func (r *Runner) wait(tx *store.Tx, id string) error {
+	j, err := tx.Job(id)
+	if err != nil {
+		return err
+	}
+	j.NotBefore, j.Why = r.Clock.Now().Add(5*time.Second), "its target is still held by an earlier run"
+	return tx.PutJob(j)
 }
 
 // move changes a job's state with its audit row and what its kind adds.
