@@ -133,7 +133,7 @@ func (r *Repo) fetch(ctx context.Context, args ...string) error {
 // Worktree makes dir, which must not exist or be empty, a work tree of the
 // commit, which the mirror must hold. Nothing may run git in it afterwards but
 // the code of the commit itself. What an interrupted call left of dir must be
-// removed first, with RemoveWorktree.
+// removed first, with RemoveWorktree or by hand.
 func (r *Repo) Worktree(ctx context.Context, sha, dir string) error {
 	op := fmt.Sprintf("check out %s to %s", sha, dir)
 	if err := checkSHAs([]string{sha}); err != nil {
@@ -148,7 +148,7 @@ func (r *Repo) Worktree(ctx context.Context, sha, dir string) error {
 	if err := r.open(ctx); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(dir), 0o755), r.unlock(dir)); err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
 	_, _, err = r.git(ctx, call{op: op, args: []string{"worktree", "add", "--quiet", "--detach", "--force", "--end-of-options", dir, sha}})
@@ -158,7 +158,11 @@ func (r *Repo) Worktree(ctx context.Context, sha, dir string) error {
 // RemoveWorktree removes a work tree, whatever was done to it or however little
 // of it was made. It is not an error if there is none.
 func (r *Repo) RemoveWorktree(ctx context.Context, dir string) error {
-	if err := removeAll(dir); err != nil {
+	dir, err := filepath.Abs(dir)
+	if err == nil {
+		err = removeAll(dir)
+	}
+	if err != nil {
 		return fmt.Errorf("remove work tree %s: %w", dir, err)
 	}
 	r.mu.Lock()
@@ -166,8 +170,31 @@ func (r *Repo) RemoveWorktree(ctx context.Context, dir string) error {
 	if err := r.open(ctx); err != nil {
 		return err
 	}
-	_, _, err := r.git(ctx, call{op: "remove work tree " + dir, args: []string{"worktree", "prune", "--expire=now"}})
+	if err := r.unlock(dir); err != nil {
+		return fmt.Errorf("remove work tree %s: %w", dir, err)
+	}
+	_, _, err = r.git(ctx, call{op: "remove work tree " + dir, args: []string{"worktree", "prune", "--expire=now"}})
 	return err
+}
+
+// unlock takes the lock of what the mirror knows of a work tree. Git locks one
+// while it makes it; killed then, it leaves the lock, and neither prunes the work
+// tree nor makes it again. The caller holds the lock of the mirror.
+func (r *Repo) unlock(dir string) error {
+	known, err := filepath.Glob(filepath.Join(r.dir, "worktrees", "*", "gitdir"))
+	if err != nil {
+		return err
+	}
+	for _, path := range known {
+		b, err := os.ReadFile(path)
+		if err != nil || strings.TrimSpace(string(b)) != filepath.Join(dir, ".git") {
+			continue // another one, or one that is going away
+		}
+		if err := os.Remove(filepath.Join(filepath.Dir(path), "locked")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // removeAll removes folders too that their owner must not write to, as tools

@@ -395,6 +395,37 @@ func TestAfterAGitThatWasKilled(t *testing.T) {
 	}
 }
 
+// A git that is killed while it makes a work tree leaves it locked.
+func TestAfterACheckoutThatWasKilled(t *testing.T) {
+	o := newOrigin(t)
+	sha := o.commit("one", "refs/heads/main", "a", "1")
+	r := mirror(t, o.url())
+	if err := r.Fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "w")
+	killed := func() {
+		t.Helper()
+		if err := r.Worktree(t.Context(), sha, dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(r.dir, "worktrees", "w", "locked"), []byte("initializing\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	killed()
+	killed() // which makes it again
+	if err := r.RemoveWorktree(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(filepath.Join(r.dir, "worktrees")); err == nil && len(left) != 0 {
+		t.Errorf("the mirror still knows of %v", left)
+	}
+}
+
 func TestFetchEndsWithItsContext(t *testing.T) {
 	stuck, asked := make(chan struct{}), make(chan struct{}, 8)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
