@@ -276,7 +276,8 @@ func replace(path, text string) error {
 }
 
 // clearLocks removes the lock files of git processes that died with an earlier
-// process of ours. Objects have none that matter.
+// process of ours, and the locks of work trees they were making. Objects have
+// none that matter.
 func (r *Repo) clearLocks() error {
 	return filepath.WalkDir(r.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -285,7 +286,8 @@ func (r *Repo) clearLocks() error {
 		if d.IsDir() && d.Name() == "objects" {
 			return fs.SkipDir
 		}
-		if !d.IsDir() && strings.HasSuffix(d.Name(), ".lock") {
+		tree, _ := filepath.Match(filepath.Join(r.dir, "worktrees", "*", "locked"), path)
+		if !d.IsDir() && (tree || strings.HasSuffix(d.Name(), ".lock")) {
 			return os.Remove(path)
 		}
 		return nil

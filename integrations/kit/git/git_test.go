@@ -418,6 +418,15 @@ func TestAfterACheckoutThatWasKilled(t *testing.T) {
 	}
 	killed()
 	killed() // which makes it again
+	again := must[*Repo](t)(New(filepath.Dir(r.dir), nil).Repo(o.url()))
+	again.dir = r.dir
+	if err := again.RemoveWorktree(t.Context(), dir+"-never"); err != nil { // as a later process clears up
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(filepath.Join(r.dir, "worktrees")); err == nil && len(left) != 0 {
+		t.Errorf("a later process still knows of %v", left)
+	}
+	killed()
 	if err := r.RemoveWorktree(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
