@@ -55,8 +55,8 @@ func (r *Runner) recoverJob(ctx context.Context, j *store.Job) error {
 	if err := endSteps(j); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(j.WorkDir); err != nil {
-		return fmt.Errorf("remove the interrupted attempt: %w", err)
+	if err := os.RemoveAll(j.WorkDir); err != nil { // something writes there still; the next start has its own
+		r.Log.Warn("remove the interrupted attempt", "job", j.ID, "error", err)
 	}
 	return r.Store.Update(ctx, func(tx *store.Tx) error {
 		now, err := tx.Job(j.ID)

@@ -72,7 +72,7 @@ func (r *Runner) take(ctx context.Context, k Kind, queued *store.Job, facts any)
 		j.Boot, j.Phase, j.Effects, j.Interrupts = r.boot, "", nil, 0
 		j.Started, j.Ended, j.NotBefore = r.Clock.Now(), time.Time{}, time.Time{}
 		j.FailedStep, j.Error, j.Tail = "", "", ""
-		j.WorkDir = filepath.Join(r.Dir, j.ID, strconv.Itoa(j.Attempt))
+		j.WorkDir = r.freshDir(j)
 		if j.Locks {
 			err := tx.TakeRunLock(store.RunLock{Target: j.Target, Job: j.ID, Attempt: j.Attempt, Since: r.Clock.Now()})
 			if errors.Is(err, store.ErrHeld) {
@@ -96,6 +96,21 @@ func (r *Runner) wait(tx *store.Tx, id string) error {
 	}
 	j.NotBefore, j.Why = r.Clock.Now().Add(5*time.Second), "its target is still held by an earlier run"
 	return tx.PutJob(j)
+}
+
+// freshDir is a folder that no earlier start of the job has used: what a start
+// that was killed left running may still be writing to its own.
+func (r *Runner) freshDir(j *store.Job) string {
+	dir := filepath.Join(r.Dir, j.ID, strconv.Itoa(j.Attempt))
+	for at, n := dir, 2; ; at, n = dir+"."+strconv.Itoa(n), n+1 {
+		again := *j
+		again.WorkDir = at
+		if _, err := os.Lstat(logDir(&again)); err != nil {
+			if _, err := os.Lstat(at); err != nil {
+				return at
+			}
+		}
+	}
 }
 
 // move changes a job's state with its audit row and what its kind adds.
