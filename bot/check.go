@@ -92,6 +92,15 @@ func (c *Config) channels() []string {
 	return out
 }
 
+// warn logs what start-up should not pass over in silence.
+func warn(log *slog.Logger, all []integrations.Finding) {
+	for _, f := range all {
+		if !f.OK {
+			log.Warn("check", "what", f.What, "say", f.Say, "do", f.Do)
+		}
+	}
+}
+
 func usesTerraform(c *Config) bool {
 	for _, t := range c.Targets {
 		for _, s := range t.Apply {

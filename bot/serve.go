@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 
@@ -24,7 +25,7 @@ func (c serveCommand) Run(s *scene) error {
 	defer looking.Wait()
 	defer cancel()
 	looking.Go(func() { // the doors do not wait for it
-		if all := systemFindings(ctx, config); ctx.Err() == nil {
+		if all := outside(ctx, config, slog.New(slog.DiscardHandler)); ctx.Err() == nil {
 			warn(s.log, all)
 		}
 	})
