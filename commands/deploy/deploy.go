@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -203,6 +204,10 @@ func (f *feature) requestPromote(ctx context.Context, svc integrations.Service, 
 	return nil
 }
 
+var looksLikeSHA = regexp.MustCompile(`^[0-9a-fA-F]{7,40}$`)
+
+// resolveRef finds the commit that a ref names. GitHub also answers for commits
+// that only a fork has, so one named by its SHA must be on the service's branch.
 func (f *feature) resolveRef(ctx context.Context, repo, ref string, svc integrations.Service, op *store.Operation) (string, error) {
 	sha, err := f.Forge.Resolve(ctx, repo, ref)
 	if errors.Is(err, integrations.ErrNotFound) {
@@ -210,7 +215,18 @@ func (f *feature) resolveRef(ctx context.Context, repo, ref string, svc integrat
 			WithHint(fmt.Sprintf("Without a ref, %s is deployed from %s.", svc.Name, svc.Branch)).
 			WithExample(fmt.Sprintf("deploy %s to %s", svc.Name, op.Environment))
 	}
-	return sha, err
+	if err != nil || !looksLikeSHA.MatchString(ref) || !strings.HasPrefix(sha, strings.ToLower(ref)) {
+		return sha, err
+	}
+	cmp, err := f.Forge.Compare(ctx, repo, svc.Branch, sha)
+	if err != nil {
+		return "", err
+	}
+	if cmp.Ahead > 0 {
+		return "", commands.Refuse("not_on_branch", fmt.Sprintf("Commit %s is not on %s of %s.", short(sha), svc.Branch, repo)).
+			WithHint("A commit is deployed by its SHA only once it was merged; a branch may be named.").WithExample(fmt.Sprintf("deploy %s to %s", svc.Name, op.Environment))
+	}
+	return sha, nil
 }
 
 // requestPin finds the version that the file would be set to.

@@ -45,6 +45,13 @@ func (f *feature) watched(pr *integrations.PullRequest) bool {
 // look asks GitHub and the mirror for what take needs: which targets the changed
 // files touch, and where a merge stands on its base branch.
 func (f *feature) look(ctx context.Context, pr integrations.PullRequest) (sight, error) {
+	if pr.State == "merged" && (pr.MergedBy == "" || pr.MergeSHA == "") { // GitHub's lists leave that out
+		whole, err := f.Forge.Pull(ctx, pr.Repo, pr.Number)
+		if err != nil {
+			return sight{}, err
+		}
+		pr = whole
+	}
 	s := sight{pr: pr}
 	targets := f.Catalog().TargetsOf(pr.Repo, pr.Base)
 	var known *store.Pull

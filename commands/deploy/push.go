@@ -127,7 +127,7 @@ func (f *feature) cameBy(ctx context.Context, j *store.Job, sha string) ([]integ
 		return nil, err
 	}
 	return slices.DeleteFunc(all, func(p integrations.PullRequest) bool {
-		return p.State != "merged" || p.Base != j.Base || p.MergeSHA == ""
+		return p.State != "merged" || p.Base != j.Base
 	}), nil
 }
 
