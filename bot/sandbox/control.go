@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -238,6 +239,9 @@ type forkCall struct {
 // forkPull opens a pull request from a fork, with files changed on its branch:
 // of forks, GitHub's API here knows only those that exist.
 func (w *world) forkPull(ctx context.Context, c forkCall) (any, error) {
+	if !slices.ContainsFunc(people, func(p struct{ name, real string }) bool { return p.name == c.User }) {
+		return nil, wrong("there is no user %q", c.User)
+	}
 	files := map[string]*string{}
 	for path, text := range c.Files {
 		files[path] = &text
