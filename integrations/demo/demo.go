@@ -71,8 +71,8 @@ const toolName = "signalbox demonstration"
 // Describe names the step.
 func (a *Applier) Describe() string { return "demo " + cmp.Or(a.cfg.Dir, ".") }
 
-func (a *Applier) command(step string, args ...string) integrations.Command {
-	return integrations.Command{Step: "demo " + step, Argv: append([]string{a.self, "demo", step}, args...)}
+func (a *Applier) command(r integrations.Run, step string, args ...string) integrations.Command {
+	return integrations.Command{Step: "demo " + step, Argv: append([]string{a.self, "demo", step}, args...), Dir: r.Tree}
 }
 
 func planFile(r integrations.Run) string { return filepath.Join(r.Work, "plan.json") }
@@ -107,7 +107,7 @@ func (a *Applier) Plan(ctx context.Context, r integrations.Run) (integrations.Pl
 
 // look has the difference worked out and written to out, "" for nowhere.
 func (a *Applier) look(ctx context.Context, r integrations.Run, out string) (*plan, error) {
-	c := a.command("plan", r.Tree, cmp.Or(a.cfg.Dir, "."), a.cfg.State, out)
+	c := a.command(r, "plan", r.Tree, cmp.Or(a.cfg.Dir, "."), a.cfg.State, out)
 	c.Capture = true
 	o, err := r.Exec.Run(ctx, c)
 	if err != nil {
@@ -122,7 +122,7 @@ func (a *Applier) look(ctx context.Context, r integrations.Run, out string) (*pl
 
 // Apply writes the state as planned.
 func (a *Applier) Apply(ctx context.Context, r integrations.Run) error {
-	_, err := r.Exec.Effect(ctx, "apply", a.command("apply", planFile(r), a.cfg.State))
+	_, err := r.Exec.Effect(ctx, "apply", a.command(r, "apply", planFile(r), a.cfg.State))
 	return err
 }
 

@@ -16,6 +16,9 @@ import (
 type here struct{ log bytes.Buffer }
 
 func (h *here) Run(_ context.Context, c integrations.Command) (integrations.Output, error) {
+	if !filepath.IsAbs(c.Dir) {
+		return integrations.Output{}, errors.New("run nowhere")
+	}
 	var out bytes.Buffer
 	if code := Main(c.Argv[2:], &out, &h.log); code != 0 {
 		return integrations.Output{Code: code}, &integrations.CommandError{Step: c.Step, Code: code, Tail: h.log.String()}
