@@ -37,7 +37,7 @@ type changer interface {
 	CreateBranch(ctx context.Context, repo, branch, sha string) error
 	DeleteBranch(ctx context.Context, repo, branch string) error
 	MoveBranch(ctx context.Context, repo, branch, sha string) error
-	UpdatePullBody(ctx context.Context, repo string, number int, body string) error
+	UpdatePull(ctx context.Context, repo string, number int, title, body string) error
 	CommitFile(ctx context.Context, repo, branch, path string, content []byte, blob, message string) (string, error)
 	OpenPull(ctx context.Context, repo string, p integrations.NewPull) (integrations.PullRequest, error)
 	MergePull(ctx context.Context, repo string, number int, head, title string) (string, error)

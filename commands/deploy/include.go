@@ -178,7 +178,7 @@ func (f *feature) include(ctx context.Context, r *runner.Run) runner.End {
 	if cmp, err := f.Forge.Compare(ctx, j.Repo, op.FromSHA, op.ToSHA); err == nil {
 		op.CompareURL = cmp.URL
 	}
-	if err := f.Forge.UpdatePullBody(ctx, j.Repo, op.PR, f.body(op)); err != nil {
+	if err := f.Forge.UpdatePull(ctx, j.Repo, op.PR, upper(title(op)), f.body(op)); err != nil {
 		return again(j, err)
 	}
 	pr, err := f.Forge.Pull(ctx, j.Repo, op.PR)

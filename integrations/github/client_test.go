@@ -171,9 +171,9 @@ func TestMergeOfAConflict(t *testing.T) {
 	if _, err := w.MergePull(w.ctx, web, p.Number, mine, ""); !errors.Is(err, integrations.ErrNotMergeable) {
 		t.Errorf("MergePull of a conflict: %v, want ErrNotMergeable", err)
 	}
-	w.must(w.UpdatePullBody(w.ctx, web, p.Number, "another text"))
+	w.must(w.UpdatePull(w.ctx, web, p.Number, "another title", "another text"))
 	w.must(w.ClosePull(w.ctx, web, p.Number))
-	if now, err := w.Pull(w.ctx, web, p.Number); err != nil || now.State != "closed" || now.Body != "another text" || now.MergeSHA != "" {
+	if now, err := w.Pull(w.ctx, web, p.Number); err != nil || now.State != "closed" || now.Body != "another text" || now.Title != "another title" || now.MergeSHA != "" {
 		t.Errorf("Pull = %+v, %v, want closed", now, err)
 	}
 }

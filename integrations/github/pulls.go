@@ -167,7 +167,7 @@ func (c *Client) OpenPull(ctx context.Context, repo string, n integrations.NewPu
 		return integrations.PullRequest{}, err
 	}
 	p, _, err := c.api.PullRequests.Create(ctx, owner, name, &gh.NewPullRequest{
-		Title: gh.String(cut(oneLine(n.Title), 256)), Body: gh.String(cut(n.Body, bodyMost)), Head: &n.Head, Base: &n.Base,
+		Title: gh.String(cut(oneLine(n.Title), titleMost)), Body: gh.String(cut(n.Body, bodyMost)), Head: &n.Head, Base: &n.Base,
 	})
 	err = shape(err)
 	if says(err, http.StatusUnprocessableEntity, "already exists") {
@@ -228,9 +228,9 @@ func (c *Client) ClosePull(ctx context.Context, repo string, number int) error {
 	return about(c.editPull(ctx, repo, number, &gh.PullRequest{State: gh.String("closed")}), "close pull request %s#%d", repo, number)
 }
 
-// UpdatePullBody replaces what a pull request says, in Markdown.
-func (c *Client) UpdatePullBody(ctx context.Context, repo string, number int, body string) error {
-	return about(c.editPull(ctx, repo, number, &gh.PullRequest{Body: gh.String(cut(body, bodyMost))}), "edit pull request %s#%d", repo, number)
+// UpdatePull replaces a pull request's title and what it says, in Markdown.
+func (c *Client) UpdatePull(ctx context.Context, repo string, number int, title, body string) error {
+	return about(c.editPull(ctx, repo, number, &gh.PullRequest{Title: gh.String(cut(oneLine(title), titleMost)), Body: gh.String(cut(body, bodyMost))}), "edit pull request %s#%d", repo, number)
 }
 
 func (c *Client) editPull(ctx context.Context, repo string, number int, change *gh.PullRequest) error {

@@ -12,6 +12,9 @@ import (
 // bodyMost is how many characters GitHub takes in a comment or a description.
 const bodyMost = 65536
 
+// titleMost is how many it takes in a title.
+const titleMost = 256
+
 // Markdown renders a message for GitHub. A message that is too long loses the
 // middle of its longest texts.
 func Markdown(m integrations.Message) string { return markdown(m, bodyMost) }
