@@ -1,0 +1,56 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// The configuration is read again on SIGHUP. One with a mistake changes nothing;
+// either way the log says so.
+func TestReload(t *testing.T) {
+	b := newBox(t, nil)
+	b.start()
+	b.until("the bot is ready", b.ready)
+	path := filepath.Join(b.dir, "signalbox.yaml")
+	config, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alias := strings.Replace(string(config), "aliases: [stg]", "aliases: [stg, 練習]", 1)
+	if alias == string(config) {
+		t.Fatal("the configuration has no alias to change")
+	}
+	logged := func(what string) func() bool {
+		return func() bool {
+			b, err := os.ReadFile(filepath.Join(b.dir, "bot.log"))
+			return err == nil && strings.Contains(string(b), what)
+		}
+	}
+	reload := func(text, says string) {
+		put(t, path, text, 0o600)
+		b.mu.Lock()
+		err := b.bot.Process.Signal(syscall.SIGHUP)
+		b.mu.Unlock()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.until("the log says "+says, logged(says))
+	}
+	if a := b.say("alice", "/ops history in 練習"); a.Response == nil || !strings.Contains(a.Response.Text, "練習") || strings.Contains(a.Response.Text, "Nothing has been deployed") {
+		t.Fatalf("before the reload: %+v, want the alias refused by name", a.Response)
+	}
+	reload(alias, "configuration reloaded")
+	if a := b.say("alice", "/ops history in 練習"); a.Response == nil || !strings.Contains(a.Response.Text, "Nothing has been deployed") {
+		t.Fatalf("after the reload: %+v, want the alias understood", a.Response)
+	}
+	reload(strings.Replace(alias, "strategy: promote", "strategy: hope", 1), "hope")
+	if !logged("the old one stays")() {
+		t.Error("the log does not say that the old configuration stays")
+	}
+	if a := b.say("alice", "/ops history in 練習"); a.Response == nil || !strings.Contains(a.Response.Text, "Nothing has been deployed") {
+		t.Fatalf("after a reload with a mistake: %+v, want the old configuration", a.Response)
+	}
+}
