@@ -110,7 +110,7 @@ func press(sel, text string) action {
 
 const cardBlocks = `[
  {"type":"header","text":{"type":"plain_text","text":"Deploy web to production"}},
- {"type":"section","text":{"type":"mrkdwn","text":"*op-12* · open · <@U0ALICE> asked: \"fix the &lt;b&gt;timetable&lt;/b&gt; &amp; more\"\n<http://127.0.0.1/acme/web/pull/4|acme/web#4> · plan ` + "`+1 ~2 -0`" + `"}},
+ {"type":"section","text":{"type":"mrkdwn","text":"*op-12* · open · <@U0ALICE> asked: \"fix the &lt;b&gt;timetable&lt;/b&gt; &amp; more\"\n<http://127.0.0.1:1/acme/web/pull/4|acme/web#4> · plan ` + "`+1 ~2 -0`" + `"}},
  {"type":"section","fields":[{"type":"mrkdwn","text":"*From*\n` + "`1a2b3c4`" + `"},{"type":"mrkdwn","text":"*To*\n` + "`5d6e7f8`" + `"},{"type":"mrkdwn","text":"*Commits*\n9"},{"type":"mrkdwn","text":"*Elapsed*\n4 s"}]},
  {"type":"section","text":{"type":"mrkdwn","text":"` + "```" + `+ terraform_data.replica[\"worker-1\"]\n~ terraform_data.release` + "```" + `"}},
  {"type":"context","elements":[{"type":"mrkdwn","text":":white_check_mark: planned  ▰▰▱▱▱  next: a second person approves"}]},
@@ -157,6 +157,7 @@ func TestPage(t *testing.T) {
 	}
 	step("a card", shows(".message h3", "Deploy web to production"), shows(".message .mention", "@alice"),
 		shows(".message pre", `+ terraform_data.replica["worker-1"]`), shows(".message code", "+1 ~2 -0"), shows(".message", "fix the <b>timetable</b> & more"))
+	step("a link from before a restart", eventually(`document.querySelector(".message .section a").href === location.origin + "/acme/web/pull/4"`))
 	step("its thread", press(".replies button", "1 reply"), shows("#thread-messages", "Creating..."), screenshot("card"))
 	step("a reply", types("#thread-composer textarea", "looks good\r"), shows("#thread-messages", "looks good"))
 	step("no command in a thread", types("#thread-composer textarea", "/ops status\r"), shows("#toasts", "not supported in threads"))

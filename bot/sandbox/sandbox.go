@@ -47,6 +47,7 @@ const DefaultAddr = "127.0.0.1:8421"
 const (
 	startLimit = 60 * time.Second // of wall time, for the bot to open its doors
 	stopLimit  = 10 * time.Second
+	graceLimit = 250 * time.Millisecond
 )
 
 // world is a running sandbox.
@@ -223,7 +224,11 @@ func (w *world) close(server *http.Server, served <-chan error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
 	defer cancel()
 	errs := []error{w.slack.Close()} // ends its sockets, which Shutdown does not wait for
-	if err := server.Shutdown(ctx); err != nil {
+	// The bot has ended, so that few answers are under way; connections that
+	// were dialled and never used would make Shutdown wait for seconds.
+	brief, cancelBrief := context.WithTimeout(ctx, graceLimit)
+	defer cancelBrief()
+	if err := server.Shutdown(brief); err != nil {
 		errs = append(errs, server.Close())
 	}
 	select {
