@@ -20,7 +20,7 @@ const (
 	mostChannels = 4096
 )
 
-var errBudget = errors.New("Slack's rate limit is used up")
+var errBudget = errors.New("the rate limit of Slack is used up")
 
 // budget keeps us from asking for what Slack would refuse. It never blocks: it
 // says when there is room. It counts wall time, as Slack does.

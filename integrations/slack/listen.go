@@ -189,7 +189,7 @@ func (s *socket) hopeless() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.reason == "link_disabled" {
-		return errors.New("Socket Mode is switched off for this app (link_disabled): switch it on again under Settings, Socket Mode")
+		return errors.New("the app's Socket Mode is switched off (link_disabled): switch it on again under Settings, Socket Mode")
 	}
 	if why := fatal(s.err); why != "" {
 		return fmt.Errorf("app token: %s", why)
