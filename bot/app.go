@@ -189,7 +189,9 @@ func (a *app) assemble() error {
 	return nil
 }
 
-func (a *app) prune(ctx context.Context) error { return a.store.Prune(ctx, a.Clock.Now()) }
+func (a *app) prune(ctx context.Context) error {
+	return errors.Join(a.store.Prune(ctx, a.Clock.Now()), a.runner.Prune(ctx))
+}
 
 // openDoors lets events in.
 func (a *app) openDoors() error {
