@@ -250,8 +250,8 @@ func TestSandbox(t *testing.T) {
 	})
 	var before time.Time
 	t.Run("the clock moves", func(t *testing.T) {
-		timer := bot.clk.NewTimer(12 * time.Hour)
 		start := bot.clk.Now()
+		timer := bot.clk.NewTimer(12 * time.Hour)
 		code, a := call(t, "", "POST", base+"/sim/clock/advance", map[string]any{"by": "24h"})
 		if before = bot.clk.Now(); code != 200 || before.Sub(start) < 24*time.Hour {
 			t.Errorf("%d %v: moved by %s", code, a, before.Sub(start))
