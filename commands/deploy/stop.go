@@ -86,6 +86,10 @@ func (f *feature) cancelJob(tx *store.Tx, c *commands.Call, j *store.Job) (strin
 		return "Dropped " + j.ID + ".", f.planChanged(tx, j, true)
 	case store.JobPreparing, store.JobDispatching, store.JobRunning:
 	case store.JobUnknown:
+		if left, err := runner.Leftovers(j); err == nil && left > 0 {
+			j.Interrupts, j.CancelledBy = max(2, j.Interrupts+1), &who
+			return "Ending what " + j.ID + " left running.", tx.PutJob(j)
+		}
 		return "", commands.Refuse("unknown", j.ID+" is not running any more; nobody knows how far it came.").WithHint("Choose what it was.").
 			WithExample("resolve " + j.ID + " failed")
 	default:

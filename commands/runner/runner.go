@@ -269,6 +269,9 @@ func (r *Runner) interrupt(j *store.Job) {
 	a := r.active[j.ID]
 	r.mu.Unlock()
 	if a == nil {
+		if j.State == store.JobUnknown && j.Interrupts > 1 {
+			r.endLeftovers(j)
+		}
 		return
 	}
 	a.mu.Lock()
@@ -295,6 +298,19 @@ func (r *Runner) interrupt(j *store.Job) {
 		return
 	}
 	a.asked = j.Interrupts
+}
+
+// endLeftovers ends what the steps of an unknown job have left running, as a
+// person asked.
+func (r *Runner) endLeftovers(j *store.Job) {
+	if n, err := Leftovers(j); err == nil && n == 0 {
+		return
+	}
+	for _, e := range j.Effects {
+		if err := proc.Kill(e.Dir); err != nil {
+			r.Log.Error("end what a step left running", "job", j.ID, "step", e.Dir, "error", err)
+		}
+	}
 }
 
 func (a *active) current() string {
