@@ -193,7 +193,7 @@ func (run *Run) guarded(ctx context.Context) (end End) {
 // finish records the end, and tries until the store takes it: a job whose end
 // is not stored holds its lock.
 func (r *Runner) finish(ctx context.Context, k Kind, run *Run, end End) {
-	if run.stopped() && end.State == store.JobFailed {
+	if (run.stopped() || run.Job.Interrupts > 0) && end.State == store.JobFailed { // asked now, or before a restart
 		end.State = store.JobCancelled
 	}
 	if errors.Is(end.Err, integrations.ErrUnknown) {
