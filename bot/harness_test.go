@@ -316,6 +316,32 @@ func (b *box) say(user, text string) slacksim.Answer {
 	})
 }
 
+// ask types a line and waits until that person alone is answered with a text that
+// holds want.
+func (b *box) ask(user, text, want string) {
+	b.t.Helper()
+	seen := map[string]bool{}
+	private := func() (out []slacksim.Message) {
+		all, err := b.slack.Ephemerals(user, "ops")
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		return all
+	}
+	for _, m := range private() {
+		seen[m.TS] = true
+	}
+	b.say(user, text)
+	b.until(fmt.Sprintf("%s, who types %q, reads %q", user, text, want), func() bool {
+		for _, m := range private() {
+			if !seen[m.TS] && strings.Contains(m.Text, want) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // click presses a button of the operation's card, or of another message.
 func (b *box) click(user, ts, label string) slacksim.Answer {
 	b.t.Helper()

@@ -174,7 +174,7 @@ here=HERE
 verb=$1
 for last; do :; done
 meet() { : > "$here/at-$1"; while [ -e "$here/hold-$1" ]; do sleep 0.02; done; }
-trap 'echo interrupted; exit 130' INT
+trap 'meet interrupt; echo interrupted; exit 130' INT
 [ "$verb" = apply ] || meet "$verb"
 case $verb in
 version) echo "Terraform v1.0.0 (a stand-in)" ;;

@@ -222,7 +222,7 @@ func (b *box) thread(ts string) (logs, files int) {
 	for _, r := range b.history(ts) {
 		if len(r.Files) > 0 {
 			files += len(r.Files)
-		} else {
+		} else if strings.HasPrefix(r.Text, "job-") {
 			logs++
 		}
 	}
