@@ -49,7 +49,7 @@ func (f *feature) open(ctx context.Context, r *runner.Run) runner.End {
 		return runner.End{State: store.JobNoop}
 	}
 	if op.CloseAskedBy != nil {
-		return runner.End{State: store.JobCancelled, Why: "cancelled before the pull request was opened"}
+		return f.openCancelled(ctx, r.Job, op)
 	}
 	if err := f.gatherShips(ctx, op); err != nil {
 		return again(r.Job, err)
@@ -76,6 +76,23 @@ func (f *feature) open(ctx context.Context, r *runner.Run) runner.End {
 		}
 		return f.take(tx, s)
 	}}
+}
+
+// openCancelled ends an opening that somebody cancelled. What an attempt before
+// it made, whose answer may have been lost, is found: a pull request is taken in
+// and closed by the job that waits for it, a branch is deleted here.
+func (f *feature) openCancelled(ctx context.Context, j *store.Job, op *store.Operation) runner.End {
+	pr, err := f.Forge.FindPull(ctx, op.Repo, op.Branch, op.Base)
+	switch {
+	case err == nil && strings.Contains(pr.Body, op.Nonce):
+		return f.seen(ctx, j, pr, runner.End{State: store.JobSucceeded})
+	case err != nil && !errors.Is(err, integrations.ErrNotFound):
+		return again(j, err)
+	}
+	if err := f.Forge.DeleteBranch(ctx, op.Repo, op.Branch); err != nil && !errors.Is(err, integrations.ErrNotFound) {
+		return again(j, err)
+	}
+	return runner.End{State: store.JobCancelled, Why: "cancelled before the pull request was opened"}
 }
 
 // openChanged tells the operation how its opening went.
@@ -283,7 +300,10 @@ func (f *feature) close(ctx context.Context, r *runner.Run) runner.End {
 	if err != nil {
 		return runner.Failed(err)
 	}
-	if op.PR == 0 {
+	switch {
+	case op.PR == 0 && op.State == store.OpOpening: // its number comes, or its opening ends without one
+		return runner.End{State: store.JobQueued, Why: "the pull request is still being opened", After: time.Second}
+	case op.PR == 0:
 		return runner.End{State: store.JobNoop}
 	}
 	pr, err := f.Forge.Pull(ctx, op.Repo, op.PR)

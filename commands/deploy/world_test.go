@@ -1,0 +1,645 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/commands/runner"
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// A world is the feature on a real store with a real runner; GitHub, git and the
+// tools are Go values.
+type world struct {
+	t     *testing.T
+	store *store.Store
+	clock *clock.Movable
+	forge *fakeForge
+	tool  *fakeTool
+	f     *feature
+	verbs map[string]commands.Verb
+	cat   *integrations.Catalog
+	event uint64
+	stop  func()
+}
+
+const repo = "acme/web"
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	clk := clock.NewMovable(0)
+	log := slog.New(slog.DiscardHandler)
+	s, err := store.Open(filepath.Join(t.TempDir(), "signalbox.db"), store.Options{Now: clk.Now, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, store: s, clock: clk, forge: newForge(), tool: &fakeTool{plan: onePlan("a")}}
+	w.cat = testCatalog(w.tool)
+	w.f = &feature{Deps{Store: s, Forge: w.forge, Trees: fakeTrees{w.forge}, Clock: clk, Log: log,
+		Catalog: func() *integrations.Catalog { return w.cat }, Poll: time.Hour, Channel: func(n string) string { return "C-" + n }}}
+	feat := New(w.f.Deps)
+	w.verbs = map[string]commands.Verb{}
+	for _, v := range feat.Verbs {
+		w.verbs[v.Name] = v
+	}
+	r, err := runner.New(runner.Deps{Store: s, Clock: clk, Log: log, Kinds: feat.Kinds, Dir: filepath.Join(t.TempDir(), "work"), Self: []string{"/nonexistent"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	var once sync.Once
+	w.stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Cleanup(func() {
+		w.stop()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+func testCatalog(tool integrations.Applier) *integrations.Catalog {
+	target := func(name, env, base string, paths ...string) integrations.Target {
+		return integrations.Target{Name: name, Environment: env, Repository: repo, Base: base, Paths: paths, Steps: []integrations.Applier{tool}}
+	}
+	return &integrations.Catalog{
+		People: []integrations.Person{
+			{Name: "alice", Slack: "UA", GitHub: "alice"}, {Name: "bob", Slack: "UB", GitHub: "bob"},
+			{Name: "carol", Slack: "UC", GitHub: "carol"}, {Name: "dave", Slack: "UD", GitHub: "dave"},
+		},
+		Groups: map[string][]string{"deployers": {"alice", "bob"}, "stagers": {"dave"}},
+		Rules: []integrations.Rule{
+			{Groups: []string{"deployers"}, Verbs: []string{"*"}, Environments: []string{"*"}},
+			{Groups: []string{"stagers"}, Verbs: []string{"*"}, Environments: []string{"staging"}},
+		},
+		Environments: []integrations.Environment{
+			{Name: "staging", Channels: []string{"ops"}, Review: "none"},
+			{Name: "production", Channels: []string{"ops"}, SecondPerson: true, Review: "required"},
+		},
+		Services: []integrations.Service{{Name: "web", Repository: repo, Strategy: "promote", Branch: "main",
+			Environments: map[string]integrations.ServiceEnvironment{
+				"staging":    {Branch: "deployment/staging", Targets: []string{"web/staging"}},
+				"production": {Branch: "deployment/production", Targets: []string{"web/production"}},
+			}}},
+		Targets: []integrations.Target{
+			target("web/staging", "staging", "deployment/staging", "**"),
+			target("web/production", "production", "deployment/production", "app/**"),
+			target("cdn/production", "production", "deployment/production", "cdn/**"),
+			target("network/production", "production", "main", "network/**"),
+		},
+	}
+}
+
+func onePlan(hash string) integrations.Plan {
+	return integrations.Plan{Step: "fake", Add: 1, Changes: []integrations.Change{{Address: "thing.a", Actions: []string{"create"}, Hash: hash}}}
+}
+
+// say is a typed line of somebody in #ops.
+func (w *world) say(who, verb string, args map[string]string) (commands.Reply, error) {
+	return w.press(who, verb, 0, args)
+}
+
+// press is a button of somebody, drawn for a version.
+func (w *world) press(who, verb string, version uint64, args map[string]string) (commands.Reply, error) {
+	w.t.Helper()
+	w.event++
+	v, ok := w.verbs[verb]
+	if !ok {
+		w.t.Fatalf("there is no verb %q", verb)
+	}
+	var p integrations.Person
+	for _, q := range w.cat.People {
+		if q.Name == who {
+			p = q
+		}
+	}
+	c := &commands.Call{Verb: &v, Args: args, Who: p, Event: w.event, Version: version, Catalog: w.cat,
+		Heard: integrations.Heard{User: p.Slack, Channel: "C-ops", ChannelName: "ops"}}
+	act, err := v.Decide(context.Background(), c)
+	if err != nil {
+		return commands.Reply{}, err
+	}
+	var reply commands.Reply
+	err = w.store.Update(context.Background(), func(tx *store.Tx) (err error) { reply, err = act(tx); return err })
+	return reply, err
+}
+
+func (w *world) must(who, verb string, args map[string]string) commands.Reply {
+	w.t.Helper()
+	r, err := w.say(who, verb, args)
+	if err != nil {
+		w.t.Fatalf("%s says %s %v: %v", who, verb, args, err)
+	}
+	return r
+}
+
+func (w *world) refused(who, verb, code string, args map[string]string) {
+	w.t.Helper()
+	_, err := w.say(who, verb, args)
+	var r *commands.Refusal
+	if !errors.As(err, &r) || r.Code != code {
+		w.t.Fatalf("%s says %s %v: %v, want a refusal %q", who, verb, args, err, code)
+	}
+}
+
+func about(subject string) map[string]string { return map[string]string{"subject": subject} }
+
+// deploy asks for web in an environment and waits for its pull request.
+func (w *world) deploy(who, env string) *store.Operation {
+	w.t.Helper()
+	r := w.must(who, "deploy", map[string]string{"service": "web", "environment": env})
+	return w.op(r.Subject, func(o *store.Operation) bool { return o.State == store.OpOpen })
+}
+
+// planned waits until an operation's pull request is planned at its head.
+func (w *world) planned(id string) *store.Operation {
+	w.t.Helper()
+	w.wait(id+" is planned", func(tx *store.Tx) (bool, error) {
+		v, err := w.f.view(tx, id)
+		return v.ready, err
+	})
+	return w.op(id, nil)
+}
+
+func (w *world) op(id string, want func(*store.Operation) bool) *store.Operation {
+	w.t.Helper()
+	var op *store.Operation
+	w.wait("operation "+id, func(tx *store.Tx) (ok bool, err error) {
+		op, err = tx.Operation(id)
+		return err == nil && (want == nil || want(op)), err
+	})
+	return op
+}
+
+func (w *world) reaches(id, state string) *store.Operation {
+	w.t.Helper()
+	return w.op(id, func(o *store.Operation) bool { return o.State == state })
+}
+
+// apply waits until the one apply of an operation is in a state.
+func (w *world) apply(id, state string) *store.Job {
+	w.t.Helper()
+	var found *store.Job
+	w.wait("the apply of "+id+" is "+state, func(tx *store.Tx) (bool, error) {
+		all, err := tx.JobsOf(id)
+		for _, j := range all {
+			if j.Kind == kindApply && j.State == state {
+				found = j
+				return true, err
+			}
+		}
+		return false, err
+	})
+	return found
+}
+
+func (w *world) jobs(kind string) []*store.Job {
+	w.t.Helper()
+	var out []*store.Job
+	w.view(func(tx *store.Tx) error {
+		ops, err := tx.Operations("", 0)
+		if err != nil {
+			return err
+		}
+		for _, op := range ops {
+			all, err := tx.JobsOf(op.ID)
+			if err != nil {
+				return err
+			}
+			for _, j := range all {
+				if j.Kind == kind {
+					out = append(out, j)
+				}
+			}
+		}
+		return nil
+	})
+	return out
+}
+
+func (w *world) view(do func(tx *store.Tx) error) {
+	w.t.Helper()
+	if err := w.store.View(do); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) update(do func(tx *store.Tx) error) {
+	w.t.Helper()
+	if err := w.store.Update(context.Background(), do); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// wait polls; what it waits for may need a delayed job, so the clock is moved.
+func (w *world) wait(what string, ok func(tx *store.Tx) (bool, error)) {
+	w.t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for n := 0; ; n++ {
+		done := false
+		err := w.store.View(func(tx *store.Tx) (err error) { done, err = ok(tx); return err })
+		if err == nil && done {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.dump()
+			w.t.Fatalf("waited in vain: %s (%v)", what, err)
+		}
+		if n%20 == 19 {
+			if err := w.clock.Advance(context.Background(), 5*time.Second, nil); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+func (w *world) dump() {
+	w.view(func(tx *store.Tx) error {
+		ops, err := tx.Operations("", 0)
+		if err != nil {
+			return err
+		}
+		for _, op := range ops {
+			w.t.Logf("%s %s %s PR %d: %s", op.ID, op.Kind, op.State, op.PR, op.Note)
+			all, err := tx.JobsOf(op.ID)
+			if err != nil {
+				return err
+			}
+			for _, j := range all {
+				w.t.Logf("  %s %s %s %s attempt %d: %s (%s)", j.ID, j.Kind, j.Target, j.State, j.Attempt, j.Why, j.Error)
+			}
+		}
+		return nil
+	})
+}
+
+// hook gives the feature a webhook: the pull request as the forge has it, or as
+// it was.
+func (w *world) hook(pr integrations.PullRequest) {
+	w.t.Helper()
+	act, err := w.f.onPull(context.Background(), commands.Happening{Forge: &integrations.ForgeEvent{PullRequest: &pr}, Catalog: w.cat})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.update(func(tx *store.Tx) error { _, err := act(tx); return err })
+}
+
+// push gives it a push to a branch.
+func (w *world) push(branch, before, after, sender string) {
+	w.t.Helper()
+	act, err := w.f.onPush(context.Background(), commands.Happening{Catalog: w.cat,
+		Forge: &integrations.ForgeEvent{RepoID: 1, Repo: repo, Branch: branch, Before: before, After: after, Sender: sender}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.update(func(tx *store.Tx) error { _, err := act(tx); return err })
+}
+
+// fakeTool is an applier that runs nothing.
+type fakeTool struct {
+	mu      sync.Mutex
+	plan    integrations.Plan
+	fail    error
+	applied int
+	gate    chan struct{} // when set, a plan waits for it
+}
+
+func (t *fakeTool) Describe() string { return "fake" }
+func (t *fakeTool) Plan(ctx context.Context, _ integrations.Run) (integrations.Plan, error) {
+	t.mu.Lock()
+	wait := t.gate
+	t.mu.Unlock()
+	if wait != nil {
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return integrations.Plan{}, ctx.Err()
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.plan, nil
+}
+func (t *fakeTool) Apply(context.Context, integrations.Run) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.applied++
+	return t.fail
+}
+func (t *fakeTool) Probe(context.Context, integrations.Run) (integrations.Probe, error) {
+	return integrations.Probe{Text: "looked"}, nil
+}
+func (t *fakeTool) set(do func(*fakeTool)) { t.mu.Lock(); do(t); t.mu.Unlock() }
+func (t *fakeTool) count() int             { t.mu.Lock(); defer t.mu.Unlock(); return t.applied }
+
+// fakeForge is a repository and its pull requests.
+type fakeForge struct {
+	mu       sync.Mutex
+	now      time.Time
+	branches map[string]string
+	pulls    []*integrations.PullRequest
+	files    map[int][]string
+	order    []string // commits of every branch, oldest first
+	authors  map[string]string
+	reviews  map[int][]integrations.Review
+	deleted  []string
+	before   map[string]func() // called before a call of that name, without the lock
+	errs     map[string]error
+}
+
+func newForge() *fakeForge {
+	f := &fakeForge{now: time.Now().Truncate(time.Second), branches: map[string]string{}, files: map[int][]string{}, authors: map[string]string{},
+		reviews: map[int][]integrations.Review{}, before: map[string]func(){}, errs: map[string]error{}}
+	base := f.commit("dave")
+	f.branches["deployment/staging"], f.branches["deployment/production"] = base, base
+	f.branches["main"] = f.commit("dave")
+	return f
+}
+
+func (f *fakeForge) commit(author string) string {
+	sha := fmt.Sprintf("%040x", 0xabc0000+len(f.order))
+	f.order = append(f.order, sha)
+	f.authors[sha] = author
+	return sha
+}
+
+func (f *fakeForge) at(sha string) int { return slices.Index(f.order, sha) }
+
+func (f *fakeForge) call(name string) error {
+	f.mu.Lock()
+	do, err := f.before[name], f.errs[name]
+	f.mu.Unlock()
+	if do != nil {
+		do()
+	}
+	return err
+}
+
+// do changes the forge, as people on its pages would, and moves its time on.
+func (f *fakeForge) do(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = f.now.Add(time.Second)
+	change()
+}
+
+func (f *fakeForge) find(n int) *integrations.PullRequest {
+	for _, p := range f.pulls {
+		if p.Number == n {
+			return p
+		}
+	}
+	return nil
+}
+
+// edit changes a pull request and returns it as it then is.
+func (f *fakeForge) edit(n int, change func(*integrations.PullRequest)) (out integrations.PullRequest) {
+	f.do(func() {
+		p := f.find(n)
+		change(p)
+		p.UpdatedAt = f.now
+		out = *p
+	})
+	return out
+}
+
+func (f *fakeForge) mergeAs(n int, who string) integrations.PullRequest {
+	return f.edit(n, func(p *integrations.PullRequest) { f.merge(p, who) })
+}
+
+func (f *fakeForge) merge(p *integrations.PullRequest, who string) {
+	p.State, p.MergedBy, p.MergedAt = "merged", who, f.now
+	p.MergeSHA = f.commit(who)
+	f.branches[p.Base] = p.MergeSHA
+}
+
+func (f *fakeForge) newPull(p integrations.PullRequest, files ...string) (out integrations.PullRequest) {
+	f.do(func() { out = f.add(p, files...) })
+	return out
+}
+
+func (f *fakeForge) add(p integrations.PullRequest, files ...string) integrations.PullRequest {
+	p.RepoID, p.Repo, p.Number, p.State = 1, repo, len(f.pulls)+1, "open"
+	p.URL = fmt.Sprintf("https://github.test/%s/pull/%d", repo, p.Number)
+	p.CreatedAt, p.UpdatedAt = f.now, f.now
+	f.pulls, f.files[p.Number] = append(f.pulls, &p), files
+	return p
+}
+
+func (f *fakeForge) RepoID(context.Context, string) (int64, error) { return 1, f.call("RepoID") }
+func (f *fakeForge) Resolve(_ context.Context, _, ref string) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if sha, ok := f.branches[ref]; ok {
+		return sha, nil
+	}
+	if f.at(ref) >= 0 {
+		return ref, nil
+	}
+	return "", integrations.ErrNotFound
+}
+func (f *fakeForge) BranchHead(_ context.Context, _, branch string) (string, error) {
+	if err := f.call("BranchHead"); err != nil {
+		return "", err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if sha, ok := f.branches[branch]; ok {
+		return sha, nil
+	}
+	return "", integrations.ErrNotFound
+}
+func (f *fakeForge) Compare(_ context.Context, _, base, head string) (integrations.Comparison, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name, sha := range f.branches {
+		if name == base {
+			base = sha
+		}
+	}
+	c := integrations.Comparison{URL: "https://github.test/compare"}
+	for i := f.at(base) + 1; i <= f.at(head); i++ {
+		c.Commits = append(c.Commits, integrations.Commit{SHA: f.order[i], Message: "change " + f.order[i], Author: f.authors[f.order[i]]})
+	}
+	c.Ahead = len(c.Commits)
+	return c, nil
+}
+func (f *fakeForge) PullsOfCommit(_ context.Context, _, sha string) ([]integrations.PullRequest, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []integrations.PullRequest
+	for _, p := range f.pulls {
+		if p.MergeSHA == sha {
+			out = append(out, *p)
+		}
+	}
+	return out, nil
+}
+func (f *fakeForge) ReadFile(context.Context, string, string, string) ([]byte, string, error) {
+	return nil, "", integrations.ErrNotFound
+}
+func (f *fakeForge) Pull(_ context.Context, _ string, n int) (integrations.PullRequest, error) {
+	if err := f.call("Pull"); err != nil {
+		return integrations.PullRequest{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if p := f.find(n); p != nil {
+		return *p, nil
+	}
+	return integrations.PullRequest{}, integrations.ErrNotFound
+}
+func (f *fakeForge) FindPull(_ context.Context, _, head, base string) (integrations.PullRequest, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range f.pulls {
+		if p.Branch == head && p.Base == base {
+			return *p, nil
+		}
+	}
+	return integrations.PullRequest{}, integrations.ErrNotFound
+}
+func (f *fakeForge) OpenPulls(context.Context, string) ([]integrations.PullRequest, error) {
+	return f.list(func(p *integrations.PullRequest) bool { return p.State == "open" }), f.call("OpenPulls")
+}
+func (f *fakeForge) RecentPulls(_ context.Context, _, base string, _ time.Time) ([]integrations.PullRequest, error) {
+	return f.list(func(p *integrations.PullRequest) bool { return p.State == "merged" && p.Base == base }), f.call("RecentPulls")
+}
+func (f *fakeForge) list(want func(*integrations.PullRequest) bool) (out []integrations.PullRequest) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range f.pulls {
+		if want(p) {
+			out = append(out, *p)
+		}
+	}
+	return out
+}
+func (f *fakeForge) PullFiles(_ context.Context, _ string, n int) ([]string, bool, error) {
+	if err := f.call(fmt.Sprintf("PullFiles %d", n)); err != nil {
+		return nil, false, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.files[n], false, nil
+}
+func (f *fakeForge) Reviews(_ context.Context, _ string, n int) ([]integrations.Review, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.reviews[n]), nil
+}
+func (f *fakeForge) Login(context.Context) (string, error) { return "signalbox", nil }
+func (f *fakeForge) CreateBranch(_ context.Context, _, branch, sha string) error {
+	if err := f.call("CreateBranch"); err != nil {
+		return err
+	}
+	f.do(func() { f.branches[branch] = sha })
+	return nil
+}
+func (f *fakeForge) DeleteBranch(_ context.Context, _, branch string) error {
+	f.do(func() { delete(f.branches, branch); f.deleted = append(f.deleted, branch) })
+	return nil
+}
+func (f *fakeForge) gone(branch string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, there := f.branches[branch]
+	return !there
+}
+func (f *fakeForge) MoveBranch(_ context.Context, _, branch, sha string) error {
+	f.do(func() {
+		f.branches[branch] = sha
+		for _, p := range f.pulls {
+			if p.Branch == branch {
+				p.Head, p.UpdatedAt = sha, f.now
+			}
+		}
+	})
+	return nil
+}
+func (f *fakeForge) UpdatePull(_ context.Context, _ string, n int, title, body string) error {
+	f.edit(n, func(p *integrations.PullRequest) { p.Title, p.Body = title, body })
+	return nil
+}
+func (f *fakeForge) CommitFile(context.Context, string, string, string, []byte, string, string) (string, error) {
+	return "", errors.New("nothing is pinned here")
+}
+func (f *fakeForge) OpenPull(_ context.Context, _ string, n integrations.NewPull) (integrations.PullRequest, error) {
+	if err := f.call("OpenPull"); err != nil {
+		return integrations.PullRequest{}, err
+	}
+	var out integrations.PullRequest
+	f.do(func() {
+		out = f.add(integrations.PullRequest{Title: n.Title, Body: n.Body, Branch: n.Head, Base: n.Base, Head: f.branches[n.Head], Author: "signalbox"}, "app/main.go")
+	})
+	return out, f.call("OpenPull answer")
+}
+func (f *fakeForge) MergePull(_ context.Context, _ string, n int, head, _ string) (string, error) {
+	if err := f.call("MergePull"); err != nil {
+		return "", err
+	}
+	f.mu.Lock()
+	p := f.find(n)
+	moved := p.Head != head
+	f.mu.Unlock()
+	if moved {
+		return "", integrations.ErrMoved
+	}
+	return f.mergeAs(n, "signalbox").MergeSHA, nil
+}
+func (f *fakeForge) ClosePull(_ context.Context, _ string, n int) error {
+	f.edit(n, func(p *integrations.PullRequest) { p.State = "closed" })
+	return nil
+}
+
+// fakeTrees know the commits of the fake forge; position is the order in which
+// they were made.
+type fakeTrees struct{ f *fakeForge }
+
+func (t fakeTrees) Fetch(context.Context, string, string) error            { return nil }
+func (t fakeTrees) Checkout(context.Context, string, string, string) error { return nil }
+func (t fakeTrees) Remove(context.Context, string, string) error           { return nil }
+func (t fakeTrees) Position(_ context.Context, _, sha string) (uint64, error) {
+	t.f.mu.Lock()
+	defer t.f.mu.Unlock()
+	if at := t.f.at(sha); at >= 0 {
+		return uint64(at + 1), nil
+	}
+	return 0, integrations.ErrNotFound
+}
+func (t fakeTrees) Since(_ context.Context, _, from, to string) ([]string, error) {
+	t.f.mu.Lock()
+	defer t.f.mu.Unlock()
+	return slices.Clone(t.f.order[t.f.at(from)+1 : t.f.at(to)+1]), nil
+}
+func (t fakeTrees) Introduced(_ context.Context, _, sha string) ([]string, error) {
+	return []string{"network/main.tf"}, nil
+}
+
+func contains(t *testing.T, text, part string) {
+	t.Helper()
+	if !strings.Contains(text, part) {
+		t.Errorf("%q does not say %q", text, part)
+	}
+}
