@@ -162,26 +162,32 @@ function composer(form, thread) {
   const box = form.querySelector("textarea");
   const button = form.querySelector("button");
   let at = 0;
+  let last = Promise.resolve(); // what is sent while something is on its way comes after it
+  let waiting = 0;
   const grow = () => {
     box.rows = Math.min(6, box.value.split("\n").length);
   };
   box.addEventListener("input", grow);
-  form.addEventListener("submit", async (e) => {
+  form.addEventListener("submit", (e) => {
     e.preventDefault();
     const text = box.value.trim();
     if (!text) return;
     box.value = "";
     grow();
     at = typed.push(text);
-    const body = { channel: view.state.channel, text };
+    const body = { user: view.user, channel: view.state.channel, text };
     if (thread) body.thread_ts = view.thread;
-    if (!(await act("/sim/slack/say", body, [button])) && !box.value.trim()) box.value = text;
+    button.classList.toggle("busy", ++waiting > 0);
+    last = last.then(() => act("/sim/slack/say", body, [])).then((said) => {
+      if (!said && !box.value.trim()) box.value = text;
+      button.classList.toggle("busy", --waiting > 0);
+    });
     box.focus();
   });
   box.addEventListener("keydown", (e) => {
     if (e.key === "Enter" && !e.shiftKey && !e.isComposing) {
       e.preventDefault();
-      if (!button.disabled) form.requestSubmit();
+      form.requestSubmit();
     } else if (e.key === "ArrowUp" && (!box.value || box.value === typed[at]) && at > 0) {
       box.value = typed[--at];
     } else if (e.key === "ArrowDown" && box.value && box.value === typed[at]) {
