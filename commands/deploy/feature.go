@@ -93,7 +93,7 @@ func New(d Deps) commands.Feature {
 		},
 		Ticks: []commands.Tick{
 			{Name: "reconcile", Every: d.Poll, Run: f.reconcile},
-			{Name: "expire confirmations", Every: time.Minute, Run: f.expire},
+			{Name: "expire confirmations", Every: 15 * time.Minute, Run: f.expire},
 		},
 		Kinds: []runner.Kind{
 			{Name: kindOpen, Run: f.open, Changed: f.openChanged},

@@ -180,7 +180,13 @@ func (e *exec) begin(ctx context.Context, dir string, c integrations.Command, ef
 	e.run.active.mu.Lock()
 	e.run.active.effect = effect
 	e.run.active.mu.Unlock()
-	return proc.Start(ctx, r.Self, dir, spec, secrets)
+	if effect { // always a process of its own, that is seen by the step's name
+		return proc.Start(ctx, r.Self, dir, spec, secrets)
+	}
+	spec.Repeatable = true
+	err := r.spares.Start(ctx, dir, spec, secrets)
+	r.spares.Ready() // while this one runs, the next one comes up
+	return err
 }
 
 // env is the allow-list of the bot's environment, a home of the attempt's own,
@@ -226,7 +232,7 @@ func (e *exec) follow(ctx context.Context, dir string, c integrations.Command, e
 	case err != nil:
 		return out, fmt.Errorf("%s: %w", c.Step, err)
 	}
-	if c.Capture {
+	if c.Capture && exit.Err == "" {
 		if out.Stdout, err = readOut(dir); err != nil {
 			return out, fmt.Errorf("%s: read its output: %w", c.Step, err)
 		}
