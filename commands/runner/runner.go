@@ -48,6 +48,9 @@ type Runner struct {
 	boot  string
 	kinds map[string]Kind
 
+	// spares keeps a shim at the ready while a job runs that starts tools.
+	spares proc.Spares
+
 	mu     sync.Mutex
 	active map[string]*active // by job id
 	heavy  int
@@ -72,6 +75,7 @@ func New(d Deps) (*Runner, error) {
 		d.Parallel = 4
 	}
 	r := &Runner{Deps: d, boot: ulid.Make().String(), kinds: map[string]Kind{}, active: map[string]*active{}, wake: make(chan struct{}, 1)}
+	r.spares.Self = d.Self
 	for _, k := range d.Kinds {
 		if _, twice := r.kinds[k.Name]; twice {
 			return nil, fmt.Errorf("job kind %q is wired twice", k.Name)
@@ -252,7 +256,9 @@ func (r *Runner) enter(id string, a *active) bool {
 func (r *Runner) leave(id string) {
 	r.mu.Lock()
 	if r.active[id].heavy {
-		r.heavy--
+		if r.heavy--; r.heavy == 0 {
+			r.spares.Release()
+		}
 	}
 	delete(r.active, id)
 	r.mu.Unlock()

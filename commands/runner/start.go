@@ -163,6 +163,9 @@ func (r *Runner) later(ctx context.Context, queued *store.Job, why string) {
 
 // run runs a job whose start is committed and records its end.
 func (r *Runner) run(ctx context.Context, a *active, k Kind, j *store.Job, resumed bool) {
+	if k.Heavy && !resumed {
+		r.spares.Ready()
+	}
 	run := &Run{Job: j, Resumed: resumed, runner: r, kind: k, active: a}
 	end := run.guarded(ctx)
 	if ctx.Err() != nil && !run.stopped() {

@@ -23,6 +23,7 @@
 package proc
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,6 +47,10 @@ type Spec struct {
 	Dir  string   `json:"dir"`
 	// Env is the whole environment but for the secrets.
 	Env []string `json:"env,omitempty"`
+	// Repeatable says that the command may be run again when the machine itself
+	// went down: then nothing of the step is synced to disk. A process that dies,
+	// ours or the shim, loses nothing either way.
+	Repeatable bool `json:"repeatable,omitempty"`
 	// Timeout of wall time, after which the command is interrupted; 0 is none.
 	Timeout time.Duration `json:"timeout,omitempty"`
 	// Grace is how long a command that timed out may take to stop before it is
@@ -132,10 +137,15 @@ type identity struct {
 	Void bool `json:"void,omitempty"`
 }
 
+// readJSON reads a file of a step's folder. One that holds nothing was never
+// synced before the machine went down, and counts as not there.
 func readJSON(path string, into any) error {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return err
+	}
+	if len(bytes.Trim(b, "\x00")) == 0 {
+		return &os.PathError{Op: "read", Path: path, Err: os.ErrNotExist}
 	}
 	if err := json.Unmarshal(b, into); err != nil {
 		return fmt.Errorf("read %s: %w", path, err)
@@ -143,14 +153,14 @@ func readJSON(path string, into any) error {
 	return nil
 }
 
-// claim writes the identity into the folder, synced, unless one is there.
-func claim(stepdir string, id identity) error {
+// claim writes the identity into the folder unless one is there, synced if asked.
+func claim(stepdir string, id identity, sync bool) error {
 	b, err := json.Marshal(id)
 	if err != nil {
 		return err
 	}
 	tmp := filepath.Join(stepdir, fmt.Sprintf(".%s.%d", pidFile, os.Getpid()))
-	if err := writeSynced(tmp, b, os.O_TRUNC); err != nil {
+	if err := write(tmp, b, sync); err != nil {
 		return err
 	}
 	defer os.Remove(tmp)
@@ -160,16 +170,21 @@ func claim(stepdir string, id identity) error {
 		}
 		return err
 	}
+	if !sync {
+		return nil
+	}
 	return syncDir(stepdir)
 }
 
-func writeSynced(path string, b []byte, flag int) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|flag, 0o600)
+func write(path string, b []byte, sync bool) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b)
-	return errors.Join(err, f.Sync(), f.Close())
+	if _, err = f.Write(b); err == nil && sync {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 func syncDir(path string) error {

@@ -235,12 +235,12 @@ func TestKillMakesItLost(t *testing.T) {
 }
 
 func TestAShimThatWasKilledLeavesItsTool(t *testing.T) {
-	dir := start(t, sh("exec sleep 600"), Secrets{})
+	dir := start(t, sh("echo ready; exec sleep 600"), Secrets{})
 	id, err := readIdentity(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the tool runs", func() bool { b, _ := id.brood(nil); return len(b) == 1 })
+	until(t, "the tool runs", func() bool { b, _ := id.brood(nil); return len(b) == 1 && logOf(t, dir) == "ready\n" })
 	if err := syscall.Kill(id.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

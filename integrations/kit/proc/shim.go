@@ -25,9 +25,9 @@ const (
 	maxErrText    = 2 << 10
 )
 
-// Main is the shim: it runs the step whose folder is given and returns the
-// shim's own exit code, which is 0 whenever the exit file was written. Only
-// Start starts it.
+// Main is the shim: it runs the step whose folder is given, or for "-" the one
+// that comes by its pipe, and returns the shim's own exit code, which is 0
+// whenever the exit file was written. Only Start and Spares start it.
 func Main(stepdir string) int {
 	if err := shim(stepdir); err != nil {
 		fmt.Fprintf(os.Stderr, "step %s: %v\n", stepdir, err)
@@ -45,9 +45,19 @@ func shim(stepdir string) error {
 	}
 	keepDescriptors()
 	pipe := os.NewFile(secretsFD, "secrets")
-	var secrets Secrets
-	if err := json.NewDecoder(pipe).Decode(&secrets); err != nil {
+	var given handed
+	if err := json.NewDecoder(pipe).Decode(&given); err != nil {
+		if stepdir == spareDir && errors.Is(err, io.EOF) {
+			return nil // it was not needed
+		}
 		return fmt.Errorf("read secrets from descriptor %d: %w", secretsFD, err)
+	}
+	secrets := given.Secrets
+	if stepdir == spareDir {
+		stepdir = given.Dir
+		if err := moveIn(stepdir); err != nil {
+			return err
+		}
 	}
 	var spec Spec
 	if err := readJSON(filepath.Join(stepdir, specFile), &spec); err != nil {
@@ -61,13 +71,13 @@ func shim(stepdir string) error {
 	if err != nil {
 		return err
 	}
-	if err := claim(stepdir, me); err != nil {
+	if err := claim(stepdir, me, !spec.Repeatable); err != nil {
 		return fmt.Errorf("write down who runs it: %w", err)
 	}
 	if err := pipe.Close(); err != nil {
 		return err
 	}
-	return writeExit(stepdir, exitAt, runTool(stepdir, spec, secrets, signals))
+	return writeExit(stepdir, exitAt, runTool(stepdir, spec, secrets, signals), !spec.Repeatable)
 }
 
 // runTool runs the command to its end and tells how it ended.
@@ -88,7 +98,9 @@ func runTool(stepdir string, spec Spec, secrets Secrets, signals <-chan os.Signa
 	clean.Close()
 	exit.LogErr = log.close()
 	exit.Err = r.String(exit.Err)
-	exit.Ended = time.Now()
+	if exit.Ended.IsZero() {
+		exit.Ended = time.Now()
+	}
 	return exit
 }
 
@@ -209,6 +221,7 @@ func follow(cmd *exec.Cmd, spec Spec, signals <-chan os.Signal) Exit {
 	}
 	syscall.Kill(group, syscall.SIGKILL) // what it left in its group
 	err := cmd.Wait()
+	exit.Ended = time.Now()
 	if cmd.ProcessState == nil {
 		exit.Code, exit.Err = -1, err.Error()
 		return exit
@@ -236,7 +249,7 @@ func reserveExit(stepdir string) (*os.File, error) {
 
 // writeExit writes the exit file, trying for as long as the disk is full: a
 // step must not become lost for want of a few bytes.
-func writeExit(stepdir string, f *os.File, exit Exit) error {
+func writeExit(stepdir string, f *os.File, exit Exit, sync bool) error {
 	if len(exit.Err) > maxErrText {
 		exit.Err = exit.Err[:maxErrText]
 	}
@@ -245,7 +258,7 @@ func writeExit(stepdir string, f *os.File, exit Exit) error {
 		return err
 	}
 	for {
-		err := finish(stepdir, f, b)
+		err := finish(stepdir, f, b, sync)
 		if err == nil {
 			return f.Close()
 		}
@@ -256,17 +269,19 @@ func writeExit(stepdir string, f *os.File, exit Exit) error {
 	}
 }
 
-func finish(stepdir string, f *os.File, b []byte) error {
+func finish(stepdir string, f *os.File, b []byte, sync bool) error {
 	if _, err := f.WriteAt(b, 0); err != nil {
 		return err
 	}
 	if err := f.Truncate(int64(len(b))); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
-		return err
+	if sync {
+		if err := f.Sync(); err != nil {
+			return err
+		}
 	}
-	if err := os.Rename(f.Name(), filepath.Join(stepdir, exitFile)); err != nil {
+	if err := os.Rename(f.Name(), filepath.Join(stepdir, exitFile)); err != nil || !sync {
 		return err
 	}
 	return syncDir(stepdir)

@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 )
 
@@ -25,6 +23,11 @@ const handshake = 30 * time.Second
 // A goroutine of the process reaps the shim when it ends; it holds nothing and
 // outlives nothing but the shim.
 func Start(ctx context.Context, self []string, stepdir string, spec Spec, secrets Secrets) error {
+	return begin(ctx, self, stepdir, spec, func(stepdir string) error { return launch(self, stepdir, secrets) })
+}
+
+// begin prepares a step's folder and starts its shim with launch.
+func begin(ctx context.Context, self []string, stepdir string, spec Spec, launch func(stepdir string) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -36,7 +39,7 @@ func Start(ctx context.Context, self []string, stepdir string, spec Spec, secret
 		err = prepare(stepdir, spec)
 	}
 	if err == nil {
-		err = launch(self, stepdir, secrets)
+		err = launch(stepdir)
 	}
 	if err != nil {
 		return fmt.Errorf("start step %s: %w", stepdir, err)
@@ -62,8 +65,18 @@ func prepare(stepdir string, spec Spec) error {
 	return os.Rename(tmp, filepath.Join(stepdir, specFile))
 }
 
+// handed is what goes to a shim by its pipe.
+type handed struct {
+	Dir string `json:"dir"`
+	Secrets
+}
+
+func pack(stepdir string, secrets Secrets) ([]byte, error) {
+	return json.Marshal(handed{stepdir, secrets})
+}
+
 func launch(self []string, stepdir string, secrets Secrets) error {
-	hidden, err := json.Marshal(secrets)
+	hidden, err := pack(stepdir, secrets)
 	if err != nil {
 		return err
 	}
@@ -72,25 +85,11 @@ func launch(self []string, stepdir string, secrets Secrets) error {
 		return err
 	}
 	defer shimLog.Close()
-	r, w, err := os.Pipe()
+	pid, w, err := spawn(self, stepdir, stepdir, shimLog)
 	if err != nil {
 		return err
 	}
 	defer w.Close()
-
-	cmd := exec.Command(self[0], append(append([]string{}, self[1:]...), stepdir)...)
-	cmd.Dir = stepdir
-	cmd.Env = []string{"GOTRACEBACK=none"}
-	cmd.Stdout, cmd.Stderr = shimLog, shimLog
-	cmd.ExtraFiles = []*os.File{r}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	err = cmd.Start()
-	r.Close()
-	if err != nil {
-		return err
-	}
-	pid := cmd.Process.Pid
-	go cmd.Wait()
 	return handOver(w, hidden, stepdir, pid)
 }
 

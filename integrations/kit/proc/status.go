@@ -68,7 +68,7 @@ func Void(stepdir string) error {
 	if err := os.MkdirAll(stepdir, 0o700); err != nil {
 		return fmt.Errorf("void step %s: %w", stepdir, err)
 	}
-	err := claim(stepdir, identity{Void: true})
+	err := claim(stepdir, identity{Void: true}, true)
 	if errors.Is(err, ErrStarted) {
 		if _, err := readIdentity(stepdir); errors.Is(err, ErrNotStarted) {
 			return nil // it was void already
