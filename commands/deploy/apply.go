@@ -269,6 +269,9 @@ func (f *feature) settle(tx *store.Tx, op *store.Operation) error {
 		}
 	}
 	good, total := n[store.JobSucceeded]+n[store.JobNoop], len(all)
+	if total == 0 {
+		return nil
+	}
 	switch {
 	case n["live"] > 0 && n["begun"] == 0:
 		op.State = store.OpMerged

@@ -80,6 +80,9 @@ func (f *feature) mergeable(c *commands.Call, op *store.Operation, p *store.Pull
 		return commands.Refuse("merging", fmt.Sprintf("%s is being merged: %s asked first.", op.ID, gate.FromStore(*op.MergeAskedBy).Display()))
 	case op.CloseAskedBy != nil:
 		return commands.Refuse("closing", fmt.Sprintf("%s is being cancelled by %s.", op.ID, gate.FromStore(*op.CloseAskedBy).Display()))
+	case p != nil && p.Base != op.Base:
+		return commands.Refuse("retargeted", fmt.Sprintf("The pull request of %s goes into %s now, not into %s.", op.ID, p.Base, op.Base)).
+			WithHint("Change its base back on GitHub, or cancel it and ask again.").WithExample("cancel " + op.ID)
 	case p != nil && c.Version != 0 && c.Version != stamp(p, op.Targets):
 		return commands.Refuse("stale", fmt.Sprintf("%s has changed since this button was drawn: its head is %s now.", op.ID, short(p.Head))).
 			WithHint("Look at the new plan on the card, then press the new button.")
@@ -107,8 +110,12 @@ func (f *feature) approved(op *store.Operation, who integrations.Person, via str
 
 // question is what the gates are asked about an operation.
 func (f *feature) question(at string, cat *integrations.Catalog, op *store.Operation, p *store.Pull) gate.Question {
+	targets := op.Targets
+	if p != nil {
+		targets = expected(p, op)
+	}
 	return gate.Question{
-		At: at, Now: f.Clock.Now(), Catalog: cat, Environment: op.Environment, Service: op.Service, Targets: op.Targets,
+		At: at, Now: f.Clock.Now(), Catalog: cat, Environment: op.Environment, Service: op.Service, Targets: targets,
 		Requester: known(cat, op.Requester), Op: op, Pull: p, Head: op.Head,
 	}
 }
@@ -205,13 +212,25 @@ func (f *feature) merged(tx *store.Tx, p *store.Pull, op *store.Operation, posit
 	if p.Applied || len(p.Targets) == 0 && op == nil {
 		return nil
 	}
-	merger := f.merger(p, op)
+	merger, rest := f.merger(p, op), p.Targets
 	if op != nil {
+		rest = without(p.Targets, op.Targets)
 		op.MergeSHA, op.MergedBy, op.Merged, op.State, op.Note = p.MergeSHA, merger, f.Clock.Now(), store.OpMerged, ""
-		p.Applied = true
-		return f.queueApplies(tx, p, op, position)
+		if p.Base != op.Base {
+			op.State, op.Ended = store.OpClosed, f.Clock.Now()
+			op.Note = fmt.Sprintf("The pull request was merged into %s instead of %s, so nothing was deployed to %s.", p.Base, op.Base, op.Environment)
+		} else if err := f.queueApplies(tx, p, op, position); err != nil {
+			return err
+		}
 	}
-	for env, targets := range f.byEnvironment(p.Targets) {
+	p.Applied = true
+	return f.mergedInfra(tx, p, op, rest, merger, position)
+}
+
+// mergedInfra begins an operation in each environment whose targets a merge
+// touches beside those of the operation that opened the pull request, if any.
+func (f *feature) mergedInfra(tx *store.Tx, p *store.Pull, from *store.Operation, rest []string, merger store.Person, position uint64) error {
+	for env, targets := range f.byEnvironment(rest) {
 		e, _ := f.Catalog().Environment(env)
 		o, err := f.newOperation(tx, "infra", p.RepoID, p.Repo, p.Base, e, targets)
 		if err != nil {
@@ -220,7 +239,9 @@ func (f *feature) merged(tx *store.Tx, p *store.Pull, op *store.Operation, posit
 		o.State, o.PR, o.PRURL, o.Head, o.Branch = store.OpMerged, p.Number, p.URL, p.Head, p.Branch
 		o.Reason = p.Title
 		o.MergeSHA, o.MergedBy, o.Merged = p.MergeSHA, merger, f.Clock.Now()
-		o.Requester = gate.ToStore(f.Catalog().PersonByGitHub(p.Author))
+		if o.Requester = gate.ToStore(f.Catalog().PersonByGitHub(p.Author)); from != nil {
+			o.Requester, o.Approvals = from.Requester, from.Approvals
+		}
 		if err := f.queueApplies(tx, p, o, position); err != nil {
 			return err
 		}
@@ -231,7 +252,6 @@ func (f *feature) merged(tx *store.Tx, p *store.Pull, op *store.Operation, posit
 			return err
 		}
 	}
-	p.Applied = true
 	return nil
 }
 

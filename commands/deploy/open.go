@@ -342,6 +342,12 @@ func (f *feature) tidy(ctx context.Context, r *runner.Run) runner.End {
 	if !strings.HasPrefix(branch, "signalbox/") {
 		return runner.End{State: store.JobNoop, Why: "the branch is not ours"}
 	}
+	switch op, err := f.operation(r.Job.Operation); {
+	case err != nil:
+		return runner.Failed(err)
+	case op.State == store.OpOpen:
+		return runner.End{State: store.JobNoop, Why: "the pull request was reopened"}
+	}
 	if err := f.Forge.DeleteBranch(ctx, r.Job.Repo, branch); err != nil && !errors.Is(err, integrations.ErrNotFound) {
 		return again(r.Job, err)
 	}

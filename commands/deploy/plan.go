@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/signalbox-chatops/signalbox/commands"
@@ -16,12 +17,17 @@ import (
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
-// expected are the targets that must be planned before a pull request may be merged.
+// expected are the targets that must be planned before a pull request may be
+// merged: those of its operation, and whatever else it touches.
 func expected(p *store.Pull, op *store.Operation) []string {
-	if op != nil {
-		return op.Targets
+	if op == nil {
+		return p.Targets
 	}
-	return p.Targets
+	return append(slices.Clone(op.Targets), without(p.Targets, op.Targets)...)
+}
+
+func without(list, not []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(not, s) })
 }
 
 // ensurePlans queues a plan of each target at the head that has none, and opens
@@ -61,18 +67,33 @@ func (f *feature) queuePlan(tx *store.Tx, p *store.Pull, op *store.Operation, ta
 	if op != nil {
 		j.Operation, j.Requester = op.ID, op.Requester
 	}
-	_, made, err := tx.InsertJob(j)
+	j, err := insertFresh(tx, j)
 	if err != nil {
 		return err
-	}
-	if made != nil {
-		j = made
 	}
 	if p.Plans == nil {
 		p.Plans = map[string]store.Planned{}
 	}
 	p.Plans[target] = store.Planned{Head: p.Head, Job: j.ID, State: "pending", At: f.Clock.Now()}
 	return nil
+}
+
+// insertFresh inserts a job unless one that means the same is not over yet, which
+// it then returns. One that is over has done its part: a head that comes back
+// after a force-push is planned again.
+func insertFresh(tx *store.Tx, j *store.Job) (*store.Job, error) {
+	for {
+		inserted, existing, err := tx.InsertJob(j)
+		switch {
+		case err != nil:
+			return nil, err
+		case inserted:
+			return j, nil
+		case !existing.Terminal():
+			return existing, nil
+		}
+		j.Key += "|after " + existing.ID
+	}
 }
 
 // endJob drops a queued job that has become pointless and interrupts a running one.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
 
@@ -213,21 +214,22 @@ func (f *feature) attach(op *store.Operation, p *store.Pull, was string, moved b
 	if op.PR == 0 {
 		op.PR, op.PRURL, op.Opened = p.Number, p.URL, f.Clock.Now()
 	}
+	if moved { // whoever pressed Merge did so for another head
+		op.MergeAskedBy = nil
+	}
 	switch p.State {
 	case "open":
 		if op.State == store.OpOpening {
 			op.State, op.Note = store.OpOpen, ""
 		}
 		if op.State == store.OpClosed && was == "closed" {
-			op.State, op.Note, op.CloseAskedBy = store.OpOpen, "The pull request was reopened.", nil
-		}
-		if moved && op.State == store.OpOpen {
-			op.MergeAskedBy = nil
+			op.State, op.Note, op.CloseAskedBy, op.Ended = store.OpOpen, "The pull request was reopened.", nil, time.Time{}
 		}
 		if moved && op.State == store.OpOpen && p.Head != op.ToSHA {
 			op.Note = fmt.Sprintf("Somebody pushed to the branch: the head is %s now. It is planned again, and approvals of the old head no longer count.", short(p.Head))
 		}
 	case "closed":
+		op.MergeAskedBy = nil
 		if op.State == store.OpOpen || op.State == store.OpOpening {
 			op.State, op.Ended = store.OpClosed, f.Clock.Now()
 			op.Note = "The pull request was closed on GitHub without a merge."

@@ -62,7 +62,7 @@ func (f *feature) branchAt(tx *store.Tx, repoID int64, repo, branch, from, to st
 	if err := setRecord(j, record{From: from}); err != nil {
 		return err
 	}
-	_, _, err = tx.InsertJob(j)
+	_, err = insertFresh(tx, j)
 	return err
 }
 

@@ -16,7 +16,7 @@ import (
 const lookBack = 48 * time.Hour
 
 // reconcile walks GitHub and takes in whatever no webhook told us of. What it
-// cannot read of one repository does not keep it from the others.
+// cannot read of one pull request does not keep it from the others.
 func (f *feature) reconcile(ctx context.Context) error {
 	var errs []error
 	for _, repo := range f.Catalog().Repositories() {
@@ -32,12 +32,11 @@ func (f *feature) reconcileRepo(ctx context.Context, repo string) error {
 	if err != nil {
 		return err
 	}
+	var errs []error
 	seen := map[int]bool{}
 	for _, pr := range open {
 		seen[pr.Number] = true
-		if err := f.takeIfNews(ctx, pr); err != nil {
-			return err
-		}
+		errs = append(errs, f.takeIfNews(ctx, pr))
 	}
 	gone, err := f.believedOpen(repo, seen)
 	if err != nil {
@@ -45,19 +44,15 @@ func (f *feature) reconcileRepo(ctx context.Context, repo string) error {
 	}
 	for _, n := range gone {
 		pr, err := f.Forge.Pull(ctx, repo, n)
-		if err != nil {
-			return err
+		if err == nil {
+			err = f.takeIfNews(ctx, pr)
 		}
-		if err := f.takeIfNews(ctx, pr); err != nil {
-			return err
-		}
+		errs = append(errs, err)
 	}
 	for _, base := range f.bases(repo) {
-		if err := f.reconcileBase(ctx, repo, base); err != nil {
-			return err
-		}
+		errs = append(errs, f.reconcileBase(ctx, repo, base))
 	}
-	return f.reconcileSources(ctx, repo)
+	return errors.Join(append(errs, f.reconcileSources(ctx, repo))...)
 }
 
 // believedOpen are the pull requests that we hold for open and that were not listed.
@@ -116,19 +111,18 @@ func (f *feature) reconcileBase(ctx context.Context, repo, base string) error {
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, pr := range merged {
 		if !known && !f.ours(pr) { // first sight: what is there was there before us
 			continue
 		}
-		if err := f.takeIfNews(ctx, pr); err != nil {
-			return err
-		}
+		errs = append(errs, f.takeIfNews(ctx, pr))
 	}
 	id, err := f.Forge.RepoID(ctx, repo)
-	if err != nil {
-		return err
+	if err == nil {
+		err = f.Store.Update(ctx, func(tx *store.Tx) error { return f.branchAt(tx, id, repo, base, "", head) })
 	}
-	return f.Store.Update(ctx, func(tx *store.Tx) error { return f.branchAt(tx, id, repo, base, "", head) })
+	return errors.Join(append(errs, err)...)
 }
 
 // ours says whether we know a pull request or its branch.

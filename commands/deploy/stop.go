@@ -39,6 +39,9 @@ func (f *feature) cancel(tx *store.Tx, c *commands.Call, s subject) (commands.Re
 	}
 	var did []string
 	for _, j := range jobs {
+		if err := cancellable(j); err != nil {
+			return commands.Reply{}, err
+		}
 		say, err := f.cancelJob(tx, c, j)
 		if err != nil {
 			return commands.Reply{}, err
@@ -71,6 +74,30 @@ func (f *feature) cancelOpen(tx *store.Tx, c *commands.Call, op *store.Operation
 	return commands.Reply{Private: say("Cancelling " + op.ID + ".")}, f.putOp(tx, op, true)
 }
 
+// cancellable refuses to stop what keeps signalbox's own books, or what is a
+// moment from being over.
+func cancellable(j *store.Job) error {
+	switch {
+	case j.Terminal(), j.Kind == kindApply, j.Kind == kindPlan, j.Kind == kindMerge && j.State == store.JobQueued:
+		return nil
+	case j.Operation != "":
+		return commands.Refuse("not_cancellable", fmt.Sprintf("%s (%s) is not stopped by itself.", j.ID, j.Kind)).
+			WithHint("Cancel what it belongs to.").WithExample("cancel " + j.Operation)
+	}
+	return commands.Refuse("not_cancellable", fmt.Sprintf("%s (%s) is signalbox's own and ends by itself.", j.ID, j.Kind)).WithExample("status")
+}
+
+// changed brings a job that a person stopped to what it belongs to.
+func (f *feature) changed(tx *store.Tx, j *store.Job) error {
+	switch j.Kind {
+	case kindApply:
+		return f.applyChanged(tx, j, true)
+	case kindMerge:
+		return f.mergeChanged(tx, j, true)
+	}
+	return f.planChanged(tx, j, true)
+}
+
 // cancelJob drops a job that waits and interrupts one that runs.
 func (f *feature) cancelJob(tx *store.Tx, c *commands.Call, j *store.Job) (string, error) {
 	who := gate.ToStore(c.Who)
@@ -80,10 +107,7 @@ func (f *feature) cancelJob(tx *store.Tx, c *commands.Call, j *store.Job) (strin
 		if err := tx.PutJob(j); err != nil {
 			return "", err
 		}
-		if j.Kind == kindApply {
-			return "Dropped " + j.ID + ".", f.applyChanged(tx, j, true)
-		}
-		return "Dropped " + j.ID + ".", f.planChanged(tx, j, true)
+		return "Dropped " + j.ID + ".", f.changed(tx, j)
 	case store.JobPreparing, store.JobDispatching, store.JobRunning:
 	case store.JobUnknown:
 		if left, err := runner.Leftovers(j); err == nil && left > 0 {
@@ -133,7 +157,7 @@ func (f *feature) retry(tx *store.Tx, c *commands.Call, s subject) (commands.Rep
 	if err != nil {
 		return commands.Reply{}, err
 	}
-	if s.op != nil && s.op.State == store.OpFailed && s.op.PR == 0 {
+	if s.op != nil && s.job == nil && s.op.Kind == "deploy" && s.op.State == store.OpFailed && s.op.PR == 0 {
 		return f.retryOpening(tx, c, s.op)
 	}
 	var did []string
@@ -155,6 +179,9 @@ func (f *feature) retry(tx *store.Tx, c *commands.Call, s subject) (commands.Rep
 // retryJob queues a job again. What a cancel dropped was dropped on purpose, so
 // it comes back only when it is named.
 func (f *feature) retryJob(tx *store.Tx, c *commands.Call, j *store.Job, named bool) (bool, error) {
+	if j.Kind != kindApply && j.Kind != kindPlan {
+		return false, nil
+	}
 	switch j.State {
 	case store.JobFailed, store.JobExpired, store.JobBlocked:
 	case store.JobCancelled:
@@ -183,6 +210,9 @@ func (f *feature) retryJob(tx *store.Tx, c *commands.Call, j *store.Job, named b
 }
 
 func (f *feature) retryOpening(tx *store.Tx, c *commands.Call, op *store.Operation) (commands.Reply, error) {
+	if err := f.mayBegin(tx, c, op); err != nil {
+		return commands.Reply{}, err
+	}
 	op.State, op.Note, op.CloseAskedBy = store.OpOpening, "Opening is tried again by "+c.Who.Display()+".", nil
 	op.Ended = time.Time{}
 	_, _, err := tx.InsertJob(&store.Job{Key: fmt.Sprintf("open|%s|%d", op.ID, c.Event), Kind: kindOpen, Operation: op.ID, Repo: op.Repo, RepoID: op.RepoID,

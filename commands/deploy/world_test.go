@@ -34,7 +34,10 @@ type world struct {
 	stop  func()
 }
 
-const repo = "acme/web"
+const (
+	repo     = "acme/web"
+	patience = 30 * time.Second
+)
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
@@ -254,7 +257,7 @@ func (w *world) update(do func(tx *store.Tx) error) {
 // wait polls; what it waits for may need a delayed job, so the clock is moved.
 func (w *world) wait(what string, ok func(tx *store.Tx) (bool, error)) {
 	w.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for n := 0; ; n++ {
 		done := false
 		err := w.store.View(func(tx *store.Tx) (err error) { done, err = ok(tx); return err })
