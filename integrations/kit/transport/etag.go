@@ -71,27 +71,17 @@ func (a *answer) answer(resp *http.Response) *http.Response {
 }
 
 // keep reads an answer that can be kept. One that turns out too large goes on
-// unread.
+// as it came.
 func (t *etags) keep(k key, resp *http.Response) (*http.Response, error) {
 	etag := resp.Header.Get("ETag")
 	most := t.limit / 8 // no answer takes the place of all others
 	if resp.StatusCode != http.StatusOK || etag == "" || resp.ContentLength > most {
 		return resp, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
-	if err != nil {
-		resp.Body.Close()
-		return nil, err
+	body, all, err := readUpTo(resp, most)
+	if err != nil || !all {
+		return resp, err
 	}
-	if int64(len(body)) > most {
-		resp.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.MultiReader(bytes.NewReader(body), resp.Body), resp.Body}
-		return resp, nil
-	}
-	resp.Body.Close()
-	resp.Body = io.NopCloser(bytes.NewReader(body))
 	t.put(&answer{k, etag, resp.Header.Clone(), body})
 	return resp, nil
 }

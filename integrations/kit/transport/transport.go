@@ -4,13 +4,16 @@
 //
 // It is part of the kit. Each manner is a RoundTripper around another, and New
 // stacks them in the order that works. Waiting here is waiting for somebody
-// else's machine, so it uses wall time.
+// else's machine, so it uses wall time. It is for answers that end: a stream
+// would be cut by Timeout, and held back while its beginning is read.
 package transport
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -20,11 +23,16 @@ import (
 
 // Options choose the manners of New; the zero value of each is what it says.
 type Options struct {
-	// Base makes the requests; nil is Base().
+	// Base makes the requests, and adds the credentials; nil is Base().
 	Base http.RoundTripper
 	// Host, when set, is the only host that is asked: a redirect elsewhere would
 	// take our credentials along.
 	Host string
+	// Timeout bounds one try, from its first byte sent to the last byte read of
+	// its answer; 0 is 30 seconds. Waiting for a turn, and between tries, is
+	// bounded by the request's context alone, so the time-out of an http.Client
+	// belongs here.
+	Timeout time.Duration
 	// MaxBody bounds an answer in bytes; 0 is 64 MiB.
 	MaxBody int64
 	// Cache is how many bytes of answers are kept for asking with their ETag; 0
@@ -35,10 +43,13 @@ type Options struct {
 	// Tries of a read, the first one too; 0 is three.
 	Tries int
 	// Patience is the longest single wait before a read is tried again; an
-	// answer that asks for more is returned as it is. 0 is ten seconds.
+	// answer that asks for more, or for more than the context has left, is
+	// returned as it is. 0 is ten seconds.
 	Patience time.Duration
 	// Redact takes secrets out of errors; nil knows the patterns only.
 	Redact *redact.Redactor
+	// Log is told, for debugging, what is tried again; nil is nobody.
+	Log *slog.Logger
 }
 
 // New stacks the manners.
@@ -47,17 +58,14 @@ func New(o Options) http.RoundTripper {
 	if rt == nil {
 		rt = Base()
 	}
-	if o.MaxBody == 0 {
-		o.MaxBody = 64 << 20
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Tries == 0 {
-		o.Tries = 3
+	rt = timed{rt, orElse(o.Timeout, 30*time.Second)}
+	if tries := orElse(o.Tries, 3); tries > 1 {
+		rt = retry{rt, tries, orElse(o.Patience, 10*time.Second), o.Log, o.Redact}
 	}
-	if o.Patience == 0 {
-		o.Patience = 10 * time.Second
-	}
-	rt = bounded{rt, o.MaxBody}
-	rt = retry{rt, o.Tries, o.Patience}
+	rt = bounded{rt, orElse(o.MaxBody, 64<<20)}
 	if o.Cache > 0 {
 		rt = newETags(rt, o.Cache)
 	}
@@ -70,8 +78,16 @@ func New(o Options) http.RoundTripper {
 	return redacted{rt, o.Redact}
 }
 
+func orElse[T comparable](v, unset T) T {
+	var zero T
+	if v == zero {
+		return unset
+	}
+	return v
+}
+
 // Base is http.DefaultTransport with a time-out on every stage at which a
-// server can hang, but for the body: its reader brings a context.
+// server can hang, but for the body, which Options.Timeout bounds.
 func Base() *http.Transport {
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
@@ -156,6 +172,26 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 		return 0, fmt.Errorf("read the answer: it is longer than %d bytes", b.limit)
 	}
 	return n, err
+}
+
+// readUpTo takes up to most bytes of an answer into memory and leaves the answer
+// as readable as it was. all says that nothing is left outside.
+func readUpTo(resp *http.Response, most int64) (body []byte, all bool, err error) {
+	body, err = io.ReadAll(io.LimitReader(resp.Body, most+1))
+	if err != nil {
+		resp.Body.Close()
+		return nil, false, fmt.Errorf("read the answer: %w", err)
+	}
+	if int64(len(body)) > most {
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(bytes.NewReader(body), resp.Body), resp.Body}
+		return body, false, nil
+	}
+	resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return body, true, nil
 }
 
 type redacted struct {

@@ -65,6 +65,7 @@ func TestReadsAreTriedAgain(t *testing.T) {
 	}{
 		{"a dropped connection", func() (*http.Response, error) { return nil, io.ErrUnexpectedEOF }, [2]time.Duration{125 * time.Millisecond, 250 * time.Millisecond}},
 		{"a bad gateway", func() (*http.Response, error) { return reply(502, ""), nil }, [2]time.Duration{125 * time.Millisecond, 250 * time.Millisecond}},
+		{"an internal error", func() (*http.Response, error) { return reply(500, ""), nil }, [2]time.Duration{125 * time.Millisecond, 250 * time.Millisecond}},
 		{"seconds", func() (*http.Response, error) { return reply(429, "", "Retry-After", "3"), nil }, [2]time.Duration{3 * time.Second, 3250 * time.Millisecond}},
 		{"a date", func() (*http.Response, error) {
 			return reply(503, "", "Retry-After", time.Now().Add(5*time.Second).UTC().Format(http.TimeFormat)), nil
@@ -105,6 +106,7 @@ func TestWhatIsNotTriedAgain(t *testing.T) {
 		{"a change", "POST", reply(503, "busy"), 1},
 		{"a refusal", "GET", reply(403, "busy"), 1},
 		{"a mistake", "GET", reply(404, "busy"), 1},
+		{"what there is not", "GET", reply(501, "busy"), 1},
 		{"an hour to wait", "GET", reply(429, "busy", "Retry-After", "3600"), 1},
 		{"enough tries", "GET", reply(503, "busy"), 3},
 	}
@@ -129,12 +131,144 @@ func TestWhatIsNotTriedAgain(t *testing.T) {
 
 func TestWaitingEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
 		rt := New(Options{Base: server(func(*http.Request) (*http.Response, error) { return reply(503, "", "Retry-After", "5"), nil })})
+		start := time.Now()
 		_, err := rt.RoundTrip(request(t, "GET", "http://h/").WithContext(ctx))
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v", err)
+		if took := time.Since(start); !errors.Is(err, context.Canceled) || took != time.Second {
+			t.Errorf("got %v after %v", err, took)
+		}
+	})
+}
+
+// Whoever has no time to wait is told at once what the service asks for.
+func TestAWaitThatTheContextHasNoTimeFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+		defer cancel()
+		rt := New(Options{Base: server(func(*http.Request) (*http.Response, error) { return reply(503, "busy", "Retry-After", "5"), nil })})
+		start := time.Now()
+		resp, err := rt.RoundTrip(request(t, "GET", "http://h/").WithContext(ctx))
+		if got := text(t, resp, err); got != "503 busy" || time.Since(start) != 0 {
+			t.Errorf("got %q after %v", got, time.Since(start))
+		}
+	})
+}
+
+// brokenOff ends in the middle.
+type brokenOff struct{ io.Reader }
+
+func (b brokenOff) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+func TestAnAnswerThatBreaksOffIsAskedForAgain(t *testing.T) {
+	for method, want := range map[string]int{"GET": 2, "POST": 1} {
+		synctest.Test(t, func(t *testing.T) {
+			n := 0
+			rt := New(Options{Base: server(func(*http.Request) (*http.Response, error) {
+				resp := reply(200, "whole")
+				if n++; n == 1 {
+					resp.Body = io.NopCloser(brokenOff{strings.NewReader("who")})
+				}
+				return resp, nil
+			})})
+			resp, err := rt.RoundTrip(request(t, method, "http://h/"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(resp.Body)
+			if n != want || method == "GET" && string(got) != "whole" || method == "POST" && err == nil {
+				t.Errorf("%s: got %q, %v after %d tries, want %d", method, got, err, n, want)
+			}
+		})
+	}
+}
+
+func TestALargeAnswerIsReadAsItComes(t *testing.T) {
+	large := strings.Repeat("x", whole+100)
+	rt := New(Options{Base: server(func(*http.Request) (*http.Response, error) {
+		resp := reply(200, large)
+		resp.ContentLength = -1
+		return resp, nil
+	})})
+	resp, err := rt.RoundTrip(request(t, "GET", "http://h/"))
+	if got := text(t, resp, err); got != "200 "+large {
+		t.Errorf("got %d bytes", len(got))
+	}
+}
+
+// What hangs is given up and, where it was a read, tried again; our time-out is
+// not mistaken for the end of the caller's patience.
+func TestATryHasItsTime(t *testing.T) {
+	for _, tc := range []struct {
+		name, method string
+		tries        int
+		body         bool
+	}{
+		{"a read without an answer", "GET", 2, false},
+		{"a read whose answer stops", "GET", 2, true},
+		{"a change without an answer", "POST", 1, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := 0
+				rt := New(Options{Timeout: time.Minute, Tries: 2, Base: server(func(req *http.Request) (*http.Response, error) {
+					n++
+					if !tc.body {
+						<-req.Context().Done()
+						return nil, req.Context().Err()
+					}
+					resp := reply(200, "")
+					r, w := io.Pipe()
+					context.AfterFunc(req.Context(), func() { w.CloseWithError(req.Context().Err()) })
+					resp.Body, resp.ContentLength = r, -1
+					return resp, nil
+				})})
+				start := time.Now()
+				_, err := rt.RoundTrip(request(t, tc.method, "http://h/"))
+				took := time.Since(start).Round(time.Minute)
+				if err == nil || !strings.Contains(err.Error(), "no whole answer within 1m0s") || errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("got %v", err)
+				}
+				if n != tc.tries || took != time.Duration(tc.tries)*time.Minute {
+					t.Errorf("%d tries in %v, want %d", n, took, tc.tries)
+				}
+			})
+		})
+	}
+}
+
+// Time spent waiting for a turn is not the time of a try.
+func TestWaitingForATurnIsNotATry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rt := New(Options{OneWriter: true, Timeout: time.Minute, Base: server(func(req *http.Request) (*http.Response, error) {
+			select {
+			case <-time.After(50 * time.Second):
+				return reply(200, ""), nil
+			case <-req.Context().Done():
+				return nil, req.Context().Err()
+			}
+		})})
+		done := make(chan error, 3)
+		for range cap(done) {
+			go func() {
+				resp, err := rt.RoundTrip(request(t, "POST", "http://h/"))
+				if err == nil {
+					resp.Body.Close()
+				}
+				done <- err
+			}()
+		}
+		for range cap(done) {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
 		}
 	})
 }
