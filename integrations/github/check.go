@@ -70,20 +70,17 @@ func (c *Client) checkToken(ctx context.Context) ([]integrations.Finding, bool) 
 
 // checkScopes looks at a classic token's scopes; other tokens have none to show.
 func (c *Client) checkScopes(ctx context.Context) (integrations.Finding, bool) {
+	_, resp, err := c.api.Users.Get(ctx, "")
+	if err != nil {
+		return integrations.Finding{}, false
+	}
 	var scopes []string
-	err := c.read(ctx, func() error {
-		_, resp, err := c.api.Users.Get(ctx, "")
-		if err != nil {
-			return err
+	for s := range strings.SplitSeq(resp.Header.Get("X-OAuth-Scopes"), ",") {
+		if s = strings.TrimSpace(s); s != "" {
+			scopes = append(scopes, s)
 		}
-		for _, s := range strings.Split(resp.Header.Get("X-OAuth-Scopes"), ",") {
-			if s = strings.TrimSpace(s); s != "" {
-				scopes = append(scopes, s)
-			}
-		}
-		return nil
-	})
-	if err != nil || len(scopes) == 0 {
+	}
+	if len(scopes) == 0 {
 		return integrations.Finding{}, false
 	}
 	f := integrations.Finding{What: "GitHub scopes", OK: true, Say: strings.Join(scopes, ", ")}
@@ -96,12 +93,8 @@ func (c *Client) checkScopes(ctx context.Context) (integrations.Finding, bool) {
 // checkInstallation compares what the App was granted with what is needed.
 func (c *Client) checkInstallation(ctx context.Context) integrations.Finding {
 	f := integrations.Finding{What: "GitHub App permissions"}
-	var inst *gh.Installation
-	err := c.read(ctx, func() (err error) {
-		inst, _, err = c.app.Apps.GetInstallation(ctx, c.cfg.App.InstallationID)
-		return err
-	})
-	if err != nil {
+	inst, _, err := c.app.Apps.GetInstallation(ctx, c.cfg.App.InstallationID)
+	if err = shape(err); err != nil {
 		f.Say, f.Do = err.Error(), "compare github.app.installation_id with the URL of the installation's page"
 		return f
 	}
@@ -129,11 +122,8 @@ func (c *Client) checkInstallation(ctx context.Context) integrations.Finding {
 
 func (c *Client) checkAppHook(ctx context.Context) integrations.Finding {
 	f := integrations.Finding{What: "GitHub App webhook"}
-	var hook *gh.HookConfig
-	err := c.read(ctx, func() (err error) {
-		hook, _, err = c.app.Apps.GetHookConfig(ctx)
-		return err
-	})
+	hook, _, err := c.app.Apps.GetHookConfig(ctx)
+	err = shape(err)
 	switch {
 	case err != nil:
 		f.Warn, f.Say = true, "cannot be read: "+err.Error()
@@ -150,10 +140,8 @@ func (c *Client) checkRepo(ctx context.Context, repo string) (integrations.Findi
 	owner, name, err := split(repo)
 	var r *gh.Repository
 	if err == nil {
-		err = c.read(ctx, func() (err error) {
-			r, _, err = c.api.Repositories.Get(ctx, owner, name)
-			return err
-		})
+		r, _, err = c.api.Repositories.Get(ctx, owner, name)
+		err = shape(err)
 	}
 	switch {
 	case errors.Is(err, integrations.ErrNotFound):
@@ -295,12 +283,10 @@ func (c *Client) requires(ctx context.Context, repo, branch string) (bool, error
 }
 
 func (c *Client) get(ctx context.Context, path string, into any) error {
-	return c.read(ctx, func() error {
-		req, err := c.api.NewRequest(http.MethodGet, path, nil)
-		if err != nil {
-			return err
-		}
-		_, err = c.api.Do(ctx, req, into)
+	req, err := c.api.NewRequest(http.MethodGet, path, nil)
+	if err != nil {
 		return err
-	})
+	}
+	_, err = c.api.Do(ctx, req, into)
+	return shape(err)
 }

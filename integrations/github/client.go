@@ -5,19 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/bradleyfalzon/ghinstallation/v2"
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/transport"
 )
 
 // Client reads and changes what stands on GitHub. It is safe for concurrent use.
@@ -48,30 +47,26 @@ func New(cfg Config, clk clock.Clock, log *slog.Logger) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read api_url: %w", err)
 	}
-	base := http.DefaultTransport.(*http.Transport).Clone()
-	base.MaxIdleConnsPerHost = 8
-	base.ResponseHeaderTimeout = requestTimeout
-	c := &Client{cfg: cfg, clock: clk, log: log, base: base, ids: map[string]int64{}}
+	c := &Client{cfg: cfg, clock: clk, log: log, base: transport.Base(), ids: map[string]int64{}}
 
-	var auth http.RoundTripper = bearer{cfg.Token.Reveal, base}
+	var auth http.RoundTripper = bearer{cfg.Token.Reveal, c.base}
 	if cfg.App != nil {
-		key := []byte(cfg.App.PrivateKey.Reveal())
-		asApp, err := ghinstallation.NewAppsTransport(base, cfg.App.ID, key)
+		asApp, err := ghinstallation.NewAppsTransport(c.base, cfg.App.ID, []byte(cfg.App.PrivateKey.Reveal()))
 		if err != nil {
 			return nil, errors.New("read app.private_key: it is not an RSA private key in PEM form")
 		}
 		asApp.BaseURL = cfg.APIURL
 		inst := ghinstallation.NewFromAppsTransport(asApp, cfg.App.InstallationID)
-		inst.Client = &http.Client{Transport: base, Timeout: requestTimeout}
+		inst.Client = &http.Client{Transport: c.base, Timeout: requestTimeout}
 		c.inst, auth = inst, inst
-		c.app = newAPI(api, newCourteous(api.Host, asApp))
+		c.app = c.newAPI(api, asApp)
 	}
-	c.api = newAPI(api, newCourteous(api.Host, auth))
+	c.api = c.newAPI(api, auth)
 	return c, nil
 }
 
-func newAPI(base *url.URL, transport http.RoundTripper) *gh.Client {
-	api := gh.NewClient(&http.Client{Transport: transport, Timeout: requestTimeout})
+func (c *Client) newAPI(base *url.URL, auth http.RoundTripper) *gh.Client {
+	api := gh.NewClient(&http.Client{Transport: c.manners(base.Host, auth)})
 	withSlash := *base
 	withSlash.Path = strings.TrimRight(base.Path, "/") + "/"
 	api.BaseURL = &withSlash
@@ -90,23 +85,23 @@ func (c *Client) Login(ctx context.Context) (string, error) {
 	if login != "" {
 		return login, nil
 	}
-	err := c.read(ctx, func() error {
-		if c.app != nil {
-			app, _, err := c.app.Apps.Get(ctx, "")
-			login = app.GetSlug() + "[bot]"
-			return err
-		}
-		user, _, err := c.api.Users.Get(ctx, "")
-		login = user.GetLogin()
-		return err
-	})
+	login, err := c.askLogin(ctx)
 	if err != nil {
-		return "", about(err, "ask GitHub who we are")
+		return "", about(shape(err), "ask GitHub who we are")
 	}
 	c.mu.Lock()
 	c.login = login
 	c.mu.Unlock()
 	return login, nil
+}
+
+func (c *Client) askLogin(ctx context.Context) (string, error) {
+	if c.app != nil {
+		app, _, err := c.app.Apps.Get(ctx, "")
+		return app.GetSlug() + "[bot]", err
+	}
+	user, _, err := c.api.Users.Get(ctx, "")
+	return user.GetLogin(), err
 }
 
 // GitToken is the password for git over HTTP at repoURL, or "" when that URL is
@@ -128,58 +123,12 @@ func (c *Client) CloneURL(repo string) string { return c.cfg.GitURL + "/" + repo
 // WebhookSecrets are the secrets that a delivery may be signed with.
 func (c *Client) WebhookSecrets() []integrations.Secret { return c.cfg.WebhookSecrets }
 
-const (
-	readTries    = 4
-	longestSleep = 2 * time.Minute
-)
-
-// read runs a request that changes nothing, again after an outage, and after a
-// rate limit when waiting for it fits into ctx and into two minutes. What it
-// returns is shaped.
-func (c *Client) read(ctx context.Context, f func() error) error {
-	pause := 250 * time.Millisecond
-	for try := 1; ; try++ {
-		err := shape(f())
-		var limit *integrations.Later
-		var down *outage
-		wait := pause + rand.N(pause)
-		switch {
-		case errors.As(err, &limit):
-			wait = limit.After + rand.N(time.Second)
-			if wait > longestSleep {
-				return err
-			}
-		case errors.As(err, &down):
-			if try >= readTries {
-				return err
-			}
-			pause *= 3
-		default:
-			return err
-		}
-		if end, ok := ctx.Deadline(); ok && time.Until(end) < wait {
-			return err
-		}
-		c.log.DebugContext(ctx, "github: trying again", "after", wait, "err", err)
-		t := time.NewTimer(wait)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return err
-		}
-	}
-}
-
 // pages calls get for page after page, from 1, until it says there is no next.
+// The error is shaped.
 func (c *Client) pages(ctx context.Context, get func(page int) (*gh.Response, bool, error)) error {
 	for page := 1; page != 0; {
-		var resp *gh.Response
-		var more bool
-		if err := c.read(ctx, func() (err error) {
-			resp, more, err = get(page)
-			return err
-		}); err != nil {
+		resp, more, err := get(page)
+		if err := shape(err); err != nil {
 			return err
 		}
 		if !more || resp == nil {

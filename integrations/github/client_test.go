@@ -8,15 +8,19 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/github/githubsim"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 )
 
 func TestPromotionFromBranchToMerge(t *testing.T) {
@@ -361,17 +365,84 @@ func TestOneWriterAtATime(t *testing.T) {
 
 func TestETagSavesTheSecondRead(t *testing.T) {
 	w := newWorld(t, nil)
-	a, err := w.BranchHead(w.ctx, web, "main")
+	var asked, saved atomic.Int32
+	front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		rec := httptest.NewRecorder()
+		w.sim.Handler().ServeHTTP(rec, r)
+		if rec.Code == http.StatusNotModified {
+			saved.Add(1)
+		}
+		maps.Copy(rw.Header(), rec.Header())
+		rw.WriteHeader(rec.Code)
+		rw.Write(rec.Body.Bytes())
+	}))
+	defer front.Close()
+	cfg := w.cfg
+	cfg.APIURL = front.URL + "/api/v3"
+	c, err := New(cfg, w.clock, nil)
 	w.must(err)
-	b, err := w.BranchHead(w.ctx, web, "main")
+	defer c.Close()
+	a, err := c.BranchHead(w.ctx, web, "main")
 	w.must(err)
-	tr := w.api.Client().Transport.(*courteous)
-	if a != b || len(tr.byKey) != 1 || tr.size == 0 {
-		t.Errorf("read %s, then %s; %d cached", a, b, len(tr.byKey))
+	b, err := c.BranchHead(w.ctx, web, "main")
+	w.must(err)
+	if a != b || asked.Load() != 2 || saved.Load() != 1 {
+		t.Errorf("read %s, then %s; %d of %d answers were 304, want 1 of 2", a, b, saved.Load(), asked.Load())
 	}
-	c := w.commit("main", "a.txt", "1")
-	if now, err := w.BranchHead(w.ctx, web, "main"); err != nil || now != c {
-		t.Errorf("after a push BranchHead = %s, %v, want %s", now, err, c)
+	sha := w.commit("main", "a.txt", "1")
+	if now, err := c.BranchHead(w.ctx, web, "main"); err != nil || now != sha || saved.Load() != 1 {
+		t.Errorf("after a push BranchHead = %s, %v, want %s", now, err, sha)
+	}
+}
+
+// A server that sends us elsewhere does not get our token there, and a change
+// whose answer was lost is not sent again.
+func TestTheTokenStaysAtTheAPI(t *testing.T) {
+	thief := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("another host was asked for %s, with %q", r.URL.Path, r.Header.Get("Authorization"))
+	}))
+	defer thief.Close()
+	var asked atomic.Int32
+	var with atomic.Value
+	api := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		with.Store(r.Header.Get("Authorization"))
+		http.Redirect(rw, r, thief.URL+r.URL.Path, http.StatusTemporaryRedirect)
+	}))
+	defer api.Close()
+	c, err := New(Config{Token: integrations.NewSecret("the-token"), APIURL: api.URL + "/api/v3"}, clock.Real(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for act, do := range map[string]func() error{
+		"a read":   func() error { _, err := c.BranchHead(t.Context(), web, "main"); return err },
+		"a change": func() error { return c.CreateBranch(t.Context(), web, "x", strings.Repeat("1", 40)) },
+	} {
+		asked.Store(0)
+		err := do()
+		if err == nil || !strings.Contains(err.Error(), "refused to go from") || asked.Load() != 1 || with.Load() != "Bearer the-token" {
+			t.Errorf("%s: %v, asked %d times with %v", act, err, asked.Load(), with.Load())
+		}
+	}
+}
+
+func TestChangesAreSentOnce(t *testing.T) {
+	var asked atomic.Int32
+	api := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		asked.Add(1)
+		panic(http.ErrAbortHandler) // the connection breaks with the answer under way
+	}))
+	defer api.Close()
+	c, err := New(Config{Token: integrations.NewSecret("the-token"), APIURL: api.URL + "/api/v3"}, clock.Real(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	err = c.CreateBranch(t.Context(), web, "x", strings.Repeat("1", 40))
+	if err == nil || asked.Load() != 1 {
+		t.Errorf("%v, asked %d times, want once", err, asked.Load())
 	}
 }
 

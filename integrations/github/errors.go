@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/transport"
 )
 
 // refusal is GitHub's answer that it would not do something.
@@ -83,18 +83,18 @@ func later(wait time.Duration, why string) *integrations.Later {
 // limited recognises the rate limits that go-github v60 does not: 429, and 403
 // told apart from a missing permission by its headers or its words.
 func limited(answer *gh.ErrorResponse) (time.Duration, bool) {
-	h, status := answer.Response.Header, answer.Response.StatusCode
-	wordy := strings.Contains(strings.ToLower(answer.Message), "rate limit")
-	if status != http.StatusTooManyRequests && (status != http.StatusForbidden || h.Get("Retry-After") == "" && !wordy) {
+	status := answer.Response.StatusCode
+	if status != http.StatusTooManyRequests && status != http.StatusForbidden {
 		return 0, false
 	}
-	if s, err := strconv.Atoi(h.Get("Retry-After")); err == nil {
-		return time.Duration(s) * time.Second, true
+	again, after := transport.Wait(answer.Response, time.Now())
+	if !again && !strings.Contains(strings.ToLower(answer.Message), "rate limit") {
+		return 0, false
 	}
-	if at, err := strconv.ParseInt(h.Get("X-Ratelimit-Reset"), 10, 64); err == nil && h.Get("X-Ratelimit-Remaining") == "0" {
-		return time.Until(time.Unix(at, 0)), true
+	if after == 0 {
+		after = time.Minute
 	}
-	return time.Minute, true
+	return after, true
 }
 
 func answerText(answer *gh.ErrorResponse) string {

@@ -41,12 +41,8 @@ func (c *Client) Pull(ctx context.Context, repo string, number int) (integration
 	if err != nil {
 		return integrations.PullRequest{}, err
 	}
-	var p *gh.PullRequest
-	err = c.read(ctx, func() (err error) {
-		p, _, err = c.api.PullRequests.Get(ctx, owner, name, number)
-		return err
-	})
-	if err != nil {
+	p, _, err := c.api.PullRequests.Get(ctx, owner, name, number)
+	if err = shape(err); err != nil {
 		return integrations.PullRequest{}, about(err, "get pull request %s#%d", repo, number)
 	}
 	return pullOf(repo, p), nil

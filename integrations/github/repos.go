@@ -25,14 +25,11 @@ func (c *Client) RepoID(ctx context.Context, repo string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	err = c.read(ctx, func() error {
-		r, _, err := c.api.Repositories.Get(ctx, owner, name)
-		id = r.GetID()
-		return err
-	})
-	if err != nil {
+	r, _, err := c.api.Repositories.Get(ctx, owner, name)
+	if err = shape(err); err != nil {
 		return 0, about(err, "get repository %s", repo)
 	}
+	id = r.GetID()
 	c.mu.Lock()
 	c.ids[strings.ToLower(repo)] = id
 	c.mu.Unlock()
@@ -51,11 +48,8 @@ func (c *Client) Resolve(ctx context.Context, repo, ref string) (string, error) 
 	if !validRef(ref) {
 		return "", fmt.Errorf("resolve %q in %s: %w", ref, repo, integrations.ErrNotFound)
 	}
-	var sha string
-	err = c.read(ctx, func() (err error) {
-		sha, _, err = c.api.Repositories.GetCommitSHA1(ctx, owner, name, ref, "")
-		return err
-	})
+	sha, _, err := c.api.Repositories.GetCommitSHA1(ctx, owner, name, ref, "")
+	err = shape(err)
 	sha = strings.TrimSpace(sha)
 	switch {
 	case says(err, http.StatusUnprocessableEntity), says(err, http.StatusConflict): // no commit for the ref; an empty repository
@@ -196,12 +190,8 @@ func (c *Client) commit(ctx context.Context, repo, sha string) ([]integrations.C
 	if err != nil {
 		return nil, err
 	}
-	var rc *gh.RepositoryCommit
-	err = c.read(ctx, func() (err error) {
-		rc, _, err = c.api.Repositories.GetCommit(ctx, owner, name, sha, &gh.ListOptions{PerPage: 1})
-		return err
-	})
-	if err != nil {
+	rc, _, err := c.api.Repositories.GetCommit(ctx, owner, name, sha, &gh.ListOptions{PerPage: 1})
+	if err = shape(err); err != nil {
 		return nil, err
 	}
 	return []integrations.Commit{graphedOf(rc).Commit}, nil
@@ -216,11 +206,8 @@ func (c *Client) BranchHead(ctx context.Context, repo, branch string) (string, e
 	if !validRef(branch) {
 		return "", fmt.Errorf("get branch %q of %s: %w", branch, repo, integrations.ErrNotFound)
 	}
-	var ref *gh.Reference
-	err = c.read(ctx, func() (err error) {
-		ref, _, err = c.api.Git.GetRef(ctx, owner, name, "heads/"+branch)
-		return err
-	})
+	ref, _, err := c.api.Git.GetRef(ctx, owner, name, "heads/"+branch)
+	err = shape(err)
 	if says(err, http.StatusConflict) { // an empty repository
 		err = as(err, integrations.ErrNotFound)
 	}
@@ -294,11 +281,8 @@ func (c *Client) readFile(ctx context.Context, repo, path, ref string) ([]byte, 
 	if !validRef(ref) {
 		return nil, "", integrations.ErrNotFound
 	}
-	var file *gh.RepositoryContent
-	err = c.read(ctx, func() (err error) {
-		file, _, _, err = c.api.Repositories.GetContents(ctx, owner, name, path, &gh.RepositoryContentGetOptions{Ref: ref})
-		return err
-	})
+	file, _, _, err := c.api.Repositories.GetContents(ctx, owner, name, path, &gh.RepositoryContentGetOptions{Ref: ref})
+	err = shape(err)
 	switch {
 	case err != nil:
 		return nil, "", err
@@ -308,12 +292,8 @@ func (c *Client) readFile(ctx context.Context, repo, path, ref string) ([]byte, 
 		return nil, "", fmt.Errorf("it is a %s, not a file", file.GetType())
 	}
 	if file.GetEncoding() == "none" || file.Content == nil { // GitHub leaves out what is over 1 MB
-		var raw []byte
-		err = c.read(ctx, func() (err error) {
-			raw, _, err = c.api.Git.GetBlobRaw(ctx, owner, name, file.GetSHA())
-			return err
-		})
-		return raw, file.GetSHA(), err
+		raw, _, err := c.api.Git.GetBlobRaw(ctx, owner, name, file.GetSHA())
+		return raw, file.GetSHA(), shape(err)
 	}
 	text, err := file.GetContent()
 	return []byte(text), file.GetSHA(), err
