@@ -209,6 +209,19 @@ func (f *feature) take(tx *store.Tx, s sight) error {
 	return tell.Mark(tx, pullSubject(p.RepoID, p.Number), true)
 }
 
+const pushed = "Somebody pushed to the branch: "
+
+// pushedNote says what became of the head that was asked for.
+func pushedNote(op *store.Operation, head string) string {
+	switch {
+	case head != op.ToSHA:
+		return fmt.Sprintf(pushed+"the head is %s now. It is planned again, and approvals of the old head no longer count.", short(head))
+	case strings.HasPrefix(op.Note, pushed):
+		return fmt.Sprintf("Somebody pushed to the branch and back: the head is %s again, as it was asked for.", short(head))
+	}
+	return op.Note // we moved it
+}
+
 // attach tells an operation what became of its pull request.
 func (f *feature) attach(op *store.Operation, p *store.Pull, was string, moved bool) {
 	if op.PR == 0 {
@@ -225,8 +238,8 @@ func (f *feature) attach(op *store.Operation, p *store.Pull, was string, moved b
 		if op.State == store.OpClosed && was == "closed" {
 			op.State, op.Note, op.CloseAskedBy, op.Ended = store.OpOpen, "The pull request was reopened.", nil, time.Time{}
 		}
-		if moved && op.State == store.OpOpen && p.Head != op.ToSHA {
-			op.Note = fmt.Sprintf("Somebody pushed to the branch: the head is %s now. It is planned again, and approvals of the old head no longer count.", short(p.Head))
+		if moved && op.State == store.OpOpen {
+			op.Note = pushedNote(op, p.Head)
 		}
 	case "closed":
 		op.MergeAskedBy = nil
