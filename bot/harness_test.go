@@ -149,6 +149,13 @@ func (b *box) simulate(w *boxWorld, handler *lateHandler) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/slack/", http.StripPrefix("/slack", b.slack.Handler()))
+	mux.Handle("/bot/", http.StripPrefix("/bot", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if in := b.inside.Load(); in != nil {
+			in.Handler.ServeHTTP(w, r)
+			return
+		}
+		http.Error(w, "there is no bot", http.StatusBadGateway)
+	})))
 	mux.Handle("/", b.github.Handler())
 	h := http.Handler(mux)
 	handler.to.Store(&h)
@@ -421,26 +428,40 @@ func (b *box) pulls(repo string) (out []githubsim.PullView) {
 // get asks GitHub's API, as alice.
 func (b *box) get(path string, into any) {
 	b.t.Helper()
-	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.base+"/api/v3"+path, nil)
+	b.call("alice", http.MethodGet, path, nil, into)
+}
+
+// call calls GitHub's API as somebody.
+func (b *box) call(user, method, path string, in, into any) {
+	b.t.Helper()
+	body, err := json.Marshal(in)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	r.Header.Set("Authorization", "Bearer alice-token")
+	r, err := http.NewRequestWithContext(b.t.Context(), method, b.base+"/api/v3"+path, bytes.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+user+"-token")
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		b.t.Fatalf("GET %s: %s", path, resp.Status)
+	if resp.StatusCode >= 300 {
+		text, _ := io.ReadAll(resp.Body)
+		b.t.Fatalf("%s %s: %s %s", method, path, resp.Status, text)
+	}
+	if into == nil {
+		return
 	}
 	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
 		b.t.Fatal(err)
 	}
 }
 
-// runInside runs the bot in the test's own process, on the box's clock, without
-// an HTTP door: no webhook reaches it but by deliver. stop ends it.
+// runInside runs the bot in the test's own process, on the box's clock. stop ends
+// it.
 func (b *box) runInside() (stop func()) {
 	b.t.Helper()
 	config, err := loadConfig(filepath.Join(b.dir, "signalbox.yaml"))
@@ -451,6 +472,7 @@ func (b *box) runInside() (stop func()) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	b.github.SetHookURL(b.base + "/bot/github")
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { // waited for by stop
@@ -480,7 +502,13 @@ func (b *box) runInside() (stop func()) {
 func (b *box) advance(d time.Duration) {
 	b.t.Helper()
 	settle := func(ctx context.Context) error {
-		b.until("the bot is idle", func() bool { return b.inside.Load().Idle() })
+		quiet := 0 // a timer that fired needs a little time to become work
+		b.until("the bot is idle", func() bool {
+			if quiet++; !b.inside.Load().Idle() {
+				quiet = 0
+			}
+			return quiet == 3
+		})
 		return nil
 	}
 	if err := b.clock.Advance(b.t.Context(), d, settle); err != nil {
