@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -62,7 +61,7 @@ func (c *Client) checkBot(ctx context.Context) ([]integrations.Finding, bool) {
 func (c *Client) checkApp(ctx context.Context) integrations.Finding {
 	f := integrations.Finding{What: "Slack app token"}
 	api := slackgo.New("", slackgo.OptionAppLevelToken(c.cfg.AppToken.Reveal()), slackgo.OptionAPIURL(c.cfg.APIURL),
-		slackgo.OptionHTTPClient(&http.Client{Timeout: openTimeout}))
+		slackgo.OptionHTTPClient(c.patient(openTimeout)))
 	_, _, err := api.StartSocketModeContext(ctx)
 	if err == nil {
 		f.OK, f.Say = true, "sockets can be opened"

@@ -16,6 +16,7 @@ import (
 	slackgo "github.com/slack-go/slack"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/redact"
 )
 
 // The words of an address (integrations.Post.Where) in Slack.
@@ -241,7 +242,8 @@ type responseError struct {
 func (e *responseError) Error() string { return e.StatusCodeError.Error() + ": " + e.body }
 func (e *responseError) Unwrap() error { return e.StatusCodeError }
 
-// respond posts to a response_url.
+// respond posts to a response_url. Whoever knows one can answer in our name, so
+// no error shows it.
 func (c *Client) respond(ctx context.Context, address string, body any) error {
 	b, err := json.Marshal(body)
 	if err != nil {
@@ -252,7 +254,7 @@ func (c *Client) respond(ctx context.Context, address string, body any) error {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	return c.do(req, func(r io.Reader) error {
+	err = c.do(req, func(r io.Reader) error {
 		text, err := io.ReadAll(io.LimitReader(r, 4096))
 		if err != nil {
 			return err
@@ -266,4 +268,5 @@ func (c *Client) respond(ctx context.Context, address string, body any) error {
 		}
 		return nil
 	})
+	return redact.New([]string{address}).Error(err)
 }

@@ -20,6 +20,8 @@ import (
 
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/redact"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/transport"
 )
 
 // Config is what the workspace needs.
@@ -78,6 +80,8 @@ type Client struct {
 	clock clock.Clock
 	log   *slog.Logger
 
+	base    *http.Transport // under all of them
+	redact  *redact.Redactor
 	http    *http.Client    // of the Web API
 	api     *slackgo.Client // the Web API
 	uploads *slackgo.Client // likewise, patient enough for files
@@ -121,17 +125,26 @@ func New(cfg Config, clk clock.Clock, log *slog.Logger) (*Client, error) {
 	}
 	c := &Client{
 		cfg: cfg, clock: clk, log: log,
-		http:     &http.Client{Timeout: 20 * time.Second},
+		base:     transport.Base(),
+		redact:   redact.New([]string{cfg.AppToken.Reveal(), cfg.BotToken.Reveal()}),
 		budget:   newBudget(),
 		book:     newBook(),
 		triggers: newTriggers(),
 		links:    links{base: 2 * time.Second, most: time.Minute, settled: time.Minute, open: openTimeout},
 		self:     Self{Team: cfg.TeamID},
 	}
+	c.http = c.patient(20 * time.Second)
 	c.api = slackgo.New(cfg.BotToken.Reveal(), slackgo.OptionAPIURL(cfg.APIURL), slackgo.OptionHTTPClient(c.http))
 	c.uploads = slackgo.New(cfg.BotToken.Reveal(), slackgo.OptionAPIURL(cfg.APIURL),
-		slackgo.OptionHTTPClient(&http.Client{Timeout: 5 * time.Minute}))
+		slackgo.OptionHTTPClient(c.patient(5*time.Minute)))
 	return c, nil
+}
+
+// patient makes an HTTP client that waits so long for a whole answer. It tries
+// nothing again: when Slack may be asked again is the budget's and the teller's
+// to say. It goes to more than one host, as files and private answers do.
+func (c *Client) patient(timeout time.Duration) *http.Client {
+	return &http.Client{Transport: transport.New(transport.Options{Base: c.base, Timeout: timeout, Tries: 1, Redact: c.redact})}
 }
 
 // Auth asks Slack who the bot token belongs to and remembers it.

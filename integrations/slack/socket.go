@@ -28,7 +28,8 @@ var errOver = errors.New("the connection is over")
 // and is never reconnected: an ack goes out where its envelope came in, or nowhere.
 type socket struct {
 	sm     *socketmode.Client
-	ctx    context.Context // ends with the connection
+	next   http.RoundTripper // opens it
+	ctx    context.Context   // ends with the connection
 	cancel context.CancelCauseFunc
 
 	mu     sync.Mutex
@@ -39,12 +40,12 @@ type socket struct {
 }
 
 func (c *Client) newSocket(ctx context.Context) *socket {
-	s := &socket{}
+	s := &socket{next: c.patient(c.links.open).Transport}
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
 	api := slackgo.New(c.cfg.BotToken.Reveal(),
 		slackgo.OptionAppLevelToken(c.cfg.AppToken.Reveal()),
 		slackgo.OptionAPIURL(c.cfg.APIURL),
-		slackgo.OptionHTTPClient(&http.Client{Timeout: c.links.open, Transport: (*openOnce)(s)}))
+		slackgo.OptionHTTPClient(&http.Client{Transport: (*openOnce)(s)}))
 	s.sm = socketmode.New(api,
 		socketmode.OptionDialer(dialing{proxy: http.ProxyFromEnvironment}.dialer(s.disconnected)),
 		socketmode.OptionReadLimit(readLimit),
@@ -62,7 +63,7 @@ func (o *openOnce) RoundTrip(r *http.Request) (*http.Response, error) {
 		s.cancel(errOver)
 		return nil, errOver
 	}
-	return http.DefaultTransport.RoundTrip(r)
+	return s.next.RoundTrip(r)
 }
 
 func (s *socket) disconnected(reason string) {
