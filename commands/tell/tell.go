@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -138,6 +139,7 @@ func (t *Teller) round(ctx context.Context, workers *sync.WaitGroup, slots chan 
 			defer workers.Done()
 			defer t.free(key)
 			defer func() { <-slots }()
+			defer t.caught(ctx, s.ID)
 			t.tell(ctx, s.ID)
 		}()
 	}
@@ -180,11 +182,22 @@ func (t *Teller) free(key string) {
 	}
 }
 
+// caught keeps a fault in one card or place from ending the process, at which it
+// would be told again at every start.
+func (t *Teller) caught(ctx context.Context, id string) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	t.Log.Error("telling panicked", "surface", id, "panic", p, "stack", string(debug.Stack()))
+	t.put(ctx, id, func(s *store.Surface) { t.delay(s, fmt.Errorf("a fault in signalbox: %v", p)) })
+}
+
 // tell shows one surface as its subject is now and records what came of it.
 func (t *Teller) tell(ctx context.Context, id string) {
 	s, m, err := t.render(id)
 	if err != nil {
-		t.put(ctx, id, func(s *store.Surface) { t.delay(s, &integrations.Later{After: 10 * time.Second, Err: err}) })
+		t.put(ctx, id, func(s *store.Surface) { t.delay(s, err) })
 		return
 	}
 	hash := digest(m)
@@ -195,8 +208,15 @@ func (t *Teller) tell(ctx context.Context, id string) {
 		t.put(ctx, id, func(now *store.Surface) { now.Shown = s.Marked })
 		return
 	}
-	if wait := t.threadRoot(s); wait {
-		t.put(ctx, id, func(now *store.Surface) { now.Due = t.Clock.Now().Add(100 * time.Millisecond) })
+	switch due, parked, err := t.threadRoot(s); {
+	case err != nil:
+		t.put(ctx, id, func(now *store.Surface) { t.delay(now, err) })
+		return
+	case parked != "":
+		t.put(ctx, id, func(now *store.Surface) { now.Parked = parked })
+		return
+	case !due.IsZero():
+		t.put(ctx, id, func(now *store.Surface) { now.Due = due })
 		return
 	}
 	if over := t.rolls.take(t.Clock.Now(), s, m); over {
@@ -268,27 +288,38 @@ func post(s *store.Surface, m integrations.Message) integrations.Post {
 	return integrations.Post{Where: s.Where, Ref: s.Ref, Nonce: s.Nonce, Since: s.IntentAt, Message: m}
 }
 
-// threadRoot fills in the thread of a surface that stands under another one,
-// and reports whether that one is not there yet.
-func (t *Teller) threadRoot(s *store.Surface) (wait bool) {
+// rootWait is how often a surface looks whether the root of its thread is there.
+const rootWait = 100 * time.Millisecond
+
+// threadRoot fills in the thread of a surface that stands under another one. If
+// that one is not there yet, due is when to look again; if it never will be,
+// parked says why.
+func (t *Teller) threadRoot(s *store.Surface) (due time.Time, parked string, err error) {
 	under := s.Where["under"]
 	if under == "" {
-		return false
+		return time.Time{}, "", nil
 	}
-	root := ""
-	err := t.Store.View(func(tx *store.Tx) error {
-		parent, err := tx.Surface(under)
-		if err != nil {
-			return err
-		}
-		root = parent.Ref
-		return nil
+	var root *store.Surface
+	err = t.Store.View(func(tx *store.Tx) (err error) {
+		root, err = tx.Surface(under)
+		return err
 	})
-	if err != nil || root == "" {
-		return true
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return time.Time{}, "what it stands under is not there", nil
+	case err != nil:
+		return time.Time{}, "", err
+	case root.Ref != "":
+		s.Where["thread"] = root.Ref
+		return time.Time{}, "", nil
+	case root.Parked != "":
+		return time.Time{}, root.Parked, nil
 	}
-	s.Where["thread"] = root
-	return false
+	due = t.Clock.Now().Add(rootWait)
+	if root.Due.After(due) {
+		due = root.Due
+	}
+	return due, "", nil
 }
 
 func (t *Teller) render(id string) (s *store.Surface, m integrations.Message, err error) {

@@ -1,0 +1,448 @@
+package tell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+const patience = 30 * time.Second
+
+// A wall is a place that remembers what was put there.
+type wall struct {
+	mu      sync.Mutex
+	posts   []integrations.Post // every Show that worked
+	found   string              // what Find answers
+	finds   int
+	blind   bool                            // cannot be read back
+	refuse  func(p integrations.Post) error // before the post is made
+	answer  func(p integrations.Post) error // after it is made
+	holding map[string]chan struct{}        // by text
+	showing func(p integrations.Post)       // called at each Show
+}
+
+func (w *wall) Show(ctx context.Context, p integrations.Post) (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.showing != nil {
+		w.showing(p)
+	}
+	if w.refuse != nil {
+		if err := w.refuse(p); err != nil {
+			return "", err
+		}
+	}
+	w.posts = append(w.posts, p)
+	if w.answer != nil {
+		if err := w.answer(p); err != nil {
+			return "", err
+		}
+	}
+	if p.Ref != "" {
+		return p.Ref, nil
+	}
+	return fmt.Sprint("ref ", len(w.posts)), nil
+}
+
+func (w *wall) Find(context.Context, integrations.Post) (string, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.finds++
+	if w.blind {
+		return "", false, integrations.ErrNotReadable
+	}
+	return w.found, w.found != "", nil
+}
+
+func (w *wall) all() []integrations.Post {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.posts)
+}
+
+func (w *wall) texts() (out []string) {
+	for _, p := range w.all() {
+		out = append(out, p.Message.Text)
+	}
+	return out
+}
+
+// A room is a teller on a real store; what a subject says is a feature record.
+type room struct {
+	t      *testing.T
+	store  *store.Store
+	clock  *clock.Movable
+	wall   *wall
+	teller *Teller
+	stop   func()
+}
+
+func newRoom(t *testing.T, m Manner) *room {
+	t.Helper()
+	clk := clock.NewMovable(0)
+	s, err := store.Open(filepath.Join(t.TempDir(), "signalbox.db"), store.Options{Now: clk.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	r := &room{t: t, store: s, clock: clk, wall: &wall{}}
+	r.teller = New(Deps{Store: s, Clock: clk, Log: slog.New(slog.DiscardHandler), Places: map[string]integrations.Place{"wall": r.wall},
+		Manners: map[string]Manner{"wall": m}, Cards: RollupCards()})
+	r.teller.Cards["said"] = func(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
+		text, _, err := store.Feature[string](tx, "said").Get(s.Subject)
+		if strings.HasPrefix(text, "panic") {
+			panic(text)
+		}
+		m := integrations.Message{Text: text, Hold: text == ""}
+		if strings.HasPrefix(text, "end") {
+			m.Final = text
+		}
+		return m, err
+	}
+	return r
+}
+
+func (r *room) start() {
+	r.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.teller.Run(ctx) }()
+	var once sync.Once
+	r.stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-done; err != nil {
+				r.t.Error(err)
+			}
+		})
+	}
+	r.t.Cleanup(func() { r.stop() })
+}
+
+// says stores what a subject says now and marks its surfaces.
+func (r *room) says(subject, text string, urgent bool) {
+	r.t.Helper()
+	r.update(func(tx *store.Tx) error {
+		if err := store.Feature[string](tx, "said").Put(subject, text); err != nil {
+			return err
+		}
+		return Mark(tx, subject, urgent)
+	})
+}
+
+func (r *room) open(subject, text string, where map[string]string) string {
+	r.t.Helper()
+	id := ID("wall", subject)
+	r.update(func(tx *store.Tx) error {
+		if err := store.Feature[string](tx, "said").Put(subject, text); err != nil {
+			return err
+		}
+		return Open(tx, store.Surface{ID: id, Place: "wall", Card: "said", Subject: subject, Where: where})
+	})
+	return id
+}
+
+func (r *room) update(do func(tx *store.Tx) error) {
+	r.t.Helper()
+	if err := r.store.Update(context.Background(), do); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *room) surface(id string) (s *store.Surface) {
+	r.t.Helper()
+	if err := r.store.View(func(tx *store.Tx) (err error) { s, err = tx.Surface(id); return err }); err != nil {
+		r.t.Fatal(err)
+	}
+	return s
+}
+
+func (r *room) wait(what string, ok func() bool) {
+	r.t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			r.t.Fatalf("waited in vain: %s; the wall shows %q", what, r.wall.texts())
+		}
+	}
+}
+
+func (r *room) shows(id, text string) {
+	r.t.Helper()
+	r.wait("the wall shows "+text, func() bool {
+		posts := r.wall.all()
+		s := r.surface(id)
+		return len(posts) > 0 && posts[len(posts)-1].Message.Text == text && s.Shown == s.Marked
+	})
+}
+
+func (r *room) advance(d time.Duration) {
+	r.t.Helper()
+	if err := r.clock.Advance(context.Background(), d, nil); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func TestManyChangesAreOneEdit(t *testing.T) {
+	r := newRoom(t, Manner{})
+	id := r.open("op-1", "one", nil)
+	r.start()
+	r.shows(id, "one")
+	r.stop()
+	for i := range 10 {
+		r.says("op-1", fmt.Sprint("change ", i), true)
+	}
+	r.start()
+	r.shows(id, "change 9")
+	if posts := r.wall.all(); len(posts) != 2 || posts[1].Ref != "ref 1" {
+		t.Errorf("ten changes were told as %q, want one edit of ref 1", r.wall.texts())
+	}
+}
+
+func TestTheSameIsNotToldTwice(t *testing.T) {
+	r := newRoom(t, Manner{})
+	id := r.open("op-1", "one", nil)
+	r.start()
+	r.shows(id, "one")
+	r.says("op-1", "one", true)
+	r.wait("the mark is taken", func() bool { s := r.surface(id); return s.Shown == s.Marked })
+	if n := len(r.wall.all()); n != 1 {
+		t.Errorf("the same text was told %d times", n)
+	}
+}
+
+// A post whose intent stands and whose reference does not: the process died, or
+// the answer was lost. The place is read before anything is posted again.
+func TestAPostThatMayHaveBeenMade(t *testing.T) {
+	for _, c := range []struct {
+		name, found, ref string
+		blind, once      bool
+		posts            int
+	}{
+		{name: "found", found: "ref 77", ref: "ref 77", posts: 1},
+		{name: "not found", ref: "ref 1", posts: 1},
+		{name: "nobody can tell, told at least once", blind: true, ref: "ref 1", posts: 1},
+		{name: "nobody can tell, told at most once", blind: true, once: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRoom(t, Manner{AtMostOnce: c.once})
+			r.wall.found, r.wall.blind = c.found, c.blind
+			id := r.open("op-1", "one", nil)
+			r.update(func(tx *store.Tx) error {
+				s, err := tx.Surface(id)
+				if err != nil {
+					return err
+				}
+				s.Nonce, s.IntentAt = "nonce", r.clock.Now()
+				return tx.PutSurface(s)
+			})
+			r.start()
+			r.wait("it is settled", func() bool { s := r.surface(id); return s.Shown == s.Marked })
+			posts := r.wall.all()
+			if len(posts) != c.posts || r.wall.finds != 1 {
+				t.Fatalf("%d posts after %d looks", len(posts), r.wall.finds)
+			}
+			if s := r.surface(id); s.Ref != c.ref || c.once && s.Parked == "" {
+				t.Errorf("its reference is %q (parked: %q), want %q", s.Ref, s.Parked, c.ref)
+			}
+			if c.found != "" && posts[0].Ref != c.found {
+				t.Error("what was found was posted again instead of edited")
+			}
+			if c.posts > 0 && posts[0].Nonce != "nonce" {
+				t.Errorf("it was posted with the nonce %q", posts[0].Nonce)
+			}
+		})
+	}
+}
+
+// The answer is lost after the post was made: it is found, not made again.
+func TestALostAnswer(t *testing.T) {
+	r := newRoom(t, Manner{})
+	lost := false
+	r.wall.answer = func(integrations.Post) error {
+		if lost {
+			return nil
+		}
+		lost, r.wall.found = true, "ref 1"
+		return errors.New("connection reset")
+	}
+	id := r.open("op-1", "one", nil)
+	r.start()
+	r.wait("it is known", func() bool { s := r.surface(id); return s.Ref == "ref 1" && s.Shown == s.Marked })
+	for _, p := range r.wall.all()[1:] {
+		if p.Ref != "ref 1" {
+			t.Error("it was posted twice")
+		}
+	}
+}
+
+// A rate limit delays and drops nothing, and no urgent mark overrules it.
+func TestLaterIsLater(t *testing.T) {
+	r := newRoom(t, Manner{})
+	limited := true
+	tries := 0
+	r.wall.refuse = func(integrations.Post) error {
+		tries++
+		if limited {
+			return &integrations.Later{After: time.Hour, Err: errors.New("429")}
+		}
+		return nil
+	}
+	id := r.open("op-1", "one", nil)
+	r.start()
+	r.wait("it was refused", func() bool { return r.surface(id).Error != "" })
+	r.says("op-1", "two", true)
+	if due := r.surface(id).Due; due.Before(r.clock.Now().Add(30 * time.Minute)) {
+		t.Errorf("it is due at %v, within the hour that the place asked for", due)
+	}
+	r.wall.mu.Lock()
+	limited = false
+	if tries != 1 {
+		t.Errorf("it was tried %d times within the hour", tries)
+	}
+	r.wall.mu.Unlock()
+	r.advance(time.Hour + time.Minute)
+	r.shows(id, "two")
+	if s := r.surface(id); s.Error != "" || s.Tries != 0 {
+		t.Errorf("after it was shown: %q, %d tries", s.Error, s.Tries)
+	}
+}
+
+// A place that is gone parks the surface and, with it, what stands under it:
+// that would wait for a thread that never comes.
+func TestGoneIsParked(t *testing.T) {
+	r := newRoom(t, Manner{Key: "channel"})
+	r.wall.refuse = func(p integrations.Post) error {
+		if p.Where["channel"] == "left" {
+			return &integrations.Gone{Why: "the bot is not in the channel"}
+		}
+		return nil
+	}
+	root := r.open("op-1", "card", map[string]string{"channel": "left"})
+	child := r.open("job-1", "log", map[string]string{"channel": "left", "under": root})
+	orphan := r.open("job-2", "log", map[string]string{"channel": "left", "under": "nothing of the kind"})
+	r.start()
+	for _, id := range []string{root, child, orphan} {
+		r.wait(id+" is parked", func() bool { return r.surface(id).Parked != "" })
+	}
+	marked := r.surface(child).Updated
+	r.says("job-1", "more log", true)
+	r.wait("nothing is due", r.teller.Idle)
+	if s := r.surface(child); s.Parked == "" || s.Marked == 1 || marked.IsZero() {
+		t.Errorf("after a mark: parked %q", s.Parked)
+	}
+	if n := len(r.wall.all()); n != 0 {
+		t.Errorf("%d posts in a channel that was left", n)
+	}
+}
+
+// What stands in a thread waits for the thread's root, and finds it.
+func TestThreadWaitsForItsRoot(t *testing.T) {
+	r := newRoom(t, Manner{})
+	child := ID("wall", "job-1")
+	root := r.open("op-1", "", nil) // holds: it has nothing to show yet
+	r.open("job-1", "log", map[string]string{"under": root})
+	r.start()
+	r.wait("the child was looked at", func() bool { return !r.surface(child).Due.IsZero() })
+	if n := len(r.wall.all()); n != 0 {
+		t.Fatalf("the log stands outside its thread: %q", r.wall.texts())
+	}
+	r.says("op-1", "card", true)
+	r.shows(child, "log")
+	if p := r.wall.all()[1]; p.Where["thread"] != "ref 1" {
+		t.Errorf("the log stands in thread %q", p.Where["thread"])
+	}
+}
+
+// What is not urgent keeps the pace; what people wait for does not.
+func TestPace(t *testing.T) {
+	r := newRoom(t, Manner{Pace: time.Hour})
+	id := r.open("op-1", "one", nil)
+	r.start()
+	r.shows(id, "one")
+	r.says("op-1", "a line of log", false)
+	if due := r.surface(id).Due; !due.After(r.clock.Now().Add(30 * time.Minute)) {
+		t.Errorf("an edit within the pace is due at %v", due)
+	}
+	r.says("op-1", "the end", true)
+	r.shows(id, "the end")
+	if n := len(r.wall.all()); n != 2 {
+		t.Errorf("told %q", r.wall.texts())
+	}
+}
+
+// More ends than a channel can be told in a minute are one message, and each
+// card is brought up to date when there is room.
+func TestRollUp(t *testing.T) {
+	r := newRoom(t, Manner{})
+	where := map[string]string{"channel": "ops"}
+	for i := range finalsAMinute + 5 {
+		r.open(fmt.Sprint("op-", i), fmt.Sprint("end ", i), where)
+	}
+	other := r.open("op-x", "end x", map[string]string{"channel": "elsewhere"})
+	r.start()
+	r.wait("the roll-up names the rest", func() bool {
+		for _, text := range r.wall.texts() {
+			if strings.HasPrefix(text, "5 more operations ended") {
+				return true
+			}
+		}
+		return false
+	})
+	r.wait("another channel has room of its own", func() bool { s := r.surface(other); return s.Shown == s.Marked })
+	if n := strings.Count(strings.Join(r.wall.texts(), "\n\n"), "\n\nend"); n > finalsAMinute+1 {
+		t.Errorf("%d ends were told one by one", n)
+	}
+	r.advance(2 * time.Minute)
+	r.wait("every card is told at last", func() bool {
+		for i := range finalsAMinute + 5 {
+			if s := r.surface(ID("wall", fmt.Sprint("op-", i))); s.Shown != s.Marked {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// A card that cannot be rendered keeps no other from being told, and is told
+// once it can be.
+func TestACardThatPanics(t *testing.T) {
+	r := newRoom(t, Manner{})
+	bad := r.open("op-1", "panic: a fault in a card", nil)
+	good := r.open("op-2", "two", nil)
+	r.start()
+	r.shows(good, "two")
+	r.wait("the fault is recorded", func() bool { return r.surface(bad).Error != "" })
+	r.says("op-1", "mended", true)
+	r.advance(time.Hour)
+	r.shows(bad, "mended")
+}
+
+// Messages of one channel come in the order in which they were opened.
+func TestOrderWithinAChannel(t *testing.T) {
+	r := newRoom(t, Manner{Key: "channel"})
+	var want []string
+	for i := range 20 {
+		r.open(fmt.Sprint("op-", i), fmt.Sprint("message ", i), map[string]string{"channel": "ops"})
+		want = append(want, fmt.Sprint("message ", i))
+	}
+	r.start()
+	r.wait("all are told", func() bool { return len(r.wall.all()) == 20 })
+	if got := r.wall.texts(); !slices.Equal(got, want) {
+		t.Errorf("told in the order %q", got)
+	}
+}
