@@ -23,11 +23,16 @@ import (
 // the simulators. What they report of a flow is its overhead: the wall time from
 // the delivery of a webhook until the last of what shows its result is posted,
 // less the time that Terraform itself ran. The simulators run on the same
-// processors and their time counts as ours; "github-ms" and "slack-ms" say how
-// much of it their calls took, side by side or not.
+// processors and their time counts as ours: "github-ms" and "slack-ms" say how
+// much of it their calls took, side by side or not (git's own are not in it), and
+// "between-ms" how long it took from the end of one tool to the start of the next.
 
-// benchBinary builds the bot as it is released, once.
+// benchBinary builds the bot as it is released, once. SIGNALBOX_BENCH_BINARY
+// names one that is built already, to hold two of them against one another.
 var benchBinary = sync.OnceValues(func() (string, error) {
+	if bin := os.Getenv("SIGNALBOX_BENCH_BINARY"); bin != "" {
+		return bin, nil
+	}
 	dir, err := os.MkdirTemp("", "signalbox-bench-")
 	if err != nil {
 		return "", err
@@ -178,9 +183,11 @@ func (k *benchBox) readLog(r io.ReadCloser, open chan<- time.Time) {
 	}
 }
 
-// toolTime adds up how long the tools of the steps ran that ended since.
-func (k *benchBox) toolTime(since time.Time) (sum time.Duration, steps int) {
+// toolTime adds up how long the tools of the steps ran that ended since, and how
+// long it took from the end of each to the start of the one after it.
+func (k *benchBox) toolTime(since time.Time) (sum, between time.Duration, steps int) {
 	k.b.Helper()
+	var all []proc.Exit
 	for _, dir := range k.steps("") {
 		b, err := os.ReadFile(filepath.Join(dir, "exit.json"))
 		if err != nil {
@@ -191,11 +198,17 @@ func (k *benchBox) toolTime(since time.Time) (sum time.Duration, steps int) {
 			k.b.Fatal(err)
 		}
 		if e.Started.After(since) {
-			sum += e.Ended.Sub(e.Started)
-			steps++
+			all = append(all, e)
 		}
 	}
-	return sum, steps
+	slices.SortFunc(all, func(a, b proc.Exit) int { return a.Started.Compare(b.Started) })
+	for i, e := range all {
+		sum += e.Ended.Sub(e.Started)
+		if i > 0 {
+			between += e.Started.Sub(all[i-1].Ended)
+		}
+	}
+	return sum, between, len(all)
 }
 
 // callTime adds up what the calls to one simulator took until end.
@@ -234,7 +247,7 @@ func (s benchSamples) report(b *testing.B) {
 // round adds up one flow that began with a delivery and was shown at end.
 func (k *benchBox) round(s benchSamples, began, end time.Time) {
 	k.b.Helper()
-	tool, steps := k.toolTime(began)
+	tool, between, steps := k.toolTime(began)
 	if steps == 0 {
 		k.b.Fatal("no step ran")
 	}
@@ -243,6 +256,7 @@ func (k *benchBox) round(s benchSamples, began, end time.Time) {
 	}
 	s.add("overhead", end.Sub(began)-tool)
 	s.add("tool", tool)
+	s.add("between", between/time.Duration(max(1, steps-1)))
 	s.add("github", k.callTime("github", end))
 	s.add("slack", k.callTime("slack", end))
 }
