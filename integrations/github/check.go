@@ -156,12 +156,19 @@ func (c *Client) checkRepo(ctx context.Context, repo string) (integrations.Findi
 	case c.app == nil && !r.GetPermissions()["push"]:
 		f.Say, f.Do = "may be read and not written", "give the account the Write role, and the token Contents, Pull requests, Commit statuses and Deployments (read and write)"
 		return f, true
-	case c.cfg.MergeMethod == "merge" && r.AllowMergeCommit != nil && !r.GetAllowMergeCommit():
-		f.Say, f.Do = "does not allow merge commits", "allow them in the repository's settings, or set github.merge_method"
+	case !allows(r, c.cfg.MergeMethod):
+		f.Say, f.Do = "does not allow pull requests to be merged by "+c.cfg.MergeMethod, "allow it in the repository's settings, or change github.merge_method"
 		return f, true
 	}
 	f.OK, f.Say = true, "may be read and written"
 	return f, true
+}
+
+// allows says whether a repository lets pull requests be merged that way. Who may
+// not see its settings is not told, and finds out when merging.
+func allows(r *gh.Repository, method string) bool {
+	allowed := map[string]*bool{"merge": r.AllowMergeCommit, "squash": r.AllowSquashMerge, "rebase": r.AllowRebaseMerge}[method]
+	return allowed == nil || *allowed
 }
 
 var neededEvents = []string{"pull_request", "pull_request_review", "push"}

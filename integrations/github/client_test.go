@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	gh "github.com/google/go-github/v60/github"
+
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/github/githubsim"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
@@ -179,6 +181,23 @@ func TestMergeOfAConflict(t *testing.T) {
 	w.must(w.ClosePull(w.ctx, web, p.Number))
 	if now, err := w.Pull(w.ctx, web, p.Number); err != nil || now.State != "closed" || now.Body != "another text" || now.Title != "another title" || now.MergeSHA != "" {
 		t.Errorf("Pull = %+v, %v, want closed", now, err)
+	}
+}
+
+func TestMergeMethodIsAsConfigured(t *testing.T) {
+	for method, want := range map[string]int{"merge": 3, "squash": 1, "rebase": 2} {
+		w := newWorld(t, func(_ *githubsim.Config, c *Config) { c.MergeMethod = method })
+		from, err := w.BranchHead(w.ctx, web, "main")
+		w.must(err)
+		w.must(w.CreateBranch(w.ctx, web, "side", from))
+		w.commit("side", "a.txt", "1")
+		head := w.commit("side", "b.txt", "1")
+		p := w.pull("side", "main")
+		sha, err := w.MergePull(w.ctx, web, p.Number, head, "Bring it in")
+		w.must(err)
+		if cmp, err := w.Compare(w.ctx, web, from, sha); err != nil || cmp.Ahead != want {
+			t.Errorf("%s: %d new commits, %v, want %d", method, cmp.Ahead, err, want)
+		}
 	}
 }
 
@@ -467,6 +486,16 @@ func TestCheckFindsWhatIsMissing(t *testing.T) {
 	}
 	if f := got["GitHub webhook of acme/web"]; !strings.Contains(f.Say, "pull_request") {
 		t.Errorf("the webhook's finding says %q, want the events it lacks", f.Say)
+	}
+}
+
+func TestCheckKnowsHowARepositoryMerges(t *testing.T) {
+	yes, no := true, false
+	r := &gh.Repository{AllowMergeCommit: &no, AllowSquashMerge: &yes}
+	for method, want := range map[string]bool{"merge": false, "squash": true, "rebase": true} {
+		if allows(r, method) != want {
+			t.Errorf("%s: %v, want %v", method, !want, want)
+		}
 	}
 }
 
