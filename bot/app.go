@@ -135,7 +135,7 @@ func (c *Config) slack() slack.Config {
 }
 
 func (c *Config) github() github.Config {
-	out := github.Config{Token: c.GitHub.Token, APIURL: c.GitHub.APIURL, GitURL: c.GitHub.GitURL, WebhookSecrets: c.GitHub.WebhookSecrets}
+	out := github.Config{Token: c.GitHub.Token, APIURL: c.GitHub.APIURL, GitURL: c.GitHub.GitURL, WebhookSecrets: c.GitHub.WebhookSecrets, MergeMethod: c.GitHub.MergeMethod}
 	if app := c.GitHub.App; app != nil {
 		out.App = &github.AppConfig{ID: app.ID, InstallationID: app.InstallationID, PrivateKey: app.PrivateKey}
 	}
@@ -339,7 +339,7 @@ func (a *app) reload() {
 func needRestart(changes []string) []string {
 	var out []string
 	for _, c := range changes {
-		for _, field := range []string{"slack.", "listen", "inbound", "data", "runner.", "github.token", "github.app", "github.api_url", "github.git_url"} {
+		for _, field := range []string{"slack.", "listen", "inbound", "data", "runner.", "github.token", "github.app", "github.api_url", "github.git_url", "github.merge_method"} {
 			if strings.HasPrefix(strings.TrimLeft(c, "+-~ "), field) {
 				out = append(out, c)
 				break

@@ -51,6 +51,7 @@ type GitHubConfig struct {
 	APIURL         string                `yaml:"api_url"` // "" is GitHub's own
 	GitURL         string                `yaml:"git_url"`
 	WebhookSecrets []integrations.Secret `yaml:"webhook_secrets"` // two while one is being rotated
+	MergeMethod    string                `yaml:"merge_method"`    // of the merges that people ask for here
 }
 
 // GitHubAppConfig is an installed GitHub App.
@@ -142,6 +143,7 @@ func defaultConfig() *Config {
 		Inbound: "webhook",
 		Data:    "/var/lib/signalbox",
 		Slack:   SlackConfig{Connections: 2, SecondAfter: 3 * time.Minute, Command: "/ops"},
+		GitHub:  GitHubConfig{MergeMethod: "merge"},
 		Runner: RunnerConfig{
 			Parallel: 4, LogCap: 4 << 20, Timeout: 2 * time.Hour,
 			Env: []string{"PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"},

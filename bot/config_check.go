@@ -143,6 +143,7 @@ func (c *Config) checkGitHub() {
 	}
 	c.wantURL("github.api_url", g.APIURL)
 	c.wantURL("github.git_url", g.GitURL)
+	c.wantOne("github.merge_method", "merge method", g.MergeMethod, []string{"merge", "squash", "rebase"})
 	if len(g.WebhookSecrets) > 2 {
 		c.bad("github.webhook_secrets", "has %d entries; want one, or two while one replaces the other", len(g.WebhookSecrets))
 	}
@@ -322,6 +323,9 @@ func (c *Config) checkServices() {
 		}
 		if c.wantOne(at+".strategy", "strategy", s.Strategy, []string{"promote", "pin"}) && s.Strategy == "promote" && s.Source != "" {
 			c.bad(at+".source", "is for the strategy pin")
+		}
+		if s.Strategy == "promote" && (c.GitHub.MergeMethod == "squash" || c.GitHub.MergeMethod == "rebase") {
+			c.bad("github.merge_method", "is %s, and the service %q is promoted; want merge, as a promotion's commits have to keep their SHAs", c.GitHub.MergeMethod, s.Name)
 		}
 		if len(s.Environments) == 0 {
 			c.bad(at+".environments", "is missing, so that it can be deployed nowhere")

@@ -214,3 +214,17 @@ func FuzzConfig(f *testing.F) {
 		}
 	})
 }
+
+func TestConfigMergeMethodReachesGitHub(t *testing.T) {
+	c, err := parseConfig("right.yaml", read(t, "right.yaml"), testEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.github().MergeMethod; got != "merge" {
+		t.Errorf("unsaid it is %q, want merge", got)
+	}
+	c.GitHub.MergeMethod = "rebase"
+	if got := c.github().MergeMethod; got != "rebase" {
+		t.Errorf("it is %q, want rebase", got)
+	}
+}
