@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -137,6 +138,20 @@ func (c *Client) pages(ctx context.Context, get func(page int) (*gh.Response, bo
 		page = resp.NextPage
 	}
 	return nil
+}
+
+// search looks through a list for the first that is ours; its id is 0 where none
+// is. The error is shaped.
+func search[T interface{ GetID() int64 }](ctx context.Context, c *Client, list func(gh.ListOptions) ([]T, *gh.Response, error), ours func(T) bool) (int64, error) {
+	var id int64
+	err := c.pages(ctx, func(page int) (*gh.Response, bool, error) {
+		got, resp, err := list(gh.ListOptions{Page: page, PerPage: 100})
+		if i := slices.IndexFunc(got, ours); i >= 0 {
+			id = got[i].GetID()
+		}
+		return resp, id == 0, err
+	})
+	return id, err
 }
 
 var repoName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+$`)

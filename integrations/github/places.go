@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -111,16 +112,9 @@ func (pl commentPlace) Find(ctx context.Context, p integrations.Post) (string, b
 	if err != nil {
 		return "", false, about(err, "%s", what)
 	}
-	var found int64
-	err = pl.c.pages(ctx, func(page int) (*gh.Response, bool, error) {
-		got, resp, err := pl.c.api.Issues.ListComments(ctx, owner, name, number, &gh.IssueListCommentsOptions{ListOptions: gh.ListOptions{Page: page, PerPage: 100}})
-		for _, k := range got {
-			if found == 0 && strings.HasPrefix(k.GetBody(), marker(p.Nonce)) {
-				found = k.GetID()
-			}
-		}
-		return resp, found == 0, err
-	})
+	found, err := search(ctx, pl.c, func(o gh.ListOptions) ([]*gh.IssueComment, *gh.Response, error) {
+		return pl.c.api.Issues.ListComments(ctx, owner, name, number, &gh.IssueListCommentsOptions{ListOptions: o})
+	}, func(k *gh.IssueComment) bool { return strings.HasPrefix(k.GetBody(), marker(p.Nonce)) })
 	if err != nil {
 		return "", false, pl.c.placed(err, p, "look for our "+what)
 	}
@@ -152,7 +146,7 @@ func (pl statusPlace) Show(ctx context.Context, p integrations.Post) (string, er
 		return "", about(err, "%s", what)
 	}
 	status := &gh.RepoStatus{
-		State: &s.State, Context: gh.String(firstOf(p.Where["context"], s.Context)),
+		State: &s.State, Context: gh.String(cmp.Or(p.Where["context"], s.Context)),
 		Description: gh.String(cut(oneLine(s.Description), descriptionMost)),
 	}
 	if s.URL != "" {
@@ -172,29 +166,13 @@ func (pl statusPlace) Find(ctx context.Context, p integrations.Post) (string, bo
 	if err != nil {
 		return "", false, err
 	}
-	var found int64
-	err = pl.c.pages(ctx, func(page int) (*gh.Response, bool, error) {
-		got, resp, err := pl.c.api.Repositories.ListStatuses(ctx, owner, name, p.Where["sha"], &gh.ListOptions{Page: page, PerPage: 100})
-		for _, s := range got {
-			if found == 0 && s.GetContext() == p.Where["context"] {
-				found = s.GetID()
-			}
-		}
-		return resp, found == 0, err
-	})
+	found, err := search(ctx, pl.c, func(o gh.ListOptions) ([]*gh.RepoStatus, *gh.Response, error) {
+		return pl.c.api.Repositories.ListStatuses(ctx, owner, name, p.Where["sha"], &o)
+	}, func(s *gh.RepoStatus) bool { return s.GetContext() == p.Where["context"] })
 	if err != nil {
 		return "", false, pl.c.placed(err, p, fmt.Sprintf("list the statuses of %.12s in %s", p.Where["sha"], p.Where["repo"]))
 	}
 	return ref(found), found != 0, nil
-}
-
-func firstOf(list ...string) string {
-	for _, s := range list {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
 }
 
 type deploymentPlace struct{ c *Client }
@@ -218,7 +196,7 @@ func (pl deploymentPlace) Show(ctx context.Context, p integrations.Post) (string
 	at := p.Ref
 	if at == "" {
 		made, _, err := pl.c.api.Repositories.CreateDeployment(ctx, owner, name, &gh.DeploymentRequest{
-			Ref: &d.Ref, Environment: &d.Environment, Task: gh.String(firstOf(d.Task, "deploy")),
+			Ref: &d.Ref, Environment: &d.Environment, Task: gh.String(cmp.Or(d.Task, "deploy")),
 			Description: gh.String(cut(oneLine(d.Description), descriptionMost)),
 			Payload:     deploymentPayload{p.Nonce}, AutoMerge: gh.Bool(false), RequiredContexts: &[]string{},
 		})
@@ -251,18 +229,9 @@ func (pl deploymentPlace) Find(ctx context.Context, p integrations.Post) (string
 	if err != nil {
 		return "", false, about(err, "look for a deployment in %s", p.Where["repo"])
 	}
-	var found int64
-	err = pl.c.pages(ctx, func(page int) (*gh.Response, bool, error) {
-		got, resp, err := pl.c.api.Repositories.ListDeployments(ctx, owner, name, &gh.DeploymentsListOptions{
-			SHA: d.Ref, Environment: d.Environment, ListOptions: gh.ListOptions{Page: page, PerPage: 100},
-		})
-		for _, k := range got {
-			if found == 0 && payloadNonce(k.Payload) == p.Nonce {
-				found = k.GetID()
-			}
-		}
-		return resp, found == 0, err
-	})
+	found, err := search(ctx, pl.c, func(o gh.ListOptions) ([]*gh.Deployment, *gh.Response, error) {
+		return pl.c.api.Repositories.ListDeployments(ctx, owner, name, &gh.DeploymentsListOptions{SHA: d.Ref, Environment: d.Environment, ListOptions: o})
+	}, func(k *gh.Deployment) bool { return payloadNonce(k.Payload) == p.Nonce })
 	if err != nil {
 		return "", false, pl.c.placed(err, p, fmt.Sprintf("list the deployments of %.12s in %s", d.Ref, p.Where["repo"]))
 	}
