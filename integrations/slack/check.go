@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -80,17 +81,17 @@ func (c *Client) checkChannel(ctx context.Context, name string) integrations.Fin
 	f := integrations.Finding{What: "Slack channel " + strings.TrimPrefix(name, "#")}
 	id, err := c.ChannelID(ctx, name)
 	if err != nil {
-		f.Say, f.Do = err.Error(), "invite the bot: /invite @"+first(c.Self().Name, "signalbox")
+		f.Say, f.Do = err.Error(), "invite the bot: /invite @"+cmp.Or(c.Self().Name, "signalbox")
 		return f
 	}
 	ch, err := c.api.GetConversationInfoContext(ctx, &slackgo.GetConversationInfoInput{ChannelID: id})
 	switch {
 	case err != nil:
-		f.Say, f.Do = explain("look up the channel", err).Error(), "invite the bot: /invite @"+first(c.Self().Name, "signalbox")
+		f.Say, f.Do = explain("look up the channel", err).Error(), "invite the bot: /invite @"+cmp.Or(c.Self().Name, "signalbox")
 	case ch.IsArchived:
 		f.Say, f.Do = "it is archived", "unarchive it, or configure another one"
 	case !ch.IsMember && !ch.IsIM:
-		f.Say, f.Do = "the bot is not in it", "type there: /invite @"+first(c.Self().Name, "signalbox")
+		f.Say, f.Do = "the bot is not in it", "type there: /invite @"+cmp.Or(c.Self().Name, "signalbox")
 	default:
 		f.OK, f.Say = true, "the bot is in it ("+id+")"
 	}

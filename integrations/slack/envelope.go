@@ -2,6 +2,7 @@ package slack
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"strconv"
@@ -106,7 +107,7 @@ func (e *Envelope) interactive() verdict {
 			return ignored // a link was followed: Slack only lets us know
 		}
 		e.Kind, e.Sent = KindClick, slackTime(a.ActionTS)
-		e.Place = Place{Channel: first(p.Channel.ID, p.Container.ChannelID), ChannelName: p.Channel.Name, Thread: p.thread()}
+		e.Place = Place{Channel: cmp.Or(p.Channel.ID, p.Container.ChannelID), ChannelName: p.Channel.Name, Thread: p.thread()}
 		return forUs
 	case "view_submission":
 		if _, ok := p.metadata(); !ok {

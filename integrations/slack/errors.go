@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,7 +45,7 @@ func fatal(err error) string {
 		return ""
 	}
 	if e.Needed != "" {
-		say += fmt.Sprintf(": it needs %s and has %s; install the app again after adding it", e.Needed, first(e.Provided, "none"))
+		say += fmt.Sprintf(": it needs %s and has %s; install the app again after adding it", e.Needed, cmp.Or(e.Provided, "none"))
 	} else if e.Err == "missing_scope" {
 		say += " (an app-level token needs connections:write)"
 	}

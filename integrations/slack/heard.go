@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -179,12 +180,12 @@ func (s Self) click(p clickPayload) (integrations.Heard, error) {
 	return h, nil
 }
 
-func (p clickPayload) ts() string { return first(p.Container.MessageTS, p.Message.TS) }
+func (p clickPayload) ts() string { return cmp.Or(p.Container.MessageTS, p.Message.TS) }
 
 // thread is the root of the thread that the message stands in; a root names
 // itself once it has replies.
 func (p clickPayload) thread() string {
-	root := first(p.Message.ThreadTS, p.Container.ThreadTS)
+	root := cmp.Or(p.Message.ThreadTS, p.Container.ThreadTS)
 	if root == p.ts() {
 		return ""
 	}
@@ -192,10 +193,10 @@ func (p clickPayload) thread() string {
 }
 
 func (p clickPayload) heard(kind string) integrations.Heard {
-	channel := first(p.Channel.ID, p.Container.ChannelID)
+	channel := cmp.Or(p.Channel.ID, p.Container.ChannelID)
 	return integrations.Heard{
-		Kind: kind, Team: first(p.User.TeamID, p.home()),
-		User: p.User.ID, UserName: first(p.User.Username, p.User.Name),
+		Kind: kind, Team: cmp.Or(p.User.TeamID, p.home()),
+		User: p.User.ID, UserName: cmp.Or(p.User.Username, p.User.Name),
 		Channel: channel, ChannelName: p.Channel.Name, Private: strings.HasPrefix(channel, "D"),
 		Trigger: p.TriggerID, ResponseURL: p.ResponseURL,
 	}
@@ -268,9 +269,9 @@ func (p eventPayload) us(self Self) (user, team string) {
 		if user == "" && a.IsBot {
 			user = a.UserID
 		}
-		team = first(team, a.TeamID)
+		team = cmp.Or(team, a.TeamID)
 	}
-	return user, first(team, p.TeamID)
+	return user, cmp.Or(team, p.TeamID)
 }
 
 // addressed says whether the event may be a word to the bot: a mention, a direct
@@ -303,7 +304,7 @@ func (s Self) event(p eventPayload) (integrations.Heard, error) {
 	}
 	us, ours := p.us(s)
 	h := integrations.Heard{
-		Team: first(ev.UserTeam, ev.SourceTeam, ev.Team, p.TeamID), User: ev.User,
+		Team: cmp.Or(ev.UserTeam, ev.SourceTeam, ev.Team, p.TeamID), User: ev.User,
 		Bot:     ev.BotID != "" || ev.Subtype == "bot_message" || us != "" && ev.User == us,
 		Channel: ev.Channel, TS: ev.TS, Private: p.direct(), Sent: slackTime(ev.TS),
 	}
@@ -350,13 +351,4 @@ func afterMention(text, us string, certain bool) (rest string, mentioned bool) {
 		}
 		at = i + end
 	}
-}
-
-func first(all ...string) string {
-	for _, s := range all {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
 }

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -137,7 +138,7 @@ func (c *Client) User(ctx context.Context, id string) (User, error) {
 		return User{}, explain("look up the user "+id, err)
 	}
 	k = known{at: time.Now(), user: User{
-		ID: u.ID, Name: u.Name, RealName: first(u.Profile.RealName, u.RealName), Email: u.Profile.Email, Team: u.TeamID,
+		ID: u.ID, Name: u.Name, RealName: cmp.Or(u.Profile.RealName, u.RealName), Email: u.Profile.Email, Team: u.TeamID,
 		Guest: u.IsRestricted || u.IsUltraRestricted, Bot: u.IsBot, Deleted: u.Deleted,
 	}}
 	c.book.mu.Lock()

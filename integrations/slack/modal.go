@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -37,8 +38,8 @@ func view(m integrations.Modal, p Place) (slackgo.ModalViewRequest, error) {
 	}
 	v := slackgo.ModalViewRequest{
 		Type:            slackgo.VTModal,
-		Title:           plain(cut(first(m.Title, m.Verb), mostTitle)),
-		Submit:          plain(cut(first(m.Submit, "Go"), mostTitle)),
+		Title:           plain(cut(cmp.Or(m.Title, m.Verb), mostTitle)),
+		Submit:          plain(cut(cmp.Or(m.Submit, "Go"), mostTitle)),
 		Close:           plain("Close"),
 		PrivateMetadata: string(meta),
 		CallbackID:      cut("signalbox:"+m.Verb, mostAction),
@@ -54,7 +55,7 @@ func view(m integrations.Modal, p Place) (slackgo.ModalViewRequest, error) {
 
 // input is one question; its block id and action id are the argument's name.
 func input(in integrations.Input) slackgo.Block {
-	b := slackgo.NewInputBlock(in.Name, plain(cut(first(in.Label, in.Name), mostInputLabel)), nil, nil)
+	b := slackgo.NewInputBlock(in.Name, plain(cut(cmp.Or(in.Label, in.Name), mostInputLabel)), nil, nil)
 	b.Optional = in.Optional
 	if in.Hint != "" {
 		b.Hint = plain(cut(in.Hint, mostHint))
@@ -68,7 +69,7 @@ func input(in integrations.Input) slackgo.Block {
 	}
 	sel := &slackgo.SelectBlockElement{Type: slackgo.OptTypeStatic, ActionID: in.Name}
 	for _, o := range in.Options {
-		opt := slackgo.NewOptionBlockObject(o.Value, plain(cut(first(o.Label, o.Value), mostOption)), nil)
+		opt := slackgo.NewOptionBlockObject(o.Value, plain(cut(cmp.Or(o.Label, o.Value), mostOption)), nil)
 		sel.Options = append(sel.Options, opt)
 		if in.Value != "" && o.Value == in.Value {
 			sel.InitialOption = opt

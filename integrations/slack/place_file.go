@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ func (p filePlace) Show(ctx context.Context, post integrations.Post) (string, er
 		return "", err
 	}
 	up, err := p.c.uploads.UploadFileContext(ctx, slackgo.UploadFileParameters{
-		Filename: f.Name, Title: first(f.Title, f.Name), FileSize: int(info.Size()), Reader: body,
+		Filename: f.Name, Title: cmp.Or(f.Title, f.Name), FileSize: int(info.Size()), Reader: body,
 		Channel: channel, ThreadTimestamp: post.Where[whereThread], InitialComment: cutMarkup(escape(post.Message.Text), mostText),
 	})
 	if err != nil {
@@ -74,7 +75,7 @@ func (p filePlace) Find(ctx context.Context, post integrations.Post) (string, bo
 			return false
 		}
 		for _, x := range m.Files {
-			if x.Name == f.Name && x.Title == first(f.Title, f.Name) {
+			if x.Name == f.Name && x.Title == cmp.Or(f.Title, f.Name) {
 				ref = x.ID
 			}
 		}

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -58,7 +59,7 @@ func (p privatePlace) show(ctx context.Context, post integrations.Post) (string,
 		return ts, err
 	}
 	err = p.c.sendInto(ctx, "chat.postEphemeral", channel, post, &ts, slackgo.MsgOptionPostEphemeral(post.Where[whereUser]))
-	return first(ts, shownPrivately), err
+	return cmp.Or(ts, shownPrivately), err
 }
 
 // answer posts to the response_url of a command or click.

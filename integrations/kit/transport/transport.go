@@ -10,6 +10,7 @@ package transport
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -61,11 +62,11 @@ func New(o Options) http.RoundTripper {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	rt = timed{rt, orElse(o.Timeout, 30*time.Second)}
-	if tries := orElse(o.Tries, 3); tries > 1 {
-		rt = retry{rt, tries, orElse(o.Patience, 10*time.Second), o.Log, o.Redact}
+	rt = timed{rt, cmp.Or(o.Timeout, 30*time.Second)}
+	if tries := cmp.Or(o.Tries, 3); tries > 1 {
+		rt = retry{rt, tries, cmp.Or(o.Patience, 10*time.Second), o.Log, o.Redact}
 	}
-	rt = bounded{rt, orElse(o.MaxBody, 64<<20)}
+	rt = bounded{rt, cmp.Or(o.MaxBody, 64<<20)}
 	if o.Cache > 0 {
 		rt = newETags(rt, o.Cache)
 	}
@@ -76,14 +77,6 @@ func New(o Options) http.RoundTripper {
 		rt = onlyHost{rt, o.Host}
 	}
 	return redacted{rt, o.Redact}
-}
-
-func orElse[T comparable](v, unset T) T {
-	var zero T
-	if v == zero {
-		return unset
-	}
-	return v
 }
 
 // Base is http.DefaultTransport with a time-out on every stage at which a
