@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
@@ -187,8 +188,8 @@ func (f *feature) planSteps(ctx context.Context, r *runner.Run, t integrations.T
 // planChanged brings a plan job's state to its pull request. A plan that ends
 // after its head has moved changes nothing there.
 func (f *feature) planChanged(tx *store.Tx, j *store.Job, urgent bool) error {
-	if j.PR == 0 {
-		return tell.Mark(tx, j.ID, urgent)
+	if err := tell.Mark(tx, j.ID, urgent); err != nil || j.PR == 0 { // the message of whoever asked for it in chat
+		return err
 	}
 	p, err := tx.Pull(j.RepoID, j.PR)
 	if err != nil {
@@ -302,12 +303,13 @@ func (f *feature) decidePlan(ctx context.Context, c *commands.Call) (commands.Ac
 			return reply, err
 		}
 		if sub.op == nil {
-			j := p.Plans[targets[0]].Job
-			if err := f.openPlanMessage(tx, c.Heard.Channel, j); err != nil {
-				return reply, err
+			for _, t := range targets {
+				if err := f.openPlanMessage(tx, c.Heard.Channel, p.Plans[t].Job); err != nil {
+					return reply, err
+				}
 			}
 		}
-		reply.Private = say(fmt.Sprintf("Planning %s#%d again: %s.", p.Repo, p.Number, plural(len(targets), "target")))
+		reply.Private = say(fmt.Sprintf("Planning %s#%d: %s.", p.Repo, p.Number, plural(len(targets), "target")))
 		return reply, tell.Mark(tx, pullSubject(p.RepoID, p.Number), true)
 	}, nil
 }
@@ -319,7 +321,7 @@ func (f *feature) planService(ctx context.Context, c *commands.Call, svc integra
 	}
 	if svc.Strategy == "pin" {
 		return nil, commands.Refuse("no_plan", fmt.Sprintf("%s is deployed by a version in a file, so its plan needs the pull request that sets it.", svc.Name)).
-			WithHint("Deploy opens that pull request and plans it; it changes nothing until it is merged.").WithExample(fmt.Sprintf("deploy %s to %s", svc.Name, c.Arg("environment")))
+			WithHint("Deploy opens that pull request and plans it; it changes nothing until it is merged.").WithExample(strings.Join(strings.Fields(fmt.Sprintf("deploy %s %s to %s", svc.Name, c.Arg("ref"), c.Arg("environment"))), " "))
 	}
 	call := *c
 	call.Args = map[string]string{"service": svc.Name, "ref": c.Arg("ref"), "environment": c.Arg("environment")}
