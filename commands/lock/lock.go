@@ -93,7 +93,7 @@ func same(a *store.Hold, b store.Hold) bool {
 func (f *feature) lock(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
 	want, ok := scope(c.Catalog, c.Arg("target"))
 	if !ok {
-		return commands.Reply{}, commands.Refuse("unknown_target", fmt.Sprintf("There is no %q to lock.", c.Arg("target"))).WithExample("services")
+		return commands.Reply{}, commands.Refuse("unknown_target", fmt.Sprintf("There is no “%s” to lock.", c.Arg("target"))).WithExample("services")
 	}
 	reply := commands.Reply{Service: want.Service, Environment: environment(c.Catalog, want), Target: want.Target}
 	if err := commands.Allow(c, "lock", reply.Environment); err != nil {
@@ -107,7 +107,7 @@ func (f *feature) lock(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
 	if d := c.Arg("for"); d != "" {
 		var err error
 		if length, err = time.ParseDuration(d); err != nil || length <= 0 || length > longest {
-			return reply, commands.Refuse("bad_duration", fmt.Sprintf("A lock holds for up to 30 days, not for %q.", d)).WithExample("lock " + gate.Scope(&want) + " migration --for 2h")
+			return reply, commands.Refuse("bad_duration", fmt.Sprintf("A lock holds for up to 30 days, not for “%s”.", d)).WithExample("lock " + gate.Scope(&want) + " migration --for 2h")
 		}
 	}
 	held, err := f.find(tx, want)
@@ -131,6 +131,9 @@ func (f *feature) lock(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
 		return reply, err
 	}
 	reply.Subject = held.ID
+	if err := f.mark(tx, held); err != nil {
+		return reply, err
+	}
 	return reply, tell.Open(tx, store.Surface{ID: tell.ID("slack.message", held.ID), Place: "slack.message", Card: card, Subject: held.ID, Where: map[string]string{"channel": c.Heard.Channel}})
 }
 
@@ -176,7 +179,7 @@ func (f *feature) unlockVerb() commands.Verb {
 func (f *feature) unlock(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
 	want, ok := scope(c.Catalog, c.Arg("target"))
 	if !ok {
-		return commands.Reply{}, commands.Refuse("unknown_target", fmt.Sprintf("There is no %q to unlock.", c.Arg("target"))).WithExample("locks")
+		return commands.Reply{}, commands.Refuse("unknown_target", fmt.Sprintf("There is no “%s” to unlock.", c.Arg("target"))).WithExample("locks")
 	}
 	reply := commands.Reply{Service: want.Service, Environment: environment(c.Catalog, want), Target: want.Target}
 	h, err := f.find(tx, want)
@@ -223,6 +226,9 @@ type ended struct {
 
 const endedFeature = "hold ended"
 
+// expired is how a hold ends that nobody released.
+const expired = "expired"
+
 func (f *feature) end(tx *store.Tx, h *store.Hold, how string) error {
 	if err := store.Feature[ended](tx, endedFeature).Put(h.ID, ended{Hold: *h, How: how}); err != nil {
 		return err
@@ -230,7 +236,26 @@ func (f *feature) end(tx *store.Tx, h *store.Hold, how string) error {
 	if err := tx.DeleteHold(h.ID, h.Version); err != nil {
 		return err
 	}
+	if err := f.mark(tx, h); err != nil {
+		return err
+	}
 	return tell.Mark(tx, h.ID, true)
+}
+
+// mark has the operations shown anew that a hold keeps waiting, or no longer.
+func (f *feature) mark(tx *store.Tx, h *store.Hold) error {
+	live, err := tx.LiveOperations()
+	if err != nil {
+		return err
+	}
+	for _, op := range live {
+		if gate.Covers(f.Catalog(), h, op.Service, op.Environment, op.Targets) {
+			if err := tell.Mark(tx, op.ID, true); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // waiting are the blocked jobs that a hold covers.
@@ -260,7 +285,7 @@ func (f *feature) expire(ctx context.Context) error {
 			if f.Clock.Now().Before(h.Expires) {
 				continue
 			}
-			if err := f.end(tx, h, "expired"); err != nil {
+			if err := f.end(tx, h, expired); err != nil {
 				return err
 			}
 			err := tx.Audit(store.AuditRow{Who: h.Owner, Act: "lock expired", Subject: h.ID, Service: h.Service, Environment: h.Environment, Target: h.Target, Outcome: "done", Via: "clock"})
@@ -275,7 +300,11 @@ func (f *feature) expire(ctx context.Context) error {
 // card is the message of one hold, edited when it is over.
 func (f *feature) card(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
 	if over, ok, err := store.Feature[ended](tx, endedFeature).Get(s.Subject); err != nil || ok {
-		text := fmt.Sprintf("🔓 %s is unlocked: the lock of %s (“%s”) was %s.", gate.Scope(&over.Hold), gate.FromStore(over.Hold.Owner).Display(), over.Hold.Reason, over.How)
+		how := "was " + over.How
+		if over.How == expired {
+			how = "has expired"
+		}
+		text := fmt.Sprintf("🔓 %s is unlocked: the lock of %s (“%s”) %s.", gate.Scope(&over.Hold), gate.FromStore(over.Hold.Owner).Display(), over.Hold.Reason, how)
 		return integrations.Message{Text: text, Blocks: []integrations.Block{{Text: integrations.R(text)}}}, err
 	}
 	h, err := tx.Hold(s.Subject)
@@ -324,6 +353,9 @@ func (f *feature) locks(tx *store.Tx) (commands.Reply, error) {
 	}
 	for _, r := range runs {
 		line := fmt.Sprintf("🚧 %s is running %s since %s", r.Target, r.Job, gate.Age(now.Sub(r.Since)))
+		if j, err := tx.Job(r.Job); err == nil && j.State == store.JobUnknown {
+			line = fmt.Sprintf("❓ %s is kept by %s, of which nobody knows how it ended: `/ops resolve %s failed` or its like lets go of it", r.Target, r.Job, r.Job)
+		}
 		lines = append(lines, line)
 		m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R(line)})
 	}
