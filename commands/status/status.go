@@ -127,7 +127,7 @@ func (f *feature) operation(tx *store.Tx, word string) (*store.Operation, error)
 	if strings.HasPrefix(word, "op-") {
 		op, err := tx.Operation(word)
 		if errors.Is(err, store.ErrNotFound) {
-			return nil, commands.Refuse("unknown_subject", fmt.Sprintf("No operation is called %q.", word)).WithExample("status")
+			return nil, commands.Refuse("unknown_subject", fmt.Sprintf("No operation is called “%s”.", word)).WithExample("status")
 		}
 		return op, err
 	}
@@ -140,7 +140,7 @@ func (f *feature) operation(tx *store.Tx, word string) (*store.Operation, error)
 			return op, nil
 		}
 	}
-	return nil, commands.Refuse("unknown_subject", fmt.Sprintf("No operation belongs to %q.", word)).WithHint("They look like op-12, #12 or acme/web#12.").WithExample("status")
+	return nil, commands.Refuse("unknown_subject", fmt.Sprintf("No operation belongs to “%s”.", word)).WithHint("They look like op-12, #12 or acme/web#12.").WithExample("status")
 }
 
 // line is one operation in a list.
@@ -158,13 +158,18 @@ func (f *feature) line(tx *store.Tx, op *store.Operation) (integrations.Rich, er
 	what := op.Service
 	if what == "" {
 		what = strings.Join(op.Targets, ", ")
+	} else {
+		what += " → " + op.Environment
 	}
-	row := integrations.R(integrations.Code(op.ID), " ", what, " → ", op.Environment, " · ", integrations.Bold(state))
+	row := integrations.R(integrations.Code(op.ID), " ", what, " · ", integrations.Bold(state))
 	if op.PRURL != "" {
 		row = append(row, integrations.R(" · ", integrations.Link(op.PRURL, fmt.Sprintf("#%d", op.PR)))...)
 	}
-	who := gate.FromStore(op.Requester).Display()
-	return append(row, integrations.R(" · ", who, ", ", gate.Age(f.Clock.Now().Sub(op.Created)), " ago")...), nil
+	who := gate.FromStore(op.Requester).Display() + ", "
+	if op.Requester == (store.Person{}) { // nobody asked for a commit that came by itself
+		who = ""
+	}
+	return append(row, integrations.R(" · ", who, gate.Age(f.Clock.Now().Sub(op.Created)), " ago")...), nil
 }
 
 func (f *feature) one(tx *store.Tx, op *store.Operation) (*integrations.Message, error) {
@@ -172,7 +177,7 @@ func (f *feature) one(tx *store.Tx, op *store.Operation) (*integrations.Message,
 	if err != nil {
 		return nil, err
 	}
-	p := page{title: op.ID, rows: []integrations.Rich{head}}
+	p := page{title: "Operation " + op.ID, rows: []integrations.Rich{head}}
 	if op.Note != "" {
 		p.rows = append(p.rows, integrations.R(op.Note))
 	}
@@ -181,6 +186,9 @@ func (f *feature) one(tx *store.Tx, op *store.Operation) (*integrations.Message,
 		return nil, err
 	}
 	for _, j := range jobs {
+		if j.Target == "" && j.State == store.JobSucceeded { // opening, merging and tidying up: the operation says so itself
+			continue
+		}
 		p.rows = append(p.rows, jobLine(j))
 	}
 	surfaces, err := tx.SurfacesOf(op.ID)
@@ -196,7 +204,7 @@ func (f *feature) one(tx *store.Tx, op *store.Operation) (*integrations.Message,
 }
 
 func jobLine(j *store.Job) integrations.Rich {
-	r := integrations.R(integrations.Code(j.ID), " ", j.Kind, " ", j.Target, " · ", integrations.Bold(j.State))
+	r := integrations.R(integrations.Code(j.ID), " ", strings.TrimSpace(j.Kind+" "+j.Target), " · ", integrations.Bold(j.State))
 	if j.Attempt > 1 {
 		r = append(r, integrations.R(fmt.Sprintf(" · attempt %d", j.Attempt))...)
 	}
@@ -298,7 +306,7 @@ func (f *feature) job(tx *store.Tx, c *commands.Call) (*integrations.Message, er
 	id := integrations.Fold(c.Arg("subject"))
 	j, err := tx.Job(id)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, commands.Refuse("unknown_subject", fmt.Sprintf("No job is called %q.", id)).WithHint("`status op-3` lists the jobs of an operation.").WithExample("status")
+		return nil, commands.Refuse("unknown_subject", fmt.Sprintf("No job is called “%s”.", id)).WithHint("`status op-3` lists the jobs of an operation.").WithExample("status")
 	} else if err != nil {
 		return nil, err
 	}
