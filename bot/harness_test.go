@@ -44,6 +44,8 @@ func TestMain(m *testing.M) {
 	case len(os.Args) == 3 && os.Args[1] == "step":
 		waitWhileThere(shimHold(os.Args[2]))
 		os.Exit(proc.Main(os.Args[2]))
+	case len(os.Args) == 3 && os.Args[1] == "search":
+		os.Exit(searchSecrets(os.Args[2]))
 	case os.Getenv(asBot) != "":
 		os.Exit(cli(os.Args[1:], os.Stdout, os.Stderr))
 	}

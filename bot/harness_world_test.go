@@ -26,13 +26,17 @@ type boxWorld struct {
 	user    string // runner.user
 	// deploy is the Terraform of acme/web's deploy folders.
 	deploy string
-	// staging is added to the target web/staging, runner and slack to those parts.
+	// staging is added to the target web/staging, runner to that part.
 	staging, runner string
-	botToken        string // as the configuration says it
+	// The secrets of the simulators, and how the configuration says those that it
+	// does not say as they are.
+	slackToken, githubToken, hookSecret string
+	said                                map[string]string
 }
 
 func newBoxWorld(b *box) *boxWorld {
-	w := &boxWorld{b: b, inbound: "webhook", tool: filepath.Join(b.dir, "bin", "terraform"), deploy: "# release\n", botToken: "xoxb-sandbox"}
+	w := &boxWorld{b: b, inbound: "webhook", tool: filepath.Join(b.dir, "bin", "terraform"), deploy: "# release\n",
+		slackToken: "xoxb-sandbox", githubToken: "signalbox-token", hookSecret: "sandbox-webhook-secret"}
 	for _, d := range []string{"bin", "tool", "tfstate"} {
 		if err := os.MkdirAll(filepath.Join(b.dir, d), 0o777); err != nil {
 			b.t.Fatal(err)
@@ -45,7 +49,7 @@ func newBoxWorld(b *box) *boxWorld {
 }
 
 func (w *boxWorld) slack() slacksim.Config {
-	c := slacksim.Config{Dir: filepath.Join(w.b.dir, "slack"), Log: slog.New(slog.DiscardHandler)}
+	c := slacksim.Config{Dir: filepath.Join(w.b.dir, "slack"), Log: slog.New(slog.DiscardHandler), BotToken: w.slackToken}
 	if w.clock != nil {
 		c.Clock = w.clock
 	}
@@ -63,8 +67,9 @@ func (w *boxWorld) github() githubsim.Config {
 		c.Clock = w.clock
 	}
 	for _, name := range []string{"alice", "bob", "carol", "signalbox"} {
-		c.Users = append(c.Users, githubsim.User{Login: name, Name: name, Email: name + "@acme.example", Token: name + "-token", Bot: name == "signalbox"})
+		c.Users = append(c.Users, githubsim.User{Login: name, Name: name, Email: name + "@acme.example", Token: name + "-token"})
 	}
+	c.Users[3].Bot, c.Users[3].Token = true, w.githubToken
 	may := map[string]string{"signalbox": "write", "alice": "write", "bob": "write", "carol": "read"}
 	c.Repos = []githubsim.Repo{
 		{
@@ -76,7 +81,7 @@ func (w *boxWorld) github() githubsim.Config {
 		},
 		{Owner: "acme", Name: "infra", Collaborators: may, Files: map[string]string{"network/main.tf": "# 1\n", "README.md": "# infra\n"}},
 	}
-	c.Hooks = []githubsim.Hook{{Repo: "*", Secret: "sandbox-webhook-secret"}}
+	c.Hooks = []githubsim.Hook{{Repo: "*", Secret: w.hookSecret}}
 	return c
 }
 
@@ -96,8 +101,15 @@ func (w *boxWorld) write() {
 	if runner += w.runner; runner != "" {
 		runner = "runner:\n" + runner
 	}
+	said := func(secret string) string {
+		if as, ok := w.said[secret]; ok {
+			return as
+		}
+		return secret
+	}
 	put(w.b.t, filepath.Join(dir, "signalbox.yaml"), strings.NewReplacer(
-		"LISTEN", w.b.listen, "INBOUND", w.inbound, "DIR", dir, "BASE", w.b.base, "RUNNER\n", runner, "STAGING\n", w.staging, "BOTTOKEN", w.botToken,
+		"SLACKTOKEN", said(w.slackToken), "GITHUBTOKEN", said(w.githubToken), "HOOKSECRET", said(w.hookSecret),
+		"LISTEN", w.b.listen, "INBOUND", w.inbound, "DIR", dir, "BASE", w.b.base, "RUNNER\n", runner, "STAGING\n", w.staging,
 	).Replace(boxConfig), 0o600)
 }
 
@@ -113,13 +125,13 @@ inbound: INBOUND
 data: "DIR/bot"
 slack:
   app_token: xapp-1-sandbox
-  bot_token: BOTTOKEN
+  bot_token: SLACKTOKEN
   api_url: BASE/slack/api/
 github:
-  token: signalbox-token
+  token: GITHUBTOKEN
   api_url: BASE/api/v3/
   git_url: BASE/git
-  webhook_secrets: [sandbox-webhook-secret]
+  webhook_secrets: [HOOKSECRET]
 RUNNER
 people:
   - {name: alice, slack: U0ALICE, github: alice, email: alice@acme.example}
