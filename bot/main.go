@@ -14,7 +14,6 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/signalbox-chatops/signalbox/integrations/demo"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/proc"
 )
 
@@ -31,8 +30,8 @@ func main() {
 	if len(os.Args) == 3 && os.Args[1] == "step" {
 		os.Exit(proc.Main(os.Args[2]))
 	}
-	if len(os.Args) > 1 && os.Args[1] == "demo" { // the tool of the demonstration applier
-		os.Exit(demo.Main(os.Args[2:], os.Stdout, os.Stderr))
+	if len(os.Args) > 1 && tools[os.Args[1]] != nil {
+		os.Exit(tools[os.Args[1]](os.Args[2:], os.Stdout, os.Stderr))
 	}
 	os.Exit(cli(os.Args[1:], os.Stdout, os.Stderr))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -59,6 +60,10 @@ func appliers(terraformBinary, providerCache string) map[string]applierMaker {
 		"demo":      demo.Make,
 	}
 }
+
+// tools are the programs of appliers that are our own binary, by the word it is
+// called with.
+var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main}
 
 // places is where surfaces can stand; manners is how they are told there.
 func places(s systems) map[string]integrations.Place {
