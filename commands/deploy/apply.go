@@ -226,7 +226,8 @@ func (f *feature) applyChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 			return err
 		}
 	}
-	if j.State == store.JobFailed || j.State == store.JobBlocked || j.State == store.JobUnknown {
+	needed := j.State == store.JobFailed && j.CancelledBy == nil // whoever said that it failed knows
+	if needed || j.State == store.JobBlocked || j.State == store.JobUnknown {
 		if err := f.openAttention(tx, op, j); err != nil {
 			return err
 		}
@@ -292,8 +293,8 @@ func (f *feature) settle(tx *store.Tx, op *store.Operation) error {
 	if op.Terminal() {
 		op.Ended = f.Clock.Now()
 	}
-	if op.State == store.OpSucceeded || op.State == store.OpNoop {
-		op.Note = ""
+	if op.Terminal() && op.State != store.OpClosed {
+		op.Note = "" // it told what was to come
 	}
 	return nil
 }

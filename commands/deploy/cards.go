@@ -51,10 +51,7 @@ func (f *feature) attentionCard(tx *store.Tx, s *store.Surface) (integrations.Me
 	if j.State != was || strconv.Itoa(j.Attempt) != s.Where["attempt"] {
 		text = integrations.R(text, "; since then ", j.ID, " is ", j.State, ".")
 	} else {
-		if j.FailedStep != "" {
-			text = integrations.R(text, " (", j.FailedStep, ")")
-		}
-		text = integrations.R(text, ": ", j.Why, ".")
+		text = integrations.R(text, ": ", strings.TrimSuffix(j.Why, "."), ".")
 	}
 	return integrations.Message{Text: op.ID + " " + text.Plain(), Blocks: []integrations.Block{{Text: text}}}, nil
 }
@@ -101,7 +98,7 @@ func (f *feature) confirmCard(tx *store.Tx, s *store.Surface) (integrations.Mess
 		text := fmt.Sprintf("%s %s: the plan of %s that was asked about here is settled: %s", op.ID, op.State, j.Target, end)
 		return integrations.Message{Text: text, Blocks: []integrations.Block{{Text: integrations.R(text)}}}, nil
 	}
-	text := fmt.Sprintf("%s %s: %s would change %s, and %s", op.ID, j.State, j.Target, rec.Plans, rec.Differs)
+	text := fmt.Sprintf("%s %s: %s would change %s; %s", op.ID, j.State, j.Target, rec.Plans, rec.Differs)
 	if op.PRURL != "" {
 		text += " · " + op.PRURL
 	}
@@ -207,6 +204,15 @@ func (f *feature) commentCard(tx *store.Tx, s *store.Surface) (integrations.Mess
 			continue
 		}
 		m.Blocks = append(m.Blocks, planBlocks(t, p, planned)...)
+		if planned.Head == p.Head && planned.State == "failed" {
+			tail, err := tailOf(tx, planned.Job)
+			if err != nil {
+				return m, err
+			}
+			if tail != "" {
+				m.Blocks = append(m.Blocks, integrations.Block{Code: lastLines(tail, 30)})
+			}
+		}
 	}
 	ends, err := f.endBlocks(tx, p)
 	if err != nil {

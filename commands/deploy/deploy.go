@@ -67,11 +67,11 @@ func (f *feature) decideDeploy(ctx context.Context, c *commands.Call) (commands.
 func (f *feature) request(ctx context.Context, c *commands.Call) (*store.Operation, error) {
 	svc, ok := c.Catalog.Service(c.Arg("service"))
 	if !ok {
-		return nil, commands.Refuse("unknown_service", fmt.Sprintf("No service is called %q.", c.Arg("service")))
+		return nil, commands.Refuse("unknown_service", fmt.Sprintf("No service is called “%s”.", c.Arg("service")))
 	}
 	env, ok := c.Catalog.Environment(c.Arg("environment"))
 	if !ok {
-		return nil, commands.Refuse("unknown_environment", fmt.Sprintf("No environment is called %q.", c.Arg("environment")))
+		return nil, commands.Refuse("unknown_environment", fmt.Sprintf("No environment is called “%s”.", c.Arg("environment")))
 	}
 	se, ok := svc.Environments[env.Name]
 	if !ok {
@@ -144,9 +144,9 @@ func reserved(other *store.Operation, target string, f *feature) error {
 	}
 	r := commands.Refuse("reserved", fmt.Sprintf("%s is already being deployed by %s: %s, %s, asked by %s %s ago.",
 		target, at, title(other), other.State, gate.FromStore(other.Requester).Display(), gate.Age(f.Clock.Now().Sub(other.Created)))).
-		WithHint("Merge it or cancel it first.").WithExample("status " + other.ID)
+		WithHint("Deploy again when it is over; its card shows how it goes.").WithExample("status " + other.ID)
 	if other.State == store.OpOpen || other.State == store.OpOpening {
-		r = r.WithButtons(integrations.Button{Label: "Cancel", Command: "cancel " + other.ID, Style: "danger", Confirm: "Close the pull request of " + other.ID + "?"})
+		r = r.WithHint("Merge it or cancel it first.").WithButtons(integrations.Button{Label: "Cancel", Command: "cancel " + other.ID, Style: "danger", Confirm: "Close the pull request of " + other.ID + "?"})
 	}
 	return r
 }
@@ -211,7 +211,7 @@ var looksLikeSHA = regexp.MustCompile(`^[0-9a-fA-F]{7,40}$`)
 func (f *feature) resolveRef(ctx context.Context, repo, ref string, svc integrations.Service, op *store.Operation) (string, error) {
 	sha, err := f.Forge.Resolve(ctx, repo, ref)
 	if errors.Is(err, integrations.ErrNotFound) {
-		return "", commands.Refuse("unknown_ref", fmt.Sprintf("%s has no branch, tag or commit %q.", repo, ref)).
+		return "", commands.Refuse("unknown_ref", fmt.Sprintf("%s has no branch, tag or commit “%s”.", repo, ref)).
 			WithHint(fmt.Sprintf("Without a ref, %s is deployed from %s.", svc.Name, svc.Branch)).
 			WithExample(fmt.Sprintf("deploy %s to %s", svc.Name, op.Environment))
 	}

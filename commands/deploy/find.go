@@ -49,7 +49,7 @@ func (f *feature) find(tx *store.Tx, word, channel string) (subject, error) {
 		m = pullName.FindStringSubmatch(word)
 	}
 	if m == nil {
-		return subject{}, commands.Refuse("unknown_subject", fmt.Sprintf("%q is no operation, job or pull request.", word)).
+		return subject{}, commands.Refuse("unknown_subject", fmt.Sprintf("“%s” is no operation, job or pull request.", word)).
 			WithHint("They look like op-12, job-31, #12 or acme/web#12.").WithExample("status")
 	}
 	number, err := strconv.Atoi(m[2])
@@ -120,7 +120,7 @@ func unknown(err error, what, word string) error {
 	if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	return commands.Refuse("unknown_subject", fmt.Sprintf("No %s is called %q.", what, word)).WithHint("`status` lists what is under way.").WithExample("status")
+	return commands.Refuse("unknown_subject", fmt.Sprintf("No %s is called “%s”.", what, word)).WithHint("`status` lists what is under way.").WithExample("status")
 }
 
 // fill adds what belongs to what was named.

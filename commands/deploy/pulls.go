@@ -11,6 +11,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
@@ -247,7 +248,7 @@ func (f *feature) attach(op *store.Operation, p *store.Pull, was string, moved b
 			op.State, op.Ended = store.OpClosed, f.Clock.Now()
 			op.Note = "The pull request was closed on GitHub without a merge."
 			if op.CloseAskedBy != nil {
-				op.Note = "Cancelled; the pull request is closed."
+				op.Note = "Cancelled by " + gate.FromStore(*op.CloseAskedBy).Display() + "; the pull request is closed."
 			}
 		}
 	}

@@ -114,8 +114,7 @@ func (f *feature) cancelJob(tx *store.Tx, c *commands.Call, j *store.Job) (strin
 			j.Interrupts, j.CancelledBy = max(2, j.Interrupts+1), &who
 			return "Ending what " + j.ID + " left running.", tx.PutJob(j)
 		}
-		return "", commands.Refuse("unknown", j.ID+" is not running any more; nobody knows how far it came.").WithHint("Choose what it was.").
-			WithExample("resolve " + j.ID + " failed")
+		return "", lost(j)
 	default:
 		return "", nil
 	}
@@ -141,6 +140,12 @@ func (f *feature) cancelJob(tx *store.Tx, c *commands.Call, j *store.Job) (strin
 		return "Killing " + j.ID + ".", nil
 	}
 	return "Interrupting " + j.ID + "; it stops when its tool has cleaned up.", nil
+}
+
+// lost refuses what cannot be done to a job of which nobody knows how it ended.
+func lost(j *store.Job) error {
+	return commands.Refuse("unknown", j.ID+" is not running any more; nobody knows how far it came.").
+		WithHint("Look at " + j.Target + " itself, then say what it was: succeeded, failed or retry.").WithExample("resolve " + j.ID + " failed")
 }
 
 func (f *feature) retryVerb() commands.Verb {
@@ -184,6 +189,8 @@ func (f *feature) retryJob(tx *store.Tx, c *commands.Call, j *store.Job, named b
 	}
 	switch j.State {
 	case store.JobFailed, store.JobExpired, store.JobBlocked:
+	case store.JobUnknown:
+		return false, lost(j)
 	case store.JobCancelled:
 		if !named && j.Attempt == 0 {
 			return false, nil
@@ -202,7 +209,7 @@ func (f *feature) retryJob(tx *store.Tx, c *commands.Call, j *store.Job, named b
 		return false, commands.Refuse("behind", fmt.Sprintf("%s lies behind %s, which %s has begun on %s since.", j.ID, short(last.SHA), last.Job, j.Target)).
 			WithHint("To go back to it, open a pull request that reverts what came after.")
 	}
-	j.State, j.Why, j.Ended, j.NotBefore = store.JobQueued, "tried again by "+c.Who.Display(), time.Time{}, time.Time{}
+	j.State, j.Why, j.Ended, j.NotBefore, j.CancelledBy = store.JobQueued, "tried again by "+c.Who.Display(), time.Time{}, time.Time{}, nil
 	if err := tx.PutJob(j); err != nil {
 		return false, err
 	}
@@ -239,7 +246,7 @@ func (f *feature) resolveVerb() commands.Verb {
 func (f *feature) resolve(tx *store.Tx, c *commands.Call, s subject) (commands.Reply, error) {
 	state, ok := map[string]string{"succeeded": store.JobSucceeded, "failed": store.JobFailed, "retry": store.JobQueued}[integrations.Fold(c.Arg("outcome"))]
 	if !ok {
-		return commands.Reply{}, commands.Refuse("unknown_outcome", fmt.Sprintf("%q is no outcome.", c.Arg("outcome"))).
+		return commands.Reply{}, commands.Refuse("unknown_outcome", fmt.Sprintf("“%s” is no outcome.", c.Arg("outcome"))).
 			WithHint("Say succeeded, failed or retry.").WithExample("resolve " + c.Arg("subject") + " failed")
 	}
 	all, err := s.applies(tx)

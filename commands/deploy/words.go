@@ -57,6 +57,18 @@ func firstLine(s string) string {
 	return line
 }
 
+// ended says how a job ended, naming the step once.
+func ended(j *store.Job) string {
+	step, why := "", strings.TrimSuffix(j.Why, ".")
+	if j.FailedStep != "" {
+		step, why = " in "+j.FailedStep, strings.TrimPrefix(why, j.FailedStep+": ")
+	}
+	if j.State == store.JobCancelled {
+		return j.Target + " was " + why + step + "."
+	}
+	return j.Target + " " + j.State + step + ": " + why + "."
+}
+
 func plural(n int, one string) string {
 	if n == 1 {
 		return "1 " + one

@@ -1,0 +1,133 @@
+package deploy
+
+import (
+	"fmt"
+
+	"github.com/signalbox-chatops/signalbox/commands/gate"
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// next says what comes next, and offers it.
+func (f *feature) next(tx *store.Tx, v view) (integrations.Rich, []integrations.Button, error) {
+	op := v.op
+	note := func(parts ...any) integrations.Rich {
+		if op.Note != "" {
+			parts = append([]any{op.Note + " "}, parts...)
+		}
+		if len(parts) == 0 {
+			return nil
+		}
+		return integrations.R(parts...)
+	}
+	cancel := integrations.Button{Label: "Cancel", Command: "cancel " + op.ID, Confirm: "Close the pull request of " + op.ID + " and delete its branch?"}
+	log := integrations.Button{Label: "Log", Command: "log " + op.ID}
+	switch {
+	case v.state == store.OpOpening:
+		return note("Opening the pull request."), []integrations.Button{cancel}, nil
+	case v.state == store.OpOpen:
+		return f.nextOpen(tx, v, note, cancel)
+	case len(v.jobs) > 0 && !op.Terminal():
+		rich, buttons := f.nextApplying(tx, v, note, log)
+		return rich, buttons, nil
+	case op.State == store.OpFailed && op.PR == 0 && len(v.jobs) == 0, op.State == store.OpFailed, op.State == store.OpPartial:
+		why := []any{}
+		for _, j := range v.jobs {
+			if !j.Terminal() || j.State == store.JobSucceeded || j.State == store.JobNoop {
+				continue
+			}
+			why = append(why, ended(j), " ")
+		}
+		return note(why...), []integrations.Button{{Label: "Retry", Command: "retry " + op.ID, Style: "primary"}, log}, nil
+	case op.State == store.OpSucceeded:
+		return note(), []integrations.Button{log}, nil
+	}
+	return note(), nil, nil
+}
+
+func (f *feature) nextOpen(tx *store.Tx, v view, note func(...any) integrations.Rich, cancel integrations.Button) (integrations.Rich, []integrations.Button, error) {
+	op := v.op
+	if op.MergeAskedBy != nil || op.CloseAskedBy != nil {
+		return note(), nil, nil
+	}
+	if !v.ready {
+		buttons := []integrations.Button{cancel}
+		for _, t := range op.Targets {
+			if v.pull != nil && v.pull.Plans[t].State == "failed" {
+				buttons = []integrations.Button{{Label: "Retry", Command: "plan " + op.ID}, {Label: "Log", Command: "log " + op.ID}, cancel}
+			}
+		}
+		return note(), buttons, nil
+	}
+	st := stamp(v.pull, op.Targets)
+	merge := integrations.Button{Label: "Merge", Command: "merge " + op.ID, Version: st, Style: "primary", Confirm: fmt.Sprintf("%s with plan %s?", upper(title(op)), v.plans)}
+	q := f.question(gate.AtCommand, f.Catalog(), op, v.pull)
+	q.Explicit, q.Actor = true, q.Requester
+	closed := gate.All(tx, q, gate.Merge)
+	buttons := []integrations.Button{merge, cancel}
+	var wait []any
+	include := integrations.Button{Label: "Include", Command: "include " + op.ID, Version: st}
+	for _, c := range closed {
+		wait = append(wait, upper(c.Reason), ". ")
+		if c.Gate == "approvals" {
+			buttons = []integrations.Button{{Label: "Approve", Command: "approve " + op.ID, Version: st, Style: "primary"}, merge, cancel}
+		}
+	}
+	if op.Newer > 0 {
+		wait = append(wait, plural(op.Newer, "newer pull request"), " on ", op.Ref, " would not ship; Include takes them in and plans again. ")
+		buttons = append(buttons, include)
+	}
+	if len(closed) == 0 {
+		wait = append(wait, "Merge it here or on GitHub: the merge starts the apply.")
+	}
+	return note(wait...), buttons, nil
+}
+
+// nextBlocked offers an approval where one would help, which against a lock it
+// does not.
+func (f *feature) nextBlocked(tx *store.Tx, v view, j *store.Job, note func(...any) integrations.Rich) (integrations.Rich, []integrations.Button) {
+	op := v.op
+	retry := integrations.Button{Label: "Retry", Command: "retry " + op.ID}
+	cancel := integrations.Button{Label: "Cancel", Command: "cancel " + op.ID, Confirm: "Drop the apply of " + op.ID + "? The merge stays."}
+	q := f.question(gate.AtDequeue, f.Catalog(), op, v.pull)
+	q.Targets, q.Job, q.Actor = []string{j.Target}, j, known(f.Catalog(), op.MergedBy)
+	q.Explicit = op.Kind == "deploy" && q.Actor.Same(q.Requester)
+	if closed := gate.All(tx, q, map[string]gate.Gate{"policy": gate.Policy, "approvals": gate.Approvals}); len(closed) > 0 && op.Kind != "unplanned" {
+		return note("Blocked: ", j.Why, "."), []integrations.Button{{Label: "Approve", Command: "approve " + op.ID, Style: "primary"}, retry, cancel}
+	}
+	retry.Style = "primary"
+	if len(gate.All(tx, q, gate.Command)) == 0 {
+		return note("What blocked it is gone. Retry it."), []integrations.Button{retry, cancel}
+	}
+	return note("Blocked: ", j.Why, ". Retry it when that is released."), []integrations.Button{retry, cancel}
+}
+
+func (f *feature) nextApplying(tx *store.Tx, v view, note func(...any) integrations.Rich, log integrations.Button) (integrations.Rich, []integrations.Button) {
+	op := v.op
+	for _, j := range v.jobs {
+		switch j.State {
+		case store.JobUnknown:
+			text := []any{fmt.Sprintf("%s of %s was interrupted while it changed things; nobody can tell how far it came, so %s stays locked. Look at the real thing, then choose. ", j.ID, j.Target, j.Target)}
+			if rec := recordOf(j); rec.Probe != "" {
+				text = append(text, integrations.Bold("What can be seen: "), rec.Probe)
+			}
+			return note(text...), []integrations.Button{
+				{Label: "Mark succeeded", Command: "resolve " + j.ID + " succeeded", Confirm: "You have looked, and " + j.Target + " is as the merge wants it?"},
+				{Label: "Mark failed", Command: "resolve " + j.ID + " failed", Confirm: "You have looked, and " + j.Target + " is not as the merge wants it?"},
+				{Label: "Retry", Command: "resolve " + j.ID + " retry", Confirm: "Plan and apply " + j.Target + " again?"}, log,
+			}
+		case store.JobBlocked:
+			return f.nextBlocked(tx, v, j, note)
+		case store.JobNeedsConfirm:
+			return note("The plan has to be confirmed: ", j.Why, ". Do so in the message below, or cancel."),
+				[]integrations.Button{{Label: "Cancel", Command: "cancel " + op.ID, Confirm: "Drop the apply of " + op.ID + "? The merge stays."}}
+		}
+	}
+	for _, j := range v.jobs {
+		if j.Interrupts > 0 && !j.Terminal() {
+			return note(j.ID, " was asked to stop and is cleaning up."), []integrations.Button{log,
+				{Label: "Abort", Command: "cancel " + j.ID + " --kill", Style: "danger", Confirm: "Kill " + j.ID + " at once? Nobody will know how far it came."}}
+		}
+	}
+	return note(), []integrations.Button{log, {Label: "Cancel", Command: "cancel " + op.ID, Style: "danger", Confirm: "Interrupt the apply of " + op.ID + "?"}}
+}
