@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // ErrNotFound says that a ref, a commit or a file is not there.
@@ -42,15 +43,22 @@ func (r *Repo) Ensure(ctx context.Context, shas ...string) error {
 	if err := checkSHAs(shas); err != nil {
 		return fmt.Errorf("fetch %s: %w", r.url, err)
 	}
-	if missing, err := r.missing(ctx, shas); err == nil && len(missing) == 0 {
+	missing, err := r.missing(ctx, shas)
+	if err == nil && len(missing) == 0 {
 		return nil // without waiting for a fetch that goes on
 	}
-	r.mu.Lock()
+	waited := !r.mu.TryLock()
+	if waited {
+		r.mu.Lock()
+	}
 	defer r.mu.Unlock()
 	if err := r.open(ctx); err != nil {
 		return err
 	}
-	return r.ensure(ctx, shas)
+	if waited || err != nil {
+		return r.ensure(ctx, shas)
+	}
+	return r.bring(ctx, missing)
 }
 
 func checkSHAs(shas []string) error {
@@ -67,14 +75,25 @@ func (r *Repo) ensure(ctx context.Context, shas []string) error {
 	if err != nil || len(missing) == 0 {
 		return err
 	}
+	return r.bring(ctx, missing)
+}
+
+// bring fetches commits that the mirror lacks.
+func (r *Repo) bring(ctx context.Context, missing []string) error {
 	// A ref of its own keeps each from being collected.
 	args := []string{"--no-tags"}
 	for _, sha := range missing {
 		args = append(args, "+"+sha+":refs/signalbox/"+sha)
 	}
 	var refused *Error
-	err = r.fetch(ctx, args...)
-	if err != nil && !errors.As(err, &refused) {
+	err := r.fetch(ctx, args...)
+	if err == nil { // git has made sure of each before it set its ref
+		for _, sha := range missing {
+			r.known.add(sha)
+		}
+		return nil
+	}
+	if !errors.As(err, &refused) {
 		return err
 	}
 	if missing, err = r.missing(ctx, missing); err != nil || len(missing) == 0 {
@@ -96,15 +115,44 @@ func (r *Repo) ensure(ctx context.Context, shas []string) error {
 func (r *Repo) missing(ctx context.Context, shas []string) ([]string, error) {
 	var out []string
 	for _, sha := range shas {
+		if r.known.has(sha) {
+			continue
+		}
 		_, code, err := r.read(ctx, call{op: "look for " + sha, args: []string{"cat-file", "-e", sha + "^{commit}"}, ok: []int{1, 128}})
 		if err != nil {
 			return nil, err
 		}
 		if code != 0 {
 			out = append(out, sha)
+		} else {
+			r.known.add(sha)
 		}
 	}
 	return out, nil
+}
+
+// commits are some that the mirror was seen to hold. It never gives one up:
+// nothing is collected in it.
+type commits struct {
+	mu  sync.Mutex
+	all map[string]bool
+}
+
+const commitsMost = 4096
+
+func (c *commits) has(sha string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.all[sha]
+}
+
+func (c *commits) add(sha string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.all == nil || len(c.all) >= commitsMost {
+		c.all = map[string]bool{}
+	}
+	c.all[sha] = true
 }
 
 func (r *Repo) fetch(ctx context.Context, args ...string) error {

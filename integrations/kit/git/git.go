@@ -48,14 +48,15 @@ type Mirrors struct {
 	dir   string
 	token func(ctx context.Context, repoURL string) (string, error)
 
-	mu    sync.Mutex
-	repos map[string]*Repo
+	mu     sync.Mutex
+	repos  map[string]*Repo
+	wishes chan wish
 }
 
 // New keeps mirrors in dir. token returns the password for a repository, "" for
 // none; it may be nil.
 func New(dir string, token func(ctx context.Context, repoURL string) (string, error)) *Mirrors {
-	return &Mirrors{dir: dir, token: token, repos: map[string]*Repo{}}
+	return &Mirrors{dir: dir, token: token, repos: map[string]*Repo{}, wishes: make(chan wish, aheadMost)}
 }
 
 // Repo is the mirror of one repository. It is safe for concurrent use: what
@@ -68,6 +69,8 @@ type Repo struct {
 
 	mu    sync.Mutex // held while the mirror is changed
 	ready bool
+
+	known commits
 }
 
 // Repo is the mirror of the repository at the URL, which must hold no
