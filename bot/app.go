@@ -180,7 +180,8 @@ func (a *app) assemble() error {
 		return err
 	}
 	a.teller = tell.New(tell.Deps{Store: a.store, Clock: a.Clock, Log: a.Log, Places: places(s), Manners: manners, Cards: a.wired.cards})
-	a.ticks = &clockDoor{clock: a.Clock, log: a.Log, ticks: append(a.wired.ticks, commands.Tick{Name: "prune", Every: pruneEvery, Run: a.prune})}
+	a.ticks = &clockDoor{clock: a.Clock, log: a.Log, ticks: append(a.wired.ticks, commands.Tick{Name: "prune", Every: pruneEvery, Run: a.prune},
+		commands.Tick{Name: "backup", Every: backupEvery, Run: a.backup})}
 	a.dispatcher = commands.New(commands.Deps{
 		Store: a.store, Clock: a.Clock, Log: a.Log, Catalog: a.catalog.Load, Verbs: a.wired.verbs, Events: a.wired.events,
 		DecodeHeard: a.slack.DecodeHeard, DecodeForge: github.DecodeForge, TeamID: func() string { return a.slack.Self().Team },

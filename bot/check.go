@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/user"
@@ -76,7 +77,35 @@ func outside(ctx context.Context, c *Config, log *slog.Logger) []integrations.Fi
 			watch[t.Repository] = append(watch[t.Repository], t.Base)
 		}
 	}
-	return append(out, client.Check(ctx, watch)...)
+	out = append(out, client.Check(ctx, watch)...)
+	if c.PublicURL != "" && c.Inbound == "webhook" {
+		out = append(out, checkPublic(ctx, c.PublicURL))
+	}
+	return out
+}
+
+// checkPublic tries the address at which GitHub is to reach us. While the bot is
+// not running nothing answers there, which is no mistake of the configuration.
+func checkPublic(ctx context.Context, url string) integrations.Finding {
+	f := integrations.Finding{What: "Public URL", Warn: true, Do: "start the bot, and see that what stands before it passes POST /github on to `listen`"}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(url, "/")+"/healthz", nil)
+	if err != nil {
+		f.Say = err.Error()
+		return f
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		f.Say = err.Error()
+		return f
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		f.Say = fmt.Sprintf("%s answers %s", req.URL, resp.Status)
+		return f
+	}
+	return integrations.Finding{What: "Public URL", OK: true, Say: url + " reaches a bot"}
 }
 
 // channels are all that the configuration names.
@@ -166,7 +195,7 @@ func checkData(dir string) integrations.Finding {
 	info, err := os.Stat(dir)
 	switch {
 	case os.IsNotExist(err):
-		f.Say, f.Do = dir+" is not there", fmt.Sprintf("Make it: install -d -m 700 %s (and give it to the user signalbox runs as).", dir)
+		f.Say, f.Do = dir+" is not there", fmt.Sprintf("Make it: install -d -m 711 %s (and give it to the user signalbox runs as).", dir)
 		return f
 	case err != nil:
 		f.Say = err.Error()
@@ -179,8 +208,9 @@ func checkData(dir string) integrations.Finding {
 		f.Say, f.Do = err.Error(), "Let the user signalbox runs as write there."
 		return f
 	}
-	if info.Mode().Perm()&0o077 != 0 {
-		f.Warn, f.Say, f.Do = true, fmt.Sprintf("%s can be entered by others (%s)", dir, info.Mode().Perm()), "chmod 700 "+dir
+	// Others may pass through, as the runner's user must, and see nothing.
+	if info.Mode().Perm()&0o066 != 0 {
+		f.Warn, f.Say, f.Do = true, fmt.Sprintf("%s can be read by others (%s)", dir, info.Mode().Perm()), "chmod 711 "+dir
 		return f
 	}
 	f.OK = true

@@ -41,7 +41,6 @@ type SlackConfig struct {
 	APIURL      string              `yaml:"api_url"` // "" is Slack's own
 	Connections int                 `yaml:"connections"`
 	SecondAfter time.Duration       `yaml:"second_after"`
-	Command     string              `yaml:"command"`
 }
 
 // GitHubConfig is the forge: a token or an App.
@@ -142,7 +141,7 @@ func defaultConfig() *Config {
 		Listen:  "127.0.0.1:8420",
 		Inbound: "webhook",
 		Data:    "/var/lib/signalbox",
-		Slack:   SlackConfig{Connections: 2, SecondAfter: 3 * time.Minute, Command: "/ops"},
+		Slack:   SlackConfig{Connections: 2, SecondAfter: 3 * time.Minute},
 		GitHub:  GitHubConfig{MergeMethod: "merge"},
 		Runner: RunnerConfig{
 			Parallel: 4, LogCap: 4 << 20, Timeout: 2 * time.Hour,

@@ -117,9 +117,6 @@ func (c *Config) checkSlack() {
 	if c.Slack.SecondAfter < 0 {
 		c.bad("slack.second_after", "is negative")
 	}
-	if !strings.HasPrefix(c.Slack.Command, "/") || len(c.Slack.Command) < 2 || strings.ContainsAny(c.Slack.Command, " \t\n") {
-		c.bad("slack.command", "%q is not a slash command; want one like /ops", c.Slack.Command)
-	}
 }
 
 func (c *Config) checkGitHub() {

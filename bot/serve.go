@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/signalbox-chatops/signalbox/bot/sandbox"
+	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/integrations/slack"
 )
@@ -48,11 +49,9 @@ func (c sandboxCommand) Run(s *scene) error {
 		}})
 }
 
-type manifestCommand struct {
-	Command string `default:"/ops" help:"The slash command."`
-}
+type manifestCommand struct{}
 
-func (c manifestCommand) Run(s *scene) error {
-	_, err := fmt.Fprintf(s.out, "%s", slack.Manifest(c.Command))
+func (manifestCommand) Run(s *scene) error {
+	_, err := fmt.Fprintf(s.out, "%s", slack.Manifest(commands.Prompt))
 	return err
 }
