@@ -66,6 +66,7 @@ type app struct {
 	runner     *runner.Runner
 	teller     *tell.Teller
 	ticks      *clockDoor
+	mirrors    *git.Mirrors
 	wired      wired
 }
 
@@ -153,6 +154,7 @@ func (a *app) assemble() error {
 	if c.Inbound == "none" {
 		s.poll = pollAlone
 	}
+	a.mirrors = s.mirrors
 	var err error
 	if a.wired, err = wire(features(s)); err != nil {
 		return err
@@ -237,6 +239,7 @@ func (a *app) work(ctx context.Context) error {
 	}
 	inner := newLife(a.Log)
 	inner.start("teller", stopWait, a.teller.Run)
+	inner.start("mirrors", stopWait, a.mirrors.Run)
 	inner.start("runner", stopWait+a.runner.DrainOnStop, a.runner.Run)
 	inner.start("clock door", stopWait, a.ticks.Run)
 	inner.start("dispatcher", stopWait, func(ctx context.Context) error {

@@ -158,6 +158,12 @@ func (t trees) Fetch(ctx context.Context, repo, sha string) error {
 	return r.Ensure(ctx, sha)
 }
 
+func (t trees) Ahead(repo, sha string) {
+	if r, err := t.repo(repo); err == nil {
+		r.Ahead(sha)
+	}
+}
+
 func (t trees) Checkout(ctx context.Context, repo, sha, dir string) error {
 	r, err := t.repo(repo)
 	if err != nil {

@@ -54,6 +54,8 @@ type Forge interface {
 type Trees interface {
 	// Fetch brings the mirror up to date, so that sha is in it.
 	Fetch(ctx context.Context, repo, sha string) error
+	// Ahead lets the mirror fetch what will be asked for soon. It never waits.
+	Ahead(repo, sha string)
 	Checkout(ctx context.Context, repo, sha, dir string) error
 	Remove(ctx context.Context, repo, dir string) error
 	// Position counts the first parents of sha: its place on the base branch.
@@ -87,9 +89,9 @@ func New(d Deps) commands.Feature {
 		Name:  "deploy",
 		Verbs: f.verbs(),
 		Events: map[string]commands.Handler{
-			"github.pull_request":        f.onPull,
+			"github.pull_request":        f.ahead(f.onPull),
 			"github.pull_request_review": f.onReview,
-			"github.push":                f.onPush,
+			"github.push":                f.ahead(f.onPush),
 		},
 		Ticks: []commands.Tick{
 			{Name: "reconcile", Every: d.Poll, Run: f.reconcile},

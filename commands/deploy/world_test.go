@@ -621,6 +621,7 @@ func (f *fakeForge) ClosePull(_ context.Context, _ string, n int) error {
 type fakeTrees struct{ f *fakeForge }
 
 func (t fakeTrees) Fetch(context.Context, string, string) error            { return nil }
+func (t fakeTrees) Ahead(string, string)                                   {}
 func (t fakeTrees) Checkout(context.Context, string, string, string) error { return nil }
 func (t fakeTrees) Remove(context.Context, string, string) error           { return nil }
 func (t fakeTrees) Position(_ context.Context, _, sha string) (uint64, error) {
