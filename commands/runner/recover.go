@@ -33,7 +33,9 @@ func (r *Runner) Recover(ctx context.Context) error {
 			continue
 		}
 		if err := r.recoverJob(ctx, j); err != nil {
-			return fmt.Errorf("recover %s: %w", j.ID, err)
+			if err = r.giveUp(ctx, j, err); err != nil {
+				return fmt.Errorf("recover %s: %w", j.ID, err)
+			}
 		}
 	}
 	return nil
@@ -73,6 +75,23 @@ func (r *Runner) recoverJob(ctx context.Context, j *store.Job) error {
 		}
 		now.Attempt-- // the same attempt, begun again: it had changed nothing
 		return r.move(tx, k, now, store.JobQueued, "begun again after a restart")
+	})
+}
+
+// giveUp leaves to a person a job that cannot be recovered, so that it does not
+// keep the process from starting.
+func (r *Runner) giveUp(ctx context.Context, j *store.Job, why error) error {
+	r.Log.Error("recover a job", "job", j.ID, "kind", j.Kind, "target", j.Target, "error", why)
+	state := store.JobFailed
+	if j.Locks || len(j.Effects) > 0 {
+		state = store.JobUnknown
+	}
+	return r.Store.Update(ctx, func(tx *store.Tx) error {
+		now, err := tx.Job(j.ID)
+		if err != nil {
+			return err
+		}
+		return r.move(tx, r.kinds[j.Kind], now, state, "it could not be recovered after a restart: "+why.Error())
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -211,6 +212,17 @@ func (r *Runner) round(ctx context.Context, jobs *sync.WaitGroup) (time.Duration
 	if err != nil {
 		return 0, err
 	}
+	// What was merged goes before what is only planned: a flood of pull requests
+	// must not keep an apply waiting for room.
+	slices.SortStableFunc(live, func(a, b *store.Job) int {
+		switch {
+		case a.Locks == b.Locks:
+			return 0
+		case a.Locks:
+			return -1
+		}
+		return 1
+	})
 	for _, j := range live {
 		if j.Interrupts > 0 {
 			r.interrupt(j)

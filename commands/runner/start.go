@@ -25,7 +25,7 @@ func (r *Runner) start(ctx context.Context, a *active, queued *store.Job) {
 	var facts any
 	if k.Facts != nil {
 		var err error
-		if facts, err = k.Facts(ctx, queued); err != nil {
+		if facts, err = ask(ctx, k, queued); err != nil {
 			if ctx.Err() == nil {
 				log.Warn("facts for a job", "error", err)
 				r.later(ctx, queued, "its facts cannot be read: "+err.Error())
@@ -44,6 +44,16 @@ func (r *Runner) start(ctx context.Context, a *active, queued *store.Job) {
 		return // a gate is closed, or somebody else moved it
 	}
 	r.run(ctx, a, k, j, false)
+}
+
+// ask asks a kind for its facts; a fault there is like facts that cannot be read.
+func ask(ctx context.Context, k Kind, j *store.Job) (facts any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a fault in signalbox: %v", p)
+		}
+	}()
+	return k.Facts(ctx, j)
 }
 
 // take moves a queued job to preparing, in one transaction with its run lock.
@@ -193,8 +203,12 @@ func (run *Run) guarded(ctx context.Context) (end End) {
 	return run.kind.Run(ctx, run)
 }
 
+// saveTries is how often an end is recorded with what its kind saves with it.
+const saveTries = 5
+
 // finish records the end, and tries until the store takes it: a job whose end
-// is not stored holds its lock.
+// is not stored holds its lock. What a kind cannot save is left out in the end,
+// and the job has failed then.
 func (r *Runner) finish(ctx context.Context, k Kind, run *Run, end End) {
 	if (run.stopped() || run.Job.Interrupts > 0) && end.State == store.JobFailed { // asked now, or before a restart
 		end.State = store.JobCancelled
@@ -202,7 +216,8 @@ func (r *Runner) finish(ctx context.Context, k Kind, run *Run, end End) {
 	if errors.Is(end.Err, integrations.ErrUnknown) {
 		end.State = store.JobUnknown
 	}
-	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
+	wait := 100 * time.Millisecond
+	for n := 1; ; n, wait = n+1, min(2*wait, 10*time.Second) {
 		err := r.Store.Update(ctx, func(tx *store.Tx) error { return r.end(tx, k, run, end) })
 		if err == nil {
 			break
@@ -210,6 +225,9 @@ func (r *Runner) finish(ctx context.Context, k Kind, run *Run, end End) {
 		r.Log.Error("record a job's end", "job", run.Job.ID, "state", end.State, "error", err)
 		if errors.Is(err, store.ErrClosed) {
 			return
+		}
+		if n == saveTries && end.Save != nil && r.Store.Err() == nil {
+			end = Failed(fmt.Errorf("what came of it (%s) cannot be stored: %w", end.State, err))
 		}
 		time.Sleep(wait)
 	}
