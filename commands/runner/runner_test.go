@@ -53,12 +53,28 @@ func newYard(t *testing.T) *yard {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		y.endSteps()
 		if err := y.store.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	y.kind(Kind{Name: "script", Heavy: true, Run: script})
 	return y
+}
+
+// endSteps leaves no step of a failed test running.
+func (y *yard) endSteps() {
+	dirs, err := filepath.Glob(filepath.Join(y.dir, "work", "*", "log-*", "*"))
+	if err != nil {
+		y.t.Error(err)
+	}
+	for _, dir := range dirs {
+		if s, _, err := proc.Status(dir); err == nil && s == proc.Running {
+			if err := proc.Kill(dir); err != nil {
+				y.t.Error(err)
+			}
+		}
+	}
 }
 
 func (y *yard) kind(k Kind) {
