@@ -88,7 +88,7 @@ func run(ctx context.Context, o options) (err error) {
 	if err := a.openDoors(); err != nil {
 		return err
 	}
-	a.life.start("work", stopWait, a.work)
+	a.life.start("work", stopWait+stopLimit(a.workers()), a.work)
 	o.Log.Info("doors open", "version", version(), "store", a.store.Path())
 	if o.Started != nil {
 		o.Started(sandbox.Bot{Handler: a.handler(), Idle: a.idle, WaitDecided: a.dispatcher.WaitDecided})
@@ -238,19 +238,8 @@ func (a *app) work(ctx context.Context) error {
 		return err
 	}
 	inner := newLife(a.Log)
-	inner.start("teller", stopWait, a.teller.Run)
-	inner.start("mirrors", stopWait, a.mirrors.Run)
-	inner.start("runner", stopWait+a.runner.DrainOnStop, a.runner.Run)
-	inner.start("clock door", stopWait, a.ticks.Run)
-	inner.start("dispatcher", stopWait, func(ctx context.Context) error {
-		if !a.meetSlack(ctx) {
-			return nil
-		}
-		a.ready.Store(true)
-		return a.dispatcher.Run(ctx)
-	})
-	if !a.Inside {
-		inner.start("check", stopWait, a.check)
+	for _, w := range a.workers() {
+		inner.start(w.name, w.limit, w.run)
 	}
 	var err error
 	select {
@@ -258,6 +247,48 @@ func (a *app) work(ctx context.Context) error {
 	case err = <-inner.failed:
 	}
 	return errors.Join(err, inner.stop())
+}
+
+// A worker is a part of work, and how long its stop may take.
+type worker struct {
+	name  string
+	limit time.Duration
+	run   func(context.Context) error
+}
+
+// workers are the parts of work in the order in which they start.
+func (a *app) workers() []worker {
+	drain := stopWait
+	if a.runner.DrainOnStop > 0 {
+		drain += a.runner.DrainOnStop + runner.StopWait
+	}
+	list := []worker{
+		{"teller", stopWait, a.teller.Run},
+		{"mirrors", stopWait, a.mirrors.Run},
+		{"runner", drain, a.runner.Run},
+		{"clock door", stopWait, a.ticks.Run},
+		{"dispatcher", stopWait, func(ctx context.Context) error {
+			if !a.meetSlack(ctx) {
+				return nil
+			}
+			a.ready.Store(true)
+			return a.dispatcher.Run(ctx)
+		}},
+	}
+	if !a.Inside {
+		list = append(list, worker{"check", stopWait, a.check})
+	}
+	return list
+}
+
+// stopLimit is how long the stop of all parts may take, one after the other. Who
+// gave them less would close the store on a job that is still being drained.
+func stopLimit(list []worker) time.Duration {
+	var sum time.Duration
+	for _, w := range list {
+		sum += w.limit
+	}
+	return sum
 }
 
 // meetSlack learns who we are, without which nothing that was said can be

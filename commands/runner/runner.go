@@ -43,6 +43,9 @@ type Deps struct {
 	DrainOnStop time.Duration
 }
 
+// StopWait is how long steps that were interrupted after DrainOnStop may take to end.
+const StopWait = time.Minute
+
 // Runner runs jobs. Recover must return before Run is called.
 type Runner struct {
 	Deps
@@ -146,7 +149,7 @@ func (r *Runner) drain(jobs *sync.WaitGroup) {
 	r.mu.Unlock()
 	select {
 	case <-done:
-	case <-time.After(time.Minute):
+	case <-time.After(StopWait):
 	}
 }
 
