@@ -6,13 +6,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
 func short(sha string) string { return sha[:min(7, len(sha))] }
 
-func pullSubject(repoID int64, number int) string { return fmt.Sprintf("pull %d %d", repoID, number) }
+func pullSubject(repoID int64, number int) string { return tell.PullSubject(repoID, number) }
 
 // plansOf reads a stored plan.
 func plansOf(p store.Planned) integrations.Plans { return decode[integrations.Plans](p.Doc) }

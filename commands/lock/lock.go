@@ -204,18 +204,27 @@ func (f *feature) unlock(tx *store.Tx, c *commands.Call) (commands.Reply, error)
 	if err != nil {
 		return reply, err
 	}
-	m := integrations.Message{Text: fmt.Sprintf("%s is unlocked.", gate.Scope(h))}
-	if len(waiting) > 0 {
-		m.Text += " These waited for it and do not start by themselves:"
-		var buttons []integrations.Button
-		for _, j := range waiting {
-			m.Text += fmt.Sprintf("\n%s of %s (%s)", j.ID, j.Operation, j.Target)
-			buttons = append(buttons, integrations.Button{Label: "Retry", Command: "retry " + j.ID})
-		}
-		m.Blocks = []integrations.Block{{Text: integrations.R(m.Text)}, {Buttons: buttons[:min(5, len(buttons))]}}
-	}
+	m := released(fmt.Sprintf("%s is unlocked.", gate.Scope(h)), waiting)
 	reply.Private = &m
 	return reply, nil
+}
+
+// released says that a hold is over, and offers what waited for it.
+func released(text string, waiting []*store.Job) integrations.Message {
+	m := integrations.Message{Text: text}
+	var buttons []integrations.Button
+	if len(waiting) > 0 {
+		m.Text += " These waited for it and do not start by themselves:"
+	}
+	for _, j := range waiting {
+		m.Text += fmt.Sprintf("\n%s of %s (%s)", j.ID, j.Operation, j.Target)
+		buttons = append(buttons, integrations.Button{Label: "Retry", Command: "retry " + j.ID})
+	}
+	m.Blocks = []integrations.Block{{Text: integrations.R(m.Text)}}
+	if len(buttons) > 0 {
+		m.Blocks = append(m.Blocks, integrations.Block{Buttons: buttons[:min(5, len(buttons))]})
+	}
+	return m
 }
 
 // ended is what is remembered of a hold that is over, for its message.
@@ -242,17 +251,25 @@ func (f *feature) end(tx *store.Tx, h *store.Hold, how string) error {
 	return tell.Mark(tx, h.ID, true)
 }
 
-// mark has the operations shown anew that a hold keeps waiting, or no longer.
+// mark has the operations shown anew that a hold keeps waiting, or no longer, and
+// the statuses that their merges need.
 func (f *feature) mark(tx *store.Tx, h *store.Hold) error {
 	live, err := tx.LiveOperations()
 	if err != nil {
 		return err
 	}
 	for _, op := range live {
-		if gate.Covers(f.Catalog(), h, op.Service, op.Environment, op.Targets) {
-			if err := tell.Mark(tx, op.ID, true); err != nil {
-				return err
-			}
+		if !gate.Covers(f.Catalog(), h, op.Service, op.Environment, op.Targets) {
+			continue
+		}
+		if err := tell.Mark(tx, op.ID, true); err != nil {
+			return err
+		}
+		if op.PR == 0 {
+			continue
+		}
+		if err := tell.Mark(tx, tell.PullSubject(op.RepoID, op.PR), true); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -305,7 +322,14 @@ func (f *feature) card(tx *store.Tx, s *store.Surface) (integrations.Message, er
 			how = "has expired"
 		}
 		text := fmt.Sprintf("🔓 %s is unlocked: the lock of %s (“%s”) %s.", gate.Scope(&over.Hold), gate.FromStore(over.Hold.Owner).Display(), over.Hold.Reason, how)
-		return integrations.Message{Text: text, Blocks: []integrations.Block{{Text: integrations.R(text)}}}, err
+		if err != nil {
+			return integrations.Message{}, err
+		}
+		if over.How != expired { // whoever released it was told what waits
+			return released(text, nil), nil
+		}
+		waiting, err := f.waiting(tx, &over.Hold)
+		return released(text, waiting), err
 	}
 	h, err := tx.Hold(s.Subject)
 	if err != nil {

@@ -2,6 +2,7 @@ package tell
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -12,6 +13,9 @@ import (
 func ID(place, subject string, more ...string) string {
 	return strings.Join(append([]string{place, subject}, more...), " | ")
 }
+
+// PullSubject is the subject of what shows a pull request.
+func PullSubject(repoID int64, number int) string { return fmt.Sprintf("pull %d %d", repoID, number) }
 
 // Open makes a surface and marks it, or marks the one that has its ID already.
 func Open(tx *store.Tx, s store.Surface) error {
