@@ -63,7 +63,7 @@ func (f *feature) askMerge(tx *store.Tx, c *commands.Call) (commands.Reply, erro
 	if err != nil {
 		return reply, err
 	}
-	reply.Private = say(fmt.Sprintf("Merging %s. Its card shows how the apply goes.", op.PRURL))
+	reply.Private = say(fmt.Sprintf("Merging %s#%d. Its card shows how the apply goes.", op.Repo, op.PR))
 	return reply, f.putOp(tx, op, true)
 }
 
