@@ -21,6 +21,7 @@ type record struct {
 	Explicit bool               `json:"explicit,omitempty"` // the merger merged what they themselves asked for
 	Channel  string             `json:"channel,omitempty"`
 	Line     string             `json:"line,omitempty"`
+	By       []store.Person     `json:"by,omitempty"` // whose commit it is: who pushed it, who wrote it
 }
 
 func recordOf(j *store.Job) record { return decode[record](j.Data) }

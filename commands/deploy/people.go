@@ -3,10 +3,12 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
+	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
@@ -79,10 +81,10 @@ func (f *feature) approve(tx *store.Tx, c *commands.Call, s subject) (commands.R
 	return commands.Reply{Private: say(fmt.Sprintf("You approved %s at %s.", op.ID, short(op.Head)))}, f.putOp(tx, op, true)
 }
 
-func (f *feature) whoElse(c *commands.Call, op *store.Operation) string {
+func (f *feature) whoElse(c *commands.Call, op *store.Operation, not ...integrations.Person) string {
 	var names []string
 	for _, p := range c.Catalog.Who("approve", op.Environment) {
-		if !p.Same(gate.FromStore(op.Requester)) {
+		if !p.Same(gate.FromStore(op.Requester)) && !slices.ContainsFunc(not, p.Same) {
 			names = append(names, p.Name)
 		}
 	}
@@ -144,9 +146,8 @@ func (f *feature) confirm(tx *store.Tx, c *commands.Call, s subject) (commands.R
 		if c.Version != 0 && c.Version != stampOf(digest) {
 			return commands.Reply{}, commands.Refuse("stale", "The plan of "+j.ID+" is not the one that this button was drawn for.").WithHint("Look at the newer message, then confirm there.")
 		}
-		env, _ := c.Catalog.Environment(s.op.Environment)
-		if env.SecondPerson && s.op.Kind != "unplanned" && known(c.Catalog, j.Requester).Same(c.Who) {
-			return commands.Reply{}, commands.Refuse("own", fmt.Sprintf("You asked for %s, so somebody else has to confirm it.", s.op.ID)).WithHint(f.whoElse(c, s.op))
+		if err := f.ownConfirm(c, s.op, j); err != nil {
+			return commands.Reply{}, err
 		}
 		who := gate.ToStore(c.Who)
 		j.ConfirmedDigest, j.ConfirmedBy, j.State, j.Why = digest, &who, store.JobQueued, ""
@@ -162,6 +163,24 @@ func (f *feature) confirm(tx *store.Tx, c *commands.Call, s subject) (commands.R
 		return commands.Reply{}, f.notWaiting(s, "a confirmation")
 	}
 	return commands.Reply{Private: say("Confirmed: " + strings.Join(done, ", ") + " is planned once more and applied if nothing changed.")}, nil
+}
+
+// ownConfirm refuses, where a second person is wanted, the confirmation of
+// whoever asked for a change, or pushed or wrote a commit that came without a
+// pull request.
+func (f *feature) ownConfirm(c *commands.Call, op *store.Operation, j *store.Job) error {
+	if env, ok := c.Catalog.Environment(op.Environment); ok && !env.SecondPerson {
+		return nil
+	}
+	if known(c.Catalog, j.Requester).Same(c.Who) {
+		return commands.Refuse("own", fmt.Sprintf("You asked for %s, so somebody else has to confirm it.", op.ID)).WithHint(f.whoElse(c, op))
+	}
+	for _, p := range recordOf(j).By {
+		if known(c.Catalog, p).Same(c.Who) {
+			return commands.Refuse("own", fmt.Sprintf("Commit %s is yours, so somebody else has to confirm it.", short(j.SHA))).WithHint(f.whoElse(c, op, c.Who))
+		}
+	}
+	return nil
 }
 
 func (f *feature) notWaiting(s subject, what string) error {

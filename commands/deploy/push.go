@@ -11,6 +11,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
@@ -37,13 +38,14 @@ func (f *feature) onPush(ctx context.Context, h commands.Happening) (commands.Ac
 		if len(h.Catalog.TargetsOf(e.Repo, e.Branch)) == 0 {
 			return commands.Reply{}, nil
 		}
-		return commands.Reply{}, f.branchAt(tx, e.RepoID, e.Repo, e.Branch, e.Before, e.After)
+		return commands.Reply{}, f.branchAt(tx, e.RepoID, e.Repo, e.Branch, e.Before, e.After, h.Catalog.PersonByGitHub(e.Sender))
 	}, nil
 }
 
 // branchAt queues a look at how a watched branch came to a commit. from is where
 // it was before, as far as the sender knows; what we looked at last counts more.
-func (f *feature) branchAt(tx *store.Tx, repoID int64, repo, branch, from, to string) error {
+// by is who pushed, where that is known.
+func (f *feature) branchAt(tx *store.Tx, repoID int64, repo, branch, from, to string, by integrations.Person) error {
 	last, known, err := store.Feature[string](tx, branchFeature).Get(branchKey(repo, branch))
 	if err != nil {
 		return err
@@ -59,7 +61,7 @@ func (f *feature) branchAt(tx *store.Tx, repoID int64, repo, branch, from, to st
 	}
 	j := &store.Job{Key: fmt.Sprintf("watch|%d|%s|%s|%s", repoID, branch, from, to), Kind: kindWatch, RepoID: repoID, Repo: repo, Base: branch, SHA: to,
 		State: store.JobQueued, Created: f.Clock.Now(), NotBefore: f.Clock.Now().Add(2 * time.Second)} // the merge itself goes first
-	if err := setRecord(j, record{From: from}); err != nil {
+	if err := setRecord(j, record{From: from, By: []store.Person{gate.ToStore(by)}}); err != nil {
 		return err
 	}
 	_, err = insertFresh(tx, j)
@@ -133,6 +135,7 @@ func (f *feature) cameBy(ctx context.Context, j *store.Job, sha string) ([]integ
 
 // unplannedCommit is a commit that came to a watched branch without a pull request.
 type unplannedCommit struct {
+	author   integrations.Person
 	sha      string
 	targets  []string
 	position uint64
@@ -140,12 +143,22 @@ type unplannedCommit struct {
 
 func (f *feature) unplanned(ctx context.Context, j *store.Job, loose []string) ([]unplannedCommit, error) {
 	var out []unplannedCommit
+	authors := map[string]string{}
+	if len(loose) > 0 {
+		cmp, err := f.Forge.Compare(ctx, j.Repo, recordOf(j).From, j.SHA)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range cmp.Commits {
+			authors[c.SHA] = c.Author
+		}
+	}
 	for _, sha := range loose {
 		files, err := f.Trees.Introduced(ctx, j.Repo, sha)
 		if err != nil {
 			return nil, err
 		}
-		u := unplannedCommit{sha: sha}
+		u := unplannedCommit{sha: sha, author: f.Catalog().PersonByGitHub(authors[sha])}
 		for _, t := range f.Catalog().TargetsOf(j.Repo, j.Base) {
 			if matches(t.Paths, files) {
 				u.targets = append(u.targets, t.Name)
@@ -190,6 +203,9 @@ func (f *feature) showUnplanned(tx *store.Tx, j *store.Job, u unplannedCommit) e
 			}
 			a := &store.Job{Key: k, Kind: kindApply, Target: t, Locks: true, Order: u.position, Operation: o.ID, Repo: j.Repo, RepoID: j.RepoID,
 				SHA: u.sha, Base: j.Base, State: store.JobQueued, Created: f.Clock.Now()}
+			if err := setRecord(a, record{By: append(recordOf(j).By, gate.ToStore(u.author))}); err != nil {
+				return err
+			}
 			if _, _, err := tx.InsertJob(a); err != nil {
 				return err
 			}

@@ -120,7 +120,7 @@ func (f *feature) reconcileBase(ctx context.Context, repo, base string) error {
 	}
 	id, err := f.Forge.RepoID(ctx, repo)
 	if err == nil {
-		err = f.Store.Update(ctx, func(tx *store.Tx) error { return f.branchAt(tx, id, repo, base, "", head) })
+		err = f.Store.Update(ctx, func(tx *store.Tx) error { return f.branchAt(tx, id, repo, base, "", head, integrations.Person{}) })
 	}
 	return errors.Join(append(errs, err)...)
 }
