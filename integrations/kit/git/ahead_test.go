@@ -2,6 +2,7 @@ package git
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -49,5 +50,32 @@ func TestEnsureOfWhatIsKnownRunsNoGit(t *testing.T) {
 	}
 	if err := r.Ensure(t.Context(), strings.Repeat("1", 40)); err == nil {
 		t.Error("ensure found what is nowhere, without git")
+	}
+}
+
+func TestAMirrorWhoseInitWasKilledIsMended(t *testing.T) {
+	for _, missing := range []string{"HEAD", "config", "objects", "refs"} {
+		t.Run(missing, func(t *testing.T) {
+			o := newOrigin(t)
+			sha := o.commit("one", "main", "a", "1")
+			dir := t.TempDir()
+			first, err := New(dir, nil).Repo("file://" + o.bare)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := first.Fetch(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.RemoveAll(filepath.Join(first.dir, missing)); err != nil {
+				t.Fatal(err)
+			}
+			again, err := New(dir, nil).Repo("file://" + o.bare) // another process
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := again.Ensure(t.Context(), sha); err != nil {
+				t.Errorf("with no %s: %v", missing, err)
+			}
+		})
 	}
 }

@@ -234,10 +234,10 @@ func (r *Repo) open(ctx context.Context) error {
 	if err := r.clearLocks(); err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	if _, err := os.Stat(filepath.Join(r.dir, "HEAD")); errors.Is(err, fs.ErrNotExist) {
-		if _, _, err := r.git(ctx, call{op: op, args: []string{"init", "--quiet", "--bare", "--template=", r.dir}}); err != nil {
-			return err
-		}
+	// On a mirror that is whole this changes nothing. One whose init was killed
+	// in the middle has a HEAD and no objects, and is mended by it.
+	if _, _, err := r.git(ctx, call{op: op, args: []string{"init", "--quiet", "--bare", "--template=", r.dir}}); err != nil {
+		return err
 	}
 	if err := r.configure(); err != nil {
 		return err
