@@ -20,7 +20,7 @@ var patterns = []pattern{
 	{[]string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_"}, regexp.MustCompile(`\bgh[pousr]_[A-Za-z0-9_.\-]{16,}`), 0},
 	{[]string{"github_pat_"}, regexp.MustCompile(`\bgithub_pat_[A-Za-z0-9_]{16,}`), 0},
 	{[]string{"xox", "xapp-"}, regexp.MustCompile(`\b(?:xox[a-z](?:\.xox[a-z])?|xapp)-[A-Za-z0-9\-]{8,}`), 0},
-	{[]string{"hooks.slack.com/"}, regexp.MustCompile(`hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9/_\-]+)`), 1},
+	{[]string{"hooks.slack.com/"}, regexp.MustCompile(`hooks\.slack\.com/(?:services|workflows|triggers|commands|actions)/([A-Za-z0-9/_\-]+)`), 1},
 	{[]string{"uthorization", "UTHORIZATION"}, regexp.MustCompile(`(?i)authorization["']?\s*[:=]\s*["']?(?:(?:bearer|basic|token)\s+)?([^\s"',]{4,})`), 1},
 	{[]string{"earer ", "EARER "}, regexp.MustCompile(`(?i)\bbearer[ \t]+([A-Za-z0-9._~+/=\-]{16,})`), 1},
 	{[]string{"://"}, regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.\-]*://[^\s/:@"']*:([^\s/@"']+)@`), 1},

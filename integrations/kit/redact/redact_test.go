@@ -76,6 +76,7 @@ func TestPatterns(t *testing.T) {
 		{"xoxb-123456789012-abcDEF", "<redacted>"},
 		{"xapp-1-A0123-456-abcdef", "<redacted>"},
 		{"https://hooks.slack.com/services/T0/B0/abcdef", "https://hooks.slack.com/<redacted>"},
+		{"https://hooks.slack.com/commands/T0/1/abcdef", "https://hooks.slack.com/commands/<redacted>"},
 		{"Authorization: Bearer abc.def-ghi", "Authorization: Bearer <redacted>"},
 		{`{"authorization":"Basic dXNlcjpwYXNz"}`, `{"authorization":"Basic <redacted>"}`},
 		{"sent bearer abcdefghijklmnopqrst on", "sent bearer <redacted> on"},
