@@ -50,13 +50,16 @@ type Operation struct {
 	From    string `json:"from,omitempty"` // pin: the version before
 	To      string `json:"to,omitempty"`   // pin: the version after
 
-	PR         int    `json:"pr,omitempty"`
-	PRURL      string `json:"pr_url,omitempty"`
-	Head       string `json:"head,omitempty"` // the pull request's head SHA
-	CompareURL string `json:"compare_url,omitempty"`
-	Commits    int    `json:"commits,omitempty"`
-	Ships      []Ship `json:"ships,omitempty"`
-	Newer      int    `json:"newer,omitempty"` // pull requests that came to the source branch since
+	PR    int    `json:"pr,omitempty"`
+	PRURL string `json:"pr_url,omitempty"`
+	Head  string `json:"head,omitempty"` // the pull request's head SHA
+	// HeadBy chose that head, where it was not the requester: who took newer
+	// commits in.
+	HeadBy     *Person `json:"head_by,omitempty"`
+	CompareURL string  `json:"compare_url,omitempty"`
+	Commits    int     `json:"commits,omitempty"`
+	Ships      []Ship  `json:"ships,omitempty"`
+	Newer      int     `json:"newer,omitempty"` // pull requests that came to the source branch since
 
 	Requester Person     `json:"requester"`
 	Channel   string     `json:"channel,omitempty"` // Slack channel id of the card

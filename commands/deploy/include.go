@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
@@ -203,6 +204,21 @@ func (f *feature) include(ctx context.Context, r *runner.Run) runner.End {
 		}
 		return f.take(tx, s)
 	}}
+}
+
+// choseHead finds who chose an operation's head, where that was not whoever
+// asked for it.
+func (f *feature) choseHead(tx *store.Tx, op *store.Operation) (*store.Person, error) {
+	all, err := tx.JobsOf(op.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range slices.Backward(all) {
+		if j.Kind == kindInclude && j.SHA == op.Head && !gate.FromStore(op.Requester).Same(gate.FromStore(j.Requester)) {
+			return &j.Requester, nil
+		}
+	}
+	return nil, nil
 }
 
 func (f *feature) includeChanged(tx *store.Tx, j *store.Job, urgent bool) error {

@@ -58,8 +58,8 @@ func (f *feature) approve(tx *store.Tx, c *commands.Call, s subject) (commands.R
 	if op.State == store.OpMerged || op.State == store.OpApplying || op.Kind != "deploy" {
 		return f.approveBlocked(tx, c, s)
 	}
-	if c.Who.Same(gate.FromStore(op.Requester)) {
-		return commands.Reply{}, commands.Refuse("own", fmt.Sprintf("You asked for %s, so somebody else has to approve it.", op.ID)).WithHint(f.whoElse(c, op))
+	if err := f.own(c, op, "approve"); err != nil {
+		return commands.Reply{}, err
 	}
 	switch {
 	case op.State != store.OpOpen:
@@ -81,10 +81,22 @@ func (f *feature) approve(tx *store.Tx, c *commands.Call, s subject) (commands.R
 	return commands.Reply{Private: say(fmt.Sprintf("You approved %s at %s.", op.ID, short(op.Head)))}, f.putOp(tx, op, true)
 }
 
+// own refuses to let somebody be the second person to what they chose themselves.
+func (f *feature) own(c *commands.Call, op *store.Operation, what string) error {
+	if !known(c.Catalog, gate.ToStore(gate.Chooser(op, gate.FromStore(op.Requester)))).Same(c.Who) {
+		return nil
+	}
+	did := "asked for " + op.ID
+	if op.HeadBy != nil {
+		did = "took newer commits into " + op.ID
+	}
+	return commands.Refuse("own", fmt.Sprintf("You %s, so somebody else has to %s it.", did, what)).WithHint(f.whoElse(c, op, c.Who))
+}
+
 func (f *feature) whoElse(c *commands.Call, op *store.Operation, not ...integrations.Person) string {
 	var names []string
 	for _, p := range c.Catalog.Who("approve", op.Environment) {
-		if !p.Same(gate.FromStore(op.Requester)) && !slices.ContainsFunc(not, p.Same) {
+		if !slices.ContainsFunc(not, p.Same) {
 			names = append(names, p.Name)
 		}
 	}
@@ -101,9 +113,8 @@ func (f *feature) approveBlocked(tx *store.Tx, c *commands.Call, s subject) (com
 		return commands.Reply{}, err
 	}
 	env, _ := c.Catalog.Environment(s.op.Environment)
-	requester := known(c.Catalog, s.op.Requester)
-	if env.SecondPerson && requester.Same(c.Who) {
-		return commands.Reply{}, commands.Refuse("own", fmt.Sprintf("You asked for %s, so somebody else has to approve it.", s.op.ID)).WithHint(f.whoElse(c, s.op))
+	if err := f.own(c, s.op, "approve"); env.SecondPerson && err != nil {
+		return commands.Reply{}, err
 	}
 	var done []string
 	for _, j := range all {
@@ -172,8 +183,8 @@ func (f *feature) ownConfirm(c *commands.Call, op *store.Operation, j *store.Job
 	if env, ok := c.Catalog.Environment(op.Environment); ok && !env.SecondPerson {
 		return nil
 	}
-	if known(c.Catalog, j.Requester).Same(c.Who) {
-		return commands.Refuse("own", fmt.Sprintf("You asked for %s, so somebody else has to confirm it.", op.ID)).WithHint(f.whoElse(c, op))
+	if err := f.own(c, op, "confirm"); err != nil {
+		return err
 	}
 	for _, p := range recordOf(j).By {
 		if known(c.Catalog, p).Same(c.Who) {

@@ -137,3 +137,20 @@ func TestOwnConfirm(t *testing.T) {
 	w.must("bob", "confirm", about(j.ID))
 	w.reaches(op.ID, store.OpSucceeded)
 }
+
+// Whoever takes newer commits in has chosen the head, and is not the second
+// person to it; whoever asked first may be.
+func TestIncludeIsNotApprovedByWhoeverDidIt(t *testing.T) {
+	w := newWorld(t)
+	op := w.planned(w.deploy("alice", "production").ID)
+	var sha string
+	w.forge.do(func() { sha = w.forge.commit("bob"); w.forge.branches["main"] = sha })
+	w.must("bob", "include", about(op.ID))
+	w.op(op.ID, func(o *store.Operation) bool { return o.ToSHA == sha })
+	w.wait("planned at the new head", isPlanned(w, op.PR, sha))
+	w.refused("bob", "approve", "own", about(op.ID))
+	w.refused("bob", "merge", "approvals", about(op.ID))
+	w.must("alice", "approve", about(op.ID))
+	w.must("bob", "merge", about(op.ID))
+	w.reaches(op.ID, store.OpSucceeded)
+}

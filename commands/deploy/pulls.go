@@ -184,6 +184,11 @@ func (f *feature) take(tx *store.Tx, s sight) error {
 			return err
 		}
 		f.attach(op, p, was, moved)
+		if moved {
+			if op.HeadBy, err = f.choseHead(tx, op); err != nil {
+				return err
+			}
+		}
 	}
 	switch p.State {
 	case "open":

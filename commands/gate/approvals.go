@@ -18,16 +18,26 @@ func Approvals(tx *store.Tx, q Question) ([]Closed, error) {
 	if !env.SecondPerson || Approver(q) != nil {
 		return nil, nil
 	}
+	who := Chooser(q.Op, q.Requester).Display()
 	return []Closed{{
-		Reason: fmt.Sprintf("%s wants a second person, and nobody but %s has agreed to this head", q.Environment, q.Requester.Display()),
-		Opens:  fmt.Sprintf("somebody other than %s approves", q.Requester.Display()),
+		Reason: fmt.Sprintf("%s wants a second person, and nobody but %s has agreed to this head", q.Environment, who),
+		Opens:  fmt.Sprintf("somebody other than %s approves", who),
 	}}, nil
+}
+
+// Chooser is who chose the head that is to be approved: whoever took newer
+// commits in, or else whoever asked.
+func Chooser(op *store.Operation, requester integrations.Person) integrations.Person {
+	if op != nil && op.HeadBy != nil {
+		return FromStore(*op.HeadBy)
+	}
+	return requester
 }
 
 // Approver is the second person, nil while there is none.
 func Approver(q Question) *integrations.Person {
 	counts := func(p integrations.Person) bool {
-		return !p.Same(q.Requester) && q.Catalog.May(p, "approve", q.Environment)
+		return !p.Same(Chooser(q.Op, q.Requester)) && q.Catalog.May(p, "approve", q.Environment)
 	}
 	if q.Job != nil && q.Job.ApprovedBy != nil {
 		p := FromStore(*q.Job.ApprovedBy)
