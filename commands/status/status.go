@@ -116,11 +116,27 @@ func (f *feature) status(tx *store.Tx, c *commands.Call) (*integrations.Message,
 		return nil, err
 	}
 	for _, h := range holds {
-		if f.Clock.Now().Before(h.Expires) && (c.Arg("service") == "" || h.Service == c.Arg("service")) {
+		if f.Clock.Now().Before(h.Expires) && touches(c, h) {
 			p.rows = append(p.rows, integrations.R("🔒 ", integrations.Bold(gate.Scope(h)), " is locked by ", gate.FromStore(h.Owner).Display(), ": ", h.Reason))
 		}
 	}
 	return p.message(), nil
+}
+
+// touches says whether a hold is in the way of the service that was asked about,
+// by whichever name it was set; of no service, every hold is.
+func touches(c *commands.Call, h *store.Hold) bool {
+	s := c.Arg("service")
+	if s == "" || h.Service == s {
+		return true
+	}
+	svc, _ := c.Catalog.Service(s)
+	for env, at := range svc.Environments {
+		if gate.Covers(c.Catalog, h, s, env, at.Targets) {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *feature) operation(tx *store.Tx, word string) (*store.Operation, error) {
