@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/integrations"
@@ -102,6 +103,23 @@ func (f *feature) nextBlocked(tx *store.Tx, v view, j *store.Job, note func(...a
 	return note("Blocked: ", j.Why, ". Retry it when that is released."), []integrations.Button{retry, cancel}
 }
 
+// inLine says what queued applies wait for, when all that is left of them waits
+// behind others; without it a card would stand still and nobody would know why.
+func inLine(tx *store.Tx, jobs []*store.Job) string {
+	var waits []string
+	for _, j := range jobs {
+		if j.Terminal() {
+			continue
+		}
+		queue, err := tx.TargetQueue(j.Target)
+		if err != nil || j.State != store.JobQueued || len(queue) == 0 || queue[0].ID == j.ID {
+			return ""
+		}
+		waits = append(waits, fmt.Sprintf("%s waits for %s of %s, which comes before it on %s.", j.ID, queue[0].ID, queue[0].Operation, j.Target))
+	}
+	return strings.Join(waits, " ")
+}
+
 func (f *feature) nextApplying(tx *store.Tx, v view, note func(...any) integrations.Rich, log integrations.Button) (integrations.Rich, []integrations.Button) {
 	op := v.op
 	for _, j := range v.jobs {
@@ -128,6 +146,9 @@ func (f *feature) nextApplying(tx *store.Tx, v view, note func(...any) integrati
 			return note(j.ID, " was asked to stop and is cleaning up."), []integrations.Button{log,
 				{Label: "Abort", Command: "cancel " + j.ID + " --kill", Style: "danger", Confirm: "Kill " + j.ID + " at once? Nobody will know how far it came."}}
 		}
+	}
+	if ahead := inLine(tx, v.jobs); ahead != "" {
+		return note(ahead), []integrations.Button{{Label: "Cancel", Command: "cancel " + op.ID, Confirm: "Drop the apply of " + op.ID + "? The merge stays."}}
 	}
 	return note(), []integrations.Button{log, {Label: "Cancel", Command: "cancel " + op.ID, Style: "danger", Confirm: "Interrupt the apply of " + op.ID + "?"}}
 }

@@ -2,8 +2,11 @@ package deploy
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
@@ -68,4 +71,34 @@ func TestRetryUnplanned(t *testing.T) {
 	w.tool.set(func(f *fakeTool) { f.fail = nil })
 	w.must("alice", "retry", about(id))
 	w.reaches(id, store.OpSucceeded)
+}
+
+// An apply that waits behind another says which, so that somebody can settle that one.
+func TestWhatAQueuedApplyWaitsFor(t *testing.T) {
+	w := newWorld(t)
+	var ids []string
+	for _, head := range []string{"aaa", "bbb"} {
+		pr := w.forge.newPull(integrations.PullRequest{Title: head, Author: "alice", Branch: head, Base: "main", Head: head}, "network/main.tf")
+		w.hook(w.forge.mergeAs(pr.Number, "bob")) // nobody has planned it
+		w.wait("it is queued", func(*store.Tx) (bool, error) { return len(w.jobs(kindApply)) == len(ids)+1, nil })
+		for _, j := range w.jobs(kindApply) {
+			if !slices.Contains(ids, j.Operation) {
+				ids = append(ids, j.Operation)
+				break
+			}
+		}
+	}
+	first := w.apply(ids[0], store.JobNeedsConfirm)
+	second := w.apply(ids[1], store.JobQueued)
+	w.view(func(tx *store.Tx) error {
+		m, err := w.f.operationCard(tx, &store.Surface{Subject: ids[1]})
+		var all []string
+		for _, b := range m.Blocks {
+			all = append(all, b.Text.Plain())
+		}
+		contains(t, strings.Join(all, "\n"), second.ID+" waits for "+first.ID+" of "+ids[0])
+		return err
+	})
+	w.must("alice", "cancel", about(ids[0]))
+	w.apply(ids[1], store.JobNeedsConfirm) // its turn
 }
