@@ -1,0 +1,342 @@
+package main
+
+import (
+	"crypto/hmac"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/integrations/slack/slacksim"
+)
+
+// talkLine is one thing that a line of a script can be.
+type talkLine struct {
+	form  *regexp.Regexp
+	looks bool // it only looks: nothing comes of it
+	do    func(k *talk, m []string) error
+}
+
+var talkLines = []talkLine{
+	{form: talkForm(`(\w+) in #(\w+): (.*)`), do: func(k *talk, m []string) error { return k.say(m[0], m[1], m[2], "") }},
+	{form: talkForm(`(\w+) in #(\w+), twice: (.*)`), do: func(k *talk, m []string) error {
+		if err := k.say(m[0], m[1], m[2], ""); err != nil {
+			return err
+		}
+		return k.say(m[0], m[1], m[2], "")
+	}},
+	{form: talkForm(`(\w+) to signalbox: (.*)`), do: func(k *talk, m []string) error { return k.say(m[0], "@signalbox", m[1], "") }},
+	{form: talkForm(`(\w+) in the thread of (op-\d+): (.*)`), do: func(k *talk, m []string) error { return k.say(m[0], "ops", m[2], k.cards[m[1]]) }},
+	{form: talkForm(`(\w+) presses ([\w -]+?)(?: on (\S+))?`), do: func(k *talk, m []string) error { return k.press(m[0], m[1], m[2]) }},
+	{form: talkForm(`(\w+) submits (.*)`), do: (*talk).submit},
+	{form: talkForm(`(\w+) on GitHub merges (\S+)#(\d+)`), do: func(k *talk, m []string) error {
+		return k.call(m[0], "PUT", talkPull(m[1], m[2])+"/merge", map[string]string{"merge_method": "merge"}, nil)
+	}},
+	{form: talkForm(`(\w+) on GitHub approves (\S+)#(\d+)`), do: func(k *talk, m []string) error {
+		return k.call(m[0], "POST", talkPull(m[1], m[2])+"/reviews", map[string]string{"event": "APPROVE"}, nil)
+	}},
+	{form: talkForm(`(\w+) on GitHub (close|reopen)s (\S+)#(\d+)`), do: func(k *talk, m []string) error {
+		state := map[string]string{"close": "closed", "reopen": "open"}[m[1]]
+		return k.call(m[0], "PATCH", talkPull(m[2], m[3]), map[string]string{"state": state}, nil)
+	}},
+	{form: talkForm(`(\w+) on GitHub changes (\S+) (\S+) on (\S+): (.*)`), do: (*talk).edit},
+	{form: talkForm(`(\w+) on GitHub opens a pull request in (\S+) from (\S+): (.*)`), do: func(k *talk, m []string) error {
+		return k.call(m[0], "POST", "/api/v3/repos/"+m[1]+"/pulls", map[string]string{"title": m[3], "head": m[2], "base": "main"}, nil)
+	}},
+	{form: talkForm(`(\w+) from a fork of (\S+) offers (\S+): (.*)`), do: (*talk).fork},
+	{form: talkForm(`(\w+) looks at (\S+)#(\d+)`), looks: true, do: (*talk).lookAtPull},
+	{form: talkForm(`(\w+) looks at the branches of (\S+)`), looks: true, do: (*talk).lookAtBranches},
+	{form: talkForm(`(\w+) looks at (\S+) in (\S+) on (\S+)`), looks: true, do: (*talk).lookAtFile},
+	{form: talkForm(`the state of (\S+)`), looks: true, do: func(k *talk, m []string) error {
+		k.write("", append(k.stateFile(m[0]), []string{"nothing"}[min(len(k.stateFile(m[0])), 1):]...))
+		return nil
+	}},
+	{form: talkForm(`(\w+) waits until (\S+)#(\d+) is planned`), looks: true, do: (*talk).untilPlanned},
+	{form: talkForm(`(\d\w+) pass(?:es)?`), do: func(k *talk, m []string) error {
+		by, err := time.ParseDuration(m[0])
+		k.must(err, "read %s", m[0])
+		time.Sleep(talkRefill)
+		k.settle(by)
+		return nil
+	}},
+	{form: talkForm(`the file (\S+) appears`), looks: true, do: func(k *talk, m []string) error { return os.WriteFile(filepath.Join(k.data, m[0]), nil, 0o600) }},
+	{form: talkForm(`Slack edits no message for (\S+)`), looks: true, do: func(k *talk, m []string) error {
+		d, err := time.ParseDuration(m[0])
+		k.must(err, "read %s", m[0])
+		k.editsFrom = time.Now().Add(d)
+		return k.call("", "POST", "/sim/fault", map[string]any{"system": "slack", "kind": "rate_limit", "method": "chat.update", "retry_after": int(d.Seconds())}, nil)
+	}},
+	{form: talkForm(`Slack edits messages again`), do: func(k *talk, _ []string) error {
+		time.Sleep(time.Until(k.editsFrom.Add(time.Second)))
+		return nil
+	}},
+	{form: talkForm(`a webhook (.*)`), looks: true, do: (*talk).webhook},
+}
+
+// talkRefill is how long Slack's allowance of messages takes to fill up again. It
+// does not grow with a clock that is moved.
+const talkRefill = 5 * time.Second
+
+func talkForm(s string) *regexp.Regexp { return regexp.MustCompile(`^` + s + `$`) }
+
+func talkPull(repo, number string) string { return "/api/v3/repos/" + repo + "/pulls/" + number }
+
+// submit fills in the form that somebody sees: "Service=web, Reason=…".
+func (k *talk) submit(m []string) error {
+	modal := k.modals[m[0]]
+	if modal == nil {
+		return fmt.Errorf("%s sees no form", m[0])
+	}
+	values := map[string]string{}
+	for _, pair := range strings.Split(m[1], ", ") {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok {
+			return fmt.Errorf("%q fills in nothing", pair)
+		}
+		values[name] = value
+	}
+	var a slacksim.Answer
+	err := k.call("", "POST", "/sim/slack/submit", map[string]any{"user": m[0], "view_id": modal.ViewID, "values": values}, &a)
+	if err == nil {
+		k.answered(m[0], "ops", a)
+	}
+	return err
+}
+
+// edit changes a file: `"old" to "new"`, or `"the whole"`.
+func (k *talk) edit(m []string) error {
+	old, text, err := talkQuoted(m[4])
+	if err != nil {
+		return err
+	}
+	return k.change(m[0], m[1], m[2], m[3], old, text)
+}
+
+func talkQuoted(s string) (old, text string, err error) {
+	first, err := strconv.QuotedPrefix(s)
+	if err != nil {
+		return "", "", fmt.Errorf("%s: %w", s, err)
+	}
+	if text, err = strconv.Unquote(first); err != nil {
+		return "", "", err
+	}
+	rest, ok := strings.CutPrefix(s[len(first):], " to ")
+	if !ok {
+		return "", text, nil
+	}
+	old = text
+	text, err = strconv.Unquote(rest)
+	return old, text, err
+}
+
+// fork opens a pull request from a fork: `path: "old" to "new"`.
+func (k *talk) fork(m []string) error {
+	path, change, _ := strings.Cut(m[3], ": ")
+	old, text, err := talkQuoted(change)
+	if err != nil {
+		return err
+	}
+	content, _, err := k.file(m[0], m[1], path, "main")
+	if err != nil {
+		return err
+	}
+	in := map[string]any{"user": m[0], "repo": m[1], "branch": m[2], "base": "main", "title": m[2], "files": map[string]string{path: strings.Replace(content, old, text, 1)}}
+	return k.call("", "POST", "/sim/github/fork", in, nil)
+}
+
+// lookAtPull shows a pull request as its page would: body, statuses at its head,
+// reviews, comments, and the deployments of what was merged.
+func (k *talk) lookAtPull(m []string) error {
+	var p struct {
+		Title, Body, State string
+		Merged             bool
+		MergeCommitSHA     string `json:"merge_commit_sha"`
+		User               struct{ Login string }
+		MergedBy           struct{ Login string } `json:"merged_by"`
+		Head, Base         struct{ Ref, SHA string }
+	}
+	if err := k.call(m[0], "GET", talkPull(m[1], m[2]), nil, &p); err != nil {
+		return err
+	}
+	state := p.State
+	if p.Merged {
+		state = "merged by " + p.MergedBy.Login
+	}
+	lines := []string{fmt.Sprintf("%s, by %s, %s → %s, %s", p.Title, p.User.Login, p.Head.Ref, p.Base.Ref, state)}
+	lines = append(lines, talkQuote(p.Body)...)
+	api := "/api/v3/repos/" + m[1]
+	var statuses []struct{ Context, State, Description string }
+	if err := k.call(m[0], "GET", api+"/commits/"+p.Head.SHA+"/statuses", nil, &statuses); err != nil {
+		return err
+	}
+	newest := map[string]string{}
+	for _, s := range statuses { // newest first
+		if _, ok := newest[s.Context]; !ok {
+			newest[s.Context] = fmt.Sprintf("status %s: %s, %s", s.Context, s.State, s.Description)
+		}
+	}
+	for _, context := range slices.Sorted(maps.Keys(newest)) {
+		lines = append(lines, newest[context])
+	}
+	var notes []struct {
+		Body, State string
+		User        struct{ Login string }
+	}
+	if err := k.call(m[0], "GET", talkPull(m[1], m[2])+"/reviews", nil, &notes); err != nil {
+		return err
+	}
+	for _, n := range notes {
+		lines = append(lines, "review by "+n.User.Login+": "+strings.ToLower(n.State))
+	}
+	if err := k.call(m[0], "GET", api+"/issues/"+m[2]+"/comments", nil, &notes); err != nil {
+		return err
+	}
+	for _, n := range notes {
+		lines = append(lines, "comment by "+n.User.Login+":")
+		lines = append(lines, talkQuote(n.Body)...)
+	}
+	if p.Merged {
+		more, err := k.deployments(m[0], api, p.MergeCommitSHA)
+		if err != nil {
+			return err
+		}
+		lines = append(lines, more...)
+	}
+	k.write("", lines)
+	return nil
+}
+
+// untilPlanned waits until the newest head of a pull request has its plans.
+func (k *talk) untilPlanned(m []string) error {
+	for end := time.Now().Add(talkPatience); ; time.Sleep(20 * time.Millisecond) {
+		var p struct{ Head struct{ SHA string } }
+		if err := k.call(m[0], "GET", talkPull(m[1], m[2]), nil, &p); err != nil {
+			return err
+		}
+		var s struct {
+			Statuses []struct{ Context, State string }
+		}
+		if err := k.call(m[0], "GET", "/api/v3/repos/"+m[1]+"/commits/"+p.Head.SHA+"/status", nil, &s); err != nil {
+			return err
+		}
+		for _, s := range s.Statuses {
+			if s.Context == "signalbox/gate" && s.State == "success" {
+				return nil
+			}
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("%s#%s is not planned: %v", m[1], m[2], s.Statuses)
+		}
+	}
+}
+
+func (k *talk) deployments(as, api, sha string) ([]string, error) {
+	var all []struct {
+		ID                int64
+		Task, Environment string
+	}
+	if err := k.call(as, "GET", api+"/deployments?sha="+sha, nil, &all); err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, d := range all {
+		var statuses []struct{ State, Description string }
+		if err := k.call(as, "GET", fmt.Sprintf("%s/deployments/%d/statuses", api, d.ID), nil, &statuses); err != nil {
+			return nil, err
+		}
+		line := fmt.Sprintf("deployment %s to %s", d.Task, d.Environment)
+		if len(statuses) > 0 {
+			line += ": " + statuses[0].State + ", " + statuses[0].Description
+		}
+		out = append(out, line)
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// talkFence is code in Markdown; what tools print is shown in Slack, and here it
+// only stands in the way.
+var talkFence = regexp.MustCompile("(?ms)^(`{3,}|~{3,})\n.*?^(?:`{3,}|~{3,})$")
+
+func talkQuote(body string) []string {
+	var out []string
+	for line := range strings.Lines(talkFence.ReplaceAllString(strings.TrimSpace(body), "``` … ```")) {
+		out = append(out, strings.TrimRight("> "+strings.TrimRight(line, "\r\n"), " "))
+	}
+	return out
+}
+
+func (k *talk) lookAtBranches(m []string) error {
+	var all []struct{ Name string }
+	if err := k.call(m[0], "GET", "/api/v3/repos/"+m[1]+"/branches", nil, &all); err != nil {
+		return err
+	}
+	var names []string
+	for _, b := range all {
+		names = append(names, b.Name)
+	}
+	slices.Sort(names)
+	k.write("", []string{strings.Join(names, ", ")})
+	return nil
+}
+
+func (k *talk) lookAtFile(m []string) error {
+	text, _, err := k.file(m[0], m[2], m[1], url.QueryEscape(m[3]))
+	if err == nil {
+		k.write("", talkQuote(text))
+	}
+	return err
+}
+
+// webhook sends one that GitHub would not, and shows what the door answers.
+func (k *talk) webhook(m []string) error {
+	body := `{"zen":"Keep it logically awesome."}`
+	mac := hmac.New(sha256.New, []byte("sandbox-webhook-secret"))
+	mac.Write([]byte(body))
+	h := http.Header{"X-Github-Event": {"ping"}, "X-Github-Delivery": {"5ca1ab1e-0000-4000-8000-000000000000"}, "X-Hub-Signature-256": {"sha256=" + hex.EncodeToString(mac.Sum(nil))}}
+	switch m[0] {
+	case "without a signature":
+		h.Del("X-Hub-Signature-256")
+	case "with a wrong signature":
+		body += " "
+	case "signed with SHA-1 only":
+		mac := hmac.New(sha1.New, []byte("sandbox-webhook-secret"))
+		mac.Write([]byte(body))
+		h.Del("X-Hub-Signature-256")
+		h.Set("X-Hub-Signature", "sha1="+hex.EncodeToString(mac.Sum(nil)))
+	case "without a delivery id":
+		h.Del("X-Github-Delivery")
+	case "that is right":
+	case "that cannot be parsed":
+		body = "{"
+		mac := hmac.New(sha256.New, []byte("sandbox-webhook-secret"))
+		mac.Write([]byte(body))
+		h.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+		h.Set("X-Github-Event", "pull_request")
+		h.Set("X-Github-Delivery", "5ca1ab1e-0000-4000-8000-000000000001")
+	case "too large":
+		body = strings.Repeat(" ", 25<<20+1)
+	default:
+		return fmt.Errorf("no webhook is %q", m[0])
+	}
+	code, err := k.send("", "POST", "/bot/github", h, body, nil)
+	if code == 0 {
+		return err
+	}
+	answer := strconv.Itoa(code)
+	if err != nil {
+		answer += " " + err.Error()
+	}
+	k.write("", []string{answer})
+	return nil
+}

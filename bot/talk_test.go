@@ -1,0 +1,411 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/integrations/slack/slacksim"
+)
+
+// The files under testdata/talk are conversations. What people do stands at the
+// margin; what they then see is indented below it, as the whole bot and the
+// simulators made it. With -update the indented lines are written anew.
+//
+// A line at the margin is one of those in talkLines. One that ends in ", until
+// WORDS" waits until some message says so, and shows only what was answered
+// privately: what is going on meanwhile is different every time.
+
+const talkPatience = 2 * time.Minute
+
+// talkQuiet is how long nothing must have happened before the next line. A
+// message is edited every second at most, and all of them together every 1.4 s.
+const talkQuiet = 2500 * time.Millisecond
+
+// talkAtOnce is how many conversations go on at once: most of their time is
+// spent waiting.
+const talkAtOnce = 10
+
+func TestTalk(t *testing.T) {
+	files, err := filepath.Glob("testdata/talk/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no conversations: %v", err)
+	}
+	var all sync.WaitGroup
+	slots := make(chan struct{}, talkAtOnce)
+	for _, file := range files {
+		all.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) { talkFile(t, file) })
+		})
+	}
+	all.Wait()
+}
+
+func talkFile(t *testing.T, file string) {
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := strings.Split(strings.TrimRight(string(want), "\n"), "\n")
+	if talkTool() == "demo" && slices.Contains(script, "# It needs Terraform.") {
+		t.Skip("neither terraform nor tofu is on PATH")
+	}
+	got := newTalk(t).run(script)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	talkCompare(t, got, string(want))
+}
+
+// talkTool is what the sandbox applies with.
+func talkTool() string {
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		for _, tool := range []string{"terraform", "tofu"} {
+			if _, err := os.Stat(filepath.Join(dir, tool)); err == nil {
+				return tool
+			}
+		}
+	}
+	return "demo"
+}
+
+// talkCompare holds a conversation to its file. What a tool printed and counted is
+// compared only where it is Terraform.
+func talkCompare(t *testing.T, got, want string) {
+	t.Helper()
+	if talkTool() != "terraform" {
+		for _, s := range []*string{&got, &want} {
+			*s = talkCounts.ReplaceAllString(talkPrinted.ReplaceAllString(*s, ""), "+n ~n -n")
+		}
+	}
+	if got == want {
+		return
+	}
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	at := 0
+	for at < len(g) && at < len(w) && g[at] == w[at] {
+		at++
+	}
+	from := max(0, at-8)
+	t.Errorf("line %d differs.\n--- want\n%s\n--- got\n%s\nIf that is right: go test ./bot -run %s -update",
+		at+1, strings.Join(w[from:min(len(w), at+25)], "\n"), strings.Join(g[from:min(len(g), at+25)], "\n"), t.Name())
+}
+
+var (
+	talkPrinted = regexp.MustCompile(`(?m)^ *(?:\|(?: .*)?|terraform_data\..*)\n`)
+	talkCounts  = regexp.MustCompile(`\+\d+ ~\d+ -\d+`)
+)
+
+// talk is one conversation going on.
+type talk struct {
+	*talkWorld
+	names talkNames
+	out   strings.Builder
+	// What everybody has seen: each message, as it looked last.
+	seen    map[string]string
+	private map[string][]slacksim.Response // to whom, oldest first
+	where   map[string]string              // the channel of such a response, by its ts
+	modals  map[string]*slacksim.Modal
+	cards   map[string]string // the ts of an operation's card
+
+	editsFrom time.Time // when Slack edits messages again
+}
+
+func newTalk(t testing.TB) *talk {
+	w := newTalkWorld(t)
+	k := &talk{
+		talkWorld: w, names: talkNames{base: w.base, data: w.data}, seen: map[string]string{},
+		private: map[string][]slacksim.Response{}, where: map[string]string{}, modals: map[string]*slacksim.Modal{}, cards: map[string]string{},
+	}
+	return k
+}
+
+// run says a script's lines and writes down what comes of them.
+func (k *talk) run(script []string) string {
+	k.t.Helper()
+	for _, line := range script {
+		switch {
+		case strings.HasPrefix(line, " "): // what came of it the last time
+		case line == "" || strings.HasPrefix(line, "#"):
+			k.out.WriteString(line + "\n")
+		default:
+			k.out.WriteString(line + "\n")
+			k.do(line)
+		}
+	}
+	k.obeyed()
+	return k.out.String()
+}
+
+// write shows lines under what was done.
+func (k *talk) write(head string, lines []string) {
+	now := k.now()
+	if head != "" {
+		k.out.WriteString("  " + k.names.tame(head, now) + "\n")
+	}
+	for _, l := range lines {
+		l = strings.TrimRight("  "+k.names.tame(l, now), " ")
+		if head != "" {
+			l = "  " + l
+		}
+		k.out.WriteString(l + "\n")
+	}
+}
+
+// do does one line, waits for all that comes of it, and shows it.
+func (k *talk) do(line string) {
+	k.t.Helper()
+	what, until, waits := strings.Cut(line, ", until ")
+	what = k.names.wild(what)
+	for _, l := range talkLines {
+		m := l.form.FindStringSubmatch(what)
+		if m == nil {
+			continue
+		}
+		if err := l.do(k, m[1:]); err != nil {
+			k.write("", []string{"refused: " + err.Error()})
+		}
+		switch {
+		case waits:
+			k.until(k.names.wild(until))
+		case l.looks:
+		default:
+			k.calm()
+			k.watch()
+		}
+		return
+	}
+	k.t.Fatalf("nobody knows how to do %q", line)
+}
+
+// calm waits until nothing more comes of what was done. The machine's own time
+// passes meanwhile: limits of Slack's count that, on both sides.
+func (k *talk) calm() {
+	k.t.Helper()
+	was, since := "", time.Now()
+	for end := time.Now().Add(talkPatience); time.Since(since) < talkQuiet; time.Sleep(20 * time.Millisecond) {
+		k.settle(time.Millisecond)
+		var b strings.Builder
+		k.everywhere(func(channel string, m slacksim.Message) {
+			fmt.Fprintln(&b, channel, m.TS, m.Text, string(m.Blocks), len(m.Files))
+		})
+		if b.String() != was {
+			was, since = b.String(), time.Now()
+		}
+		if time.Now().After(end) {
+			k.t.Fatalf("it never calms down:\n%s", was)
+		}
+	}
+}
+
+// everywhere calls f for each message and each reply, in the order of the page;
+// in a thread the files come last, whichever was quicker.
+func (k *talk) everywhere(f func(channel string, m slacksim.Message)) {
+	for _, channel := range []string{"ops", "alerts"} {
+		for _, m := range k.history(channel, "") {
+			f(channel, m)
+			if m.Replies == 0 {
+				continue
+			}
+			replies := k.history(channel, m.TS)
+			slices.SortStableFunc(replies, func(a, b slacksim.Message) int {
+				return cmp.Or(cmp.Compare(len(a.Files), len(b.Files)), strings.Compare(talkKind(a), talkKind(b)))
+			})
+			for _, r := range replies {
+				if r.TS != m.TS {
+					f(channel, r)
+				}
+			}
+		}
+	}
+}
+
+// talkKind sorts a thread: logs by their target, then who is called.
+func talkKind(m slacksim.Message) string {
+	first, rest, _ := strings.Cut(m.Text, " ")
+	if strings.HasPrefix(first, "job-") {
+		return "1 " + rest
+	}
+	if strings.HasPrefix(first, "op-") {
+		return "2"
+	}
+	return "3 " + m.Text
+}
+
+// until waits until some message says words.
+func (k *talk) until(words string) {
+	k.t.Helper()
+	for end := time.Now().Add(talkPatience); ; time.Sleep(20 * time.Millisecond) {
+		found := false
+		k.everywhere(func(_ string, m slacksim.Message) {
+			found = found || strings.Contains(m.Text+string(m.Blocks), words)
+		})
+		if found {
+			return
+		}
+		if time.Now().After(end) {
+			k.t.Fatalf("no message says %q\n%s", words, k.out.String())
+		}
+	}
+}
+
+// watch shows the bot's messages that are new or look different.
+func (k *talk) watch() {
+	k.t.Helper()
+	k.everywhere(func(channel string, m slacksim.Message) {
+		if !m.Bot {
+			return
+		}
+		lines := talkMessage(m.Text, m.Blocks, m.Buttons, m.Files)
+		key, look := channel+" "+m.TS, strings.Join(lines, "\n")
+		was, known := k.seen[key]
+		if was == look {
+			return
+		}
+		k.seen[key] = look
+		head := "signalbox in #" + channel
+		if m.ThreadTS != "" && m.ThreadTS != m.TS {
+			head = "signalbox in the thread"
+		}
+		if known {
+			head += ", edited"
+		}
+		k.write(head+":", lines)
+		k.checkCard(m)
+	})
+}
+
+var talkCard = regexp.MustCompile(`^(op-\d+) .*?: ([a-z_]+)\b`)
+
+// checkCard holds the messages about an operation to what scripts rely on: the
+// state is one of the words, and there is one card.
+func (k *talk) checkCard(m slacksim.Message) {
+	k.t.Helper()
+	if m.ThreadTS != "" && m.ThreadTS != m.TS {
+		return
+	}
+	found := talkCard.FindStringSubmatch(m.Text)
+	if found == nil || strings.Contains(m.Text, " would change ") || strings.Contains(m.Text, "asked about here") {
+		return
+	}
+	op, state := found[1], found[2]
+	words := []string{"opening", "open", "merged", "applying", "succeeded", "noop", "failed", "partial", "closed", "blocked", "needs_confirm", "unknown"}
+	if !slices.Contains(words, state) {
+		k.t.Errorf("the card of %s says the state %q", op, state)
+	}
+	if ts, ok := k.cards[op]; ok && ts != m.TS {
+		k.t.Errorf("%s has two cards", op)
+	}
+	k.cards[op] = m.TS
+}
+
+// talkHelp is how help begins, whose jobs are examples.
+var talkHelp = regexp.MustCompile(`^(What you can ask for|/ops \w+\n)`)
+
+// answered shows what only one person saw.
+func (k *talk) answered(who, channel string, a slacksim.Answer) {
+	if a.Response != nil {
+		k.names.examples = talkHelp.MatchString(a.Response.Text)
+		defer func() { k.names.examples = false }()
+		k.private[who] = append(k.private[who], *a.Response)
+		k.where[a.Response.TS] = channel
+		k.write("only "+who+":", talkMessage(a.Response.Text, a.Response.Blocks, a.Response.Buttons, nil))
+	}
+	if a.Modal != nil {
+		k.modals[who] = a.Modal
+		k.write("only "+who+":", talkModal(a.Modal))
+	}
+}
+
+// obeyed checks that the bot broke no rule of Slack's and GitHub's.
+func (k *talk) obeyed() {
+	k.t.Helper()
+	var broken map[string][]string
+	k.must(k.call("", "GET", "/sim/violations", nil, &broken), "ask for violations")
+	if len(broken) != 2 {
+		k.t.Errorf("violations of %d systems: %v", len(broken), broken)
+	}
+	for system, list := range broken {
+		for _, v := range list {
+			k.t.Errorf("the bot broke a rule of %s: %s", system, v)
+		}
+	}
+}
+
+// say types a line, in a channel, a direct message or a thread.
+func (k *talk) say(who, channel, text, thread string) error {
+	var a slacksim.Answer
+	in := map[string]string{"user": who, "channel": channel, "text": text}
+	if thread != "" {
+		in["thread_ts"] = thread
+	}
+	err := k.call("", "POST", "/sim/slack/say", in, &a)
+	if err == nil {
+		k.answered(who, channel, a)
+	}
+	return err
+}
+
+// button is one that somebody can press, and where.
+type talkButton struct{ channel, ts string }
+
+// find looks for a button: in what only that person saw, newest first, then in
+// the channels, newest first. With on it stands in a message that says so.
+func (k *talk) find(who, label, on string) (talkButton, bool) {
+	has := func(buttons []slacksim.Button, text string, blocks json.RawMessage) bool {
+		return strings.Contains(text+string(blocks), on) && slices.ContainsFunc(buttons, func(b slacksim.Button) bool { return b.Label == label })
+	}
+	mine := k.private[who]
+	for i := len(mine) - 1; i >= 0; i-- {
+		if has(mine[i].Buttons, mine[i].Text, mine[i].Blocks) {
+			return talkButton{k.where[mine[i].TS], mine[i].TS}, true
+		}
+	}
+	var found talkButton
+	k.everywhere(func(channel string, m slacksim.Message) {
+		if has(m.Buttons, m.Text, m.Blocks) {
+			found = talkButton{channel, m.TS}
+		}
+	})
+	return found, found.ts != ""
+}
+
+func (k *talk) press(who, label, on string) error {
+	for end := time.Now().Add(talkPatience); ; time.Sleep(20 * time.Millisecond) {
+		b, ok := k.find(who, label, on)
+		if !ok && time.Now().Before(end) && k.working() {
+			continue
+		}
+		if !ok {
+			return fmt.Errorf("there is no button %q to press", label)
+		}
+		var a slacksim.Answer
+		err := k.call("", "POST", "/sim/slack/click", map[string]string{"user": who, "channel": b.channel, "ts": b.ts, "label": label}, &a)
+		if err == nil {
+			k.answered(who, b.channel, a)
+		}
+		return err
+	}
+}
+
+// working says whether some card is still on its way.
+func (k *talk) working() bool {
+	found := false
+	k.everywhere(func(_ string, m slacksim.Message) {
+		found = found || regexp.MustCompile(`^op-\d+ .*: (opening|merged|applying)\b`).MatchString(m.Text)
+	})
+	return found
+}
