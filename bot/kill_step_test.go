@@ -237,7 +237,7 @@ func TestKillApplyAndShim(t *testing.T) {
 		}
 		for _, c := range []struct{ line, want string }{
 			{"/ops deploy web to staging", "already being deployed"},
-			{"/ops retry op-1", "does not wait for a retry"},
+			{"/ops retry op-1", "nobody knows how far it came"},
 			{"/ops cancel op-1", "nobody knows how far it came"},
 			{"/ops status op-1", "unknown"},
 		} {

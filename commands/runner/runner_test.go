@@ -198,8 +198,6 @@ func (y *yard) reaches(id, state string) *store.Job {
 
 func (y *yard) file(name string) string { return filepath.Join(y.dir, name) }
 
-func (y *yard) exists(name string) bool { _, err := os.Stat(y.file(name)); return err == nil }
-
 func (y *yard) touch(name string) {
 	y.t.Helper()
 	if err := os.WriteFile(y.file(name), nil, 0o600); err != nil {

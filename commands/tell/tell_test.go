@@ -28,7 +28,6 @@ type wall struct {
 	blind   bool                            // cannot be read back
 	refuse  func(p integrations.Post) error // before the post is made
 	answer  func(p integrations.Post) error // after it is made
-	holding map[string]chan struct{}        // by text
 	showing func(p integrations.Post)       // called at each Show
 }
 
