@@ -282,7 +282,10 @@ func (f *feature) resolve(tx *store.Tx, c *commands.Call, s subject) (commands.R
 	if len(did) == 0 {
 		return commands.Reply{}, f.notWaiting(s, "anybody to say how it ended")
 	}
-	return commands.Reply{Private: say(strings.Join(did, ", ") + ": " + integrations.Fold(c.Arg("outcome")) + ".")}, nil
+	if state == store.JobQueued {
+		return commands.Reply{Private: say("Trying again: " + strings.Join(did, ", ") + ".")}, nil
+	}
+	return commands.Reply{Private: say("Noted: " + strings.Join(did, ", ") + " " + state + ".")}, nil
 }
 
 func (f *feature) logVerb() commands.Verb {
