@@ -70,6 +70,13 @@ var talkLines = []talkLine{
 		return nil
 	}},
 	{form: talkForm(`the file (\S+) appears`), looks: true, do: func(k *talk, m []string) error { return os.WriteFile(filepath.Join(k.data, m[0]), nil, 0o600) }},
+	{form: talkForm(`the file (\S+) is waited for`), looks: true, do: func(k *talk, m []string) error {
+		for end := time.Now().Add(talkPatience); ; time.Sleep(20 * time.Millisecond) {
+			if _, err := os.Stat(filepath.Join(k.data, m[0])); err == nil || time.Now().After(end) {
+				return err
+			}
+		}
+	}},
 	{form: talkForm(`Slack edits no message for (\S+)`), looks: true, do: func(k *talk, m []string) error {
 		d, err := time.ParseDuration(m[0])
 		k.must(err, "read %s", m[0])
