@@ -205,6 +205,28 @@ func (t trees) Since(ctx context.Context, repo, from, to string) ([]string, erro
 	return out, err
 }
 
+func (t trees) Touched(ctx context.Context, repo, base, head string) ([]string, error) {
+	r, err := t.repo(repo)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Ensure(ctx, base, head); err != nil {
+		return nil, err
+	}
+	return r.ChangedFiles(ctx, base, head)
+}
+
+func (t trees) Contains(ctx context.Context, repo, head, sha string) (bool, error) {
+	r, err := t.repo(repo)
+	if err != nil {
+		return false, err
+	}
+	if err := r.Ensure(ctx, head, sha); err != nil {
+		return false, err
+	}
+	return r.IsAncestor(ctx, sha, head)
+}
+
 func (t trees) Introduced(ctx context.Context, repo, sha string) ([]string, error) {
 	r, err := t.repo(repo)
 	if err != nil {

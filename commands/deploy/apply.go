@@ -18,9 +18,42 @@ import (
 // phaseApply says that the plan is settled and that steps are being applied.
 const phaseApply = "apply"
 
-// applyFacts reads the reviews of the pull request, which GitHub may have told
-// us of or not.
+// dequeued is what the gates need to know of the outside when a job starts.
+type dequeued struct {
+	reviews map[string]string // login -> head approved
+	beside  bool              // see gate.Question
+}
+
+// applyFacts reads how the job's commit stands to what its target saw last, and
+// the reviews of the pull request, which GitHub may have told us of or not.
 func (f *feature) applyFacts(ctx context.Context, j *store.Job) (any, error) {
+	reviews, err := f.reviews(ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	beside, err := f.beside(ctx, j)
+	return dequeued{reviews: reviews, beside: beside}, err
+}
+
+// beside says whether a commit that stands lower than what its target saw last
+// is not a part of that: its base branch was moved back since.
+func (f *feature) beside(ctx context.Context, j *store.Job) (bool, error) {
+	var last gate.Attempted
+	err := f.Store.View(func(tx *store.Tx) (err error) {
+		last, _, err = store.Feature[gate.Attempted](tx, gate.AttemptedFeature).Get(j.Target)
+		return err
+	})
+	if err != nil || j.Order >= last.Order {
+		return false, err
+	}
+	within, err := f.Trees.Contains(ctx, j.Repo, last.SHA, j.SHA)
+	if err != nil { // what is no longer to be had anywhere is in no history
+		f.Log.Warn("compare with what a target saw last", "job", j.ID, "last", last.SHA, "error", err)
+	}
+	return !within, ctx.Err()
+}
+
+func (f *feature) reviews(ctx context.Context, j *store.Job) (map[string]string, error) {
 	t, ok := f.Catalog().Target(j.Target)
 	if !ok || j.PR == 0 {
 		return map[string]string{}, nil
@@ -54,11 +87,13 @@ func (f *feature) applyGate(tx *store.Tx, j *store.Job, facts any) (runner.Verdi
 	q.Targets, q.Job = []string{j.Target}, j
 	q.Actor = known(f.Catalog(), op.MergedBy)
 	q.Explicit = op.Kind == "deploy" && q.Actor.Same(q.Requester)
+	outside, _ := facts.(dequeued)
+	q.Beside = outside.beside
 	if j.PR > 0 {
 		if q.Pull, err = tx.Pull(j.RepoID, j.PR); err != nil {
 			return runner.Go, err
 		}
-		q.Pull.Reviews, _ = facts.(map[string]string)
+		q.Pull.Reviews = outside.reviews
 	}
 	gates := gate.Dequeue
 	if op.Kind == "unplanned" { // nobody merged it: a person confirms it instead
@@ -73,7 +108,7 @@ func (f *feature) applyGate(tx *store.Tx, j *store.Job, facts any) (runner.Verdi
 		return runner.Go, nil
 	}
 	for _, c := range closed {
-		if c.Gate == "order" {
+		if c.Gate == "order" && !q.Beside {
 			return runner.Verdict{State: store.JobSuperseded, Why: c.Reason}, nil
 		}
 	}

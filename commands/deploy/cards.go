@@ -1,7 +1,6 @@
 package deploy
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -341,11 +340,11 @@ func (f *feature) deploymentCard(tx *store.Tx, s *store.Surface) (integrations.M
 	if err != nil {
 		return integrations.Message{}, err
 	}
-	t, ok := f.Catalog().Target(j.Target)
-	if !ok {
-		return integrations.Message{}, errors.New("no target is called " + strconv.Quote(j.Target) + " any more")
+	op, err := tx.Operation(j.Operation)
+	if err != nil {
+		return integrations.Message{}, err
 	}
-	d := &integrations.Deployment{Ref: j.SHA, Environment: t.Environment, Task: "deploy:" + j.Target, Description: j.Target + ": " + j.State}
+	d := &integrations.Deployment{Ref: j.SHA, Environment: op.Environment, Task: "deploy:" + j.Target, Description: j.Target + ": " + j.State}
 	switch j.State {
 	case store.JobQueued, store.JobBlocked, store.JobNeedsConfirm:
 		d.State = "queued"

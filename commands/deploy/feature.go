@@ -62,6 +62,10 @@ type Trees interface {
 	Position(ctx context.Context, repo, sha string) (uint64, error)
 	// Since lists the first-parent commits after from up to to, oldest first.
 	Since(ctx context.Context, repo, from, to string) ([]string, error)
+	// Touched names the files that head changed since it parted from base.
+	Touched(ctx context.Context, repo, base, head string) ([]string, error)
+	// Contains says whether head has sha in its history.
+	Contains(ctx context.Context, repo, head, sha string) (bool, error)
 	// Introduced names the files in which sha differs from its first parent.
 	Introduced(ctx context.Context, repo, sha string) ([]string, error)
 }

@@ -106,7 +106,7 @@ func (f *feature) touched(ctx context.Context, pr integrations.PullRequest, targ
 	if len(targets) == 0 {
 		return out, nil
 	}
-	files, truncated, err := f.Forge.PullFiles(ctx, pr.Repo, pr.Number)
+	files, truncated, err := f.files(ctx, pr)
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +117,19 @@ func (f *feature) touched(ctx context.Context, pr integrations.PullRequest, targ
 	}
 	slices.Sort(out)
 	return out, nil
+}
+
+// files names what a pull request changes. While it is open they are taken from
+// git, for the very head: GitHub's list may lag behind the webhook that told of
+// it, and a head that was held for touching nothing would never be applied.
+func (f *feature) files(ctx context.Context, pr integrations.PullRequest) (files []string, truncated bool, err error) {
+	if pr.State == "open" && pr.BaseSHA != "" {
+		if files, err = f.Trees.Touched(ctx, pr.Repo, pr.BaseSHA, pr.Head); err == nil {
+			return files, false, nil
+		}
+		f.Log.Info("the mirror does not tell what a pull request changes", "repo", pr.Repo, "pr", pr.Number, "error", err)
+	}
+	return f.Forge.PullFiles(ctx, pr.Repo, pr.Number)
 }
 
 func matches(patterns, files []string) bool {

@@ -169,3 +169,12 @@ func TestReconcileGoesOn(t *testing.T) {
 	}
 	w.wait("planned at last", isPlanned(w, bad.Number, "aaa"))
 }
+
+// GitHub's list of changed files may be that of the head before.
+func TestFilesAreThoseOfTheHead(t *testing.T) {
+	w := newWorld(t)
+	pr := w.forge.newPull(integrations.PullRequest{Title: "network", Author: "alice", Branch: "net", Base: "main", Head: "aaa", BaseSHA: "base"}, "README.md")
+	w.forge.touched = map[string][]string{"aaa": {"network/main.tf"}}
+	w.hook(pr)
+	w.wait("planned at aaa", isPlanned(w, pr.Number, "aaa"))
+}

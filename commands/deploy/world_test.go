@@ -369,6 +369,8 @@ type fakeForge struct {
 	deleted  []string
 	before   map[string]func() // called before a call of that name, without the lock
 	errs     map[string]error
+	touched  map[string][]string // what the mirror says a head changes
+	beside   map[string]bool     // commits that a moved branch left behind
 }
 
 func newForge() *fakeForge {
@@ -636,6 +638,23 @@ func (t fakeTrees) Since(_ context.Context, _, from, to string) ([]string, error
 	t.f.mu.Lock()
 	defer t.f.mu.Unlock()
 	return slices.Clone(t.f.order[t.f.at(from)+1 : t.f.at(to)+1]), nil
+}
+func (t fakeTrees) Touched(_ context.Context, _, _, head string) ([]string, error) {
+	t.f.mu.Lock()
+	defer t.f.mu.Unlock()
+	files, ok := t.f.touched[head]
+	if !ok {
+		return nil, errors.New("the mirror does not have it")
+	}
+	return files, nil
+}
+func (t fakeTrees) Contains(_ context.Context, _, head, sha string) (bool, error) {
+	t.f.mu.Lock()
+	defer t.f.mu.Unlock()
+	if t.f.beside[sha] {
+		return false, nil
+	}
+	return t.f.at(sha) <= t.f.at(head), nil
 }
 func (t fakeTrees) Introduced(_ context.Context, _, sha string) ([]string, error) {
 	return []string{"network/main.tf"}, nil

@@ -37,6 +37,9 @@ type Question struct {
 	Op       *store.Operation
 	Pull     *store.Pull
 	Job      *store.Job
+	// Beside says that Job's commit is not in the history of what its target saw
+	// last, although it stands lower on the base branch, which was moved back.
+	Beside bool
 	// Head is the pull request's head that would be merged or was merged.
 	Head string
 }

@@ -218,6 +218,16 @@ func TestPosition(t *testing.T) {
 	if got := asked(t, Position, Question{Job: &store.Job{Target: "dns", Order: 1}}, seen); got != "" {
 		t.Errorf("a target of which nothing is known: %q", got)
 	}
+	// The base branch was moved back: what was applied last is not in it. That
+	// is no reason to give the newer commit up, and none to apply it unasked.
+	beside := Question{Job: &store.Job{Target: "web", Order: 6}, Beside: true}
+	if got := asked(t, Position, beside, seen); !strings.Contains(got, "moved back") {
+		t.Errorf("beside what was seen last the gate says %q", got)
+	}
+	beside.Job.ApprovedBy = &store.Person{Name: "bob"}
+	if got := asked(t, Position, beside, seen); got != "" {
+		t.Errorf("approved, the gate says %q", got)
+	}
 }
 
 func TestAge(t *testing.T) {

@@ -27,13 +27,19 @@ func Position(tx *store.Tx, q Question) ([]Closed, error) {
 	if err != nil || !ok {
 		return nil, err
 	}
-	if q.Job.Order < last.Order {
+	if q.Job.Order >= last.Order || q.Beside && q.Job.ApprovedBy != nil {
+		return nil, nil
+	}
+	if q.Beside {
 		return []Closed{{
-			Reason: fmt.Sprintf("it lies behind %s, which %s already began on %s", short(last.SHA), last.Job, q.Job.Target),
-			Opens:  "nothing: open a pull request that reverts to it",
+			Reason: fmt.Sprintf("the base branch was moved back: %s, which %s began on %s, is not in it", short(last.SHA), last.Job, q.Job.Target),
+			Opens:  "somebody who has looked presses Approve",
 		}}, nil
 	}
-	return nil, nil
+	return []Closed{{
+		Reason: fmt.Sprintf("it lies behind %s, which %s already began on %s", short(last.SHA), last.Job, q.Job.Target),
+		Opens:  "nothing: open a pull request that reverts to it",
+	}}, nil
 }
 
 func short(sha string) string {
