@@ -3,8 +3,8 @@ package slacksim
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -133,13 +133,7 @@ func (s *Sim) actOf(token string) *act {
 
 // collect waits until the bot has decided and for what it answers in private.
 func (s *Sim) collect(ctx context.Context, a *act, ds []Delivery, ts string) (Answer, error) {
-	if s.cfg.Decided != nil {
-		for _, d := range ds {
-			if err := s.cfg.Decided(ctx, d); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-				s.cfg.Log.Debug("not decided", "delivery", d, "error", err)
-			}
-		}
-	}
+	s.decided(ctx, ds)
 	quiet := time.NewTimer(s.cfg.Quiet)
 	defer quiet.Stop()
 	for {
@@ -165,6 +159,29 @@ func (s *Sim) collect(ctx context.Context, a *act, ds []Delivery, ts string) (An
 		break
 	}
 	return s.answer(a, ts)
+}
+
+// decided waits until the bot has decided one of the deliveries of an act. A
+// mention is two events, of which a bot drops one.
+func (s *Sim) decided(ctx context.Context, ds []Delivery) {
+	if s.cfg.Decided == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var asking sync.WaitGroup
+	for _, d := range ds {
+		asking.Go(func() {
+			err := s.cfg.Decided(ctx, d)
+			if err != nil && ctx.Err() == nil {
+				s.cfg.Log.Debug("not decided", "delivery", d, "error", err)
+			}
+			if err == nil {
+				cancel()
+			}
+		})
+	}
+	asking.Wait()
 }
 
 func (s *Sim) answer(a *act, ts string) (Answer, error) {

@@ -219,6 +219,39 @@ func TestDirectMessageIsTheAnswer(t *testing.T) {
 	}
 }
 
+// TestDecidedOnce shows that one of a mention's two events is enough: a bot
+// drops the other and never decides it.
+func TestDecidedOnce(t *testing.T) {
+	cfg := workspace()
+	cfg.Quiet = time.Millisecond
+	var mu sync.Mutex
+	var asked int
+	ended := make(chan error, 2)
+	cfg.Decided = func(ctx context.Context, _ slacksim.Delivery) error {
+		mu.Lock()
+		asked++
+		dropped := asked == 1
+		mu.Unlock()
+		if dropped {
+			<-ctx.Done()
+			ended <- ctx.Err()
+		}
+		return ctx.Err()
+	}
+	o := open(t, cfg)
+	o.robot(func(_ *slack.Client, sm *socketmode.Client, e socketmode.Event) {
+		if err := sm.Ack(*e.Request); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := o.Say(t.Context(), "alice", "ops", "@signalbox whoami", ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("the wait for the event that was dropped ended with %v", err)
+	}
+}
+
 // TestDecided shows that Say asks the bot's side about each delivery, and finds
 // the ephemeral answer to a mention.
 func TestDecided(t *testing.T) {
