@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/github"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
@@ -29,7 +31,7 @@ func (c checkCommand) Run(s *scene) error {
 	if err != nil {
 		return err
 	}
-	if _, err := cfg.Catalog(appliers(cfg.Runner.Terraform, "")); err != nil {
+	if err := cfg.wired(); err != nil {
 		return err
 	}
 	all := append(findings(s.ctx, cfg), outside(s.ctx, cfg, s.log)...)
@@ -40,6 +42,18 @@ func (c checkCommand) Run(s *scene) error {
 		}
 	}
 	return nil
+}
+
+// wired returns the mistakes that show only beside what is wired: settings of
+// steps, and rights that no verb has.
+func (c *Config) wired() error {
+	var w wired
+	w, err := wire(features(systems{log: slog.New(slog.DiscardHandler), verbs: func() []commands.Verb { return w.verbs }}))
+	if err != nil {
+		return err
+	}
+	_, err = c.Catalog(appliers(c.Runner.Terraform, ""))
+	return errors.Join(err, c.checkRights(rights(w.verbs)))
 }
 
 // findings looks at this machine: what would keep the bot from doing its work,

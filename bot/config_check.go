@@ -396,7 +396,9 @@ func names[T any](list []T, name func(T) string) []string {
 }
 
 func (c *Config) personNames() []string {
-	return names(c.People, func(p PersonConfig) string { return p.Name })
+	all := names(c.People, func(p PersonConfig) string { return p.Name })
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(n string) bool { return n == "" })
 }
 
 func (c *Config) groupNames() []string {
