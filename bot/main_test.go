@@ -18,6 +18,17 @@ func TestCommandLine(t *testing.T) {
 	if err := os.WriteFile(wrong, []byte("listen: nowhere\nslak: {}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	flies := filepath.Join(t.TempDir(), "signalbox.yaml")
+	if err := os.WriteFile(flies, []byte(`inbound: none
+slack: {app_token: xapp-1, bot_token: xoxb-1}
+github: {token: t}
+people: [{name: bob, slack: U0BOB}]
+groups: {all: [bob]}
+environments: {staging: {}}
+policy: [{groups: [all], verbs: [fly], environments: [staging]}]
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args      []string
 		code      int
@@ -25,7 +36,6 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{[]string{"version"}, exitOK, "signalbox ", ""},
 		{[]string{"manifest"}, exitOK, "/ops", ""},
-		{[]string{"manifest", "--command", "/box"}, exitOK, "/box", ""},
 		{[]string{"--help"}, exitOK, "sandbox", ""},
 		{[]string{"serve", "--help"}, exitOK, "--config", ""},
 		{nil, exitMisuse, "", "signalbox --help"},
@@ -33,6 +43,7 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"serve", "--port", "1"}, exitMisuse, "", "--port"},
 		{[]string{"check", "--config", "/nonexistent/signalbox.yaml"}, exitFailed, "", "/nonexistent/signalbox.yaml"},
 		{[]string{"check", "--config", wrong}, exitMisuse, "", `signalbox.yaml:2: field "slak"`},
+		{[]string{"check", "--config", flies}, exitMisuse, "", `signalbox.yaml:7: field "policy[0].verbs[0]": unknown verb "fly"`},
 		{[]string{"serve", "--config", wrong}, exitMisuse, "", `signalbox.yaml:1: field "listen"`},
 		{[]string{"sandbox", "--addr", "0.0.0.0:1", "--data", filepath.Join(t.TempDir(), "d")}, exitFailed, "", "loopback"},
 		{[]string{"step", "x"}, exitFailed, "", "step"},
