@@ -161,10 +161,23 @@ func talkBlocks(raw json.RawMessage) []string {
 	return out
 }
 
+// talkStopping is what Terraform says, by two ways and in any order, when it is
+// asked to stop; talkFailed is wrapped where its words happen to end.
+var (
+	talkStopping = regexp.MustCompile(`(?m)^(?:Interrupt received\.|Please wait for Terraform to .*|Gracefully shutting down\.\.\.|Stopping operation\.\.\.|Error: execution halted)(?:\n|$)`)
+	talkFailed   = regexp.MustCompile(`(?s)Error running command '.*`)
+	talkGap      = regexp.MustCompile(`\n{3,}`)
+)
+
+func talkQuieter(s string) string {
+	s = talkGap.ReplaceAllString(talkStopping.ReplaceAllString(s, ""), "\n\n")
+	return talkFailed.ReplaceAllStringFunc(s, func(said string) string { return strings.Join(strings.Fields(said), " ") })
+}
+
 func talkText(s, before string) []string {
 	code := strings.HasPrefix(s, "```") && strings.HasSuffix(s, "```")
 	if code {
-		s, before = strings.Trim(s, "`\n"), "| "
+		s, before = talkQuieter(strings.Trim(s, "`\n")), "| "
 	}
 	var out []string
 	for line := range strings.Lines(talkNoise.ReplaceAllString(s+"\n", "")) {
