@@ -48,6 +48,10 @@ const (
 	stopWait     = 20 * time.Second
 	drainWait    = 30 * time.Minute
 	pruneEvery   = time.Hour
+
+	// An event that is not stored after dropWait was dropped by its door.
+	dropWait  = 500 * time.Millisecond
+	dropLooks = 50
 )
 
 // app is the running process.
@@ -91,7 +95,7 @@ func run(ctx context.Context, o options) (err error) {
 	a.life.start("work", stopWait+stopLimit(a.workers()), a.work)
 	o.Log.Info("doors open", "version", version(), "store", a.store.Path())
 	if o.Started != nil {
-		o.Started(sandbox.Bot{Handler: a.handler(), Idle: a.idle, WaitDecided: a.dispatcher.WaitDecided})
+		o.Started(sandbox.Bot{Handler: a.handler(), Idle: a.idle, WaitDecided: a.waitDecided})
 	}
 	for {
 		select {
@@ -210,6 +214,40 @@ func (a *app) openDoors() error {
 	a.life.start("http door", stopWait, func(ctx context.Context) error { return a.http().Serve(ctx, listener) })
 	return nil
 }
+
+// waitDecided waits for the decision on an event. What a door did not store,
+// because it is no business of ours, needs none; a door stores before it
+// acknowledges, so that shows within a moment.
+func (a *app) waitDecided(ctx context.Context, key string) error {
+	for range dropLooks {
+		accepted := false
+		err := a.store.View(func(tx *store.Tx) error {
+			for _, prefix := range []string{"", "env:", "evt:", "trg:"} {
+				known, err := tx.Accepted(prefix + key)
+				if err != nil {
+					return err
+				}
+				accepted = accepted || known
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if accepted {
+			return a.dispatcher.WaitDecided(ctx, key)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(dropWait / dropLooks):
+		}
+	}
+	return errDropped
+}
+
+// errDropped says that a door kept nothing of an event.
+var errDropped = errors.New("the event was not accepted")
 
 func (a *app) handler() http.Handler { return a.http().Handler() }
 

@@ -95,6 +95,9 @@ func (s *Store) prepare(e Event) (*accepted, error) {
 	return a, nil
 }
 
+// Accepted says whether an event with this key was accepted in the last eight days.
+func (tx *Tx) Accepted(key string) (bool, error) { return tx.Seen(seenEvents, key) }
+
 func (tx *Tx) accept(a *accepted) (seq uint64, duplicate bool, err error) {
 	defer func() {
 		if err != nil {

@@ -42,7 +42,7 @@ _metadata:
   minor_version: 1
 display_information:
   name: signalbox
-  description: Deploys, infrastructure, locks, drains, escalations and on-call
+  description: Deploys and infrastructure, interlocked and on record
   background_color: "#1f2937"
 features:
   app_home:

@@ -171,6 +171,9 @@ func (c *call) own(t *tx, wrong string) (*channel, *message, error) {
 	return ch, m, nil
 }
 
+// wasMost is how many earlier looks of a message can still be pressed.
+const wasMost = 20
+
 // updateMessage changes what is given: text alone takes the blocks away, blocks
 // alone leave the text.
 func updateMessage(c *call) (map[string]any, error) {
@@ -186,6 +189,9 @@ func updateMessage(c *call) (map[string]any, error) {
 		}
 		if c.args.Has("text") || c.args.Has("markdown_text") {
 			m.Text = n.Text
+		}
+		if len(controls(m.Blocks)) > 0 {
+			m.Was = append(m.Was[max(0, len(m.Was)-wasMost+1):], m.Blocks)
 		}
 		m.Blocks, m.Attachments = n.Blocks, n.Attachments
 		if c.args.Has("metadata") {

@@ -53,12 +53,15 @@ type message struct {
 	BotID                       string          `json:",omitempty"`
 	Text                        string          `json:",omitempty"`
 	Blocks, Attachments         json.RawMessage `json:",omitempty"`
-	Metadata                    json.RawMessage `json:",omitempty"`
-	EditedTS                    string          `json:",omitempty"`
-	To                          string          `json:",omitempty"` // who alone sees it: an ephemeral message
-	Broadcast                   bool            `json:",omitempty"`
-	Files                       []string        `json:",omitempty"`
-	Reactions                   []string        `json:",omitempty"`
+	// Was holds earlier blocks with something to press, the newest last: a client
+	// that has not drawn an edit yet still shows those.
+	Was       []json.RawMessage `json:",omitempty"`
+	Metadata  json.RawMessage   `json:",omitempty"`
+	EditedTS  string            `json:",omitempty"`
+	To        string            `json:",omitempty"` // who alone sees it: an ephemeral message
+	Broadcast bool              `json:",omitempty"`
+	Files     []string          `json:",omitempty"`
+	Reactions []string          `json:",omitempty"`
 }
 
 func (m *message) key() string { return m.Channel + "/" + m.TS }

@@ -374,3 +374,39 @@ func TestAnswerShape(t *testing.T) {
 		t.Fatalf("%s, %v", b, err)
 	}
 }
+
+// A button that an edit took away can still be pressed by somebody whose client
+// has not drawn the edit; one that was never there cannot.
+func TestAButtonOfAnEarlierLookCanBePressed(t *testing.T) {
+	o := open(t, workspace())
+	pressed := make(chan string, 1)
+	api := o.robot(func(_ *slack.Client, sm *socketmode.Client, e socketmode.Event) {
+		if d, ok := e.Data.(slack.InteractionCallback); ok {
+			pressed <- d.ActionCallback.BlockActions[0].Value
+		}
+		if err := sm.Ack(*e.Request); err != nil {
+			t.Error(err)
+		}
+	})
+	_, ts, err := api.PostMessage("COPS", slack.MsgOptionText("card", false), slack.MsgOptionBlocks(button("go", "Go", "web@1")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, _, err := api.UpdateMessage("COPS", ts, slack.MsgOptionText("over", false)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.ClickAction(t.Context(), "alice", "ops", ts, "go", "web@1"); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-pressed; got != "web@1" {
+		t.Errorf("the bot got %q", got)
+	}
+	for what, press := range map[string]func() error{
+		"by its label":       func() error { _, err := o.Click(t.Context(), "alice", "ops", ts, "Go"); return err },
+		"with another value": func() error { _, err := o.ClickAction(t.Context(), "alice", "ops", ts, "go", "web@2"); return err },
+	} {
+		if err := press(); err == nil || !strings.Contains(err.Error(), "no_such_button") {
+			t.Errorf("%s: %v, want no_such_button", what, err)
+		}
+	}
+}

@@ -16,7 +16,9 @@ func (s *Sim) Click(ctx context.Context, user, channel, ts, label string) (Answe
 }
 
 // ClickAction uses the element with that action id. For a button an empty value
-// fits any; for a menu, value is that of the option chosen.
+// fits any; for a menu, value is that of the option chosen. A button with a value
+// that the message once had can be pressed too, as by somebody whose client has
+// not drawn the edit yet.
 func (s *Sim) ClickAction(ctx context.Context, user, channel, ts, actionID, value string) (Answer, error) {
 	return s.press(ctx, user, channel, ts, fmt.Sprintf("with action %q and value %q", actionID, value), func(e object) bool {
 		return str(e, "action_id") == actionID && (e["type"] != "button" || value == "" || str(e, "value") == value)
@@ -39,6 +41,10 @@ func (s *Sim) press(ctx context.Context, user, channel, ts, what string, fits fu
 		}
 		all := controls(m.Blocks)
 		i := slices.IndexFunc(all, func(x control) bool { return fits(x.element) })
+		for n := len(m.Was) - 1; i < 0 && value != "" && n >= 0; n-- {
+			all = controls(m.Was[n])
+			i = slices.IndexFunc(all, func(x control) bool { return x.element["type"] == "button" && fits(x.element) })
+		}
 		if i < 0 {
 			return refuse("no_such_button", "no button %s in message %s", what, ts)
 		}
