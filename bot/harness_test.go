@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 	switch {
 	case len(os.Args) == 3 && os.Args[1] == "step":
 		waitWhileThere(shimHold(os.Args[2]))
-		os.Exit(proc.Main(os.Args[2]))
+		syscall.Exit(proc.Main(os.Args[2])) // os.Exit sleeps a second under the race detector
 	case len(os.Args) == 3 && os.Args[1] == "search":
 		os.Exit(searchSecrets(os.Args[2]))
 	case os.Getenv(asBot) != "":
@@ -122,6 +122,7 @@ func newBox(t testing.TB, change func(*boxWorld)) *box {
 			t.Log(b.describe())
 		}
 		b.kill()
+		b.checkLogs()
 		b.sweep()
 		err := errors.Join(b.slack.Close(), b.github.Close())
 		server.CloseClientConnections()
@@ -215,7 +216,7 @@ func (b *box) start() {
 	defer log.Close()
 	fmt.Fprintf(log, "---- start %s\n", time.Now().Format(time.RFC3339Nano))
 	cmd := exec.Command(self, "serve", "--config", filepath.Join(b.dir, "signalbox.yaml"), "--log-level", "debug")
-	cmd.Env = append(append(os.Environ(), asBot+"=1", "CHECKPOINT_DISABLE=1", "TF_CLI_CONFIG_FILE="), b.env...)
+	cmd.Env = append(append(os.Environ(), asBot+"=1", "GORACE=atexit_sleep_ms=0", "CHECKPOINT_DISABLE=1", "TF_CLI_CONFIG_FILE="), b.env...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = b.dir, log, log
 	if err := cmd.Start(); err != nil {
 		b.t.Fatal(err)
@@ -226,6 +227,13 @@ func (b *box) start() {
 		_ = cmd.Wait()
 		close(ended)
 	}()
+}
+
+// pid is the bot's process.
+func (b *box) pid() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bot.Process.Pid
 }
 
 // ready says whether the bot has recovered and hears Slack.
@@ -280,6 +288,21 @@ func (b *box) cut() {
 func (b *box) restart() {
 	b.kill()
 	b.start()
+}
+
+// checkLogs looks for faults that the bot and its shims survived.
+func (b *box) checkLogs() {
+	for _, path := range append(b.steps("/shim.log"), filepath.Join(b.dir, "bot.log")) {
+		text, err := os.ReadFile(path)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			b.t.Error(err)
+		}
+		for _, fault := range []string{"DATA RACE", "panic"} {
+			if i := bytes.Index(text, []byte(fault)); i >= 0 {
+				b.t.Errorf("%s: %s", path, text[max(0, i-200):min(len(text), i+3000)])
+			}
+		}
+	}
 }
 
 // sweep ends what the bot's steps have left running.
@@ -500,22 +523,29 @@ func (b *box) runInside() (stop func()) {
 }
 
 // advance moves the clock of an inside bot and waits until all that this caused
-// is done.
+// is done. What was under way before is let finish first.
 func (b *box) advance(d time.Duration) {
 	b.t.Helper()
-	settle := func(ctx context.Context) error {
-		quiet := 0 // a timer that fired needs a little time to become work
-		b.until("the bot is idle", func() bool {
-			if quiet++; !b.inside.Load().Idle() {
-				quiet = 0
-			}
-			return quiet == 3
-		})
+	b.settle()
+	settle := func(context.Context) error {
+		b.settle()
 		return nil
 	}
 	if err := b.clock.Advance(b.t.Context(), d, settle); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// settle waits until an inside bot has nothing to do now.
+func (b *box) settle() {
+	b.t.Helper()
+	quiet := 0 // a timer that fired needs a little time to become work
+	b.until("the bot is idle", func() bool {
+		if quiet++; !b.inside.Load().Idle() {
+			quiet = 0
+		}
+		return quiet == 3
+	})
 }
 
 // book reads the store, of a running bot too: a copy of its file, taken while

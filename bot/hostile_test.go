@@ -45,14 +45,18 @@ func TestHostilePlan(t *testing.T) {
 	})
 	// What the language of Terraform itself can reach, and a provisioner.
 	t.Run("terraform", func(t *testing.T) {
-		h := newHostile(t, func(w *boxWorld) {
-			realTerraform(t)(w)
-			files := `["signalbox.yaml", "github.token", "bot/signalbox.db", "bot/planted", "bot.log"]`
-			if w.user == "" {
-				files = "[]"
+		h := newHostile(t, realTerraform(t))
+		h.start()
+		places := fmt.Sprintf(`"/proc/%d/environ"`, h.pid())
+		if h.apart {
+			for _, name := range []string{"signalbox.yaml", "github.token", "bot/signalbox.db", "bot/planted", "bot.log"} {
+				places += fmt.Sprintf(", %q", filepath.Join(h.dir, name))
 			}
-			w.deploy = strings.NewReplacer("HERE", w.b.dir, "FILES", files).Replace(hostileTerraform)
-		})
+		}
+		text := strings.NewReplacer("HERE", h.dir, "PLACES", places).Replace(hostileTerraform)
+		if _, err := h.github.Commit(t.Context(), "alice", "acme/web", "main", "look around", map[string]*string{"deploy/staging/main.tf": &text}); err != nil {
+			t.Fatal(err)
+		}
 		h.flow(true)
 		h.check("apply", "APPLY", "BAIT", "DECOY")
 		h.checkShown()
@@ -72,10 +76,8 @@ const hostileTerraform = `terraform {
 
 locals {
   secret = "HIDDEN-(SLACK|GITHUB|HOOK|DATA|ENV|APPLY)-[0-9a-f]{16}"
-  places = concat(
-    [for f in fileset("/proc", "[0-9]*/environ") : "/proc/${f}"],
-    [for f in FILES : "HERE/${f}"],
-  )
+  parent = split(" ", file("/proc/self/stat"))[3]
+  places = [PLACES, "/proc/${local.parent}/environ", "/proc/${local.parent}/cmdline"]
 }
 
 resource "terraform_data" "release" {
