@@ -231,6 +231,8 @@ func (e *exec) follow(ctx context.Context, dir string, c integrations.Command, e
 		return out, fmt.Errorf("%w: %s was killed or lost before it told how it ended", integrations.ErrUnknown, c.Step)
 	case err != nil:
 		return out, fmt.Errorf("%s: %w", c.Step, err)
+	case effect && exit.Signal != "" && (!exit.Interrupted || exit.TimedOut): // it had no time to put down what it did
+		return out, fmt.Errorf("%w: %s was ended by signal %s", integrations.ErrUnknown, c.Step, exit.Signal)
 	}
 	if c.Capture && exit.Err == "" {
 		if out.Stdout, err = readOut(dir); err != nil {

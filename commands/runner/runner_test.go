@@ -399,6 +399,18 @@ func TestALostEffectIsUnknown(t *testing.T) {
 	}
 }
 
+// A tool that was killed, by the kernel or by hand, had no time to put down what
+// it did: nobody can tell how far it came, although its shim saw it end.
+func TestAKilledToolIsUnknown(t *testing.T) {
+	y := newYard(t)
+	y.start()
+	id := y.add("script", "web", 1, "echo begun >> "+y.file("marks")+"; kill -9 $$")
+	j := y.reaches(id, store.JobUnknown)
+	if y.locked("web") != id || !strings.Contains(j.Why+j.Error, "signal") {
+		t.Errorf("the lock is %q's; it says %q, %q", y.locked("web"), j.Why, j.Error)
+	}
+}
+
 // What had begun no effect is begun again, as the same attempt.
 func TestWhatChangedNothingIsBegunAgain(t *testing.T) {
 	y := newYard(t)
