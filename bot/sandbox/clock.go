@@ -99,6 +99,10 @@ func (w *world) advance(ctx context.Context, by time.Duration) (time.Time, error
 	case <-ctx.Done():
 		return time.Time{}, ctx.Err()
 	}
+	// What is under way now ends at the time at which it began.
+	if err := w.settle(ctx); err != nil {
+		return w.clk.Now(), err
+	}
 	steps, began := 0, time.Now()
 	err := w.clk.Advance(ctx, by, func(ctx context.Context) error {
 		steps++
