@@ -358,7 +358,8 @@ func TestEventsWaitForASocket(t *testing.T) {
 		t.Fatalf("%+v, %d pending", a, o.PendingEvents())
 	}
 	w := o.dial()
-	// The try at once found nobody either. It ends soon; then the next one waits.
+	// The try at once found nobody either, or came late enough to find this socket;
+	// the next one comes after a minute.
 	o.until("the retry", func() bool {
 		if err := clk.Advance(t.Context(), 61*time.Second, nil); err != nil {
 			t.Fatal(err)
@@ -366,8 +367,8 @@ func TestEventsWaitForASocket(t *testing.T) {
 		return len(w.in) > 0
 	})
 	e := w.next()
-	if e.RetryAttempt != 2 {
-		t.Errorf("%+v", e)
+	if e.RetryAttempt != 1 && e.RetryAttempt != 2 {
+		t.Errorf("attempt %d", e.RetryAttempt)
 	}
 	w.ack(e.EnvelopeID, "")
 	o.until("the acknowledgement", func() bool { return o.PendingEvents() == 0 })
