@@ -71,7 +71,7 @@ type Review struct {
 
 // ForgeEvent is a webhook, or what the reconciler found out without one.
 type ForgeEvent struct {
-	Kind   string `json:"kind"`   // "pull_request", "push", "review", "ignored"
+	Kind   string `json:"kind"`   // "pull_request", "push", "review", "check", "ignored"
 	Action string `json:"action"` // the webhook's own: "opened", "synchronize", "closed" …
 	RepoID int64  `json:"repo_id"`
 	Repo   string `json:"repo"`
@@ -83,6 +83,42 @@ type ForgeEvent struct {
 	Branch string `json:"branch,omitempty"`
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
+	// For "check", a status or check run that changed: the commit, and the branches
+	// that GitHub named with it, at most ten and maybe none. What the checks are now
+	// has to be asked.
+	SHA      string   `json:"sha,omitempty"`
+	Branches []string `json:"branches,omitempty"`
+}
+
+// Check is one commit status or check run at a head.
+type Check struct {
+	Name  string `json:"name"`
+	State string `json:"state"` // "pending", "success" or "failure"
+	URL   string `json:"url,omitempty"`
+}
+
+// FileChange sets a path of a commit to a blob; an empty Blob deletes it. Mode ""
+// is an ordinary file.
+type FileChange struct{ Path, Blob, Mode string }
+
+// NewCommit is a commit made without a work tree.
+type NewCommit struct {
+	Message string
+	Parents []string     // SHAs
+	Tree    string       // a tree's SHA; or:
+	Base    string       // a commit whose tree is taken, with
+	Files   []FileChange // these changes
+}
+
+// Delivery is one delivery of a webhook that did not arrive.
+type Delivery struct {
+	Hook, ID      int64 // Hook is 0 for a GitHub App's own webhook
+	GUID          string
+	Event, Action string
+	At            time.Time // of the attempt
+	Status        string    // GitHub's word for what went wrong
+	Code          int       // what was answered; 0 where nothing was
+	Redelivery    bool
 }
 
 // NewPull is a pull request to be opened.

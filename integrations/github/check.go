@@ -117,6 +117,10 @@ func (c *Client) checkInstallation(ctx context.Context) integrations.Finding {
 		return f
 	}
 	f.OK, f.Say = true, "installed for "+inst.GetAccount().GetLogin()
+	if p.GetChecks() == "" {
+		f.OK, f.Warn, f.Say = false, true, f.Say+"; may not read Checks"
+		f.Do = "give the App Checks (read), or a merge that waits for a check run will not be allowed"
+	}
 	return f
 }
 
@@ -171,18 +175,19 @@ func allows(r *gh.Repository, method string) bool {
 	return allowed == nil || *allowed
 }
 
-var neededEvents = []string{"pull_request", "pull_request_review", "push"}
+// neededEvents are what signalbox lives by. By usefulEvents it learns at once that
+// a check has finished; without them, when it next looks.
+var (
+	neededEvents = []string{"pull_request", "pull_request_review", "push"}
+	usefulEvents = []string{"status", "check_run", "check_suite"}
+)
 
 func (c *Client) checkHook(ctx context.Context, repo string) integrations.Finding {
 	f := integrations.Finding{What: "GitHub webhook of " + repo, Warn: true}
 	owner, name, err := split(repo)
 	var hooks []*gh.Hook
 	if err == nil {
-		err = c.pages(ctx, func(page int) (*gh.Response, bool, error) {
-			got, resp, err := c.api.Repositories.ListHooks(ctx, owner, name, &gh.ListOptions{Page: page, PerPage: 100})
-			hooks = append(hooks, got...)
-			return resp, true, err
-		})
+		hooks, err = c.hooks(ctx, owner, name)
 	}
 	if errors.Is(err, integrations.ErrNotFound) || says(err, http.StatusForbidden) {
 		f.Say = "cannot be seen with this token; that is no harm if there is one"
@@ -197,7 +202,7 @@ func (c *Client) checkHook(ctx context.Context, repo string) integrations.Findin
 		if err != nil || !strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/github") || !h.GetActive() {
 			continue
 		}
-		if lacks := lacking(h.Events); len(lacks) > 0 {
+		if lacks := lacking(h.Events, neededEvents); len(lacks) > 0 {
 			f.Say, f.Do = u.Host+" does not get "+strings.Join(lacks, ", "), "choose these events in the webhook's settings"
 			return f
 		}
@@ -206,18 +211,21 @@ func (c *Client) checkHook(ctx context.Context, repo string) integrations.Findin
 			return f
 		}
 		f.OK, f.Warn, f.Say = true, false, "delivers to "+u.Host
+		if lacks := lacking(h.Events, usefulEvents); len(lacks) > 0 {
+			f.Say += "; without " + strings.Join(lacks, ", ") + ", finished checks are noticed by polling only"
+		}
 		return f
 	}
-	f.Say, f.Do = "there is none: changes are noticed by polling only", "add one to this server's /github, with the secret of github.webhook_secrets and the events "+strings.Join(neededEvents, ", ")
+	f.Say, f.Do = "there is none: changes are noticed by polling only", "add one to this server's /github, with the secret of github.webhook_secrets and the events "+strings.Join(slices.Concat(neededEvents, usefulEvents), ", ")
 	return f
 }
 
-func lacking(events []string) []string {
+func lacking(events, wanted []string) []string {
 	if slices.Contains(events, "*") {
 		return nil
 	}
 	var out []string
-	for _, e := range neededEvents {
+	for _, e := range wanted {
 		if !slices.Contains(events, e) {
 			out = append(out, e)
 		}
@@ -234,66 +242,16 @@ func (c *Client) checkBranch(ctx context.Context, repo, branch string) integrati
 		}
 		return f
 	}
-	required, err := c.requires(ctx, repo, branch)
+	required, err := c.RequiredChecks(ctx, repo, branch)
+	waits := slices.Contains(required, GateStatus)
 	switch {
-	case err != nil:
+	case err != nil && !waits:
 		f.OK, f.Say = true, "is there; its protection cannot be read: "+err.Error()
-	case !required:
+	case !waits:
 		f.Warn, f.Say = true, "is there; a merge does not wait for "+GateStatus
 		f.Do = "require the status " + GateStatus + " in the branch's protection or a ruleset"
 	default:
 		f.OK, f.Say = true, "is there; a merge waits for "+GateStatus
 	}
 	return f
-}
-
-// requires asks the branch's protection, then the rulesets, for GateStatus.
-// Both can be read without being an administrator, in a form go-github has not.
-func (c *Client) requires(ctx context.Context, repo, branch string) (bool, error) {
-	owner, name, err := split(repo)
-	if err != nil {
-		return false, err
-	}
-	var b struct {
-		Protection struct {
-			Checks struct {
-				Contexts []string `json:"contexts"`
-			} `json:"required_status_checks"`
-		} `json:"protection"`
-	}
-	if err := c.get(ctx, fmt.Sprintf("repos/%s/%s/branches/%s", owner, name, url.PathEscape(branch)), &b); err != nil {
-		return false, err
-	}
-	if slices.Contains(b.Protection.Checks.Contexts, GateStatus) {
-		return true, nil
-	}
-	var rules []struct {
-		Type       string `json:"type"`
-		Parameters struct {
-			Checks []struct {
-				Context string `json:"context"`
-			} `json:"required_status_checks"`
-		} `json:"parameters"`
-	}
-	err = c.get(ctx, fmt.Sprintf("repos/%s/%s/rules/branches/%s", owner, name, url.PathEscape(branch)), &rules)
-	if errors.Is(err, integrations.ErrNotFound) { // a server older than rulesets
-		return false, nil
-	}
-	for _, r := range rules {
-		for _, k := range r.Parameters.Checks {
-			if r.Type == "required_status_checks" && k.Context == GateStatus {
-				return true, nil
-			}
-		}
-	}
-	return false, err
-}
-
-func (c *Client) get(ctx context.Context, path string, into any) error {
-	req, err := c.api.NewRequest(http.MethodGet, path, nil)
-	if err != nil {
-		return err
-	}
-	_, err = c.api.Do(ctx, req, into)
-	return shape(err)
 }

@@ -63,14 +63,15 @@ func Sign(body []byte, secret integrations.Secret) string {
 }
 
 // DecodeForge reads a webhook of the kinds "github.pull_request",
-// "github.pull_request_review" and "github.push"; every other comes back with
-// the Kind "ignored". It takes what it needs and minds nothing else: genuine
-// deliveries lack fields that their description calls required, and hold
+// "github.pull_request_review", "github.push" and, as the Kind "check",
+// "github.status", "github.check_run" and "github.check_suite"; every other comes
+// back with the Kind "ignored". It takes what it needs and minds nothing else:
+// genuine deliveries lack fields that their description calls required, and hold
 // timestamps of more than one form.
 func DecodeForge(kind string, body []byte) (*integrations.ForgeEvent, error) {
 	name, _ := strings.CutPrefix(kind, "github.")
 	switch name {
-	case "pull_request", "pull_request_review", "push":
+	case "pull_request", "pull_request_review", "push", "status", "check_run", "check_suite":
 	default:
 		return &integrations.ForgeEvent{Kind: "ignored"}, nil
 	}
@@ -82,7 +83,11 @@ func DecodeForge(kind string, body []byte) (*integrations.ForgeEvent, error) {
 	if e.Repo == "" {
 		return nil, fmt.Errorf("decode webhook %s: it names no repository", name)
 	}
-	if name == "push" {
+	switch name {
+	case "status", "check_run", "check_suite":
+		h.check(name, e)
+		return e, nil
+	case "push":
 		e.Kind = "push"
 		branch, ok := strings.CutPrefix(h.Ref, "refs/heads/")
 		if !ok || branch == "" { // a tag
@@ -107,6 +112,30 @@ func DecodeForge(kind string, body []byte) (*integrations.ForgeEvent, error) {
 		}
 	}
 	return e, nil
+}
+
+// check fills in what a "check" holds. One that names no commit is ignored: it is
+// only a hint to look.
+func (h *hook) check(name string, e *integrations.ForgeEvent) {
+	suite := h.CheckSuite
+	switch name {
+	case "status":
+		e.SHA = h.SHA
+		for _, b := range h.Branches {
+			e.Branches = append(e.Branches, b.Name)
+		}
+	case "check_run":
+		e.SHA, suite = h.CheckRun.HeadSHA, h.CheckRun.CheckSuite
+	case "check_suite":
+		e.SHA = suite.HeadSHA
+	}
+	if suite.HeadBranch != "" { // a fork's pull request has none
+		e.Branches = append(e.Branches, suite.HeadBranch)
+	}
+	e.Kind = "check"
+	if !fullSHA.MatchString(e.SHA) {
+		e.Kind, e.SHA, e.Branches = "ignored", "", nil
+	}
 }
 
 // lenient decodes JSON and leaves out what has another type than expected.
@@ -134,6 +163,20 @@ type hook struct {
 		CommitID    string    `json:"commit_id"`
 		SubmittedAt looseTime `json:"submitted_at"`
 	} `json:"review"`
+	SHA      string `json:"sha"`
+	Branches []struct {
+		Name string `json:"name"`
+	} `json:"branches"`
+	CheckRun struct {
+		HeadSHA    string    `json:"head_sha"`
+		CheckSuite hookSuite `json:"check_suite"`
+	} `json:"check_run"`
+	CheckSuite hookSuite `json:"check_suite"`
+}
+
+type hookSuite struct {
+	HeadSHA    string `json:"head_sha"`
+	HeadBranch string `json:"head_branch"`
 }
 
 type hookRepo struct {
