@@ -10,6 +10,7 @@ import (
 	"github.com/agnivade/levenshtein"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/calendar"
 )
 
 // Config is everything the operator says, checked. A field's yaml tag is its
@@ -100,8 +101,17 @@ type EnvironmentConfig struct {
 	Name         string   `yaml:",key"`
 	Aliases      []string `yaml:"aliases"`
 	Channels     []string `yaml:"channels"`
-	SecondPerson bool     `yaml:"second_person"`
+	SecondPerson bool     `yaml:"second_person"` // short for approvals: 1
+	Approvals    int      `yaml:"approvals"`
+	Approvers    string   `yaml:"approvers"` // a group
+	OnCall       []string `yaml:"on_call"`
 	Review       string   `yaml:"review"`
+	Checks       []string `yaml:"checks"`
+	After        string   `yaml:"after"` // the environment that comes first
+
+	Windows  calendar.Spec `yaml:"windows"`
+	CoolDown time.Duration `yaml:"cool_down"`
+	OnOpen   string        `yaml:"on_open"`
 }
 
 // ServiceConfig is one service.
@@ -112,6 +122,7 @@ type ServiceConfig struct {
 	Strategy     string                     `yaml:"strategy"`
 	Branch       string                     `yaml:"branch"`
 	Source       string                     `yaml:"source"`
+	OnCall       []string                   `yaml:"on_call"`
 	Environments []ServiceEnvironmentConfig `yaml:"environments"`
 }
 
@@ -131,6 +142,9 @@ type TargetConfig struct {
 	Repository  string                         `yaml:"repository"`
 	Base        string                         `yaml:"base"`
 	Paths       []string                       `yaml:"paths"`
+	Wave        int                            `yaml:"wave"`
+	Coalesce    bool                           `yaml:"coalesce"`
+	Drift       time.Duration                  `yaml:"drift"`
 	PlanEnv     map[string]integrations.Secret `yaml:"plan_env"`
 	ApplyEnv    map[string]integrations.Secret `yaml:"apply_env"`
 	Apply       []StepConfig                   `yaml:"apply"`
@@ -177,7 +191,12 @@ func parseConfig(name string, b []byte, env func(string) (string, bool)) (*Confi
 // fill puts in the defaults that depend on other fields.
 func (c *Config) fill() {
 	for i := range c.Environments {
-		orElse(&c.Environments[i].Review, "required")
+		e := &c.Environments[i]
+		orElse(&e.Review, "required")
+		orElse(&e.OnOpen, "ask")
+		if e.SecondPerson && e.Approvals == 0 {
+			e.Approvals = 1
+		}
 	}
 	for i := range c.Targets {
 		orElse(&c.Targets[i].Base, "main")

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/calendar"
 )
 
 // applierMaker makes a step from its settings: decode lays them over a struct,
@@ -36,9 +37,7 @@ func (c *Config) Catalog(appliers map[string]applierMaker) (*integrations.Catalo
 		out.Rules = append(out.Rules, integrations.Rule{Groups: p.Groups, Verbs: p.Verbs, Environments: p.Environments})
 	}
 	for _, e := range c.Environments {
-		out.Environments = append(out.Environments, integrations.Environment{
-			Name: e.Name, Aliases: e.Aliases, Channels: e.Channels, SecondPerson: e.SecondPerson, Review: e.Review,
-		})
+		out.Environments = append(out.Environments, e.environment())
 	}
 	for _, s := range c.Services {
 		out.Services = append(out.Services, s.service())
@@ -52,10 +51,21 @@ func (c *Config) Catalog(appliers map[string]applierMaker) (*integrations.Catalo
 	return out, nil
 }
 
+func (e EnvironmentConfig) environment() integrations.Environment {
+	out := integrations.Environment{
+		Name: e.Name, Aliases: e.Aliases, Channels: e.Channels, Approvals: e.Approvals, Approvers: e.Approvers, OnCall: e.OnCall,
+		Review: e.Review, Checks: e.Checks, After: e.After, CoolDown: e.CoolDown, OnOpen: e.OnOpen,
+	}
+	if w, err := calendar.Parse(e.Windows); err == nil && !w.IsZero() { // a mistake was found by check
+		out.Windows = w
+	}
+	return out
+}
+
 func (s ServiceConfig) service() integrations.Service {
 	out := integrations.Service{
 		Name: s.Name, Aliases: s.Aliases, Repository: s.Repository, Strategy: s.Strategy,
-		Branch: s.Branch, Source: s.Source, Environments: map[string]integrations.ServiceEnvironment{},
+		Branch: s.Branch, Source: s.Source, OnCall: s.OnCall, Environments: map[string]integrations.ServiceEnvironment{},
 	}
 	for _, e := range s.Environments {
 		out.Environments[e.Name] = integrations.ServiceEnvironment{Branch: e.Branch, File: e.File, Key: e.Key, Targets: e.Targets}
@@ -66,7 +76,7 @@ func (s ServiceConfig) service() integrations.Service {
 func (c *Config) target(t TargetConfig, appliers map[string]applierMaker) integrations.Target {
 	out := integrations.Target{
 		Name: t.Name, Environment: t.Environment, Repository: t.Repository, Base: t.Base,
-		Paths: t.Paths, PlanEnv: t.PlanEnv, ApplyEnv: t.ApplyEnv,
+		Paths: t.Paths, PlanEnv: t.PlanEnv, ApplyEnv: t.ApplyEnv, Wave: t.Wave, Coalesce: t.Coalesce, Drift: t.Drift,
 	}
 	kinds := slices.Sorted(maps.Keys(appliers))
 	for _, s := range t.Apply {

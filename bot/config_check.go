@@ -14,6 +14,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/calendar"
 )
 
 var (
@@ -220,6 +221,47 @@ func (c *Config) checkEnvironments() {
 		at := "environments." + e.Name
 		c.checkName(taken, at, e.Name, e.Aliases)
 		c.wantOne(at+".review", "review", e.Review, []string{"required", "none"})
+		c.wantOne(at+".on_open", "value", e.OnOpen, []string{"ask", "run"})
+		c.checkGates(at, e)
+	}
+}
+
+// checkGates checks what an environment says of its gates.
+func (c *Config) checkGates(at string, e EnvironmentConfig) {
+	c.wantRange(at+".approvals", e.Approvals, 0, 20)
+	if e.Approvers != "" {
+		c.wantOne(at+".approvers", "group", e.Approvers, c.groupNames())
+	}
+	c.wantPeople(at+".on_call", e.OnCall)
+	if e.CoolDown < 0 {
+		c.bad(at+".cool_down", "is negative")
+	}
+	if _, err := calendar.Parse(e.Windows); err != nil {
+		for _, what := range strings.Split(err.Error(), "\n") {
+			c.bad(at+".windows", "%s", what)
+		}
+	}
+	if e.After == "" {
+		return
+	}
+	if !c.wantOne(at+".after", "environment", e.After, c.environmentNames()) {
+		return
+	}
+	after := map[string]string{}
+	for _, other := range c.Environments {
+		after[other.Name] = other.After
+	}
+	for name, n := e.After, 0; name != ""; name, n = after[name], n+1 {
+		if name == e.Name || n > len(c.Environments) {
+			c.bad(at+".after", "leads back to %q, so that nothing could ever be first", e.Name)
+			return
+		}
+	}
+}
+
+func (c *Config) wantPeople(field string, people []string) {
+	for i, p := range people {
+		c.wantOne(fmt.Sprintf("%s[%d]", field, i), "person", p, c.personNames())
 	}
 }
 
@@ -302,6 +344,10 @@ func (c *Config) checkTargets() {
 				}
 			}
 		}
+		c.wantRange(at+".wave", t.Wave, 0, 100)
+		if t.Drift != 0 && t.Drift < time.Minute {
+			c.bad(at+".drift", "is %s; want a minute or more, or nothing for never", t.Drift)
+		}
 		if len(t.Apply) == 0 {
 			c.bad(at+".apply", "is missing; list the steps, such as - terraform: {dir: .}")
 		}
@@ -315,6 +361,7 @@ func (c *Config) checkServices() {
 		c.checkName(taken, at, s.Name, s.Aliases)
 		c.wantRepo(at+".repository", s.Repository)
 		c.wantBranch(at+".branch", s.Branch)
+		c.wantPeople(at+".on_call", s.OnCall)
 		if s.Source != "" {
 			c.wantRepo(at+".source", s.Source)
 		}

@@ -126,7 +126,7 @@ func TestConfigCatalog(t *testing.T) {
 	if !cat.May(alice, "deploy", "production") || cat.May(cat.PersonBySlack("U03CAROL"), "deploy", "production") {
 		t.Error("the policy is not what the file says")
 	}
-	if e, ok := cat.Environment("本番"); !ok || e.Name != "production" || !e.SecondPerson || e.Review != "required" {
+	if e, ok := cat.Environment("本番"); !ok || e.Name != "production" || e.Approvals != 1 || e.Review != "required" {
 		t.Errorf("environment: %+v", e)
 	}
 	web, _ := cat.Service("WEB")

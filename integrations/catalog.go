@@ -3,9 +3,12 @@ package integrations
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/signalbox-chatops/signalbox/integrations/kit/calendar"
 )
 
 // Person is somebody the configuration knows. One who is not in it has no Name.
@@ -44,12 +47,38 @@ func (p Person) Same(q Person) bool {
 
 // Environment is where services run, and the rules of deploying there.
 type Environment struct {
-	Name         string   `json:"name"`
-	Aliases      []string `json:"aliases,omitempty"`
-	Channels     []string `json:"channels,omitempty"` // names or ids; where changing verbs work. Empty: everywhere
-	SecondPerson bool     `json:"second_person,omitempty"`
+	Name     string   `json:"name"`
+	Aliases  []string `json:"aliases,omitempty"`
+	Channels []string `json:"channels,omitempty"` // names or ids; where changing verbs work. Empty: everywhere
+	// Approvals is how many people besides whoever asked have to agree to the
+	// head that is merged; the merger counts once.
+	Approvals int `json:"approvals,omitempty"`
+	// Approvers is the group whose members are asked for an approval in turn; ""
+	// is everybody who may approve.
+	Approvers string `json:"approvers,omitempty"`
+	// OnCall are those who are asked first, and who may act alone at night.
+	OnCall []string `json:"on_call,omitempty"`
 	// Review is "required" (a plan nobody reviewed needs a confirmation) or "none".
 	Review string `json:"review,omitempty"`
+	// Windows are when deploys may start; nil is always.
+	Windows Windows `json:"-"`
+	// OnOpen is what becomes of a merged job that waited for a window or a
+	// cool-down when that is over: "ask", or "run".
+	OnOpen string `json:"on_open,omitempty"`
+	// CoolDown is how long after a deploy the next one waits on the same target.
+	CoolDown time.Duration `json:"cool_down,omitempty"`
+	// After is the environment where a service's commit has to have succeeded first.
+	After string `json:"after,omitempty"`
+	// Checks are the names of checks that have to be green at the head; "*" is
+	// every one that reports.
+	Checks []string `json:"checks,omitempty"`
+}
+
+// Windows are the deploy windows of an environment: a calendar.Windows, or a
+// fake.
+type Windows interface {
+	At(t time.Time) calendar.State
+	Zone() *time.Location
 }
 
 // Service is something people deploy.
@@ -61,6 +90,8 @@ type Service struct {
 	Branch       string                        `json:"branch"`           // what is deployed unless a ref is named; for pin, of Source
 	Source       string                        `json:"source,omitempty"` // pin: the repository whose refs are versions; "" takes the ref as it is typed
 	Environments map[string]ServiceEnvironment `json:"environments"`
+	// OnCall are the people on call for the service; empty: those of the environment.
+	OnCall []string `json:"on_call,omitempty"`
 }
 
 // ServiceEnvironment is one service in one environment.
@@ -83,6 +114,14 @@ type Target struct {
 	PlanEnv  map[string]Secret `json:"-"`
 	ApplyEnv map[string]Secret `json:"-"`
 	Steps    []Applier         `json:"-"`
+	// Wave orders the targets of one operation: a higher one starts when all
+	// lower ones have succeeded.
+	Wave int `json:"wave,omitempty"`
+	// Coalesce runs the newest of several merged commits that wait, and
+	// supersedes the older ones: for kinds that declare what is to be.
+	Coalesce bool `json:"coalesce,omitempty"`
+	// Drift is how often a read-only plan looks for drift; 0 is never.
+	Drift time.Duration `json:"drift,omitempty"`
 }
 
 // Rule lets groups use verbs in environments. "*" is any.

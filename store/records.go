@@ -66,6 +66,27 @@ type Operation struct {
 	Asked     string     `json:"asked,omitempty"`   // where it was asked, for people: "#ops"
 	Reason    string     `json:"reason,omitempty"`
 	Approvals []Approval `json:"approvals,omitempty"`
+	// Ask is who is asked to approve, and how far the asking has come.
+	Ask *Ask `json:"ask,omitempty"`
+	// Typed are the confirmations of what a plan destroys, by people who typed
+	// the target's name.
+	Typed []Typed `json:"typed,omitempty"`
+	// Passes are the gates that somebody passed alone, each kept as an open
+	// review until a second person signs it.
+	Passes []Pass `json:"passes,omitempty"`
+
+	// Fix says that whoever asked called it the fix of what left a target dirty.
+	Fix bool `json:"fix,omitempty"`
+	// Waits is the operation that holds the reservation which this one waits for.
+	Waits string `json:"waits,omitempty"`
+	// Rollback says that the operation takes its targets back to ToSHA or To, and
+	// Undoes names the operation whose change that takes back.
+	Rollback bool   `json:"rollback,omitempty"`
+	Undoes   string `json:"undoes,omitempty"`
+	// Forward says that the base branch was rolled back, so that the head has to
+	// be a commit on it with the tree of ToSHA: a merge alone would keep what the
+	// rollback took away.
+	Forward bool `json:"forward,omitempty"`
 
 	MergeAskedBy *Person `json:"merge_asked_by,omitempty"`
 	CloseAskedBy *Person `json:"close_asked_by,omitempty"`
@@ -96,6 +117,37 @@ type Approval struct {
 	Head string    `json:"head"`
 	Via  string    `json:"via"` // "slack" or "github"
 	At   time.Time `json:"at"`
+}
+
+// Ask is the asking for an approval: one person first, reminded once, then all
+// who may approve.
+type Ask struct {
+	Head   string    `json:"head"`
+	Person Person    `json:"person"`
+	Why    string    `json:"why"` // "on call for web", "next in turn"
+	At     time.Time `json:"at"`
+	Level  int       `json:"level"` // 1 asked, 2 reminded, 3 everybody asked
+}
+
+// Typed says that somebody typed the name of a target whose plan destroys
+// something. It is good for one change set.
+type Typed struct {
+	By     Person    `json:"by"`
+	Target string    `json:"target"`
+	Digest string    `json:"digest"`
+	At     time.Time `json:"at"`
+}
+
+// Pass says that somebody let an operation through gates alone.
+type Pass struct {
+	By       Person    `json:"by"`
+	Reason   string    `json:"reason"`
+	Why      string    `json:"why"` // "break-glass", or the incident: "incident-3"
+	Gates    []string  `json:"gates"`
+	At       time.Time `json:"at"`
+	SignedBy *Person   `json:"signed_by,omitempty"`
+	SignedAt time.Time `json:"signed_at,omitzero"`
+	Nagged   time.Time `json:"nagged,omitzero"`
 }
 
 // The states of a job.
@@ -147,8 +199,22 @@ type Job struct {
 	ConfirmedDigest string  `json:"confirmed_digest,omitempty"`
 	ConfirmedBy     *Person `json:"confirmed_by,omitempty"`
 	ApprovedBy      *Person `json:"approved_by,omitempty"` // released it from blocked
-	Interrupts      int     `json:"interrupts,omitempty"`  // cancels asked of this attempt
-	CancelledBy     *Person `json:"cancelled_by,omitempty"`
+	// Closed are the gates that were closed when it was last blocked, and Waited
+	// is since when it waits for them.
+	Closed []string  `json:"closed,omitempty"`
+	Waited time.Time `json:"waited,omitzero"`
+	// Wave is its place among the jobs of its operation: those of a lower wave
+	// have to succeed first.
+	Wave int `json:"wave,omitempty"`
+	// Skipped says that it was never started because an earlier wave failed.
+	Skipped bool `json:"skipped,omitempty"`
+	// SupersededBy is the job that was run instead.
+	SupersededBy string `json:"superseded_by,omitempty"`
+	// Again says that a person asked for this attempt, so that the commit that was
+	// attempted last may be attempted again.
+	Again       bool    `json:"again,omitempty"`
+	Interrupts  int     `json:"interrupts,omitempty"` // cancels asked of this attempt
+	CancelledBy *Person `json:"cancelled_by,omitempty"`
 
 	FailedStep string `json:"failed_step,omitempty"`
 	Error      string `json:"error,omitempty"`
@@ -197,20 +263,38 @@ type RunLock struct {
 	Since   time.Time `json:"since"`
 }
 
+// The kinds of holds.
+const (
+	HoldHold   = "hold"   // its owner passes by an act of their own
+	HoldFreeze = "freeze" // nobody passes, its owner included
+	HoldDirty  = "dirty"  // the target is not as anybody planned it
+)
+
 // Hold is held by a person, with a reason, on a scope.
 type Hold struct {
 	ID          string    `json:"id"` // "hold-4"
 	Version     uint64    `json:"version"`
-	Kind        string    `json:"kind"` // "hold", "freeze" or "dirty"
+	Kind        string    `json:"kind"` // one of the kinds above
 	Service     string    `json:"service,omitempty"`
 	Environment string    `json:"environment,omitempty"`
 	Target      string    `json:"target,omitempty"` // no service, environment or target: global
 	Owner       Person    `json:"owner"`
 	Reason      string    `json:"reason"`
 	Channel     string    `json:"channel,omitempty"`
+	Link        string    `json:"link,omitempty"`
+	Stop        bool      `json:"stop,omitempty"` // the freeze of everything that /ops stop makes
 	Created     time.Time `json:"created"`
-	Expires     time.Time `json:"expires"`
+	Expires     time.Time `json:"expires,omitzero"` // zero: it does not expire
+	Nagged      time.Time `json:"nagged,omitzero"`  // when its owner was last reminded
+
+	// For the kind dirty: the job whose apply left the target so, and its commit.
+	// Without a job it was handwork, and the next empty plan ends it.
+	Job string `json:"job,omitempty"`
+	SHA string `json:"sha,omitempty"`
 }
+
+// Over says whether a hold has expired.
+func (h *Hold) Over(now time.Time) bool { return !h.Expires.IsZero() && !now.Before(h.Expires) }
 
 // Pull is what we know of one pull request of a watched repository.
 type Pull struct {
@@ -242,9 +326,28 @@ type Pull struct {
 	Plans        map[string]Planned `json:"plans,omitempty"`        // by target
 	Reviews      map[string]string  `json:"reviews,omitempty"`      // login -> head SHA approved
 	Applied      bool               `json:"applied,omitempty"`      // its merge was turned into jobs
+	// Facts is what was last read of the outside for the gates.
+	Facts Facts `json:"facts,omitzero"`
 
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"` // set by PutPull
+}
+
+// Facts are what the gates need to know of the outside, and when it was read.
+type Facts struct {
+	At   time.Time `json:"at"`
+	Head string    `json:"head"` // the head for which they were read
+	// Base is where the base branch stood, and Moved the files in a target's
+	// paths that it changed since the head parted from it, by target.
+	Base  string              `json:"base,omitempty"`
+	Moved map[string][]string `json:"moved,omitempty"`
+	// Checks are the states of the head's checks by name: "pending", "success",
+	// "failure".
+	Checks map[string]string `json:"checks,omitempty"`
+	// Reviews are those of the pull request: login -> head approved.
+	Reviews map[string]string `json:"reviews,omitempty"`
+	// Unread says what could not be read, by gate: it keeps that gate closed.
+	Unread map[string]string `json:"unread,omitempty"`
 }
 
 // Planned is the last plan of one target at one head.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,61 +21,81 @@ const phaseApply = "apply"
 
 // dequeued is what the gates need to know of the outside when a job starts.
 type dequeued struct {
-	reviews map[string]string // login -> head approved
-	beside  bool              // see gate.Question
+	facts  store.Facts
+	stands string // see gate.Question
 }
 
 // applyFacts reads how the job's commit stands to what its target saw last, and
-// the reviews of the pull request, which GitHub may have told us of or not.
+// of the pull request what GitHub may have told us of or not.
 func (f *feature) applyFacts(ctx context.Context, j *store.Job) (any, error) {
-	reviews, err := f.reviews(ctx, j)
-	if err != nil {
+	d := dequeued{}
+	if j.PR > 0 {
+		var p *store.Pull
+		err := f.Store.View(func(tx *store.Tx) (err error) {
+			p, err = tx.Pull(j.RepoID, j.PR)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		t, _ := f.Catalog().Target(j.Target)
+		d.facts = f.readFacts(ctx, p, nil, t.Environment)
+	}
+	var err error
+	if d.stands, err = f.stands(ctx, j); err != nil {
 		return nil, err
 	}
-	beside, err := f.beside(ctx, j)
-	return dequeued{reviews: reviews, beside: beside}, err
+	return d, ctx.Err()
 }
 
-// beside says whether a commit that stands lower than what its target saw last
-// is not a part of that: its base branch was moved back since.
-func (f *feature) beside(ctx context.Context, j *store.Job) (bool, error) {
+// stands says how a job's commit stands to what its target saw last.
+func (f *feature) stands(ctx context.Context, j *store.Job) (string, error) {
 	var last gate.Attempted
+	var ok bool
 	err := f.Store.View(func(tx *store.Tx) (err error) {
-		last, _, err = store.Feature[gate.Attempted](tx, gate.AttemptedFeature).Get(j.Target)
+		last, ok, err = gate.LastOn(tx, j.Target)
 		return err
 	})
-	if err != nil || j.Order >= last.Order {
-		return false, err
+	switch {
+	case err != nil || !ok:
+		return "", err
+	case last.SHA == j.SHA:
+		return gate.StandsIdentical, nil
 	}
-	within, err := f.Trees.Contains(ctx, j.Repo, last.SHA, j.SHA)
-	if err != nil { // what is no longer to be had anywhere is in no history
-		f.Log.Warn("compare with what a target saw last", "job", j.ID, "last", last.SHA, "error", err)
+	if err := f.Trees.Fetch(ctx, j.Repo, j.SHA); err != nil {
+		return "", err
 	}
-	return !within, ctx.Err()
-}
-
-func (f *feature) reviews(ctx context.Context, j *store.Job) (map[string]string, error) {
-	t, ok := f.Catalog().Target(j.Target)
-	if !ok || j.PR == 0 {
-		return map[string]string{}, nil
-	}
-	if env, ok := f.Catalog().Environment(t.Environment); !ok || !env.SecondPerson {
-		return map[string]string{}, nil
-	}
-	reviews, err := f.Forge.Reviews(ctx, j.Repo, j.PR)
-	if err != nil {
-		return nil, err
-	}
-	heads := map[string]string{}
-	for _, r := range reviews {
-		switch strings.ToUpper(r.State) {
-		case "APPROVED":
-			heads[r.Author] = r.Head
-		case "CHANGES_REQUESTED", "DISMISSED":
-			delete(heads, r.Author)
+	for _, c := range []struct{ head, in, stands string }{{j.SHA, last.SHA, gate.StandsAhead}, {last.SHA, j.SHA, gate.StandsBehind}} {
+		within, err := f.Trees.Contains(ctx, j.Repo, c.head, c.in)
+		if err != nil { // what is no longer to be had anywhere is in no history
+			f.Log.Warn("compare with what a target saw last", "job", j.ID, "last", last.SHA, "error", err)
+			return gate.StandsDiverged, ctx.Err()
+		}
+		if within {
+			return c.stands, nil
 		}
 	}
-	return heads, nil
+	return gate.StandsDiverged, nil
+}
+
+// unplannedGates are those of a commit that nobody merged: a person confirms it
+// instead of approving it.
+var unplannedGates = []string{"freeze", "hold", "dirty", "window", "cool-down", "order", "wave"}
+
+// applyQuestion is what the gates are asked about an apply job.
+func (f *feature) applyQuestion(at string, op *store.Operation, p *store.Pull, j *store.Job) (q gate.Question, only []string) {
+	q = f.question(at, f.Catalog(), op, nil)
+	q.Targets, q.Job, q.Pull = []string{j.Target}, j, p
+	q.Actor = known(f.Catalog(), op.MergedBy)
+	q.Explicit = op.Kind == "deploy" && q.Actor.Same(q.Requester)
+	if op.Kind == "unplanned" {
+		only = unplannedGates
+		if j.ConfirmedBy != nil {
+			q.Actor, q.Requester = known(f.Catalog(), *j.ConfirmedBy), known(f.Catalog(), *j.ConfirmedBy)
+			q.Explicit = true
+		}
+	}
+	return q, only
 }
 
 // applyGate asks every gate again, in the transaction that takes the run lock.
@@ -83,40 +104,52 @@ func (f *feature) applyGate(tx *store.Tx, j *store.Job, facts any) (runner.Verdi
 	if err != nil {
 		return runner.Go, err
 	}
-	q := f.question(gate.AtDequeue, f.Catalog(), op, nil)
-	q.Targets, q.Job = []string{j.Target}, j
-	q.Actor = known(f.Catalog(), op.MergedBy)
-	q.Explicit = op.Kind == "deploy" && q.Actor.Same(q.Requester)
 	outside, _ := facts.(dequeued)
-	q.Beside = outside.beside
+	var p *store.Pull
 	if j.PR > 0 {
-		if q.Pull, err = tx.Pull(j.RepoID, j.PR); err != nil {
+		if p, err = tx.Pull(j.RepoID, j.PR); err != nil {
 			return runner.Go, err
 		}
-		q.Pull.Reviews = outside.reviews
+		withFacts(p, outside.facts)
 	}
-	gates := gate.Dequeue
-	if op.Kind == "unplanned" { // nobody merged it: a person confirms it instead
-		gates = map[string]gate.Gate{"hold": gate.Hold, "order": gate.Position}
-		if j.ConfirmedBy != nil {
-			q.Actor, q.Requester = known(f.Catalog(), *j.ConfirmedBy), known(f.Catalog(), *j.ConfirmedBy)
-			q.Explicit = true
-		}
-	}
-	closed := gate.All(tx, q, gates)
+	q, only := f.applyQuestion(gate.AtDequeue, op, p, j)
+	q.Stands = outside.stands
+	return verdict(j, gate.Ask(tx, q, only...), f.Clock.Now()), nil
+}
+
+// waveWait is how long a job waits before it looks again whether the wave before
+// it is through; the end of one of its jobs wakes it sooner.
+const waveWait = time.Minute
+
+// verdict turns the closed gates of a job into the state that it waits or ends in.
+func verdict(j *store.Job, closed []gate.Closed, now time.Time) runner.Verdict {
 	if len(closed) == 0 {
-		return runner.Go, nil
+		j.Closed, j.Waited = nil, time.Time{}
+		return runner.Go
 	}
+	waits := true
+	var why, names []string
 	for _, c := range closed {
-		if c.Gate == "order" && !q.Beside {
-			return runner.Verdict{State: store.JobSuperseded, Why: c.Reason}, nil
+		if c.Never {
+			j.SupersededBy, j.Skipped = c.By, c.Gate == "wave"
+			if j.Skipped {
+				return runner.Verdict{State: store.JobCancelled, Why: "never started: " + c.Reason}
+			}
+			return runner.Verdict{State: store.JobSuperseded, Why: c.Reason}
+		}
+		waits = waits && c.Wait
+		why = append(why, c.Reason)
+		if !slices.Contains(names, c.Gate) {
+			names = append(names, c.Gate)
 		}
 	}
-	var why []string
-	for _, c := range closed {
-		why = append(why, c.Reason)
+	if waits {
+		return runner.Verdict{State: store.JobQueued, Why: strings.Join(why, "; "), After: waveWait}
 	}
-	return runner.Verdict{State: store.JobBlocked, Why: strings.Join(why, "; ")}, nil
+	if j.Closed = names; j.Waited.IsZero() {
+		j.Waited = now
+	}
+	return runner.Verdict{State: store.JobBlocked, Why: strings.Join(why, "; ")}
 }
 
 // apply plans the merge commit again and applies it when what it would change is
@@ -152,8 +185,7 @@ func (f *feature) apply(ctx context.Context, r *runner.Run) runner.End {
 			return integrations.ErrInterrupted
 		}
 		j.Phase = phaseApply
-		last := gate.Attempted{SHA: j.SHA, Order: j.Order, Job: j.ID}
-		if err := store.Feature[gate.Attempted](tx, gate.AttemptedFeature).Put(j.Target, last); err != nil {
+		if err := gate.Begin(tx, j); err != nil {
 			return err
 		}
 		return setRecord(j, rec)
@@ -256,6 +288,9 @@ func (f *feature) applyChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 	if !urgent { // a line of log
 		return nil
 	}
+	if err := gate.End(tx, j); err != nil {
+		return err
+	}
 	if j.State == store.JobNeedsConfirm {
 		if err := f.openConfirm(tx, op, j); err != nil {
 			return err
@@ -286,6 +321,16 @@ func (f *feature) markPull(tx *store.Tx, j *store.Job) error {
 		return nil
 	}
 	return tell.Mark(tx, pullSubject(j.RepoID, j.PR), true)
+}
+
+// markPullOf has what shows a pull request and its operation shown anew.
+func (f *feature) markPullOf(tx *store.Tx, p *store.Pull) error {
+	if p.Operation != "" {
+		if err := tell.Mark(tx, p.Operation, true); err != nil {
+			return err
+		}
+	}
+	return tell.Mark(tx, pullSubject(p.RepoID, p.Number), true)
 }
 
 // settle works out an operation's state from those of its apply jobs.

@@ -306,9 +306,9 @@ func (f *feature) gateState(tx *store.Tx, p *store.Pull, op *store.Operation, sh
 	if op == nil || op.State != store.OpOpen {
 		return "success", text
 	}
-	q := f.question(gate.AtCommand, f.Catalog(), op, p)
+	q := f.question(gate.AtCard, f.Catalog(), op, p)
 	q.Explicit, q.Actor = true, q.Requester
-	if closed := gate.All(tx, q, gate.Merge); len(closed) > 0 {
+	if closed := gate.Ask(tx, q); len(closed) > 0 {
 		return "pending", text + "; " + closed[0].Reason
 	}
 	return "success", text

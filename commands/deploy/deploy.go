@@ -120,7 +120,7 @@ func (f *feature) home(env integrations.Environment) string {
 func (f *feature) mayBegin(tx *store.Tx, c *commands.Call, o *store.Operation) error {
 	q := gate.Question{At: gate.AtCommand, Now: f.Clock.Now(), Catalog: c.Catalog, Environment: o.Environment, Service: o.Service,
 		Targets: o.Targets, Actor: c.Who, Requester: c.Who, Explicit: true}
-	if closed := gate.All(tx, q, gate.Command); len(closed) > 0 {
+	if closed := gate.Ask(tx, q); len(closed) > 0 {
 		return heldRefusal(closed)
 	}
 	live, err := tx.LiveOperations()

@@ -30,6 +30,7 @@ type reader interface {
 	RecentPulls(ctx context.Context, repo, base string, since time.Time) ([]integrations.PullRequest, error)
 	PullFiles(ctx context.Context, repo string, number int) (files []string, truncated bool, err error)
 	Reviews(ctx context.Context, repo string, number int) ([]integrations.Review, error)
+	Checks(ctx context.Context, repo, sha string) ([]integrations.Check, error)
 	Login(ctx context.Context) (string, error)
 }
 
@@ -107,6 +108,7 @@ func New(d Deps) commands.Feature {
 			{Name: kindMerge, Run: f.merge, Changed: f.mergeChanged},
 			{Name: kindClose, Run: f.close, Changed: f.closeChanged},
 			{Name: kindTidy, Run: f.tidy},
+			{Name: kindFacts, Quiet: true, Run: f.facts},
 			{Name: kindWatch, Run: f.watch},
 			{Name: kindNewer, Run: f.newer},
 			{Name: kindInclude, Run: f.include, Changed: f.includeChanged},
@@ -138,6 +140,7 @@ const (
 	kindWatch   = "watch"   // find out how new commits came to a watched branch
 	kindApply   = "apply"   // one target at one merge
 	kindNewer   = "newer"   // count what came to the source branch since
+	kindFacts   = "facts"   // read what the gates need to know of a pull request
 	kindInclude = "include" // move a promotion's head on to what is newer
 	kindProbe   = "probe"   // look at what an interrupted apply left
 )

@@ -25,14 +25,14 @@ func (f *feature) mergeVerb() commands.Verb {
 		Args:     subjectArg("the operation or its pull request"),
 		Examples: []string{"merge op-3", "merge #12"},
 		Detail:   "The head that was planned is merged, and no other: if somebody pushed meanwhile, the merge is refused.",
-		Decide: func(_ context.Context, c *commands.Call) (commands.Act, error) {
-			return func(tx *store.Tx) (commands.Reply, error) { return f.askMerge(tx, c) }, nil
+		Decide: func(ctx context.Context, c *commands.Call) (commands.Act, error) {
+			return f.decideWithFacts(ctx, c, func(tx *store.Tx, facts store.Facts) (commands.Reply, error) { return f.askMerge(tx, c, facts) })
 		},
 	}
 }
 
 // askMerge checks the gates and queues the merge.
-func (f *feature) askMerge(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
+func (f *feature) askMerge(tx *store.Tx, c *commands.Call, facts store.Facts) (commands.Reply, error) {
 	sub, err := f.find(tx, c.Arg("subject"), c.Heard.Channel)
 	if err != nil {
 		return commands.Reply{}, err
@@ -49,9 +49,15 @@ func (f *feature) askMerge(tx *store.Tx, c *commands.Call) (commands.Reply, erro
 	if err := f.mergeable(c, op, p); err != nil {
 		return reply, err
 	}
+	if p != nil {
+		withFacts(p, facts)
+		if err := tx.PutPull(p); err != nil {
+			return reply, err
+		}
+	}
 	q := f.question(gate.AtMerge, c.Catalog, op, p)
 	q.Actor, q.Explicit = c.Who, c.Who.Same(q.Requester)
-	if closed := gate.All(tx, q, gate.Merge); len(closed) > 0 {
+	if closed := gate.Ask(tx, q); len(closed) > 0 {
 		r := heldRefusal(closed).(*commands.Refusal)
 		return reply, r
 	}

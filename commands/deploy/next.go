@@ -62,9 +62,9 @@ func (f *feature) nextOpen(tx *store.Tx, v view, note func(...any) integrations.
 	}
 	st := stamp(v.pull, op.Targets)
 	merge := integrations.Button{Label: "Merge", Command: "merge " + op.ID, Version: st, Style: "primary", Confirm: fmt.Sprintf("%s with plan %s?", upper(title(op)), v.plans)}
-	q := f.question(gate.AtCommand, f.Catalog(), op, v.pull)
+	q := f.question(gate.AtCard, f.Catalog(), op, v.pull)
 	q.Explicit, q.Actor = true, q.Requester
-	closed := gate.All(tx, q, gate.Merge)
+	closed := gate.Ask(tx, q)
 	buttons := []integrations.Button{merge, cancel}
 	var wait []any
 	include := integrations.Button{Label: "Include", Command: "include " + op.ID, Version: st}
@@ -93,11 +93,11 @@ func (f *feature) nextBlocked(tx *store.Tx, v view, j *store.Job, note func(...a
 	q := f.question(gate.AtDequeue, f.Catalog(), op, v.pull)
 	q.Targets, q.Job, q.Actor = []string{j.Target}, j, known(f.Catalog(), op.MergedBy)
 	q.Explicit = op.Kind == "deploy" && q.Actor.Same(q.Requester)
-	if closed := gate.All(tx, q, map[string]gate.Gate{"policy": gate.Policy, "approvals": gate.Approvals}); len(closed) > 0 && op.Kind != "unplanned" {
+	if closed := gate.Ask(tx, q, "policy", "approvals"); len(closed) > 0 && op.Kind != "unplanned" {
 		return note("Blocked: ", j.Why, "."), []integrations.Button{{Label: "Approve", Command: "approve " + op.ID, Style: "primary"}, retry, cancel}
 	}
 	retry.Style = "primary"
-	if len(gate.All(tx, q, gate.Command)) == 0 {
+	if len(gate.Ask(tx, q)) == 0 {
 		return note("What blocked it is gone. Retry it."), []integrations.Button{retry, cancel}
 	}
 	return note("Blocked: ", j.Why, ". Retry it when that is released."), []integrations.Button{retry, cancel}

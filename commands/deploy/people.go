@@ -113,7 +113,7 @@ func (f *feature) approveBlocked(tx *store.Tx, c *commands.Call, s subject) (com
 		return commands.Reply{}, err
 	}
 	env, _ := c.Catalog.Environment(s.op.Environment)
-	if err := f.own(c, s.op, "approve"); env.SecondPerson && err != nil {
+	if err := f.own(c, s.op, "approve"); env.Approvals > 0 && err != nil {
 		return commands.Reply{}, err
 	}
 	var done []string
@@ -180,7 +180,7 @@ func (f *feature) confirm(tx *store.Tx, c *commands.Call, s subject) (commands.R
 // whoever asked for a change, or pushed or wrote a commit that came without a
 // pull request.
 func (f *feature) ownConfirm(c *commands.Call, op *store.Operation, j *store.Job) error {
-	if env, ok := c.Catalog.Environment(op.Environment); ok && !env.SecondPerson {
+	if env, ok := c.Catalog.Environment(op.Environment); ok && env.Approvals == 0 {
 		return nil
 	}
 	if err := f.own(c, op, "confirm"); err != nil {

@@ -205,7 +205,9 @@ func (f *feature) take(tx *store.Tx, s sight) error {
 	}
 	switch p.State {
 	case "open":
-		err = f.ensurePlans(tx, p, op)
+		if err = f.ensurePlans(tx, p, op); err == nil {
+			err = f.queueFacts(tx, p)
+		}
 	case "closed":
 		err = f.dropPlans(tx, p)
 	case "merged":
@@ -331,10 +333,5 @@ func (f *feature) review(tx *store.Tx, pr integrations.PullRequest, r integratio
 	if err := tx.PutPull(p); err != nil {
 		return err
 	}
-	if p.Operation != "" {
-		if err := tell.Mark(tx, p.Operation, true); err != nil {
-			return err
-		}
-	}
-	return tell.Mark(tx, pullSubject(p.RepoID, p.Number), true)
+	return f.markPullOf(tx, p)
 }

@@ -97,7 +97,7 @@ func testCatalog(tool integrations.Applier) *integrations.Catalog {
 		},
 		Environments: []integrations.Environment{
 			{Name: "staging", Channels: []string{"ops"}, Review: "none"},
-			{Name: "production", Channels: []string{"ops"}, SecondPerson: true, Review: "required"},
+			{Name: "production", Channels: []string{"ops"}, Approvals: 1, Review: "required"},
 		},
 		Services: []integrations.Service{{Name: "web", Repository: repo, Strategy: "promote", Branch: "main",
 			Environments: map[string]integrations.ServiceEnvironment{
@@ -371,6 +371,8 @@ type fakeForge struct {
 	errs     map[string]error
 	touched  map[string][]string // what the mirror says a head changes
 	beside   map[string]bool     // commits that a moved branch left behind
+	moved    []string            // what every base branch changed since a head parted from it
+	checks   []integrations.Check
 }
 
 func newForge() *fakeForge {
@@ -554,6 +556,14 @@ func (f *fakeForge) Reviews(_ context.Context, _ string, n int) ([]integrations.
 	defer f.mu.Unlock()
 	return slices.Clone(f.reviews[n]), nil
 }
+func (f *fakeForge) Checks(context.Context, string, string) ([]integrations.Check, error) {
+	if err := f.call("Checks"); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.checks), nil
+}
 func (f *fakeForge) Login(context.Context) (string, error) { return "signalbox", nil }
 func (f *fakeForge) CreateBranch(_ context.Context, _, branch, sha string) error {
 	if err := f.call("CreateBranch"); err != nil {
@@ -639,9 +649,12 @@ func (t fakeTrees) Since(_ context.Context, _, from, to string) ([]string, error
 	defer t.f.mu.Unlock()
 	return slices.Clone(t.f.order[t.f.at(from)+1 : t.f.at(to)+1]), nil
 }
-func (t fakeTrees) Touched(_ context.Context, _, _, head string) ([]string, error) {
+func (t fakeTrees) Touched(_ context.Context, _, base, head string) ([]string, error) {
 	t.f.mu.Lock()
 	defer t.f.mu.Unlock()
+	if slices.ContainsFunc(t.f.pulls, func(p *integrations.PullRequest) bool { return p.Head == base }) {
+		return t.f.moved, nil // what the base branch changed since
+	}
 	files, ok := t.f.touched[head]
 	if !ok {
 		return nil, errors.New("the mirror does not have it")
@@ -651,7 +664,7 @@ func (t fakeTrees) Touched(_ context.Context, _, _, head string) ([]string, erro
 func (t fakeTrees) Contains(_ context.Context, _, head, sha string) (bool, error) {
 	t.f.mu.Lock()
 	defer t.f.mu.Unlock()
-	if t.f.beside[sha] {
+	if t.f.beside[sha] || t.f.beside[head] {
 		return false, nil
 	}
 	return t.f.at(sha) <= t.f.at(head), nil

@@ -2,27 +2,50 @@ package gate
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
-// Approvals asks for a second person where the environment wants one: somebody
-// who may approve, other than whoever asked, at the very head that is merged.
-// The merger counts.
-func Approvals(tx *store.Tx, q Question) ([]Closed, error) {
-	env, ok := q.Catalog.Environment(q.Environment)
-	if !ok {
-		return nil, fmt.Errorf("no environment is called %q", q.Environment)
+// Approvals asks for as many people as the environment wants, besides whoever
+// chose the change: people who may approve, at the very head that is merged. The
+// merger counts once.
+func Approvals(_ *store.Tx, q Question) ([]Closed, error) {
+	env, err := q.environment()
+	if err != nil {
+		return nil, err
 	}
-	if !env.SecondPerson || Approver(q) != nil {
+	if env.Approvals == 0 {
+		return nil, nil
+	}
+	if q.Pull != nil && (q.At == AtMerge || q.At == AtDequeue) { // a review may have been dismissed
+		if _, err := q.facts("approvals"); err != nil {
+			return nil, err
+		}
+	}
+	agreed := Approvers(q)
+	if len(agreed) >= env.Approvals {
 		return nil, nil
 	}
 	who := Chooser(q.Op, q.Requester).Display()
-	return []Closed{{
-		Reason: fmt.Sprintf("%s wants a second person, and nobody but %s has agreed to this head", q.Environment, who),
-		Opens:  fmt.Sprintf("somebody other than %s approves", who),
-	}}, nil
+	c := Closed{Opens: fmt.Sprintf("somebody other than %s approves", who)}
+	switch {
+	case env.Approvals == 1:
+		c.Reason = fmt.Sprintf("%s wants a second person, and nobody but %s has agreed to this head", q.Environment, who)
+	case len(agreed) == 0:
+		c.Reason = fmt.Sprintf("%s wants %d people besides %s, and none has agreed to this head", q.Environment, env.Approvals, who)
+	default:
+		var names []string
+		for _, p := range agreed {
+			names = append(names, p.Display())
+		}
+		c.Reason = fmt.Sprintf("%s wants %d people besides %s, and only %s agreed to this head", q.Environment, env.Approvals, who, strings.Join(names, ", "))
+		c.Opens = fmt.Sprintf("%d more, other than %s, approve", env.Approvals-len(agreed), strings.Join(append(names, who), ", "))
+	}
+	return []Closed{c}, nil
 }
 
 // Chooser is who chose the head that is to be approved: whoever took newer
@@ -34,35 +57,36 @@ func Chooser(op *store.Operation, requester integrations.Person) integrations.Pe
 	return requester
 }
 
-// Approver is the second person, nil while there is none.
-func Approver(q Question) *integrations.Person {
-	counts := func(p integrations.Person) bool {
-		return !p.Same(Chooser(q.Op, q.Requester)) && q.Catalog.May(p, "approve", q.Environment)
-	}
-	if q.Job != nil && q.Job.ApprovedBy != nil {
-		p := FromStore(*q.Job.ApprovedBy)
-		if counts(p) {
-			return &p
+// Approvers are the people who agreed to the head and count, each once.
+func Approvers(q Question) []integrations.Person {
+	var out []integrations.Person
+	add := func(p integrations.Person) {
+		if p.Same(Chooser(q.Op, q.Requester)) || !q.Catalog.May(p, "approve", q.Environment) || slices.ContainsFunc(out, p.Same) {
+			return
 		}
+		out = append(out, p)
 	}
 	if q.Op != nil {
 		for _, a := range q.Op.Approvals {
-			if p := FromStore(a.By); a.Head == q.Head && counts(p) {
-				return &p
+			if a.Head == q.Head {
+				add(FromStore(a.By))
 			}
 		}
 	}
 	if q.Pull != nil {
-		for login, head := range q.Pull.Reviews {
-			if p := q.Catalog.PersonByGitHub(login); head == q.Head && counts(p) {
-				return &p
+		for _, login := range slices.Sorted(maps.Keys(q.Pull.Reviews)) {
+			if q.Pull.Reviews[login] == q.Head {
+				add(q.Catalog.PersonByGitHub(login))
 			}
 		}
 	}
-	if (q.At == AtMerge || q.At == AtDequeue) && counts(q.Actor) {
-		return &q.Actor
+	if q.Job != nil && q.Job.ApprovedBy != nil {
+		add(FromStore(*q.Job.ApprovedBy))
 	}
-	return nil
+	if q.At == AtMerge || q.At == AtDequeue {
+		add(q.Actor)
+	}
+	return out
 }
 
 // FromStore is a stored person as the floor above knows them.

@@ -25,7 +25,7 @@ func catalog() *integrations.Catalog {
 		People:       []integrations.Person{alice, bob, carol},
 		Groups:       map[string][]string{"deployers": {"alice", "bob"}},
 		Rules:        []integrations.Rule{{Groups: []string{"deployers"}, Verbs: []string{"deploy", "merge", "approve"}, Environments: []string{"*"}}},
-		Environments: []integrations.Environment{{Name: "staging"}, {Name: "production", SecondPerson: true}},
+		Environments: []integrations.Environment{{Name: "staging"}, {Name: "production", Approvals: 1}},
 		Services:     []integrations.Service{{Name: "web", Environments: map[string]integrations.ServiceEnvironment{"production": {Targets: []string{"web", "cdn"}}}}},
 	}
 }
@@ -50,7 +50,11 @@ func asked(t *testing.T, g Gate, q Question, put func(tx *store.Tx) error) strin
 	q.Catalog, q.Now = catalog(), noon
 	var why []string
 	if err := s.View(func(tx *store.Tx) error {
-		for _, c := range All(tx, q, map[string]Gate{"hold": g}) {
+		closed, err := g(tx, q)
+		if err != nil {
+			why = append(why, "it cannot be read: "+err.Error())
+		}
+		for _, c := range closed {
 			why = append(why, c.Reason)
 		}
 		return nil
@@ -156,7 +160,6 @@ func TestHold(t *testing.T) {
 		{"its owner's own act passes", everything, Question{Actor: alice, Requester: alice, Explicit: true}, false},
 		{"what comes by itself does not, even the owner's", everything, Question{Actor: alice, Requester: alice}, true},
 		{"somebody else's change does not pass because the owner merged it", everything, Question{Actor: alice, Requester: bob, Explicit: true}, true},
-		{"a freeze stops its owner too", func(h *store.Hold) { h.Kind = "freeze" }, Question{Actor: alice, Requester: alice, Explicit: true}, true},
 		{"one that is over stops nobody", func(h *store.Hold) { h.Expires = noon }, Question{Actor: bob, Requester: bob}, false},
 		{"one on another environment", func(h *store.Hold) { h.Environment = "staging" }, Question{Actor: bob}, false},
 		{"one on the environment", func(h *store.Hold) { h.Environment = "production" }, Question{Actor: bob}, true},
@@ -182,7 +185,7 @@ func TestHold(t *testing.T) {
 	}
 }
 
-func TestPlan(t *testing.T) {
+func TestCovered(t *testing.T) {
 	pull := func(state, head, examined string) *store.Pull {
 		return &store.Pull{Number: 4, Head: "h", ExaminedHead: examined, Plans: map[string]store.Planned{"web": {Head: head, State: state, Why: "no such bucket"}}}
 	}
@@ -198,34 +201,34 @@ func TestPlan(t *testing.T) {
 		{"nothing is known of it", "the pull request is not known yet", nil},
 	} {
 		t.Run(c.say, func(t *testing.T) {
-			if got := asked(t, Plan, Question{Head: "h", Targets: []string{"web"}, Pull: c.pull}, nil); got != c.want {
+			if got := asked(t, Covered, Question{Head: "h", Targets: []string{"web"}, Pull: c.pull}, nil); got != c.want {
 				t.Errorf("the gate says %q, want %q", got, c.want)
 			}
 		})
 	}
 }
 
-func TestPosition(t *testing.T) {
+func TestOrder(t *testing.T) {
 	seen := func(tx *store.Tx) error {
 		return store.Feature[Attempted](tx, AttemptedFeature).Put("web", Attempted{SHA: "abcdefgh", Order: 7, Job: "job-3"})
 	}
 	for order, closed := range map[uint64]bool{6: true, 7: false, 8: false} {
-		got := asked(t, Position, Question{Job: &store.Job{Target: "web", Order: order}}, seen)
+		got := asked(t, Order, Question{Job: &store.Job{Target: "web", Order: order}}, seen)
 		if (got != "") != closed {
 			t.Errorf("at position %d the gate says %q", order, got)
 		}
 	}
-	if got := asked(t, Position, Question{Job: &store.Job{Target: "dns", Order: 1}}, seen); got != "" {
+	if got := asked(t, Order, Question{Job: &store.Job{Target: "dns", Order: 1}}, seen); got != "" {
 		t.Errorf("a target of which nothing is known: %q", got)
 	}
 	// The base branch was moved back: what was applied last is not in it. That
 	// is no reason to give the newer commit up, and none to apply it unasked.
-	beside := Question{Job: &store.Job{Target: "web", Order: 6}, Beside: true}
-	if got := asked(t, Position, beside, seen); !strings.Contains(got, "moved back") {
+	beside := Question{Job: &store.Job{Target: "web", Order: 6}, Stands: StandsDiverged}
+	if got := asked(t, Order, beside, seen); !strings.Contains(got, "moved back") {
 		t.Errorf("beside what was seen last the gate says %q", got)
 	}
 	beside.Job.ApprovedBy = &store.Person{Name: "bob"}
-	if got := asked(t, Position, beside, seen); got != "" {
+	if got := asked(t, Order, beside, seen); got != "" {
 		t.Errorf("approved, the gate says %q", got)
 	}
 }

@@ -9,31 +9,47 @@ import (
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
-// Hold is closed by every hold whose scope covers one of the targets. The owner
-// passes by an explicit act of their own; a freeze stops its owner too.
+// Hold is closed by every hold of a person whose scope covers one of the
+// targets. The owner passes by an explicit act of their own; what comes by
+// itself, and what others asked for, waits even where the owner pressed merge.
 func Hold(tx *store.Tx, q Question) ([]Closed, error) {
-	holds, err := tx.Holds()
+	holds, err := holdsOn(tx, q, store.HoldHold)
 	if err != nil {
 		return nil, err
 	}
 	var out []Closed
 	for _, h := range holds {
-		if !q.Now.Before(h.Expires) || !Covers(q.Catalog, h, q.Service, q.Environment, q.Targets) {
-			continue
-		}
-		owner := integrations.Person{Name: h.Owner.Name, Slack: h.Owner.Slack, GitHub: h.Owner.GitHub}
-		if h.Kind == "hold" && q.Explicit && owner.Same(q.Actor) && owner.Same(q.Requester) {
+		owner := FromStore(h.Owner)
+		if q.Explicit && owner.Same(q.Actor) && owner.Same(q.Requester) {
 			continue
 		}
 		out = append(out, Closed{
-			Reason: fmt.Sprintf("%s is locked by %s: “%s” (%s, for %s, until %s)", Scope(h), owner.Display(), h.Reason, h.ID,
-				Age(q.Now.Sub(h.Created)), h.Expires.UTC().Format("2006-01-02 15:04 MST")),
-			Since: h.Created,
+			Reason: fmt.Sprintf("%s is locked by %s: “%s” (%s)", Scope(h), owner.Display(), h.Reason, span(q, h)),
+			Since:  h.Created, Until: h.Expires, Hold: h.ID,
 			Opens: fmt.Sprintf("%s releases it with `/ops unlock %s`", owner.Display(), Scope(h)),
-			Hold:  h.ID,
 		})
 	}
 	return out, nil
+}
+
+// holdsOn are the holds of a kind that are not over and cover the question.
+func holdsOn(tx *store.Tx, q Question, kind string) ([]*store.Hold, error) {
+	all, err := tx.Holds()
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(h *store.Hold) bool {
+		return h.Kind != kind || h.Over(q.Now) || !Covers(q.Catalog, h, q.Service, q.Environment, q.Targets)
+	}), nil
+}
+
+// span says which hold it is, for how long it has been there, and until when.
+func span(q Question, h *store.Hold) string {
+	s := fmt.Sprintf("%s, for %s", h.ID, Age(q.Now.Sub(h.Created)))
+	if !h.Expires.IsZero() {
+		s += ", until " + Clock(h.Expires)
+	}
+	return s
 }
 
 // Covers says whether a hold's scope touches a service, an environment or one of

@@ -6,45 +6,76 @@ import (
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
-// Attempted is what was last begun on a target. It is written before the run and
-// kept when the run fails, because state may have moved.
-type Attempted struct {
-	SHA   string `json:"sha"`
-	Order uint64 `json:"order"`
-	Job   string `json:"job"`
-}
+// How a job's commit stands to the one that its target saw last.
+const (
+	StandsAhead     = "ahead"     // it has that one in its history
+	StandsIdentical = "identical" // it is that one
+	StandsBehind    = "behind"    // that one has it in its history
+	StandsDiverged  = "diverged"  // neither: the base branch was moved
+)
 
-// AttemptedFeature is where Attempted records stand, by target.
-const AttemptedFeature = "attempted"
-
-// Position is closed for a commit that lies behind what the target has already
-// seen: applying it would take the newer change back without anybody saying so.
-func Position(tx *store.Tx, q Question) ([]Closed, error) {
+// Order lets a target's commits run by their position on the base branch, not by
+// arrival. Ahead runs. Identical is only an explicit retry. Behind would take
+// the newer change back without anybody saying so, and is superseded. Diverged
+// is confirmed by a person. A target that coalesces runs the newest alone.
+func Order(tx *store.Tx, q Question) ([]Closed, error) {
 	if q.Job == nil {
 		return nil, nil
 	}
-	last, ok, err := store.Feature[Attempted](tx, AttemptedFeature).Get(q.Job.Target)
-	if err != nil || !ok {
+	last, ok, err := LastOn(tx, q.Job.Target)
+	if err != nil {
 		return nil, err
 	}
-	if q.Job.Order >= last.Order || q.Beside && q.Job.ApprovedBy != nil {
-		return nil, nil
+	if ok {
+		if c := stands(q, last); c != nil {
+			return []Closed{*c}, nil
+		}
 	}
-	if q.Beside {
-		return []Closed{{
-			Reason: fmt.Sprintf("the base branch was moved back: %s, which %s began on %s, is not in it", short(last.SHA), last.Job, q.Job.Target),
-			Opens:  "somebody who has looked presses Approve",
-		}}, nil
-	}
-	return []Closed{{
-		Reason: fmt.Sprintf("it lies behind %s, which %s already began on %s", short(last.SHA), last.Job, q.Job.Target),
-		Opens:  "nothing: open a pull request that reverts to it",
-	}}, nil
+	return coalesced(tx, q)
 }
 
-func short(sha string) string {
-	if len(sha) > 7 {
-		return sha[:7]
+func stands(q Question, last Attempted) *Closed {
+	by := fmt.Sprintf("%s, which %s began on %s", short(last.SHA), last.Job, q.Job.Target)
+	at := q.Stands
+	if at == "" { // by position alone, where the history was not looked at
+		switch {
+		case q.Job.SHA == last.SHA:
+			at = StandsIdentical
+		case q.Job.Order < last.Order:
+			at = StandsBehind
+		}
 	}
-	return sha
+	switch at {
+	case StandsBehind:
+		return &Closed{Reason: "it lies behind " + by, Opens: "nothing: open a pull request that reverts to it", Never: true, By: last.Job}
+	case StandsIdentical:
+		if last.Job == q.Job.ID || q.Job.Again {
+			return nil
+		}
+		return &Closed{Reason: "it is " + by + " already", Opens: fmt.Sprintf("`/ops retry %s`, if that has to be done again", last.Job), Never: true, By: last.Job}
+	case StandsDiverged:
+		if q.Job.ApprovedBy != nil {
+			return nil
+		}
+		return &Closed{Reason: "the base branch was moved back: " + by + ", is not in it", Opens: "somebody who has looked presses Approve"}
+	}
+	return nil
+}
+
+// coalesced gives way to a newer commit that waits in the same queue.
+func coalesced(tx *store.Tx, q Question) ([]Closed, error) {
+	t, ok := q.Catalog.Target(q.Job.Target)
+	if !ok || !t.Coalesce {
+		return nil, nil
+	}
+	queue, err := tx.TargetQueue(q.Job.Target)
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range queue {
+		if j.Order > q.Job.Order && j.Kind == q.Job.Kind && j.State == store.JobQueued {
+			return []Closed{{Reason: fmt.Sprintf("%s (%s) holds it and is newer; %s runs the newest alone", short(j.SHA), j.ID, t.Name), Opens: "nothing: the newer one runs instead", Never: true, By: j.ID}}, nil
+		}
+	}
+	return nil, nil
 }

@@ -14,6 +14,8 @@ import (
 // Kind is one kind of job.
 type Kind struct {
 	Name string
+	// Quiet kinds only look, and leave no trace in the audit.
+	Quiet bool
 	// Heavy kinds run tools and count against the limit of jobs side by side.
 	Heavy bool
 	// Facts fetches, outside any transaction, what Gate needs to know of the
@@ -21,7 +23,8 @@ type Kind struct {
 	// tried again.
 	Facts func(ctx context.Context, j *store.Job) (any, error)
 	// Gate is asked in the transaction that starts the job. A verdict other than
-	// Go ends the start there; an error counts as blocked.
+	// Go ends the start there; an error counts as blocked. What it changes of j is
+	// stored with the verdict.
 	Gate func(tx *store.Tx, j *store.Job, facts any) (Verdict, error)
 	// Run does the job. It is called again after a crash: from the start when no
 	// effect was begun, with r.Resumed when one was. What it does besides effects
@@ -35,8 +38,9 @@ type Kind struct {
 
 // Verdict is a gate's answer at dequeue.
 type Verdict struct {
-	State string // "" to go on, or the state the job moves to: blocked, superseded …
+	State string // "" to go on, or the state the job moves to: blocked, superseded …; queued waits for After
 	Why   string
+	After time.Duration
 }
 
 // Go lets the job start.

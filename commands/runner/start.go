@@ -74,6 +74,9 @@ func (r *Runner) take(ctx context.Context, k Kind, queued *store.Job, facts any)
 			if err != nil {
 				v = Verdict{State: store.JobBlocked, Why: "a condition cannot be read: " + err.Error()}
 			}
+			if v.State == store.JobQueued {
+				return r.wait(tx, j, v.Why, v.After)
+			}
 			if v.State != "" {
 				return r.move(tx, k, j, v.State, v.Why)
 			}
@@ -86,7 +89,10 @@ func (r *Runner) take(ctx context.Context, k Kind, queued *store.Job, facts any)
 		if j.Locks {
 			err := tx.TakeRunLock(store.RunLock{Target: j.Target, Job: j.ID, Attempt: j.Attempt, Since: r.Clock.Now()})
 			if errors.Is(err, store.ErrHeld) {
-				return r.wait(tx, queued.ID)
+				if j, err = tx.Job(queued.ID); err != nil {
+					return err
+				}
+				return r.wait(tx, j, "its target is still held by an earlier run", 5*time.Second)
 			} else if err != nil {
 				return err
 			}
@@ -97,15 +103,15 @@ func (r *Runner) take(ctx context.Context, k Kind, queued *store.Job, facts any)
 	return started, err
 }
 
-// wait leaves a job queued whose target is still held, by a job that comes after
-// it in order: one that is unknown, say.
-func (r *Runner) wait(tx *store.Tx, id string) error {
-	j, err := tx.Job(id)
-	if err != nil {
+// wait leaves a job queued that cannot start yet: its target is still held by a
+// job that comes after it in order (one that is unknown, say), or what a gate
+// waits for is under way.
+func (r *Runner) wait(tx *store.Tx, j *store.Job, why string, after time.Duration) error {
+	j.NotBefore, j.Why = r.Clock.Now().Add(after), why
+	if err := tx.PutJob(j); err != nil {
 		return err
 	}
-	j.NotBefore, j.Why = r.Clock.Now().Add(5*time.Second), "its target is still held by an earlier run"
-	return tx.PutJob(j)
+	return changed(tx, r.kinds[j.Kind], j)
 }
 
 // freshDir is a folder that no earlier start of the job has used: what a start
@@ -132,10 +138,17 @@ func (r *Runner) move(tx *store.Tx, k Kind, j *store.Job, state, why string) err
 	if err := tx.PutJob(j); err != nil {
 		return err
 	}
+	if k.Quiet {
+		return changed(tx, k, j)
+	}
 	err := tx.Audit(store.AuditRow{Who: j.Requester, Act: "job " + j.Kind, Subject: j.ID, Target: j.Target, Outcome: state, Detail: why, Via: "runner"})
 	if err != nil {
 		return err
 	}
+	return changed(tx, k, j)
+}
+
+func changed(tx *store.Tx, k Kind, j *store.Job) error {
 	if k.Changed == nil {
 		return nil
 	}

@@ -6,8 +6,9 @@ import (
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
-// Plan wants every target planned at the very head that is merged.
-func Plan(tx *store.Tx, q Question) ([]Closed, error) {
+// Covered wants every target planned at the very head that is merged: zero
+// targets planned is never success.
+func Covered(_ *store.Tx, q Question) ([]Closed, error) {
 	if q.Pull == nil {
 		return []Closed{{Reason: "the pull request is not known yet", Opens: "it is read from GitHub, which takes a moment"}}, nil
 	}

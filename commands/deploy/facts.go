@@ -1,0 +1,189 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/commands/runner"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// readFacts reads what the gates need to know of a pull request: where its base
+// branch stands and what that changed in the paths of targets, the checks of the
+// head, the reviews. What cannot be read is written down by gate and keeps that
+// gate closed. environment "" is any that wants checks or approvals.
+func (f *feature) readFacts(ctx context.Context, p *store.Pull, targets []string, environments ...string) store.Facts {
+	facts := store.Facts{At: f.Clock.Now(), Head: p.Head, Unread: map[string]string{}}
+	if p.State == "open" && len(targets) > 0 {
+		if err := f.readBase(ctx, p, targets, &facts); err != nil {
+			facts.Unread["base"] = fmt.Sprintf("where %s stands cannot be read: %v", p.Base, err)
+		}
+	}
+	checks, approvals := false, false
+	for _, name := range environments {
+		env, _ := f.Catalog().Environment(name)
+		checks, approvals = checks || len(env.Checks) > 0, approvals || env.Approvals > 0
+	}
+	if checks {
+		if err := f.readChecks(ctx, p, &facts); err != nil {
+			facts.Unread["checks"] = "the checks cannot be read: " + err.Error()
+		}
+	}
+	if approvals {
+		if err := f.readReviews(ctx, p, &facts); err != nil {
+			facts.Unread["approvals"] = "the reviews cannot be read: " + err.Error()
+		}
+	}
+	return facts
+}
+
+func (f *feature) readBase(ctx context.Context, p *store.Pull, targets []string, facts *store.Facts) (err error) {
+	if facts.Base, err = f.Forge.BranchHead(ctx, p.Repo, p.Base); err != nil {
+		return err
+	}
+	files, err := f.Trees.Touched(ctx, p.Repo, p.Head, facts.Base)
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	facts.Moved = map[string][]string{}
+	for _, name := range targets {
+		t, ok := f.Catalog().Target(name)
+		if !ok {
+			continue
+		}
+		for _, file := range files {
+			if matches(t.Paths, []string{file}) {
+				facts.Moved[name] = append(facts.Moved[name], file)
+			}
+		}
+	}
+	return nil
+}
+
+func (f *feature) readChecks(ctx context.Context, p *store.Pull, facts *store.Facts) error {
+	all, err := f.Forge.Checks(ctx, p.Repo, p.Head)
+	if err != nil {
+		return err
+	}
+	facts.Checks = map[string]string{}
+	for _, c := range all {
+		facts.Checks[c.Name] = c.State
+	}
+	return nil
+}
+
+func (f *feature) readReviews(ctx context.Context, p *store.Pull, facts *store.Facts) error {
+	reviews, err := f.Forge.Reviews(ctx, p.Repo, p.Number)
+	if err != nil {
+		return err
+	}
+	facts.Reviews = map[string]string{}
+	for _, r := range reviews {
+		switch strings.ToUpper(r.State) {
+		case "APPROVED":
+			facts.Reviews[r.Author] = r.Head
+		case "CHANGES_REQUESTED", "DISMISSED":
+			delete(facts.Reviews, r.Author)
+		}
+	}
+	return nil
+}
+
+// withFacts gives a pull request what was read of it, unless its head has moved
+// since or it knows newer.
+func withFacts(p *store.Pull, facts store.Facts) {
+	if facts.Head != p.Head || facts.At.Before(p.Facts.At) {
+		return
+	}
+	if p.Facts = facts; facts.Reviews != nil {
+		p.Reviews = facts.Reviews
+	}
+}
+
+// environmentsOf are those of an operation and of targets, each once.
+func (f *feature) environmentsOf(op *store.Operation, targets []string) []string {
+	var out []string
+	if op != nil {
+		out = append(out, op.Environment)
+	}
+	for _, name := range targets {
+		if t, ok := f.Catalog().Target(name); ok && !slices.Contains(out, t.Environment) {
+			out = append(out, t.Environment)
+		}
+	}
+	return out
+}
+
+// queueFacts has the facts of an open pull request read anew, for its card and
+// its statuses.
+func (f *feature) queueFacts(tx *store.Tx, p *store.Pull) error {
+	if p.State != "open" || len(p.Targets) == 0 {
+		return nil
+	}
+	j := &store.Job{Key: fmt.Sprintf("facts|%d|%d|%s", p.RepoID, p.Number, p.Head), Kind: kindFacts, Operation: p.Operation, Repo: p.Repo, RepoID: p.RepoID,
+		PR: p.Number, SHA: p.Head, Base: p.Base, State: store.JobQueued, Created: f.Clock.Now()}
+	_, err := insertFresh(tx, j)
+	return err
+}
+
+// facts is the job that reads them.
+func (f *feature) facts(ctx context.Context, r *runner.Run) runner.End {
+	p, facts, err := f.factsOf(ctx, r.Job.RepoID, r.Job.PR)
+	if err != nil {
+		return runner.Failed(err)
+	}
+	return runner.End{State: store.JobSucceeded, Save: func(tx *store.Tx, _ *store.Job) error { return f.saveFacts(tx, p.RepoID, p.Number, facts) }}
+}
+
+func (f *feature) factsOf(ctx context.Context, repoID int64, number int) (*store.Pull, store.Facts, error) {
+	var p *store.Pull
+	var op *store.Operation
+	err := f.Store.View(func(tx *store.Tx) (err error) {
+		if p, err = tx.Pull(repoID, number); err != nil || p.Operation == "" {
+			return err
+		}
+		op, err = tx.Operation(p.Operation)
+		return err
+	})
+	if err != nil {
+		return nil, store.Facts{}, err
+	}
+	targets := expected(p, op)
+	return p, f.readFacts(ctx, p, targets, f.environmentsOf(op, targets)...), ctx.Err()
+}
+
+// saveFacts keeps what was read, and shows what it changes.
+func (f *feature) saveFacts(tx *store.Tx, repoID int64, number int, facts store.Facts) error {
+	p, err := tx.Pull(repoID, number)
+	if err != nil {
+		return err
+	}
+	withFacts(p, facts)
+	if err := tx.PutPull(p); err != nil {
+		return err
+	}
+	return f.markPullOf(tx, p)
+}
+
+// decideWithFacts is a verb about one subject whose gates need fresh facts of its
+// pull request: they are read before the transaction.
+func (f *feature) decideWithFacts(ctx context.Context, c *commands.Call, do func(tx *store.Tx, facts store.Facts) (commands.Reply, error)) (commands.Act, error) {
+	var s subject
+	err := f.Store.View(func(tx *store.Tx) (err error) {
+		s, err = f.find(tx, c.Arg("subject"), c.Heard.Channel)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var facts store.Facts
+	if s.pull != nil && s.pull.State == "open" {
+		if _, facts, err = f.factsOf(ctx, s.pull.RepoID, s.pull.Number); err != nil {
+			return nil, err
+		}
+	}
+	return func(tx *store.Tx) (commands.Reply, error) { return do(tx, facts) }, nil
+}

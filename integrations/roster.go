@@ -1,0 +1,34 @@
+package integrations
+
+import "time"
+
+// Roster says who is on call. An error means that nobody can tell, which is no.
+type Roster interface {
+	// OnCall are the people on call for a service in an environment at a moment,
+	// who is asked first at the front; nobody is an empty list.
+	OnCall(service, environment string, at time.Time) ([]Person, error)
+}
+
+// ConfiguredRoster is the roster that stands in the configuration: the people
+// on call of a service, or else those of the environment, always the same.
+func ConfiguredRoster(catalog func() *Catalog) Roster { return configured{catalog} }
+
+type configured struct{ catalog func() *Catalog }
+
+func (c configured) OnCall(service, environment string, _ time.Time) ([]Person, error) {
+	cat := c.catalog()
+	s, _ := cat.Service(service)
+	names := s.OnCall
+	if e, ok := cat.Environment(environment); ok && len(names) == 0 {
+		names = e.OnCall
+	}
+	var out []Person
+	for _, n := range names {
+		for _, p := range cat.People {
+			if p.Name == n {
+				out = append(out, p)
+			}
+		}
+	}
+	return out, nil
+}
