@@ -103,7 +103,7 @@ func New(d Deps) commands.Feature {
 			{Name: "expire confirmations", Every: 15 * time.Minute, Run: f.expire},
 		},
 		Kinds: []runner.Kind{
-			{Name: kindOpen, Run: f.open, Changed: f.openChanged},
+			{Name: kindOpen, Gate: f.openGate, Run: f.open, Changed: f.openChanged},
 			{Name: kindPlan, Heavy: true, Run: f.plan, Changed: f.planChanged},
 			{Name: kindMerge, Run: f.merge, Changed: f.mergeChanged},
 			{Name: kindClose, Run: f.close, Changed: f.closeChanged},

@@ -294,6 +294,11 @@ func (f *feature) putOp(tx *store.Tx, op *store.Operation, urgent bool) error {
 	if err := tx.PutOperation(op); err != nil {
 		return err
 	}
+	if op.Terminal() && op.Kind == "deploy" {
+		if err := f.freed(tx, op); err != nil {
+			return err
+		}
+	}
 	return tell.Mark(tx, op.ID, urgent)
 }
 

@@ -116,7 +116,7 @@ func (f *feature) status(tx *store.Tx, c *commands.Call) (*integrations.Message,
 		return nil, err
 	}
 	for _, h := range holds {
-		if f.Clock.Now().Before(h.Expires) && touches(c, h) {
+		if !h.Over(f.Clock.Now()) && touches(c, h) {
 			p.rows = append(p.rows, integrations.R("🔒 ", integrations.Bold(gate.Scope(h)), " is locked by ", gate.FromStore(h.Owner).Display(), ": ", h.Reason))
 		}
 	}
