@@ -245,6 +245,9 @@ func (c *Catalog) Who(right, environment string) []Person {
 	return out
 }
 
+// In says whether a person is in a group.
+func (c *Catalog) In(p Person, group string) bool { return p.Linked() && c.inAny(p, []string{group}) }
+
 func (c *Catalog) inAny(p Person, groups []string) bool {
 	for _, g := range groups {
 		if g == "*" || slices.Contains(c.Groups[g], p.Name) {

@@ -79,17 +79,25 @@ type Deps struct {
 	Clock   clock.Clock
 	Log     *slog.Logger
 	Catalog func() *integrations.Catalog
+	// Roster says who is on call; nil is the one in the configuration.
+	Roster integrations.Roster
 	// Poll is how often the reconciler walks GitHub.
 	Poll time.Duration
 	// Channel turns a channel's name into its id; where it cannot, the name stays.
 	Channel func(name string) string
 }
 
-type feature struct{ Deps }
+type feature struct {
+	Deps
+	times openTimes
+}
 
 // New is the feature.
 func New(d Deps) commands.Feature {
-	f := &feature{d}
+	if d.Roster == nil {
+		d.Roster = integrations.ConfiguredRoster(d.Catalog)
+	}
+	f := &feature{Deps: d}
 	return commands.Feature{
 		Name:  "deploy",
 		Verbs: f.verbs(),
@@ -101,6 +109,7 @@ func New(d Deps) commands.Feature {
 		Ticks: []commands.Tick{
 			{Name: "reconcile", Every: d.Poll, Run: f.reconcile},
 			{Name: "expire confirmations", Every: 15 * time.Minute, Run: f.expire},
+			{Name: "what waits", Every: time.Minute, Run: f.waiting},
 		},
 		Kinds: []runner.Kind{
 			{Name: kindOpen, Gate: f.openGate, Run: f.open, Changed: f.openChanged},
@@ -126,6 +135,10 @@ func New(d Deps) commands.Feature {
 			cardTarget:     f.targetCard,
 			cardDeployment: f.deploymentCard,
 			cardAttention:  f.attentionCard,
+			cardAsk:        f.askCard,
+			cardPass:       f.passCard,
+			cardReview:     f.reviewCard,
+			cardOpened:     f.openedCard,
 		},
 	}
 }
@@ -149,5 +162,6 @@ func (f *feature) verbs() []commands.Verb {
 	return []commands.Verb{
 		f.deployVerb(), f.planVerb(), f.mergeVerb(), f.approveVerb(), f.confirmVerb(),
 		f.cancelVerb(), f.retryVerb(), f.resolveVerb(), f.includeVerb(), f.logVerb(),
+		f.whyVerb(), f.passVerb(), f.signVerb(),
 	}
 }
