@@ -343,7 +343,7 @@ func (f *feature) markPullOf(tx *store.Tx, p *store.Pull) error {
 			return err
 		}
 	}
-	return tell.Mark(tx, pullSubject(p.RepoID, p.Number), true)
+	return f.markHead(tx, p)
 }
 
 // settle works out an operation's state from those of its apply jobs.

@@ -227,7 +227,7 @@ func (f *feature) take(tx *store.Tx, s sight) error {
 			return err
 		}
 	}
-	return tell.Mark(tx, pullSubject(p.RepoID, p.Number), true)
+	return f.markHead(tx, p)
 }
 
 const pushed = "Somebody pushed to the branch: "

@@ -38,6 +38,15 @@ func (f *feature) waiting(ctx context.Context) error {
 			}
 		}
 		f.times.forget(live)
+		open, err := tx.OpenPulls("")
+		if err != nil {
+			return err
+		}
+		for _, p := range open {
+			if err := f.showPullTimes(tx, p); err != nil {
+				return err
+			}
+		}
 		recent, err := tx.Operations("", reviewsLookBack)
 		if err != nil {
 			return err
@@ -104,6 +113,23 @@ func (f *feature) showTimes(tx *store.Tx, v view) error {
 	return tell.Mark(tx, v.op.ID, true)
 }
 
+// showPullTimes does the same for a pull request of people.
+func (f *feature) showPullTimes(tx *store.Tx, p *store.Pull) error {
+	if p.Operation != "" || len(p.Targets) == 0 {
+		return nil
+	}
+	var closed []string
+	for _, c := range f.closedFor(tx, p, nil) {
+		if slices.Contains(timed, c.Gate) {
+			closed = append(closed, c.Gate)
+		}
+	}
+	if !f.times.changed(pullSubject(p.RepoID, p.Number), strings.Join(closed, " ")) {
+		return nil
+	}
+	return f.markHead(tx, p)
+}
+
 func (o *openTimes) changed(op, closed string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -119,7 +145,7 @@ func (o *openTimes) forget(live []*store.Operation) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for id := range o.last {
-		if !slices.ContainsFunc(live, func(op *store.Operation) bool { return op.ID == id }) {
+		if strings.HasPrefix(id, "op-") && !slices.ContainsFunc(live, func(op *store.Operation) bool { return op.ID == id }) {
 			delete(o.last, id)
 		}
 	}
