@@ -20,7 +20,9 @@ import (
 var destroysFlag = commands.Arg{Name: "destroys", Kind: commands.ArgText, Optional: true, Help: "the names of the targets in which something is destroyed or replaced"}
 
 // destroys names what plans destroy or replace.
-func destroys(plans integrations.Plans) []string { return append(plans.Destroyed(), plans.Replaced()...) }
+func destroys(plans integrations.Plans) []string {
+	return append(plans.Destroyed(), plans.Replaced()...)
+}
 
 // destroying are the targets of a pull request whose plan destroys something and
 // whose name nobody has typed for it.

@@ -105,6 +105,9 @@ func New(d Deps) commands.Feature {
 			"github.pull_request":        f.ahead(f.onPull),
 			"github.pull_request_review": f.onReview,
 			"github.push":                f.ahead(f.onPush),
+			"github.status":              f.onCheck,
+			"github.check_run":           f.onCheck,
+			"github.check_suite":         f.onCheck,
 		},
 		Ticks: []commands.Tick{
 			{Name: "reconcile", Every: d.Poll, Run: f.reconcile},

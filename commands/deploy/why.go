@@ -296,7 +296,9 @@ func (b *answer) line(r integrations.Rich) {
 	}
 }
 
-func (b *answer) head(text string) { b.line(integrations.R(integrations.Bold(strings.TrimSpace(text)))) }
+func (b *answer) head(text string) {
+	b.line(integrations.R(integrations.Bold(strings.TrimSpace(text))))
+}
 
 // gates lists the closed ones first, then those that were passed, and the open
 // ones in one line.
