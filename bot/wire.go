@@ -11,6 +11,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/deploy"
 	"github.com/signalbox-chatops/signalbox/commands/groups"
 	"github.com/signalbox-chatops/signalbox/commands/help"
+	"github.com/signalbox-chatops/signalbox/commands/incident"
 	"github.com/signalbox-chatops/signalbox/commands/lock"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
 	"github.com/signalbox-chatops/signalbox/commands/status"
@@ -49,6 +50,7 @@ func features(s systems) []commands.Feature {
 	return []commands.Feature{
 		deploy.New(deploy.Deps{Store: s.store, Forge: s.github, Trees: trees{s.mirrors, s.github}, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Channel: s.channel}),
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog}),
+		incident.New(incident.Deps{Clock: s.clock}),
 		status.New(status.Deps{Clock: s.clock}),
 		help.New(s.verbs),
 	}

@@ -127,10 +127,10 @@ func (f *feature) askCard(tx *store.Tx, s *store.Surface) (integrations.Message,
 	switch agreed := gate.Approvers(q); {
 	case op.Head != s.Where["head"]:
 		settled = "the head it was about has moved"
-	case op.State != store.OpOpen:
-		settled = op.ID + " is " + op.State
 	case !gate.Named(gate.Ask(tx, q, "approvals"), "approvals") && len(agreed) > 0:
 		settled = agreed[len(agreed)-1].Display() + " agreed"
+	case op.State != store.OpOpen:
+		settled = op.ID + " is " + op.State
 	case !gate.Named(gate.Ask(tx, q, "approvals"), "approvals"):
 		settled = "it is not needed any more"
 	}

@@ -96,9 +96,9 @@ func (f *feature) nextOpen(tx *store.Tx, v view, note func(...any) integrations.
 // shortLine is a closed gate as a card shows it; the whole list, with the open
 // ones, is the answer to why.
 func shortLine(c gate.Closed) integrations.Rich {
-	line := integrations.R("✋ ", integrations.Bold(c.Gate), ": ", c.Reason, ".")
+	line := integrations.R("✋ ", integrations.Bold(c.Gate), ": ", coded(c.Reason), ".")
 	if c.Opens != "" {
-		line = integrations.R(line, " Opens: ", c.Opens, ".")
+		line = integrations.R(line, " Opens: ", coded(c.Opens), ".")
 	}
 	return line
 }
