@@ -187,6 +187,15 @@ func (f *feature) openPass(tx *store.Tx, op *store.Operation, n int, channel str
 		Where: map[string]string{"channel": channel, "pass": strconv.Itoa(n)}})
 }
 
+// passLine is a pass as the card of its operation shows it.
+func (f *feature) passLine(p store.Pass) integrations.Rich {
+	line := integrations.R("🚨 ", integrations.Who(known(f.Catalog(), p.By)), " passed ", strings.Join(p.Gates, ", "), " alone: ", integrations.Italic(p.Reason))
+	if p.SignedBy != nil {
+		return integrations.R(line, ", signed by ", integrations.Who(known(f.Catalog(), *p.SignedBy)))
+	}
+	return integrations.R(line, ", not signed yet")
+}
+
 // passCard is the post about a pass, and its review.
 func (f *feature) passCard(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
 	op, err := tx.Operation(s.Subject)

@@ -151,16 +151,23 @@ func (o *openTimes) forget(live []*store.Operation) {
 	}
 }
 
+// clockGates are those that keep a merged job waiting until a time.
+var clockGates = []string{"window", "cool-down"}
+
+// byTime says whether a blocked job waits for a time and for nothing else.
+func byTime(j *store.Job) bool {
+	return len(j.Closed) > 0 && !slices.ContainsFunc(j.Closed, func(g string) bool { return !slices.Contains(clockGates, g) })
+}
+
 // reopened looks whether the windows or the cool-down that a blocked job waited
 // for are over. It starts by itself only where the environment says so; else
 // somebody is asked, once for each time that it was blocked.
 func (f *feature) reopened(tx *store.Tx, op *store.Operation, p *store.Pull, j *store.Job) error {
-	byTime := []string{"window", "cool-down"}
-	if len(j.Closed) == 0 || slices.ContainsFunc(j.Closed, func(g string) bool { return !slices.Contains(byTime, g) }) {
+	if !byTime(j) {
 		return nil
 	}
 	q, _ := f.applyQuestion(gate.AtCard, op, p, j)
-	if len(gate.Ask(tx, q, byTime...)) > 0 {
+	if len(gate.Ask(tx, q, clockGates...)) > 0 {
 		return nil
 	}
 	if env, _ := f.Catalog().Environment(op.Environment); env.OnOpen == "run" {
