@@ -284,8 +284,11 @@ func (f *feature) attach(op *store.Operation, p *store.Pull, was string, moved b
 		op.MergeAskedBy = nil
 		if op.State == store.OpOpen || op.State == store.OpOpening {
 			op.State, op.Ended = store.OpClosed, f.Clock.Now()
-			op.Note = "The pull request was closed on GitHub without a merge."
-			if op.CloseAskedBy != nil {
+			switch {
+			case strings.HasPrefix(op.Note, supersededBy):
+			case op.CloseAskedBy == nil:
+				op.Note = "The pull request was closed on GitHub without a merge."
+			default:
 				op.Note = "Cancelled by " + gate.FromStore(*op.CloseAskedBy).Display() + "; the pull request is closed."
 			}
 		}
