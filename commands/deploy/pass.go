@@ -30,7 +30,7 @@ var aloneGates = []string{"window", "cool-down", "checks", "approvals"}
 func (f *feature) passVerb() commands.Verb {
 	return commands.Verb{
 		Name: "break-glass", Aliases: []string{"breakglass", "emergency"}, Summary: "Pass a freeze, or alone at night the approvals, checks and windows", Effect: commands.Changes,
-		Right: commands.RightRead, // it asks itself: an incident stands in for the right
+		Right: commands.RightRead, Who: "`break-glass`, or on call with an open incident", // which it asks itself
 		Args: append(subjectArg("the operation or its pull request"),
 			commands.Arg{Name: "reason", Kind: commands.ArgText, Help: "why it cannot wait; everybody will read it"}),
 		Flags:    []commands.Arg{{Name: "hotfix", Kind: commands.ArgBool, Optional: true, Help: "it is the fix of what is broken now, not a rollback"}},
