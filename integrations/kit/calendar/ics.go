@@ -84,14 +84,17 @@ func parseICS(data []byte, name string, zone *time.Location) (days []daySpan, ti
 		events = append(events, e)
 	}
 	for _, e := range events {
+		if len(mistakes) > maxMistakes {
+			break // each may have taken a second to look for
+		}
 		d, t, err := f.occurrences(e)
 		if err != nil {
 			mistakes = append(mistakes, err)
 		}
 		days, timed = append(days, d...), append(timed, t...)
 	}
-	if n := len(mistakes) - maxMistakes; n > 0 {
-		mistakes = append(mistakes[:maxMistakes], fmt.Errorf("and %d more events", n))
+	if len(mistakes) > maxMistakes {
+		mistakes = append(mistakes[:maxMistakes], errors.New("and more events after these"))
 	}
 	return days, timed, errors.Join(mistakes...)
 }

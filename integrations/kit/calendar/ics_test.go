@@ -235,6 +235,7 @@ func TestWhatAFileSaysAndIsNotUnderstood(t *testing.T) {
 		{"the second Monday of a week", day + "RRULE:FREQ=WEEKLY;BYDAY=2MO", "BYDAY=+2MO does not go with FREQ=WEEKLY"},
 		{"hours of a whole day", day + "RRULE:FREQ=DAILY;BYHOUR=9", "BYHOUR=9 is not for whole days"},
 		{"an until that is none", day + "RRULE:FREQ=DAILY;UNTIL=soon", `UNTIL "SOON"`},
+		{"30 February", day + "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "finds no day until 2099"},
 		{"two rules", day + "RRULE:FREQ=YEARLY RRULE:FREQ=WEEKLY", "two RRULEs"},
 		{"what a rule leaves out", day + "RRULE:FREQ=DAILY EXRULE:FREQ=WEEKLY", "EXRULE is not understood"},
 		{"periods", day + "RDATE;VALUE=PERIOD:20261224T100000Z/PT1H", "RDATE with periods"},
@@ -275,7 +276,7 @@ func TestAFileThatIsNoneIsRefused(t *testing.T) {
 		{"no beginning", end, "not a well-formed ICS file"},
 		{"too large", head + strings.Repeat("X-PAD:0123456789\r\n", maxICS/18) + end, "larger than 1024 KiB"},
 		{"many weekly events without an end", head + strings.Repeat(strings.Replace(event, "END", "RRULE:FREQ=DAILY\r\nEND", 1), 20) + end, "recur more than 400000 times"},
-		{"many mistakes", head + strings.Repeat(strings.Replace(event, "20261224", "2026", 1), 15) + end, "and 5 more events"},
+		{"many mistakes", head + strings.Repeat(strings.Replace(event, "20261224", "2026", 1), 15) + end, "and more events after these"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := Parse(Spec{Closed: []string{icsFile(t, row.text)}})

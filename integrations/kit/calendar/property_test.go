@@ -245,7 +245,8 @@ func TestRecurrenceAgreesWithACalendarOnTheWall(t *testing.T) {
 		r, text := anyRule(rt, start)
 		days, _, err := parseICS([]byte("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:"+start.Format("20060102")+
 			"\nRRULE:"+text+"\nEND:VEVENT\nEND:VCALENDAR\n"), "x", time.UTC)
-		if err != nil {
+		never := err != nil && strings.Contains(err.Error(), "finds no day")
+		if err != nil && !never {
 			rt.Fatal(err)
 		}
 		got := map[int64]bool{}
@@ -257,6 +258,9 @@ func TestRecurrenceAgreesWithACalendarOnTheWall(t *testing.T) {
 			want := r.on(start, day) && (r.count == 0 || found < r.count) && (r.until.IsZero() || !day.After(r.until))
 			if want {
 				found++
+			}
+			if never && !want {
+				continue
 			}
 			// The start is always one.
 			if n := day.Unix() / aDay; got[n] != (want || day.Equal(start)) {

@@ -197,9 +197,12 @@ func (r *recurrence) expand(start moment, most int) (keys []int64, err error) {
 		return nil, err
 	}
 	next := rule.Iterator()
-	for {
+	for first := true; ; first = false {
 		at, ok := next()
-		if !ok {
+		switch {
+		case !ok && first: // 30 February
+			return nil, fmt.Errorf("RRULE %q finds no day until %d", r.option.RRuleString(), horizon)
+		case !ok:
 			return keys, nil
 		}
 		key := moment{date: start.date, wall: at.Unix(), zone: start.zone}.key()
