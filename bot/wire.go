@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/commands/audit"
 	"github.com/signalbox-chatops/signalbox/commands/deploy"
 	"github.com/signalbox-chatops/signalbox/commands/help"
 	"github.com/signalbox-chatops/signalbox/commands/lock"
@@ -40,6 +42,7 @@ type systems struct {
 	channel func(name string) string
 	verbs   func() []commands.Verb
 	poll    time.Duration
+	data    string // the data folder
 }
 
 // features is the list of everything people can ask for and everything that is
@@ -49,6 +52,7 @@ func features(s systems) []commands.Feature {
 		deploy.New(deploy.Deps{Store: s.store, Forge: s.github, Trees: trees{s.mirrors, s.github}, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Channel: s.channel}),
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog}),
 		status.New(status.Deps{Clock: s.clock}),
+		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Dir: filepath.Join(s.data, "audit")}),
 		help.New(s.verbs),
 	}
 }
@@ -64,6 +68,9 @@ func appliers(terraformBinary, providerCache string) map[string]applierMaker {
 // tools are the programs of appliers that are our own binary, by the word it is
 // called with.
 var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main}
+
+// printAudit is the part of the audit that is called from the shell.
+var printAudit = audit.Print
 
 // places is where surfaces can stand; manners is how they are told there.
 func places(s systems) map[string]integrations.Place {
@@ -86,6 +93,7 @@ type wired struct {
 	verbs  []commands.Verb
 	events map[string][]commands.Handler
 	ticks  []commands.Tick
+	works  []commands.Worker
 	kinds  []runner.Kind
 	cards  map[string]tell.Card
 }
@@ -135,6 +143,7 @@ func wire(all []commands.Feature) (wired, error) {
 			w.kinds = append(w.kinds, k)
 		}
 		w.ticks = append(w.ticks, f.Ticks...)
+		w.works = append(w.works, f.Workers...)
 		if err := cards(f.Cards, f.Name); err != nil {
 			return w, err
 		}
