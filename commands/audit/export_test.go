@@ -149,7 +149,7 @@ func TestARowIsExportedOnceAcrossCrashes(t *testing.T) {
 					r.Fatal(err)
 				}
 				defer f.Close()
-				torn := rapid.SampledFrom([]string{`{"seq":`, "\x00\x00\x00\n\x00", `{"seq":9999,"at":"2026-01-01T00:00:00Z"}`, "\n"}).Draw(r, "torn")
+				torn := rapid.SampledFrom([]string{`{"seq":`, "\x00\x00\x00\n\x00", `{"seq":9999,"at":"2026-01-01T00:00:00Z"`, "\n"}).Draw(r, "torn")
 				if _, err := io.WriteString(f, torn); err != nil {
 					r.Fatal(err)
 				}

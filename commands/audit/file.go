@@ -65,7 +65,10 @@ func (f *feature) send(c *commands.Call, q question, found findings) (commands.A
 		return nil, fmt.Errorf("write the file of audit rows: %w", err)
 	}
 	name := "audit-" + f.Clock.Now().UTC().Format("2006-01-02-1504") + ".jsonl"
-	text := fmt.Sprintf("%s: %d rows come to you as %s, in a direct message.", q.title(), len(rows), name)
+	text := fmt.Sprintf("%s: %d rows, sent to you as %s in a direct message.", q.title(), len(rows), name)
+	if len(rows) == 1 {
+		text = strings.Replace(text, "1 rows", "1 row", 1)
+	}
 	if found.cut {
 		text += " These are the newest; older ones are in the files of the months on the bot's machine."
 	}

@@ -78,15 +78,18 @@ func line(r *store.AuditRow, names map[string]string) integrations.Rich {
 	return append(out, integrations.R(" · ", short(outcome, mostWords))...)
 }
 
-// whoOf names who did it; what nobody asked for was done by a system.
+// ours are the ways by which we do things ourselves.
+var ours = []string{"", "runner", "clock"}
+
+// whoOf names who did it; what nobody asked for we did ourselves.
 func whoOf(r *store.AuditRow) string {
-	if r.Who != (store.Person{}) {
+	switch {
+	case r.Who != store.Person{}:
 		return gate.FromStore(r.Who).Display()
-	}
-	if r.Via == "" {
+	case slices.Contains(ours, r.Via):
 		return "signalbox"
 	}
-	return "nobody (" + r.Via + ")"
+	return "somebody on " + r.Via
 }
 
 // words say what was done. A command is told as it was typed; the rest is named
