@@ -55,6 +55,7 @@ var talkLines = []talkLine{
 	}},
 	{form: talkForm(`(\w+) from a fork of (\S+) offers (\S+): (.*)`), do: (*talk).fork},
 	{form: talkForm(`(\w+) looks at (\S+)#(\d+)`), looks: true, do: (*talk).lookAtPull},
+	{form: talkForm(`(\w+) looks at the direct messages of signalbox`), looks: true, do: (*talk).lookAtDirect},
 	{form: talkForm(`(\w+) looks at the branches of (\S+)`), looks: true, do: (*talk).lookAtBranches},
 	{form: talkForm(`(\w+) looks at (\S+) in (\S+) on (\S+)`), looks: true, do: (*talk).lookAtFile},
 	{form: talkForm(`the state of (\S+)`), looks: true, do: func(k *talk, m []string) error {
@@ -281,6 +282,20 @@ func talkQuote(body string) []string {
 		out = append(out, strings.TrimRight("> "+strings.TrimRight(line, "\r\n"), " "))
 	}
 	return out
+}
+
+// lookAtDirect shows what signalbox has sent to somebody alone.
+func (k *talk) lookAtDirect(m []string) error {
+	var room struct{ Channel struct{ ID string } }
+	h := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+	form := url.Values{"token": {"xoxb-sandbox"}, "users": {"U0" + strings.ToUpper(m[0])}}.Encode()
+	if _, err := k.send("", "POST", "/slack/api/conversations.open", h, form, &room); err != nil {
+		return err
+	}
+	for _, msg := range k.history(room.Channel.ID, "") {
+		k.write("", talkMessage(msg.Text, msg.Blocks, msg.Buttons, msg.Files))
+	}
+	return nil
 }
 
 func (k *talk) lookAtBranches(m []string) error {

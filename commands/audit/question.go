@@ -235,7 +235,7 @@ func missing(err error, word string) error {
 		return err
 	}
 	return commands.Refuse("unknown_subject", fmt.Sprintf("There is no %s.", word)).
-		WithHint("They look like op-3, job-7, hold-2, #4 or acme/web#4; `history` lists operations.").WithExample("history")
+		WithHint("They look like op-3, #4 or acme/web#4; `history` lists them.").WithExample("history")
 }
 
 // recent is how many operations are looked at to learn the numbers of repositories.
