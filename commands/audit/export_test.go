@@ -293,6 +293,38 @@ func TestAnExportThatCannotBeWrittenIsSaidOnceAndMadeUp(t *testing.T) {
 	}
 }
 
+// What a writing that failed has left behind is not taken for what was known.
+func TestAWritingThatFailedHalfWayIsMended(t *testing.T) {
+	d := newDesk(t)
+	d.rows(store.AuditRow{Act: "a"})
+	e := d.exporter()
+	if err := e.catchUp(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(e.dir, monthOf(d.clock.Now()))
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.rows(store.AuditRow{Act: "b"})
+	if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.catchUp(); err == nil {
+		t.Fatal("it was written into a folder")
+	}
+	half := append(raw, `{"seq":2,"at":"20`...)
+	if err := errors.Join(os.Remove(path), os.WriteFile(path, half, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.catchUp(); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(exported(t, e.dir)[filepath.Base(path)]); got != "[1 2]" {
+		t.Errorf("exported %s", got)
+	}
+}
+
 // The worker writes what comes while it runs, and at its end what came last.
 func TestTheExportFollowsTheStore(t *testing.T) {
 	d := newDesk(t)
