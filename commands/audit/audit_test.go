@@ -29,6 +29,8 @@ func TestAQuestionFindsItsRows(t *testing.T) {
 		for _, op := range []*store.Operation{
 			{ID: "op-1", State: store.OpApplying, Service: "web", Environment: "production", RepoID: 7, Repo: "acme/web", PR: 4, Targets: []string{"web-prd"}},
 			{ID: "op-2", State: store.OpOpen, Service: "web", Environment: "staging", RepoID: 8, Repo: "acme/infra", PR: 4, Targets: []string{"web-stg"}},
+			{ID: "op-3", State: store.OpApplying, Environment: "production", RepoID: 8, Repo: "acme/infra", PR: 9, Targets: []string{"web-prd", "cdn"}},
+			{ID: "op-33", State: store.OpFailed, Environment: "production", RepoID: 8, Repo: "acme/infra", PR: 10, Targets: []string{"web-prd2"}},
 		} {
 			if err := tx.PutOperation(op); err != nil {
 				return err
@@ -56,15 +58,17 @@ func TestAQuestionFindsItsRows(t *testing.T) {
 		store.AuditRow{Who: store.Person{GitHub: "dave"}, Act: "github.pull_request", Via: "github", Subject: tell.PullSubject(7, 4), Outcome: "done"},
 		store.AuditRow{Who: alice, Act: "lock", Detail: "lock cdn", Subject: "hold-1", Environment: "production", Target: "cdn", Outcome: "done"},
 		store.AuditRow{Who: alice, Act: "lock", Detail: "lock web2/production", Subject: "hold-11", Service: "web2", Environment: "production", Outcome: "done"},
+		store.AuditRow{Who: bob, Act: "confirm", Detail: "confirm op-3", Subject: "op-3", Environment: "production", Outcome: "done"},
+		store.AuditRow{Who: bob, Act: "retry", Detail: "retry op-33", Subject: "op-33", Environment: "production", Outcome: "done"},
 		store.AuditRow{Who: alice, Act: "x", Detail: "cdn of web", Service: "web", Environment: "production", Target: "cdn", Outcome: "done"},
 		store.AuditRow{Who: alice, Act: "x", Detail: "cdn of web2", Service: "web2", Environment: "production", Target: "cdn", Outcome: "done"},
 	)
 	for line, want := range map[string][]string{
-		"audit web in production": {"cdn of web", "lock cdn", "apply of cdn", "apply of web-prd", "deploy web to production"},
-		"audit web --since 7d":    {"cdn of web", "lock cdn", "apply of cdn", "apply of web-stg", "apply of web-prd", "deploy web to staging", "deploy web to production", "old"},
+		"audit web in production": {"cdn of web", "confirm op-3", "lock cdn", "apply of cdn", "apply of web-prd", "deploy web to production"},
+		"audit web --since 7d":    {"cdn of web", "confirm op-3", "lock cdn", "apply of cdn", "apply of web-stg", "apply of web-prd", "deploy web to staging", "deploy web to production", "old"},
 		"audit in staging":        {"apply of web-stg", "deploy web to staging"},
-		"audit web-prd":           {"apply of web-prd", "deploy web to production"},
-		"audit web/production":    {"cdn of web", "lock cdn", "apply of cdn", "apply of web-prd", "deploy web to production"},
+		"audit web-prd":           {"confirm op-3", "apply of web-prd", "deploy web to production"},
+		"audit web/production":    {"cdn of web", "confirm op-3", "lock cdn", "apply of cdn", "apply of web-prd", "deploy web to production"},
 		"audit op-1":              {"pull request on github", "apply of web-prd", "deploy web to production", "old"},
 		"audit op-1 --since 2h":   {"pull request on github", "apply of web-prd", "deploy web to production"},
 		"audit op-2":              {"deploy web to staging"},
@@ -73,9 +77,9 @@ func TestAQuestionFindsItsRows(t *testing.T) {
 		"audit acme/web#4":        {"pull request on github", "apply of web-prd", "deploy web to production", "old"},
 		"audit --by dave":         {"pull request on github"},
 		"audit --by ALICE-GH":     {"cdn of web2", "cdn of web", "lock web2/production", "lock cdn", "deploy web to production"},
-		"audit in prod --by bob":  {"apply of cdn", "apply of web-prd2", "apply of web-prd", "deploy web2 to production"},
+		"audit in prod --by bob":  {"retry op-33", "confirm op-3", "apply of cdn", "apply of web-prd2", "apply of web-prd", "deploy web2 to production"},
 		"audit web --by me":       {"cdn of web", "lock cdn", "deploy web to production"},
-		"audit web --by <@UB>":    {"apply of cdn", "apply of web-stg", "apply of web-prd", "deploy web to staging"},
+		"audit web --by <@UB>":    {"confirm op-3", "apply of cdn", "apply of web-stg", "apply of web-prd", "deploy web to staging"},
 		"audit op-1 --by carol":   nil,
 		"audit hold-99":           nil,
 		"audit --by al":           nil,

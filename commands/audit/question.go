@@ -29,6 +29,7 @@ type question struct {
 	about   string // "web in production by alice"
 	filters []store.AuditFilter
 	keep    func(*store.AuditRow) bool
+	targets []string  // whose operations' rows answer it too
 	since   time.Time // zero: from the beginning
 	last    time.Duration
 	who     store.Person
@@ -80,7 +81,30 @@ func (f *feature) understand(tx *store.Tx, c *commands.Call) (question, error) {
 	if by := c.Arg("by"); by != "" {
 		q.by(c, by)
 	}
-	return q, nil
+	return q, q.addOperations(tx)
+}
+
+// recentOps is how many operations of a target are asked about.
+const recentOps = 200
+
+// addOperations asks for the rows of the operations that touch the targets: what
+// is said to an operation carries its environment and, of a merged pull request
+// that is no deploy, neither a service nor a target.
+func (q *question) addOperations(tx *store.Tx) error {
+	seen := map[string]bool{}
+	for _, t := range q.targets {
+		ops, err := tx.OperationsByTarget(t, recentOps)
+		if err != nil {
+			return err
+		}
+		for _, op := range ops {
+			if over := op.Terminal() && op.Ended.Before(q.since); !over && !seen[op.ID] {
+				seen[op.ID] = true
+				q.filters = append(q.filters, store.AuditFilter{Subject: op.ID})
+			}
+		}
+	}
+	return nil
 }
 
 // aboutPlace asks for what was done to a service, in an environment, or both.
@@ -88,7 +112,6 @@ func (f *feature) understand(tx *store.Tx, c *commands.Call) (question, error) {
 func (q *question) aboutPlace(c *commands.Call) {
 	service, env := c.Arg("service"), c.Arg("environment")
 	q.filters = []store.AuditFilter{{Service: service, Environment: env}}
-	var targets []string
 	switch {
 	case service == "" && env == "":
 		return
@@ -96,7 +119,7 @@ func (q *question) aboutPlace(c *commands.Call) {
 		q.about = "in " + env
 		for _, t := range c.Catalog.Targets {
 			if t.Environment == env {
-				targets = append(targets, t.Name)
+				q.targets = append(q.targets, t.Name)
 			}
 		}
 	default:
@@ -104,11 +127,11 @@ func (q *question) aboutPlace(c *commands.Call) {
 		s, _ := c.Catalog.Service(service)
 		for name, at := range s.Environments {
 			if env == "" || name == env {
-				targets = append(targets, at.Targets...)
+				q.targets = append(q.targets, at.Targets...)
 			}
 		}
 	}
-	for _, t := range targets {
+	for _, t := range q.targets {
 		q.filters = append(q.filters, store.AuditFilter{Target: t})
 	}
 	q.keep = func(r *store.AuditRow) bool {
@@ -129,7 +152,7 @@ func (q *question) aboutTarget(c *commands.Call) error {
 		t.Environment = call.Args["environment"]
 	} else {
 		q.about = "of " + t.Name
-		q.filters = []store.AuditFilter{{Target: t.Name}}
+		q.targets, q.filters = []string{t.Name}, []store.AuditFilter{{Target: t.Name}}
 		for _, s := range c.Catalog.Services {
 			for env, at := range s.Environments {
 				if slices.Contains(at.Targets, t.Name) {
