@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -86,6 +87,14 @@ func TestEveryRowIsExportedInTheFileOfItsMonth(t *testing.T) {
 // Whatever is lost of the end of the newest file by a crash, and whenever: each
 // row stands in the files once, in the order of its number.
 func TestARowIsExportedOnceAcrossCrashes(t *testing.T) {
+	// A check syncs a hundred times, so there are fewer of them unless it is said
+	// how many.
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
+		if err := checks.Value.Set("15"); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = checks.Value.Set(checks.DefValue) }()
+	}
 	rapid.Check(t, func(r *rapid.T) {
 		dir, err := os.MkdirTemp(t.TempDir(), "x")
 		if err != nil {
