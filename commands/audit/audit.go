@@ -62,7 +62,7 @@ func (f *feature) auditVerb() commands.Verb {
 			{Name: "export", Kind: commands.ArgBool, Optional: true, Help: "send me the rows as a file of JSON lines"},
 		},
 		Examples: []string{"audit", "audit {service} in {environment} --since 7d", "audit op-3", "audit in {environment} --by me --since 2d --export"},
-		Detail:   "Newest first, times in UTC. Every command that changes something is there, every refusal, and every start, wait and end of a job. Rows are never changed or removed.",
+		Detail:   "Newest first, times in UTC. Every command that changes something is there, every refusal, and how each job went. Rows are never changed or removed.",
 		Decide:   f.audit,
 	}
 }
