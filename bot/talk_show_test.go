@@ -33,6 +33,8 @@ var (
 	talkWeekday  = regexp.MustCompile(`\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (20\d\d-)`)
 	talkOutside  = regexp.MustCompile(`\b(?:\w+day )?\d\d:\d\d( is outside)`)
 	talkClock    = regexp.MustCompile(`\b\d\d:\d\d UTC`)
+	talkRow      = regexp.MustCompile("`\\d\\d:\\d\\d:\\d\\d`")
+	talkDate     = regexp.MustCompile(`\w+day 20\d\d-\d\d-\d\d\b|\b20\d\d-\d\d-\d\d-\d{4}\b`)
 	talkInstant  = regexp.MustCompile(`\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)`)
 	talkAge      = regexp.MustCompile(`\b\d+(?: ?s| min| h| days?)(?: \d+ min| \d+ h)? ago`)
 	talkTook     = regexp.MustCompile(`took \d+ (?:s|min|h)(?: \d+ min)?`)
@@ -65,6 +67,7 @@ func (n *talkNames) tame(s string, now time.Time) string {
 	s = talkUUID.ReplaceAllString(s, "<id>")
 	s = talkULID.ReplaceAllString(s, "<id>")
 	s = talkInstant.ReplaceAllString(s, "<time>")
+	s = talkRow.ReplaceAllString(talkDate.ReplaceAllString(s, "<day>"), "`<time>`")
 	s = talkDay.ReplaceAllStringFunc(s, func(day string) string {
 		at, err := time.Parse("2006-01-02 15:04 MST", day)
 		if err != nil {
