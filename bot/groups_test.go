@@ -1,11 +1,16 @@
 package main
 
 import (
+	"log/slog"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/github/githubsim"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/integrations/slack/slacksim"
@@ -99,4 +104,39 @@ func TestLiveGroupsThatAreDownAtTheStart(t *testing.T) {
 	b.github.ClearFaults()
 	b.advance(time.Minute)
 	b.lock("bob", "")
+}
+
+// `signalbox check` reads each live group, and says what is missing.
+func TestCheckReadsLiveGroups(t *testing.T) {
+	b := newBox(t, func(w *boxWorld) { w.groups = "{github_team: acme/sre, slack_group: pager}" })
+	c, err := loadConfig(filepath.Join(b.dir, "signalbox.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups := func() (found []integrations.Finding) {
+		for _, f := range outside(t.Context(), c, slog.New(slog.DiscardHandler)) {
+			if strings.HasPrefix(f.What, "Group ") {
+				found = append(found, f)
+			}
+		}
+		return found
+	}
+	want := []integrations.Finding{
+		{What: "Group deployers", OK: true, Say: "people in the GitHub team acme/sre: 1, of them in `people`: 1"},
+		{What: "Group deployers", OK: true, Say: "people in the Slack user group pager: 1, of them in `people`: 1"},
+	}
+	if d := cmp.Diff(want, groups()); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+	if err := b.slack.SetGroup(slacksim.Group{Handle: "pager", Disabled: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.github.Fault(githubsim.FaultSpec{Kind: "error", Path: "/teams/", Status: http.StatusNotFound}); err != nil {
+		t.Fatal(err)
+	}
+	bad := groups()
+	if len(bad) != 2 || bad[0].OK || !strings.Contains(bad[0].Say, "404") || !strings.Contains(bad[0].Do, "Members") ||
+		bad[1].OK || !strings.Contains(bad[1].Say, "switched off") || !strings.Contains(bad[1].Do, "usergroups:read") {
+		t.Errorf("%+v", bad)
+	}
 }
