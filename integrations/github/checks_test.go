@@ -124,6 +124,23 @@ func TestStatusesComeWithTheErrorOfTheCheckRuns(t *testing.T) {
 	}
 }
 
+// What a merge waits for and the token cannot read, `check` says beforehand.
+func TestCheckTriesToReadRequiredChecks(t *testing.T) {
+	w := newWorld(t, func(sc *githubsim.Config, _ *Config) {
+		sc.Repos[0].Protect = []githubsim.Protection{{Branch: "main", Contexts: []string{GateStatus, "unit"}}, {Branch: "deployment/*", Contexts: []string{GateStatus}}}
+	})
+	if f := w.checkBranch(w.ctx, web, "main"); !f.OK || f.Warn {
+		t.Errorf("%+v, want OK", f)
+	}
+	w.fault(githubsim.FaultSpec{Kind: "error", Path: "/check-runs", Status: http.StatusForbidden, Count: -1})
+	if f := w.checkBranch(w.ctx, web, "main"); f.OK || !f.Warn || !strings.Contains(f.Say, "whether unit passed cannot be told") || !strings.Contains(f.Do, "GitHub App") {
+		t.Errorf("%+v, want a warning about unit", f)
+	}
+	if f := w.checkBranch(w.ctx, web, "deployment/production"); !f.OK {
+		t.Errorf("%+v, want OK: it waits for nothing else", f)
+	}
+}
+
 func TestRequiredChecks(t *testing.T) {
 	w := newWorld(t, func(sc *githubsim.Config, _ *Config) {
 		sc.Repos[0].Protect = []githubsim.Protection{{Branch: "deployment/*", Contexts: []string{"unit", GateStatus}}}
