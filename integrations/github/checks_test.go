@@ -112,6 +112,31 @@ func TestChecksAreReadPageByPage(t *testing.T) {
 	}
 }
 
+// Several suites may have a run of one name, in whatever order GitHub lists them.
+func TestTheNewestRunOfANameCounts(t *testing.T) {
+	runs := []string{`{"id":5,"name":"unit","status":"completed","conclusion":"failure"}`, `{"id":9,"name":"unit","status":"completed","conclusion":"success"}`}
+	api := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/status") {
+			fmt.Fprint(rw, `{"statuses":[]}`)
+			return
+		}
+		fmt.Fprintf(rw, `{"total_count":2,"check_runs":[%s]}`, strings.Join(runs, ","))
+	}))
+	defer api.Close()
+	for range 2 {
+		c, err := New(Config{Token: integrations.NewSecret("the-token"), APIURL: api.URL}, clock.Real(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.Checks(t.Context(), web, strings.Repeat("1", 40))
+		if err != nil || len(got) != 1 || got[0].State != "success" {
+			t.Errorf("%v = %v, %v, want the success alone", runs, got, err)
+		}
+		c.Close()
+		slices.Reverse(runs)
+	}
+}
+
 // A token that may not read check runs still reads the statuses, and says so.
 func TestStatusesComeWithTheErrorOfTheCheckRuns(t *testing.T) {
 	w := newWorld(t, nil)
