@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"testing"
@@ -237,3 +238,29 @@ func TestWhy(t *testing.T) {
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
+
+// A group that cannot be read means no; the job is looked at again by itself once
+// it can.
+func TestRuleAGroupThatCannotBeReadMeansNo(t *testing.T) {
+	w := newWorld(t)
+	down := errors.New("the GitHub team acme/sre cannot be read")
+	read := func(string) ([]string, error) { return nil, down }
+	w.cat.Live = map[string][]integrations.GroupSource{"sre": {{Kind: "team", Name: "acme/sre"}}}
+	w.cat.Members = func(g string) ([]string, error) {
+		if g != "sre" {
+			return nil, nil
+		}
+		return read(g)
+	}
+	w.cat.Rules = append([]integrations.Rule{{Groups: []string{"sre"}, Verbs: []string{"*"}, Environments: []string{"*"}}}, w.cat.Rules...)
+	op := w.planned(w.deploy("alice", "staging").ID)
+	w.hook(w.forge.mergeAs(op.PR, "carol"))
+	j := w.apply(op.ID, store.JobBlocked)
+	contains(t, j.Why, "acme/sre cannot be read")
+	read = func(string) ([]string, error) { return []string{"carol"}, nil }
+	w.advance(unreadWait)
+	if err := w.f.waiting(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	w.reaches(op.ID, store.OpSucceeded)
+}
