@@ -66,7 +66,7 @@ func (s ServiceConfig) service() integrations.Service {
 func (c *Config) target(t TargetConfig, appliers map[string]applierMaker) integrations.Target {
 	out := integrations.Target{
 		Name: t.Name, Environment: t.Environment, Repository: t.Repository, Base: t.Base,
-		Paths: t.Paths, PlanEnv: t.PlanEnv, ApplyEnv: t.ApplyEnv,
+		Paths: t.Paths, Timeout: t.Timeout, PlanEnv: t.PlanEnv, ApplyEnv: t.ApplyEnv,
 	}
 	kinds := slices.Sorted(maps.Keys(appliers))
 	for _, s := range t.Apply {

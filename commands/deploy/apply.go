@@ -272,6 +272,9 @@ func (f *feature) applyChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 			return err
 		}
 	}
+	if err := f.openStopped(tx, op, j); err != nil {
+		return err
+	}
 	if err := f.settle(tx, op); err != nil {
 		return err
 	}
