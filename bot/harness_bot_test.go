@@ -94,10 +94,18 @@ func (b *box) ready() bool {
 }
 
 // kill ends the bot as a power cut would, and nothing that it started.
-func (b *box) kill() { b.end(syscall.SIGKILL) }
+func (b *box) kill() {
+	b.signal(syscall.SIGKILL)
+	b.untilEnded()
+}
 
-// stop asks the bot to end, and waits for it.
-func (b *box) stop() { b.end(syscall.SIGTERM) }
+// stop asks the bot to end, and waits for it; stopped tells with which exit code.
+func (b *box) stop() { b.stopped() }
+
+func (b *box) stopped() int {
+	b.signal(syscall.SIGTERM)
+	return b.untilEnded()
+}
 
 // signal sends the bot a signal, and does not wait for what it does.
 func (b *box) signal(sig syscall.Signal) {
@@ -107,8 +115,6 @@ func (b *box) signal(sig syscall.Signal) {
 		_ = b.bot.Process.Signal(sig) // it may have ended by itself
 	}
 }
-
-func (b *box) end(sig syscall.Signal) { b.signal(sig); b.untilEnded() }
 
 // untilEnded waits for the end of the bot's process and returns its exit code, -1
 // if there was none or a signal ended it.
