@@ -170,12 +170,10 @@ func (a *app) assemble() error {
 	if err != nil {
 		return err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find our own binary for the step shim: %w", err)
-	}
 	d := runner.Deps{
-		Store: a.store, Clock: a.Clock, Log: a.Log, Kinds: a.wired.kinds, Dir: filepath.Join(c.Data, "work"), Self: []string{self, "step"},
+		Store: a.store, Clock: a.Clock, Log: a.Log, Kinds: a.wired.kinds, Dir: filepath.Join(c.Data, "work"),
+		// Not by its path: an upgrade may have put another version there already.
+		Self:     []string{"/proc/self/exe", "step"},
 		Parallel: c.Runner.Parallel, Env: c.Runner.Env, RunAs: as, Redact: func() []string { return a.config.Load().secrets() },
 		LogCap: int64(c.Runner.LogCap), Timeout: c.Runner.Timeout,
 	}

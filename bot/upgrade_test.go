@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,16 +28,45 @@ func nextBuild(t *testing.T) (path, release string) {
 	return path, release
 }
 
-// A new version takes over in the middle of an apply, as `systemctl restart` with
-// KillMode=process does it: the step hears nothing of it and goes on under the shim
-// of the old build, and the new one follows it to its one end.
+// install puts a binary where another one may be running, as install(1) does.
+func install(t *testing.T, from, to string) {
+	t.Helper()
+	text, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, to+".new", string(text), 0o755)
+	if err := os.Rename(to+".new", to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A new version is put in the place of the old and takes over in the middle of an
+// apply, as `systemctl restart` with KillMode=process does it. The old one begins the
+// apply with its own shim, although the file is another by then; the step hears
+// nothing of the restart and goes on under that shim, and the new version follows it
+// to its one end.
 func TestANewVersionTakesOverDuringAnApply(t *testing.T) {
 	next, release := nextBuild(t)
 	eachTool(t, func(t *testing.T, change func(*boxWorld)) {
-		b := applying(t, change)
+		b := newBox(t, change)
+		self, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.binary = filepath.Join(b.dir, "signalbox")
+		install(t, self, b.binary)
+		b.begin()
 		old, _ := b.health()
+		install(t, next, b.binary)
+		b.tell("hold-apply")
+		b.mergeOnGitHub()
+		b.until("the apply has begun", func() bool { return b.told("at-apply") })
 		dir := b.step("-apply")
 		shim, boot := b.shimPID(dir), b.applyJob().Boot
+		if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", shim)); err == nil && !strings.HasSuffix(exe, "(deleted)") { // root may look
+			t.Errorf("the apply was begun by %s, which is the new version", exe)
+		}
 		if code := b.stopped(); code != exitOK {
 			t.Errorf("the old version ended with %d", code)
 		}
@@ -44,7 +74,6 @@ func TestANewVersionTakesOverDuringAnApply(t *testing.T) {
 		if j := b.applyJob(); j.State != store.JobRunning || j.Interrupts != 0 {
 			t.Errorf("when it was gone %s was %s with %d interrupts", j.ID, j.State, j.Interrupts)
 		}
-		b.binary = next
 		b.start()
 		b.until("the new version is up", b.ready)
 		if now, _ := b.health(); now.Version != release || now.Version == old.Version {
