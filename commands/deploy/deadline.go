@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/signalbox-chatops/signalbox/commands/runner"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
@@ -33,7 +34,7 @@ func (f *feature) openStopped(tx *store.Tx, op *store.Operation, j *store.Job) e
 	about := ""
 	switch {
 	case op.Channel == "" || j.CancelledBy != nil || j.StopWhy == "":
-	case j.Stuck && !j.Terminal():
+	case j.Stuck && runner.UnderWay(j):
 		about = stoppedStuck
 	case j.State == store.JobCancelled:
 		about = stoppedEnded
@@ -60,7 +61,7 @@ func (f *feature) stoppedCard(tx *store.Tx, s *store.Surface) (integrations.Mess
 	var buttons []integrations.Button
 	same := strconv.Itoa(j.Attempt) == s.Where["attempt"]
 	switch stuck := s.Where["about"] == stoppedStuck; {
-	case stuck && same && !j.Terminal() && j.State != store.JobUnknown:
+	case stuck && same && runner.UnderWay(j):
 		text = integrations.R(text, "does not stop: ", j.Why, ". Wait for it, or Abort: that kills it, and then nobody knows how far it came.")
 		buttons = []integrations.Button{{Label: "Abort", Command: "cancel " + j.ID + " --kill", Style: "danger", Confirm: "Kill " + j.ID + " at once? Nobody will know how far it came."}}
 	case stuck:

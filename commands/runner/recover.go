@@ -27,7 +27,7 @@ func (r *Runner) Recover(ctx context.Context) error {
 		return fmt.Errorf("read the jobs under way: %w", err)
 	}
 	for _, j := range live {
-		if !underWay(j) {
+		if !UnderWay(j) {
 			continue
 		}
 		if err := r.recoverJob(ctx, j); err != nil {

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -38,25 +39,23 @@ func restarts(tx *store.Tx) *store.Records[restart] {
 // tellRestart opens the line in the channels of the operations that are waited for.
 func (r *Runner) tellRestart(ctx context.Context, limit time.Duration) error {
 	r.mu.Lock()
-	n := restart{Since: r.Clock.Now(), Limit: limit}
-	for id := range r.active {
-		n.Jobs = append(n.Jobs, id)
-	}
+	active := slices.Sorted(maps.Keys(r.active))
 	subject := "restart-" + r.boot
 	r.mu.Unlock()
-	slices.Sort(n.Jobs)
 	err := r.Store.Update(ctx, func(tx *store.Tx) error {
 		if err := forgetRestarts(tx); err != nil {
 			return err
 		}
-		if err := restarts(tx).Put(subject, n); err != nil {
-			return err
-		}
-		for _, id := range n.Jobs {
-			_, op, err := jobAndOperation(tx, id)
+		n := restart{Since: r.Clock.Now(), Limit: limit}
+		for _, id := range active {
+			j, op, err := jobAndOperation(tx, id)
 			if err != nil {
 				return err
 			}
+			if !UnderWay(j) { // it was about to begin, and now does not
+				continue
+			}
+			n.Jobs = append(n.Jobs, id)
 			if op == nil || op.Channel == "" {
 				continue
 			}
@@ -66,7 +65,7 @@ func (r *Runner) tellRestart(ctx context.Context, limit time.Duration) error {
 				return err
 			}
 		}
-		return nil
+		return restarts(tx).Put(subject, n)
 	})
 	if err != nil {
 		return fmt.Errorf("tell of the restart: %w", err)
@@ -204,9 +203,10 @@ func renderRestart(tx *store.Tx, s *store.Surface) (integrations.Message, error)
 		if j.Target != "" {
 			name = fmt.Sprintf("%s of %s on %s", j.Kind, op.ID, j.Target)
 		}
-		if underWay(j) {
+		switch {
+		case UnderWay(j):
 			running = append(running, "the "+name)
-		} else {
+		case j.State != store.JobQueued: // that one is the next process's
 			ended = append(ended, fmt.Sprintf("The %s: %s.", name, j.State))
 		}
 	}

@@ -82,7 +82,7 @@ func (r *Runner) take(ctx context.Context, k Kind, queued *store.Job, facts any)
 		j.Boot, j.Phase, j.Effects, j.Interrupts = r.boot, "", nil, 0
 		j.Started, j.Ended, j.NotBefore = r.Clock.Now(), time.Time{}, time.Time{}
 		j.FailedStep, j.Error, j.Tail = "", "", ""
-		j.TimedOut, j.StopWhy, j.StopAt, j.Stuck = false, "", time.Time{}, false
+		j.CancelledBy, j.TimedOut, j.StopWhy, j.StopAt, j.Stuck = nil, false, "", time.Time{}, false
 		j.WorkDir = r.freshDir(j)
 		if j.Locks {
 			err := tx.TakeRunLock(store.RunLock{Target: j.Target, Job: j.ID, Attempt: j.Attempt, Since: r.Clock.Now()})

@@ -32,7 +32,7 @@ type stopping struct {
 func (r *Runner) timeUp(j *store.Job) (change func(*store.Job) bool, wait time.Duration) {
 	now := r.Clock.Now()
 	switch {
-	case !underWay(j):
+	case !UnderWay(j):
 	case j.Interrupts == 0:
 		k := r.kinds[j.Kind]
 		if k.Deadline == nil {
@@ -70,8 +70,8 @@ func (r *Runner) timeUp(j *store.Job) (change func(*store.Job) bool, wait time.D
 	return nil, 0
 }
 
-// underWay says whether a job is being run.
-func underWay(j *store.Job) bool {
+// UnderWay says whether a job is being run.
+func UnderWay(j *store.Job) bool {
 	return j.State == store.JobPreparing || j.State == store.JobDispatching || j.State == store.JobRunning
 }
 
@@ -80,7 +80,7 @@ func underWay(j *store.Job) bool {
 func (r *Runner) record(ctx context.Context, s stopping) error {
 	err := r.Store.Update(ctx, func(tx *store.Tx) error {
 		j, err := tx.Job(s.job.ID)
-		if err != nil || j.Attempt != s.job.Attempt || !underWay(j) || !s.change(j) {
+		if err != nil || j.Attempt != s.job.Attempt || !UnderWay(j) || !s.change(j) {
 			return err
 		}
 		if j.Interrupts == 0 {
