@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,6 +59,8 @@ func TestAnApplyThatTakesTooLong(t *testing.T) {
 	w := newWorld(t)
 	tool := &stubborn{fakeTool: fakeTool{plan: onePlan("a")}, begun: make(chan struct{}), end: make(chan struct{})}
 	w.cat.Targets[0].Timeout, w.cat.Targets[0].Steps = 40*time.Minute, []integrations.Applier{tool}
+	release := sync.OnceFunc(func() { close(tool.end) })
+	t.Cleanup(release) // before the world stops
 	op := w.planned(w.deploy("alice", "staging").ID)
 	advance := func(d time.Duration) {
 		t.Helper()
@@ -92,7 +95,7 @@ func TestAnApplyThatTakesTooLong(t *testing.T) {
 	if button != "Abort: cancel "+j.ID+" --kill" {
 		t.Errorf("the button is %q", button)
 	}
-	close(tool.end)
+	release()
 	j = w.apply(op.ID, store.JobFailed)
 	if want := "it took longer than its limit of 40m0s and was interrupted"; j.Why != want {
 		t.Errorf("it failed because %q, want %q", j.Why, want)

@@ -192,11 +192,6 @@ func (r *Runner) round(ctx context.Context, jobs *sync.WaitGroup) (time.Duration
 	if err != nil {
 		return 0, err
 	}
-	for _, s := range up { // what comes of it is carried out in the round that this causes
-		if err := r.record(ctx, s); err != nil {
-			return 0, err
-		}
-	}
 	// What was merged goes before what is only planned: a flood of pull requests
 	// must not keep an apply waiting for room.
 	slices.SortStableFunc(live, func(a, b *store.Job) int {
@@ -214,6 +209,11 @@ func (r *Runner) round(ctx context.Context, jobs *sync.WaitGroup) (time.Duration
 		}
 		if r.ready(j) {
 			r.begin(ctx, jobs, j)
+		}
+	}
+	for _, s := range up { // what comes of it is carried out in the round that this causes
+		if err := r.record(ctx, s); err != nil {
+			return 0, err
 		}
 	}
 	return max(next, 0), nil
