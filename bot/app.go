@@ -46,7 +46,6 @@ const (
 	pollWebhooks = 5 * time.Minute  // the reconciler's round when webhooks come in
 	pollAlone    = 30 * time.Second // and when nothing comes in
 	stopWait     = 20 * time.Second
-	drainWait    = 30 * time.Minute
 	pruneEvery   = time.Hour
 
 	// An event that is not stored after dropWait was dropped by its door.
@@ -65,6 +64,7 @@ type app struct {
 	config   atomic.Pointer[Config]
 	channels sync.Map // names of channels to ids
 	ready    atomic.Bool
+	draining atomic.Bool
 
 	groups     *liveGroups
 	dispatcher *commands.Dispatcher
@@ -101,7 +101,7 @@ func run(ctx context.Context, o options) (err error) {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return a.drain()
 		case err := <-a.life.failed:
 			return err
 		case <-o.Reload:
@@ -176,17 +176,12 @@ func (a *app) assemble() error {
 	if err != nil {
 		return err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find our own binary for the step shim: %w", err)
-	}
 	d := runner.Deps{
-		Store: a.store, Clock: a.Clock, Log: a.Log, Kinds: a.wired.kinds, Dir: filepath.Join(c.Data, "work"), Self: []string{self, "step"},
+		Store: a.store, Clock: a.Clock, Log: a.Log, Kinds: a.wired.kinds, Dir: filepath.Join(c.Data, "work"),
+		// Not by its path: an upgrade may have put another version there already.
+		Self:     []string{"/proc/self/exe", "step"},
 		Parallel: c.Runner.Parallel, Env: c.Runner.Env, RunAs: as, Redact: func() []string { return a.config.Load().secrets() },
 		LogCap: int64(c.Runner.LogCap), Timeout: c.Runner.Timeout,
-	}
-	if c.Runner.DrainOnStop {
-		d.DrainOnStop = drainWait
 	}
 	if a.runner, err = runner.New(d); err != nil {
 		return err
@@ -270,6 +265,8 @@ func (a *app) isReady() error {
 		return a.store.Err()
 	case !a.ready.Load():
 		return errors.New("recovery has not run yet")
+	case a.draining.Load():
+		return errors.New("it is being stopped, and waits for running jobs")
 	case !a.slack.Ready():
 		return errors.New("no connection to Slack is up")
 	}
@@ -303,10 +300,6 @@ type worker struct {
 
 // workers are the parts of work in the order in which they start.
 func (a *app) workers() []worker {
-	drain := stopWait
-	if a.runner.DrainOnStop > 0 {
-		drain += a.runner.DrainOnStop + runner.StopWait
-	}
 	var list []worker
 	for _, w := range a.wired.works { // what they follow is at rest when they are stopped
 		list = append(list, worker{w.Name, stopWait, w.Run})
@@ -314,7 +307,7 @@ func (a *app) workers() []worker {
 	list = append(list, []worker{
 		{"teller", stopWait, a.teller.Run},
 		{"mirrors", stopWait, a.mirrors.Run},
-		{"runner", drain, a.runner.Run},
+		{"runner", stopWait, a.runner.Run},
 		{"clock door", stopWait, a.ticks.Run},
 		{"groups", stopWait, a.groups.Run},
 		{"dispatcher", stopWait, func(ctx context.Context) error {
@@ -331,8 +324,7 @@ func (a *app) workers() []worker {
 	return list
 }
 
-// stopLimit is how long the stop of all parts may take, one after the other. Who
-// gave them less would close the store on a job that is still being drained.
+// stopLimit is how long the stop of all parts may take, one after the other.
 func stopLimit(list []worker) time.Duration {
 	var sum time.Duration
 	for _, w := range list {

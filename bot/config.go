@@ -68,6 +68,7 @@ type RunnerConfig struct {
 	User        string        `yaml:"user"`      // "" is the bot's own
 	Terraform   string        `yaml:"terraform"` // a path; "" looks for terraform, then tofu, on PATH
 	DrainOnStop bool          `yaml:"drain_on_stop"`
+	DrainLimit  time.Duration `yaml:"drain_limit"` // of wall time
 	LogCap      ByteSize      `yaml:"log_cap"`
 	Timeout     time.Duration `yaml:"timeout"`
 	Env         []string      `yaml:"env"` // names that are passed on to steps
@@ -149,6 +150,7 @@ type TargetConfig struct {
 	Wave        int                            `yaml:"wave"`
 	Coalesce    bool                           `yaml:"coalesce"`
 	Drift       time.Duration                  `yaml:"drift"`
+	Timeout     time.Duration                  `yaml:"timeout"` // of an apply; 0 is none but those of its commands
 	PlanEnv     map[string]integrations.Secret `yaml:"plan_env"`
 	ApplyEnv    map[string]integrations.Secret `yaml:"apply_env"`
 	Apply       []StepConfig                   `yaml:"apply"`
@@ -162,7 +164,7 @@ func defaultConfig() *Config {
 		Slack:   SlackConfig{Connections: 2, SecondAfter: 3 * time.Minute},
 		GitHub:  GitHubConfig{MergeMethod: "merge"},
 		Runner: RunnerConfig{
-			Parallel: 4, LogCap: 4 << 20, Timeout: 2 * time.Hour,
+			Parallel: 4, LogCap: 4 << 20, Timeout: 2 * time.Hour, DrainLimit: 30 * time.Minute,
 			Env: []string{"PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"},
 		},
 	}

@@ -79,7 +79,7 @@ func (s ServiceConfig) service() integrations.Service {
 func (c *Config) target(t TargetConfig, appliers map[string]applierMaker) integrations.Target {
 	out := integrations.Target{
 		Name: t.Name, Environment: t.Environment, Repository: t.Repository, Base: t.Base,
-		Paths: t.Paths, PlanEnv: t.PlanEnv, ApplyEnv: t.ApplyEnv, Wave: t.Wave, Coalesce: t.Coalesce, Drift: t.Drift,
+		Paths: t.Paths, Timeout: t.Timeout, PlanEnv: t.PlanEnv, ApplyEnv: t.ApplyEnv, Wave: t.Wave, Coalesce: t.Coalesce, Drift: t.Drift,
 	}
 	kinds := slices.Sorted(maps.Keys(appliers))
 	for _, s := range t.Apply {

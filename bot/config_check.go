@@ -162,6 +162,9 @@ func (c *Config) checkRunner() {
 	if r.Timeout < time.Second {
 		c.bad("runner.timeout", "is %s; want a second or more", r.Timeout)
 	}
+	if r.DrainLimit < time.Second {
+		c.bad("runner.drain_limit", "is %s; want a second or more", r.DrainLimit)
+	}
 	for i, name := range r.Env {
 		if !variableName.MatchString(name) {
 			c.bad(fmt.Sprintf("runner.env[%d]", i), "%q is not the name of an environment variable", name)
@@ -330,6 +333,9 @@ func (c *Config) checkTargets() {
 			if !doublestar.ValidatePattern(p) || strings.HasPrefix(p, "/") || strings.HasPrefix(p, "!") || p == "" {
 				c.bad(fmt.Sprintf("%s.paths[%d]", at, i), "%q is not a pattern; want one like network/production/**", p)
 			}
+		}
+		if t.Timeout != 0 && t.Timeout < time.Second {
+			c.bad(at+".timeout", "is %s; want a second or more, or none", t.Timeout)
 		}
 		for kind, env := range map[string]map[string]integrations.Secret{"plan_env": t.PlanEnv, "apply_env": t.ApplyEnv} {
 			for name := range env {

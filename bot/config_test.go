@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -140,6 +141,9 @@ func TestConfigCatalog(t *testing.T) {
 	target, _ := cat.Target("web/production")
 	if target.PlanEnv["AWS_TOKEN"].Reveal() != "ghp_very_secret" {
 		t.Error("plan_env is not filled in")
+	}
+	if api, _ := cat.Target("api/production"); api.Timeout != 40*time.Minute || target.Timeout != 0 {
+		t.Errorf("timeouts: %v, %v", api.Timeout, target.Timeout)
 	}
 	step := target.Steps[0].(*goldenStep)
 	if step.Dir != "deploy/production" || step.BackendConfig["path"] != "/tmp/${x}.tfstate" {

@@ -49,6 +49,9 @@ func (b *box) start() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	if b.binary != "" {
+		self = b.binary
+	}
 	log, err := os.OpenFile(filepath.Join(b.dir, "bot.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		b.t.Fatal(err)
@@ -91,23 +94,41 @@ func (b *box) ready() bool {
 }
 
 // kill ends the bot as a power cut would, and nothing that it started.
-func (b *box) kill() { b.end(syscall.SIGKILL) }
+func (b *box) kill() {
+	b.signal(syscall.SIGKILL)
+	b.untilEnded()
+}
 
-// stop asks the bot to end, and waits for it.
-func (b *box) stop() { b.end(syscall.SIGTERM) }
+// stop asks the bot to end, and waits for it; stopped tells with which exit code.
+func (b *box) stop() { b.stopped() }
 
-func (b *box) end(sig syscall.Signal) {
+func (b *box) stopped() int {
+	b.signal(syscall.SIGTERM)
+	return b.untilEnded()
+}
+
+// signal sends the bot a signal, and does not wait for what it does.
+func (b *box) signal(sig syscall.Signal) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.bot != nil {
+		_ = b.bot.Process.Signal(sig) // it may have ended by itself
+	}
+}
+
+// untilEnded waits for the end of the bot's process and returns its exit code, -1
+// if there was none or a signal ended it.
+func (b *box) untilEnded() int {
 	b.mu.Lock()
 	cmd, ended := b.bot, b.ended
 	b.mu.Unlock()
 	if cmd == nil {
-		return
+		return -1
 	}
-	_ = cmd.Process.Signal(sig)
 	select {
 	case <-ended:
 	case <-time.After(patience):
-		b.t.Errorf("the bot does not end at %v", sig)
+		b.t.Error("the bot does not end")
 		_ = cmd.Process.Kill()
 		<-ended
 	}
@@ -116,6 +137,7 @@ func (b *box) end(sig syscall.Signal) {
 		b.bot = nil
 	}
 	b.mu.Unlock()
+	return cmd.ProcessState.ExitCode()
 }
 
 // cut kills the bot; until starts it again.

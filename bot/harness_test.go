@@ -74,6 +74,7 @@ type box struct {
 	base   string // URL of the simulators
 	listen string // address of the bot's HTTP door
 	env    []string
+	binary string         // what start starts; "" is the test binary
 	clock  *clock.Movable // of an inside bot and the simulators; nil is the machine's
 	watch  atomic.Pointer[func(moment)]
 

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/signalbox-chatops/signalbox/commands/runner"
 )
 
 func TestPartsStopLastFirst(t *testing.T) {
@@ -48,14 +46,5 @@ func TestAPartThatEndsByItselfIsReported(t *testing.T) {
 	}
 	if err := l.stop(); err != nil {
 		t.Error(err)
-	}
-}
-
-// With drain_on_stop the whole may take as long as its slowest part and the
-// others together; the store is closed after that.
-func TestDrainHasItsTime(t *testing.T) {
-	a := &app{runner: &runner.Runner{Deps: runner.Deps{DrainOnStop: drainWait}}}
-	if limit := stopLimit(a.workers()); limit < drainWait+runner.StopWait {
-		t.Errorf("work is given %v to stop, and a drain may take %v", limit, drainWait+runner.StopWait)
 	}
 }

@@ -158,8 +158,15 @@ func (versionCommand) Run(s *scene) error {
 	return err
 }
 
-// version is the module's version, or the commit that was built.
+// release is set by who builds outside of a clone: -ldflags "-X main.release=1.4.0".
+var release string
+
+// version is what the build was called, the module's version, or the commit that
+// was built.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

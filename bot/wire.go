@@ -149,6 +149,9 @@ func wire(all []commands.Feature) (wired, error) {
 	if err := cards(tell.RollupCards(), "tell"); err != nil {
 		return w, err
 	}
+	if err := cards(runner.Cards(), "runner"); err != nil {
+		return w, err
+	}
 	for _, f := range all {
 		for _, v := range f.Verbs {
 			for _, name := range append([]string{v.Name}, v.Aliases...) {

@@ -3,6 +3,7 @@ package commands
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -58,30 +59,34 @@ func answerWith(tx *store.Tx, it *item, r Reply, notes []string) error {
 		return err
 	}
 	open := func(place string, where map[string]string) error {
-		for k, v := range where {
-			if v == "" {
-				delete(where, k)
-			}
-		}
 		return tell.Open(tx, store.Surface{ID: tell.ID(place, subject), Place: place, Card: ReplyCard, Subject: subject, Where: where})
 	}
 	var err error
 	if a.Private != nil {
-		private := ""
-		if h.Private {
-			private = "true"
-		}
-		err = errors.Join(err, open(placePrivate, map[string]string{
-			"channel": h.Channel, "user": h.User, "thread": h.Thread, "response_url": h.ResponseURL, "private": private,
-		}))
+		err = errors.Join(err, open(placePrivate, privately(h)))
 	}
 	if a.Public != nil {
-		err = errors.Join(err, open(placeMessage, map[string]string{"channel": h.Channel, "thread": h.Thread}))
+		err = errors.Join(err, open(placeMessage, filled(map[string]string{"channel": h.Channel, "thread": h.Thread})))
 	}
 	if a.Modal != nil {
-		err = errors.Join(err, open(placeModal, map[string]string{"trigger": h.Trigger, "channel": h.Channel}))
+		err = errors.Join(err, open(placeModal, filled(map[string]string{"trigger": h.Trigger, "channel": h.Channel})))
 	}
 	return err
+}
+
+// privately is where the person who spoke is answered alone.
+func privately(h *integrations.Heard) map[string]string {
+	private := ""
+	if h.Private {
+		private = "true"
+	}
+	return filled(map[string]string{"channel": h.Channel, "user": h.User, "thread": h.Thread, "response_url": h.ResponseURL, "private": private})
+}
+
+// filled leaves out what is empty.
+func filled(where map[string]string) map[string]string {
+	maps.DeleteFunc(where, func(_, v string) bool { return v == "" })
+	return where
 }
 
 var errEnough = errors.New("enough")
@@ -146,7 +151,9 @@ func RenderReply(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
 }
 
 // Cards are the dispatcher's own.
-func Cards() map[string]CardFunc { return map[string]CardFunc{ReplyCard: RenderReply} }
+func Cards() map[string]CardFunc {
+	return map[string]CardFunc{ReplyCard: RenderReply, keptCard: renderKept}
+}
 
 // noted puts the notes on how a line was read in front of what it is answered.
 func noted(m *integrations.Message, notes []string) *integrations.Message {

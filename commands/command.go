@@ -40,6 +40,9 @@ type Verb struct {
 	Examples []string
 	Detail   string // a paragraph for `help <verb>`
 	Hidden   bool   // left out of the list of help
+	// Halts says that all it does is to stop something. Such a verb is decided
+	// even while the process itself is being stopped and keeps the rest.
+	Halts bool
 	// Open verbs work for everybody, also for people nobody has linked; they say
 	// nothing of the workspace to those.
 	Open bool

@@ -22,6 +22,7 @@ type verdict struct {
 	failure error // told to the person; nothing was done
 	reply   Reply
 	notes   []string
+	kept    bool // not decided now, but by the next process
 }
 
 // decide works out what an event means and makes it so. An error means that the
@@ -35,8 +36,11 @@ func (d *Dispatcher) decide(ctx context.Context, it *item) error {
 		return d.happen(ctx, it)
 	}
 	v, err := d.hear(ctx, it)
-	if err != nil {
+	switch {
+	case err != nil:
 		return d.fail(ctx, it, v, err)
+	case v.kept:
+		return d.keep(ctx, it)
 	}
 	return d.carryOut(ctx, it, v)
 }
@@ -122,6 +126,9 @@ func (d *Dispatcher) settle(ctx context.Context, it *item, v verdict) error {
 			}
 		}
 		if err := tx.Decide(it.event.Seq, outcome); err != nil {
+			return err
+		}
+		if err := tx.DeleteSurface(keptID(it.event.Seq)); err != nil {
 			return err
 		}
 		if err := record(tx, it, v, reply, outcome); err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
@@ -61,6 +62,7 @@ type Dispatcher struct {
 	slots chan struct{}
 	room  chan struct{} // signalled when events may be pulled again
 	wg    sync.WaitGroup
+	keeps atomic.Bool // what changes something is kept for the next process
 
 	mu      sync.Mutex
 	lanes   map[string][]*item // queued behind the one that is being decided
@@ -275,7 +277,10 @@ func (d *Dispatcher) attempt(ctx context.Context, it *item) bool {
 	err := d.decide(ctx, it)
 	switch {
 	case err == nil:
-		d.finish(it.event)
+		d.finish(it.event, false)
+		return true
+	case errors.Is(err, errKept):
+		d.finish(it.event, true)
 		return true
 	case ctx.Err() == nil && !errors.Is(err, store.ErrClosed):
 		d.Log.Warn("an event could not be decided and is tried again", "event", it.event.Seq, "kind", it.event.Kind, "tried", it.tried, "error", err)
@@ -283,9 +288,13 @@ func (d *Dispatcher) attempt(ctx context.Context, it *item) bool {
 	return false
 }
 
-func (d *Dispatcher) finish(e *store.Event) {
+// finish ends an event's way. One that is kept stays taken, so that this process
+// does not pull it again.
+func (d *Dispatcher) finish(e *store.Event, kept bool) {
 	d.mu.Lock()
-	delete(d.taken, e.Seq)
+	if !kept {
+		delete(d.taken, e.Seq)
+	}
 	for _, k := range e.Keys {
 		if !d.known[k] {
 			d.known[k] = true
@@ -308,7 +317,7 @@ func (d *Dispatcher) finish(e *store.Event) {
 	}
 }
 
-// WaitDecided returns when the event with a key has been decided; the key may
+// WaitDecided returns when the event with a key has been decided, or kept; the key may
 // lack the prefix that its door gave it. It knows events decided since the start.
 func (d *Dispatcher) WaitDecided(ctx context.Context, key string) error {
 	for {

@@ -51,6 +51,9 @@ func (d *Dispatcher) hear(ctx context.Context, it *item) (verdict, error) {
 	if len(u.Missing) > 0 {
 		return d.askFor(it, v, u), nil
 	}
+	if v.kept = d.keeping(c.Verb); v.kept {
+		return v, nil
+	}
 	v.act, err = d.ask(ctx, c)
 	return v, err
 }

@@ -110,6 +110,9 @@ type Target struct {
 	Repository  string   `json:"repository"`
 	Base        string   `json:"base"`  // the branch whose merges are applied
 	Paths       []string `json:"paths"` // doublestar patterns
+	// Timeout is how long one apply of it may take, in domain time from its start
+	// to its end; 0 is as long as its steps may.
+	Timeout time.Duration `json:"timeout,omitempty"`
 	// PlanEnv and ApplyEnv are the credentials of a step: names and values of
 	// environment variables.
 	PlanEnv  map[string]Secret `json:"-"`

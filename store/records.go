@@ -218,6 +218,13 @@ type Job struct {
 	Interrupts  int     `json:"interrupts,omitempty"` // cancels asked of this attempt
 	CancelledBy *Person `json:"cancelled_by,omitempty"`
 
+	// What the runner, and no person, asked of this attempt: to stop because its
+	// deadline had passed (TimedOut), or because the process was being stopped.
+	TimedOut bool      `json:"timed_out,omitempty"`
+	StopWhy  string    `json:"stop_why,omitempty"` // becomes Why when it ends by that
+	StopAt   time.Time `json:"stop_at,omitzero"`
+	Stuck    bool      `json:"stuck,omitempty"` // it did not stop in time: a person is called
+
 	FailedStep string `json:"failed_step,omitempty"`
 	Error      string `json:"error,omitempty"`
 	Tail       string `json:"tail,omitempty"` // last lines of its log, redacted

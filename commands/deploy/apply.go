@@ -321,7 +321,7 @@ func (f *feature) applyChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 			return err
 		}
 	}
-	if err := f.settle(tx, op); err != nil {
+	if err := errors.Join(f.openStopped(tx, op, j), f.settle(tx, op)); err != nil {
 		return err
 	}
 	if err := f.putOp(tx, op, true); err != nil {

@@ -124,7 +124,7 @@ func New(d Deps) commands.Feature {
 			{Name: kindWatch, Run: f.watch},
 			{Name: kindNewer, Run: f.newer},
 			{Name: kindInclude, Run: f.include, Changed: f.includeChanged},
-			{Name: kindApply, Heavy: true, Facts: f.applyFacts, Gate: f.applyGate, Run: f.apply, Changed: f.applyChanged},
+			{Name: kindApply, Heavy: true, Facts: f.applyFacts, Gate: f.applyGate, Deadline: f.deadline, Run: f.apply, Changed: f.applyChanged},
 			{Name: kindProbe, Heavy: true, Run: f.probe, Changed: f.probeChanged},
 		},
 		Cards: map[string]tell.Card{
@@ -142,6 +142,7 @@ func New(d Deps) commands.Feature {
 			cardPass:       f.passCard,
 			cardReview:     f.reviewCard,
 			cardOpened:     f.openedCard,
+			cardStopped:    f.stoppedCard,
 		},
 	}
 }

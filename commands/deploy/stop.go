@@ -16,7 +16,7 @@ import (
 
 func (f *feature) cancelVerb() commands.Verb {
 	return commands.Verb{
-		Name: "cancel", Aliases: []string{"abort"}, Summary: "Close a deploy pull request, drop a queued job or interrupt a running one", Effect: commands.Changes,
+		Name: "cancel", Aliases: []string{"abort"}, Summary: "Close a deploy pull request, drop a queued job or interrupt a running one", Effect: commands.Changes, Halts: true,
 		Args: subjectArg("the operation, its pull request, or a job"), Examples: []string{"cancel op-3", "cancel job-7"},
 		Detail: "A running apply is interrupted once and may take its time to stop cleanly. Cancelling it again kills it, and then nobody knows how far it came.",
 		Flags:  []commands.Arg{{Name: "kill", Kind: commands.ArgBool, Optional: true, Help: "end an interrupted apply at once, leaving it unknown"}},

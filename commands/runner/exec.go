@@ -75,12 +75,18 @@ func (e *exec) Effect(ctx context.Context, name string, c integrations.Command) 
 		if j.Interrupts > 0 {
 			return integrations.ErrInterrupted
 		}
+		if e.run.runner.isClosing() {
+			return errClosing
+		}
 		if j.Effects == nil {
 			j.Effects = map[string]store.Effect{}
 		}
 		j.Effects[name] = store.Effect{Dir: dir, Started: e.run.runner.Clock.Now()}
 		return nil
 	})
+	if errors.Is(err, errClosing) {
+		e.run.active.cancel() // the next process begins it
+	}
 	if err != nil {
 		return integrations.Output{}, &integrations.CommandError{Step: c.Step, Err: err}
 	}

@@ -26,6 +26,12 @@ type Kind struct {
 	// Go ends the start there; an error counts as blocked. What it changes of j is
 	// stored with the verdict.
 	Gate func(tx *store.Tx, j *store.Job, facts any) (Verdict, error)
+	// Deadline is how long an attempt may take from its start (j.Started: what was
+	// waited before, in line, for a gate or for a confirmation, is not counted); 0
+	// is as long as it takes. It is asked again while the job runs, and must not
+	// wait for anything. When it has passed, the attempt is interrupted once and
+	// ends as failed; a tool that does not heed that is left to a person.
+	Deadline func(j *store.Job) time.Duration
 	// Run does the job. It is called again after a crash: from the start when no
 	// effect was begun, with r.Resumed when one was. What it does besides effects
 	// must ask "already so?" first.

@@ -27,9 +27,7 @@ func (r *Runner) Recover(ctx context.Context) error {
 		return fmt.Errorf("read the jobs under way: %w", err)
 	}
 	for _, j := range live {
-		switch j.State {
-		case store.JobPreparing, store.JobDispatching, store.JobRunning:
-		default:
+		if !UnderWay(j) {
 			continue
 		}
 		if err := r.recoverJob(ctx, j); err != nil {
@@ -38,7 +36,7 @@ func (r *Runner) Recover(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return r.back(ctx)
 }
 
 func (r *Runner) recoverJob(ctx context.Context, j *store.Job) error {
@@ -51,7 +49,11 @@ func (r *Runner) recoverJob(ctx context.Context, j *store.Job) error {
 				return err
 			}
 			now.Boot = r.boot
-			return r.move(tx, k, now, store.JobRunning, "found again after a restart")
+			why := "found again after a restart"
+			if now.StopWhy != "" { // it is stopping, which says more
+				why = now.Why
+			}
+			return r.move(tx, k, now, store.JobRunning, why)
 		})
 	}
 	if err := endSteps(j); err != nil {
@@ -71,7 +73,8 @@ func (r *Runner) recoverJob(ctx context.Context, j *store.Job) error {
 			}
 		}
 		if now.Interrupts > 0 {
-			return r.move(tx, k, now, store.JobCancelled, "cancelled")
+			state, why := asAsked(now, "cancelled")
+			return r.move(tx, k, now, state, why)
 		}
 		now.Attempt-- // the same attempt, begun again: it had changed nothing
 		return r.move(tx, k, now, store.JobQueued, "begun again after a restart")
@@ -130,6 +133,7 @@ func (r *Runner) resume(ctx context.Context, jobs *sync.WaitGroup) error {
 	if err != nil {
 		return fmt.Errorf("read the jobs to follow: %w", err)
 	}
+	defer close(r.following)
 	for _, j := range mine {
 		k, ok := r.kinds[j.Kind]
 		if !ok {

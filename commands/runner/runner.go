@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -38,13 +37,7 @@ type Deps struct {
 	LogCap int64
 	// Timeout of one command.
 	Timeout time.Duration
-	// DrainOnStop waits this long for running steps at a stop, then interrupts
-	// them. 0 leaves them running, to be found again at the next start.
-	DrainOnStop time.Duration
 }
-
-// StopWait is how long steps that were interrupted after DrainOnStop may take to end.
-const StopWait = time.Minute
 
 // Runner runs jobs. Recover must return before Run is called.
 type Runner struct {
@@ -55,10 +48,16 @@ type Runner struct {
 	// spares keeps a shim at the ready while a job runs that starts tools.
 	spares proc.Spares
 
-	mu     sync.Mutex
-	active map[string]*active // by job id
-	heavy  int
-	wake   chan struct{}
+	wake      chan struct{}
+	following chan struct{} // closed when what the last process left is followed
+
+	mu       sync.Mutex
+	active   map[string]*active // by job id
+	heavy    int
+	draining bool          // no job is begun any more
+	closing  bool          // nor an effect of one
+	quiet    chan struct{} // closed when nothing runs of what was drained
+	restart  string        // the subject of what people are told of the drain
 }
 
 // active is a job that this process is running.
@@ -78,7 +77,8 @@ func New(d Deps) (*Runner, error) {
 	if d.Parallel <= 0 {
 		d.Parallel = 4
 	}
-	r := &Runner{Deps: d, boot: ulid.Make().String(), kinds: map[string]Kind{}, active: map[string]*active{}, wake: make(chan struct{}, 1)}
+	r := &Runner{Deps: d, boot: ulid.Make().String(), kinds: map[string]Kind{}, active: map[string]*active{}, wake: make(chan struct{}, 1),
+		following: make(chan struct{}), quiet: make(chan struct{})}
 	r.spares.Self = d.Self
 	for _, k := range d.Kinds {
 		if _, twice := r.kinds[k.Name]; twice {
@@ -93,7 +93,8 @@ func New(d Deps) (*Runner, error) {
 }
 
 // Run starts jobs until ctx ends, and returns when every one that this process
-// follows has been let go. Their steps go on unless DrainOnStop says otherwise.
+// follows has been let go. Their steps go on, to be found again at the next start:
+// who wants them to end first calls Drain before ctx ends.
 func (r *Runner) Run(ctx context.Context) error {
 	changed, stop := r.Store.Watch("jobs")
 	defer stop()
@@ -114,42 +115,12 @@ func (r *Runner) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			r.drain(&jobs)
 			return nil
 		case <-changed:
 		case <-r.wake:
 		case <-timer.C():
 		}
 		timer.Stop()
-	}
-}
-
-// drain waits for the running steps, then interrupts them, if that is asked for.
-func (r *Runner) drain(jobs *sync.WaitGroup) {
-	if r.DrainOnStop <= 0 {
-		return
-	}
-	done := make(chan struct{})
-	go func() { jobs.Wait(); close(done) }()
-	r.Log.Info("waiting for running jobs", "jobs", r.Active(), "limit", r.DrainOnStop)
-	select {
-	case <-done:
-		return
-	case <-time.After(r.DrainOnStop):
-	}
-	r.Log.Warn("interrupting running jobs", "jobs", r.Active())
-	r.mu.Lock()
-	for id, a := range r.active {
-		if step := a.current(); step != "" {
-			if err := proc.Interrupt(step); err != nil {
-				r.Log.Error("interrupt step", "job", id, "error", err)
-			}
-		}
-	}
-	r.mu.Unlock()
-	select {
-	case <-done:
-	case <-time.After(StopWait):
 	}
 }
 
@@ -199,12 +170,18 @@ func firstInLine(tx *store.Tx, j *store.Job) bool {
 // for. It returns how long to sleep when nothing changes.
 func (r *Runner) round(ctx context.Context, jobs *sync.WaitGroup) (time.Duration, error) {
 	var live []*store.Job
+	var up []stopping
 	next := time.Minute
 	err := r.Store.View(func(tx *store.Tx) error {
 		all, err := tx.LiveJobs()
 		for _, j := range all {
 			if j.State == store.JobQueued && !r.ready(j) {
 				next = min(next, j.NotBefore.Sub(r.Clock.Now()))
+			}
+			if change, wait := r.timeUp(j); change != nil {
+				up = append(up, stopping{j, change})
+			} else if wait > 0 {
+				next = min(next, wait)
 			}
 			if j.Interrupts > 0 || r.ready(j) && firstInLine(tx, j) {
 				live = append(live, j)
@@ -234,6 +211,11 @@ func (r *Runner) round(ctx context.Context, jobs *sync.WaitGroup) (time.Duration
 			r.begin(ctx, jobs, j)
 		}
 	}
+	for _, s := range up { // what comes of it is carried out in the round that this causes
+		if err := r.record(ctx, s); err != nil {
+			return 0, err
+		}
+	}
 	return max(next, 0), nil
 }
 
@@ -258,7 +240,7 @@ func (r *Runner) begin(ctx context.Context, jobs *sync.WaitGroup, j *store.Job) 
 func (r *Runner) enter(id string, a *active) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.active[id] != nil || a.heavy && r.heavy >= r.Parallel {
+	if r.draining || r.active[id] != nil || a.heavy && r.heavy >= r.Parallel {
 		return false
 	}
 	if a.heavy {
@@ -276,66 +258,12 @@ func (r *Runner) leave(id string) {
 		}
 	}
 	delete(r.active, id)
+	if r.draining && len(r.active) == 0 {
+		close(r.quiet)
+	}
 	r.mu.Unlock()
 	select {
 	case r.wake <- struct{}{}:
 	default:
 	}
-}
-
-// interrupt carries out what a person asked of a running job: first SIGINT to
-// the step, at the second asking its end at once. Both were recorded before.
-func (r *Runner) interrupt(j *store.Job) {
-	r.mu.Lock()
-	a := r.active[j.ID]
-	r.mu.Unlock()
-	if a == nil {
-		if j.State == store.JobUnknown && j.Interrupts > 1 {
-			r.endLeftovers(j)
-		}
-		return
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.asked >= j.Interrupts {
-		return
-	}
-	a.stopped = true
-	if a.step == "" {
-		if !a.effect {
-			a.cancel()
-			a.asked = j.Interrupts
-		}
-		return
-	}
-	var err error
-	if j.Interrupts > 1 {
-		err = proc.Kill(a.step)
-	} else {
-		err = proc.Interrupt(a.step)
-	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		r.Log.Error("stop step", "job", j.ID, "step", a.step, "error", err)
-		return
-	}
-	a.asked = j.Interrupts
-}
-
-// endLeftovers ends what the steps of an unknown job have left running, as a
-// person asked.
-func (r *Runner) endLeftovers(j *store.Job) {
-	if n, err := Leftovers(j); err == nil && n == 0 {
-		return
-	}
-	for _, e := range j.Effects {
-		if err := proc.Kill(e.Dir); err != nil {
-			r.Log.Error("end what a step left running", "job", j.ID, "step", e.Dir, "error", err)
-		}
-	}
-}
-
-func (a *active) current() string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.step
 }

@@ -73,7 +73,7 @@ func (r *Runner) take(ctx context.Context, k Kind, queued *store.Job, facts any)
 		if err != nil {
 			return err
 		}
-		if j.State != store.JobQueued || !firstInLine(tx, j) {
+		if r.isDraining() || j.State != store.JobQueued || !firstInLine(tx, j) {
 			return nil
 		}
 		if k.Gate != nil {
@@ -92,6 +92,7 @@ func (r *Runner) take(ctx context.Context, k Kind, queued *store.Job, facts any)
 		j.Boot, j.Phase, j.Effects, j.Interrupts = r.boot, "", nil, 0
 		j.Started, j.Ended, j.NotBefore = r.Clock.Now(), time.Time{}, time.Time{}
 		j.FailedStep, j.Error, j.Tail = "", "", ""
+		j.CancelledBy, j.TimedOut, j.StopWhy, j.StopAt, j.Stuck = nil, false, "", time.Time{}, false
 		j.WorkDir = r.freshDir(j)
 		if j.Locks {
 			err := tx.TakeRunLock(store.RunLock{Target: j.Target, Job: j.ID, Attempt: j.Attempt, Since: r.Clock.Now()})
@@ -150,6 +151,9 @@ func (r *Runner) move(tx *store.Tx, k Kind, j *store.Job, state, why string) err
 	}
 	err := tx.Audit(store.AuditRow{Who: j.Requester, Act: "job " + j.Kind, Subject: j.ID, Target: j.Target, Outcome: state, Detail: why, Via: "runner"})
 	if err != nil {
+		return err
+	}
+	if err := r.markRestart(tx); err != nil {
 		return err
 	}
 	return changed(tx, k, j)
@@ -253,7 +257,7 @@ func (r *Runner) finish(ctx context.Context, k Kind, run *Run, end End) {
 	}
 	j := run.Job
 	r.Log.Info("job ended", "job", j.ID, "kind", j.Kind, "target", j.Target, "operation", j.Operation, "state", j.State, "attempt", j.Attempt,
-		"took", r.Clock.Now().Sub(j.Started).Round(time.Millisecond), "why", j.Why, "error", end.Err)
+		"took", r.Clock.Now().Sub(j.Started).Round(time.Millisecond), "why", j.Why, "error", j.Error)
 	if j.Terminal() || j.State == store.JobNeedsConfirm || j.State == store.JobQueued {
 		run.clean(ctx)
 	}
@@ -285,8 +289,11 @@ func (r *Runner) end(tx *store.Tx, k Kind, run *Run, end End) error {
 			why = j.Error
 		}
 	}
-	if end.State == store.JobCancelled && j.CancelledBy != nil {
-		why = "cancelled by " + j.CancelledBy.Name
+	if end.State == store.JobCancelled {
+		end.State, why = asAsked(j, why)
+		if j.StopWhy != "" && j.Error != "" {
+			j.Error = why // no person interrupted it
+		}
 	}
 	if end.After > 0 {
 		j.NotBefore = r.Clock.Now().Add(end.After)

@@ -381,7 +381,7 @@ func (t *Teller) put(ctx context.Context, id string, change func(*store.Surface)
 		change(s)
 		return tx.PutSurface(s)
 	})
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrNotFound) { // one that was forgotten meanwhile needs no record
 		t.Log.Error("record surface", "surface", id, "error", err)
 	}
 	return err
