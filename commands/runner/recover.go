@@ -137,7 +137,9 @@ func (r *Runner) resume(ctx context.Context, jobs *sync.WaitGroup) error {
 	for _, j := range mine {
 		k, ok := r.kinds[j.Kind]
 		if !ok {
-			r.Log.Error("a job of an unknown kind is under way", "job", j.ID, "kind", j.Kind)
+			if err := r.giveUp(ctx, j, fmt.Errorf("this version knows no job of kind %q", j.Kind)); err != nil {
+				return fmt.Errorf("leave %s to a person: %w", j.ID, err)
+			}
 			continue
 		}
 		jctx, cancel := context.WithCancel(ctx)
