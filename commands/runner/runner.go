@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -54,6 +53,8 @@ type Runner struct {
 
 	// spares keeps a shim at the ready while a job runs that starts tools.
 	spares proc.Spares
+
+	line line // of the loop alone
 
 	mu     sync.Mutex
 	active map[string]*active // by job id
@@ -199,41 +200,23 @@ func firstInLine(tx *store.Tx, j *store.Job) bool {
 // for. It returns how long to sleep when nothing changes.
 func (r *Runner) round(ctx context.Context, jobs *sync.WaitGroup) (time.Duration, error) {
 	var live []*store.Job
-	next := time.Minute
-	err := r.Store.View(func(tx *store.Tx) error {
-		all, err := tx.LiveJobs()
-		for _, j := range all {
-			if j.State == store.JobQueued && !r.ready(j) {
-				next = min(next, j.NotBefore.Sub(r.Clock.Now()))
-			}
-			if j.Interrupts > 0 || r.ready(j) && firstInLine(tx, j) {
-				live = append(live, j)
-			}
-		}
+	err := r.Store.View(func(tx *store.Tx) (err error) {
+		live, err = tx.LiveJobs()
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
-	// What was merged goes before what is only planned: a flood of pull requests
-	// must not keep an apply waiting for room.
-	slices.SortStableFunc(live, func(a, b *store.Job) int {
-		switch {
-		case a.Locks == b.Locks:
-			return 0
-		case a.Locks:
-			return -1
-		}
-		return 1
-	})
+	next := time.Minute
 	for _, j := range live {
+		if j.State == store.JobQueued && !r.ready(j) {
+			next = min(next, j.NotBefore.Sub(r.Clock.Now()))
+		}
 		if j.Interrupts > 0 {
 			r.interrupt(j)
 		}
-		if r.ready(j) {
-			r.begin(ctx, jobs, j)
-		}
 	}
+	r.admit(ctx, jobs, live)
 	return max(next, 0), nil
 }
 

@@ -40,8 +40,11 @@ type yard struct {
 	r     *Runner
 	stop  func()
 
-	mu   sync.Mutex
-	seen []string // "job-1 running", by Changed
+	parallel int // as in Deps
+
+	mu      sync.Mutex
+	seen    []string // "job-1 running", by Changed
+	started []string // "apply web 7", by the kinds that say so
 }
 
 func newYard(t *testing.T) *yard {
@@ -93,7 +96,7 @@ func (y *yard) kind(k Kind) {
 func (y *yard) start() {
 	y.t.Helper()
 	d := Deps{Store: y.store, Clock: y.clock, Log: slog.New(slog.DiscardHandler), Dir: filepath.Join(y.dir, "work"),
-		Self: []string{"/proc/self/exe", "step"}, Env: []string{"PATH"}, Redact: func() []string { return []string{"hunter2hunter2"} }}
+		Self: []string{"/proc/self/exe", "step"}, Parallel: y.parallel, Env: []string{"PATH"}, Redact: func() []string { return []string{"hunter2hunter2"} }}
 	for _, k := range y.kinds {
 		d.Kinds = append(d.Kinds, k)
 	}
