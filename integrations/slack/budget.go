@@ -15,12 +15,11 @@ import (
 
 // Slack's limits. chat.update is tier 3: 50 a minute, in the whole workspace; the
 // calls behind a file are tier 4, 100 a minute. chat.postMessage takes one a
-// second in a channel, with short bursts. Ours are a little lower, and count over
-// a little more than a minute, since calls take a while to get there.
+// second in a channel, with short bursts. Ours are a little lower, since calls do
+// not get there in the time in which they were sent.
 const (
 	editsAMinute = 49
 	filesAMinute = 95
-	minute       = time.Minute + time.Second
 	postBurst    = 3
 	mostChannels = 4096
 )
@@ -42,8 +41,8 @@ type budget struct {
 func newBudget(clk clock.Clock) *budget {
 	return &budget{
 		clock:  clk,
-		edits:  window.New(editsAMinute, minute),
-		files:  window.New(filesAMinute, minute),
+		edits:  window.New(editsAMinute, time.Minute),
+		files:  window.New(filesAMinute, time.Minute),
 		posts:  map[string]*rate.Limiter{},
 		closed: map[string]time.Time{},
 	}
@@ -86,7 +85,7 @@ func takeOf(w *window.Window, method string, now time.Time) error {
 }
 
 func spent(method string, wait time.Duration) error {
-	return &integrations.Later{After: wait, Err: fmt.Errorf("%s: %w", method, errBudget)}
+	return &integrations.Later{After: wait, Err: fmt.Errorf("%s: %w", method, errBudget), Unsent: true}
 }
 
 // channel is the limiter of posts in a channel.

@@ -189,7 +189,7 @@ func TestOwnBudget(t *testing.T) {
 				t.Fatalf("%s %d: %v", method, i, err)
 			}
 		}
-		if err := b.take(method, "C2"); !errors.As(err, &later) || later.After < 50*time.Second || later.After > minute {
+		if err := b.take(method, "C2"); !errors.As(err, &later) || later.After < 50*time.Second || later.After > time.Minute {
 			t.Errorf("%s beyond the minute's, in any channel: %v", method, err)
 		}
 	}
@@ -207,7 +207,7 @@ func TestOwnBudget(t *testing.T) {
 	b.refused("chat.postMessage", "C2", &integrations.Later{After: 20 * time.Second, Err: &slackgo.RateLimitedError{}})
 	// The limits are of the clock that the process runs by: a sandbox that moves
 	// it on finds room on both sides.
-	if err := clk.Advance(t.Context(), minute, nil); err != nil {
+	if err := clk.Advance(t.Context(), time.Minute, nil); err != nil {
 		t.Fatal(err)
 	}
 	for method, channel := range map[string]string{"chat.update": "C1", "files.completeUploadExternal": "C1", "chat.postMessage": "C2"} {

@@ -4,7 +4,10 @@
 // in the minute after a rest.
 package window
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Window is a limit and what was taken of it lately. The caller brings the time
 // and the lock.
@@ -12,13 +15,13 @@ type Window struct {
 	Most int           // how many in any stretch of Per
 	Per  time.Duration // the stretch
 
-	at []time.Time // of what was taken within the last Per, oldest first
+	at []time.Time // of what was taken, from the last Per on, oldest first
 }
 
 // New makes a window with nothing taken.
 func New(most int, per time.Duration) *Window { return &Window{Most: most, Per: per} }
 
-// Used is how many were taken in the stretch that ends now.
+// Used is how many were taken in the stretch that ends now, and for later.
 func (w *Window) Used(now time.Time) int {
 	n := 0
 	for n < len(w.at) && now.Sub(w.at[n]) >= w.Per {
@@ -28,8 +31,14 @@ func (w *Window) Used(now time.Time) int {
 	return len(w.at)
 }
 
-// Take counts one.
-func (w *Window) Take(now time.Time) { w.at = append(w.at, now) }
+// Take counts one, that happens now or is sure to happen then.
+func (w *Window) Take(at time.Time) {
+	i := len(w.at)
+	for i > 0 && w.at[i-1].After(at) {
+		i--
+	}
+	w.at = slices.Insert(w.at, i, at)
+}
 
 // Wait is how long until there is room for one more when ahead others are let go
 // first; 0 is now. More than the window holds is never there at once: for that
