@@ -190,9 +190,22 @@ func (r *hall) shows(id, text string) {
 	})
 }
 
+// advance moves the clock timer by timer. The loop must sleep meanwhile: how long
+// it does is worked out at one time and begins at another.
 func (r *hall) advance(d time.Duration) {
 	r.t.Helper()
-	if err := r.clock.Advance(context.Background(), d, nil); err != nil {
+	settle := func(context.Context) error {
+		quiet := 0
+		r.wait("nothing can be told", func() bool {
+			if quiet++; !r.teller.Idle() {
+				quiet = 0
+			}
+			return quiet == 5
+		})
+		return nil
+	}
+	_ = settle(r.t.Context())
+	if err := r.clock.Advance(r.t.Context(), d, settle); err != nil {
 		r.t.Fatal(err)
 	}
 }
