@@ -43,7 +43,7 @@ func (a *app) untilTold(ctx context.Context) error {
 	for until := time.Now().Add(tellWait); ctx.Err() == nil && time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
 		soon := false
 		err := a.store.View(func(tx *store.Tx) error {
-			at, due := tx.NextDue()
+			at, due := tx.NextDue(a.Clock.Now())
 			soon = due && at.Before(a.Clock.Now().Add(time.Until(until)))
 			return nil
 		})

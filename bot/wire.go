@@ -107,8 +107,8 @@ func places(s systems) map[string]integrations.Place {
 }
 
 var manners = map[string]tell.Manner{
-	"slack.message": {Pace: time.Second, Key: "channel"},
-	"slack.file":    {},
+	"slack.message": {Pace: time.Second, Key: "channel", Edits: 48}, // Slack takes 50 a minute in a workspace
+	"slack.file":    {Key: "channel"},
 	"slack.private": {AtMostOnce: true},
 	"slack.modal":   {AtMostOnce: true},
 }

@@ -22,6 +22,9 @@ type Message struct {
 	// Final is one line that says how the subject ended, once it has: it is what
 	// a roll-up shows when more ends come than a channel can be told one by one.
 	Final string `json:"final,omitempty"`
+	// Asks says that somebody has to do something now, a confirmation or an answer:
+	// it is told before what is only good to know.
+	Asks bool `json:"asks,omitempty"`
 	// Hold says that there is nothing to show yet; the surface stays as it is.
 	Hold bool `json:"hold,omitempty"`
 }

@@ -35,6 +35,8 @@ var ErrNotReadable = fmt.Errorf("this place cannot be read back")
 type Later struct {
 	After time.Duration
 	Err   error
+	// Unsent says that nothing was shown for certain: there is nothing to look for.
+	Unsent bool
 }
 
 func (e *Later) Error() string { return fmt.Sprintf("%v (again after %v)", e.Err, e.After) }

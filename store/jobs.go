@@ -128,6 +128,17 @@ func (tx *Tx) JobsByPull(repoID int64, number int) ([]*Job, error) {
 	return jobs.through(tx, bucketJobsByPull, key{}.pull(repoID, number), false, 0, nil)
 }
 
+// Locking counts the jobs that hold or wait for a run lock.
+func (tx *Tx) Locking() (int, error) {
+	b, err := tx.bucket(bucketJobsQueue)
+	if err != nil {
+		return 0, fmt.Errorf("count job: %w", err)
+	}
+	n := 0
+	err = b.ForEach(func(_, _ []byte) error { n++; return nil })
+	return n, err
+}
+
 // TargetQueue returns the jobs that hold or wait for the run lock of target, by
 // their Order.
 func (tx *Tx) TargetQueue(target string) ([]*Job, error) {

@@ -251,6 +251,10 @@ func (m *model) checkJobs(t *rapid.T, tx *Tx) {
 	same(t, "live jobs", got, err, id, where(m.jobs, func(j Job) bool { return !j.Terminal() }, queue, id))
 	got, err = tx.TargetQueue(target)
 	same(t, "queue", got, err, id, where(m.jobs, func(j Job) bool { return !j.Terminal() && j.Locks && j.Target == target }, queue, id))
+	locking := where(m.jobs, func(j Job) bool { return !j.Terminal() && j.Locks }, queue, id)
+	if n, err := tx.Locking(); err != nil || n != len(locking) {
+		t.Fatalf("%d jobs hold or wait for a lock, %v; want %d", n, err, len(locking))
+	}
 	got, err = tx.JobsByTarget(target, 0)
 	same(t, "by target", got, err, id, where(m.jobs, func(j Job) bool { return j.Target == target }, newer, id))
 	got, err = tx.JobsOf(op)
@@ -284,11 +288,11 @@ func (m *model) checkSurfaces(t *rapid.T, tx *Tx) {
 	same(t, "of op-1", got, err, id, where(m.surfaces, func(s Surface) bool { return s.Subject == "op-1" }, order, id))
 	var first *time.Time
 	for _, s := range m.surfaces {
-		if dirty(s) && (first == nil || s.Due.Before(*first)) {
+		if dirty(s) && s.Due.After(now) && (first == nil || s.Due.Before(*first)) {
 			first = &s.Due
 		}
 	}
-	if at, any := tx.NextDue(); any != (first != nil) || any && !at.Equal(*first) {
+	if at, any := tx.NextDue(now); any != (first != nil) || any && !at.Equal(*first) {
 		t.Fatalf("next due %v %v, want %v", at, any, first)
 	}
 }

@@ -379,10 +379,12 @@ type Surface struct {
 	Where   map[string]string `json:"where,omitempty"`
 	Order   uint64            `json:"order"` // sequence: told in this order within one channel
 
-	Marked uint64    `json:"marked"` // raised by every MarkSurface
-	Shown  uint64    `json:"shown"`  // Marked as it was when last shown
+	Marked uint64    `json:"marked"`           // raised by every MarkSurface
+	Shown  uint64    `json:"shown"`            // Marked as it was when last shown
+	Urgent uint64    `json:"urgent,omitempty"` // Marked as it was at the last change that people wait for
 	Due    time.Time `json:"due,omitzero"`
 	Hash   string    `json:"hash,omitempty"` // of what was last shown
+	End    string    `json:"end,omitempty"`  // the line about its end that people were shown, on it or in a roll-up
 
 	Ref      string    `json:"ref,omitempty"` // the remote reference: a ts, a comment id
 	Nonce    string    `json:"nonce,omitempty"`

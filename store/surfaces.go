@@ -137,14 +137,14 @@ func (tx *Tx) DueSurfaces(now time.Time, limit int) ([]*Surface, error) {
 	return out, nil
 }
 
-// NextDue is when the first surface that is marked and not shown is due (the
-// zero time: at once); false if there is none.
-func (tx *Tx) NextDue() (time.Time, bool) {
+// NextDue is when the first surface that is marked and not shown, and not due at
+// now, will be; false if there is none.
+func (tx *Tx) NextDue(now time.Time) (time.Time, bool) {
 	due, err := tx.bucket(bucketSurfacesDue)
 	if err != nil {
 		return time.Time{}, false
 	}
-	k, _ := due.Cursor().First()
+	k, _ := due.Cursor().Seek(after(key{}.at(now)))
 	if len(k) < 8 {
 		return time.Time{}, false
 	}

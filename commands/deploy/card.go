@@ -64,7 +64,9 @@ func (f *feature) operationCard(tx *store.Tx, s *store.Surface) (integrations.Me
 		return integrations.Message{}, err
 	}
 	op := v.op
-	m := integrations.Message{Text: v.text()}
+	m := integrations.Message{Text: v.text(), Asks: slices.ContainsFunc(v.jobs, func(j *store.Job) bool {
+		return slices.Contains([]string{store.JobNeedsConfirm, store.JobBlocked, store.JobUnknown}, j.State)
+	})}
 	head := integrations.R(icon(v.state)+" ", integrations.Bold(upper(title(op))), " · ", integrations.Bold(v.state))
 	m.Blocks = append(m.Blocks, integrations.Block{Text: head}, integrations.Block{Text: integrations.R(v.bar())})
 	m.Blocks = append(m.Blocks, integrations.Block{Fields: v.fields(f.Clock.Now())})

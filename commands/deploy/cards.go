@@ -55,7 +55,8 @@ func (f *feature) attentionCard(tx *store.Tx, s *store.Surface) (integrations.Me
 	} else {
 		text = integrations.R(text, ": ", strings.TrimSuffix(j.Why, "."), ".")
 	}
-	return integrations.Message{Text: op.ID + " " + text.Plain(), Blocks: []integrations.Block{{Text: text}}}, nil
+	return integrations.Message{Text: op.ID + " " + text.Plain(), Asks: j.State == was && strconv.Itoa(j.Attempt) == s.Where["attempt"],
+		Blocks: []integrations.Block{{Text: text}}}, nil
 }
 
 // logFileCard is the whole log, once the job is over.
@@ -104,7 +105,7 @@ func (f *feature) confirmCard(tx *store.Tx, s *store.Surface) (integrations.Mess
 	if op.PRURL != "" {
 		text += " · " + op.PRURL
 	}
-	m := integrations.Message{Text: text, Blocks: []integrations.Block{
+	m := integrations.Message{Text: text, Asks: true, Blocks: []integrations.Block{
 		{Text: integrations.R("✋ ", integrations.Bold("Confirm the plan of "+j.Target), " · ", integrations.Code(rec.Plans.String()))},
 		{Text: integrations.R(upper(rec.Differs), ".")},
 	}}

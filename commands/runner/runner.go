@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -50,6 +49,8 @@ type Runner struct {
 
 	wake      chan struct{}
 	following chan struct{} // closed when what the last process left is followed
+
+	line line // of the loop alone
 
 	mu       sync.Mutex
 	active   map[string]*active // by job id
@@ -170,45 +171,26 @@ func firstInLine(tx *store.Tx, j *store.Job) bool {
 // for. It returns how long to sleep when nothing changes.
 func (r *Runner) round(ctx context.Context, jobs *sync.WaitGroup) (time.Duration, error) {
 	var live []*store.Job
-	var up []stopping
-	next := time.Minute
-	err := r.Store.View(func(tx *store.Tx) error {
-		all, err := tx.LiveJobs()
-		for _, j := range all {
-			if j.State == store.JobQueued && !r.ready(j) {
-				next = min(next, j.NotBefore.Sub(r.Clock.Now()))
-			}
-			if change, wait := r.timeUp(j); change != nil {
-				up = append(up, stopping{j, change})
-			} else if wait > 0 {
-				next = min(next, wait)
-			}
-			if j.Interrupts > 0 || r.ready(j) && firstInLine(tx, j) {
-				live = append(live, j)
-			}
-		}
+	err := r.Store.View(func(tx *store.Tx) (err error) {
+		live, err = tx.LiveJobs()
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
-	// What was merged goes before what is only planned: a flood of pull requests
-	// must not keep an apply waiting for room.
-	slices.SortStableFunc(live, func(a, b *store.Job) int {
-		switch {
-		case a.Locks == b.Locks:
-			return 0
-		case a.Locks:
-			return -1
-		}
-		return 1
-	})
+	var up []stopping
+	next := time.Minute
 	for _, j := range live {
+		if j.State == store.JobQueued && !r.ready(j) {
+			next = min(next, j.NotBefore.Sub(r.Clock.Now()))
+		}
+		if change, wait := r.timeUp(j); change != nil {
+			up = append(up, stopping{j, change})
+		} else if wait > 0 {
+			next = min(next, wait)
+		}
 		if j.Interrupts > 0 {
 			r.interrupt(j)
-		}
-		if r.ready(j) {
-			r.begin(ctx, jobs, j)
 		}
 	}
 	for _, s := range up { // what comes of it is carried out in the round that this causes
@@ -216,6 +198,7 @@ func (r *Runner) round(ctx context.Context, jobs *sync.WaitGroup) (time.Duration
 			return 0, err
 		}
 	}
+	r.admit(ctx, jobs, live)
 	return max(next, 0), nil
 }
 

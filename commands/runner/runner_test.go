@@ -42,8 +42,11 @@ type yard struct {
 	stop  func()
 	log   io.Writer // of the runner; nil: nowhere
 
-	mu   sync.Mutex
-	seen []string // "job-1 running", by Changed
+	parallel int // as in Deps
+
+	mu      sync.Mutex
+	seen    []string // "job-1 running", by Changed
+	started []string // "apply web 7", by the kinds that say so
 }
 
 func newYard(t *testing.T) *yard {
@@ -99,7 +102,7 @@ func (y *yard) start() {
 		log = slog.New(slog.NewTextHandler(y.log, nil))
 	}
 	d := Deps{Store: y.store, Clock: y.clock, Log: log, Dir: filepath.Join(y.dir, "work"),
-		Self: []string{"/proc/self/exe", "step"}, Env: []string{"PATH"}, Redact: func() []string { return []string{"hunter2hunter2"} }}
+		Self: []string{"/proc/self/exe", "step"}, Parallel: y.parallel, Env: []string{"PATH"}, Redact: func() []string { return []string{"hunter2hunter2"} }}
 	for _, k := range y.kinds {
 		d.Kinds = append(d.Kinds, k)
 	}

@@ -54,6 +54,9 @@ func mark(tx *store.Tx, id string, urgent bool) error {
 		return err
 	}
 	s.Marked++
+	if urgent {
+		s.Urgent = s.Marked
+	}
 	if urgent && s.Error == "" { // with an error, Due is the wait that the place asked for
 		s.Due = time.Time{}
 	}

@@ -1,19 +1,28 @@
 package tell
 
 import (
-	"context"
 	"fmt"
-	"sync"
+	"strings"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
-// finalsAMinute is how many ends a channel is shown one by one; what is more
-// becomes one roll-up message, because Slack allows an app about fifty edits a
-// minute in a whole workspace.
-const finalsAMinute = 40
+// Ends that a place has no room to show one by one are shown together, in one
+// message of their channel, at once; each card is edited when there is room.
+
+const (
+	// rollUpEvery is how long lines are gathered before they are told: an end is
+	// seen within five seconds, of which a post may wait one for its channel.
+	rollUpEvery = 3 * time.Second
+	// A roll-up takes lines for rollUpFor, and rollUpLines of them, which keeps it
+	// within the size of a message.
+	rollUpFor   = time.Minute
+	rollUpLines = 60
+)
 
 // rollCard is the card of roll-up messages, rollFeature where their lines are kept.
 const (
@@ -21,76 +30,131 @@ const (
 	rollFeature = "rollup"
 )
 
-// rollups counts the ends shown in the last minute, by channel.
-type rollups struct {
-	mu    sync.Mutex
-	shown map[string][]time.Time
-}
-
-// take counts a final message; over says that this one is to be rolled up.
-func (r *rollups) take(now time.Time, s *store.Surface, m integrations.Message) (over bool) {
-	channel := s.Where["channel"]
-	if m.Final == "" || channel == "" || s.Card == rollCard {
-		return false
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.shown == nil {
-		r.shown = map[string][]time.Time{}
-	}
-	var recent []time.Time
-	for _, at := range r.shown[channel] {
-		if now.Sub(at) < time.Minute {
-			recent = append(recent, at)
-		}
-	}
-	if len(recent) >= finalsAMinute {
-		r.shown[channel] = recent
-		return true
-	}
-	r.shown[channel] = append(recent, now)
-	return false
-}
-
 // rolled is the lines of one roll-up message.
 type rolled struct {
 	Lines []string `json:"lines"`
 }
 
-// rollUp puts a final line into the channel's roll-up of this minute; the
-// surface itself is told when there is room again.
-func (t *Teller) rollUp(ctx context.Context, s *store.Surface, m integrations.Message, hash string) {
-	channel := s.Where["channel"]
-	err := t.Store.Update(ctx, func(tx *store.Tx) error {
-		subject := "rollup " + channel + " " + t.Clock.Now().UTC().Format("2006-01-02T15:04")
-		lines := store.Feature[rolled](tx, rollFeature)
-		r, _, err := lines.Get(subject)
-		if err != nil {
-			return err
-		}
-		seen := false
-		for _, l := range r.Lines {
-			seen = seen || l == m.Final
-		}
-		if !seen {
-			r.Lines = append(r.Lines, m.Final)
-		}
-		if err := lines.Put(subject, r); err != nil {
-			return err
-		}
-		now, err := tx.Surface(s.ID)
-		if err != nil {
-			return err
-		}
-		now.Due = t.Clock.Now().Add(time.Minute)
-		if err := tx.PutSurface(now); err != nil {
-			return err
-		}
-		return Open(tx, store.Surface{ID: ID(s.Place, subject), Place: s.Place, Card: rollCard, Subject: subject, Where: map[string]string{"channel": channel}})
-	})
-	if err != nil && ctx.Err() == nil {
-		t.Log.Error("roll up", "surface", s.ID, "error", err)
+// rollup is a roll-up message that was begun since the start.
+type rollup struct {
+	place, channel string
+	subject        string
+	began          time.Time
+	due            time.Time // of its post, or of its next edit
+	lines          int
+	posted         bool // its next line needs an edit
+	booked         bool // which there is room for
+}
+
+func (r *rollup) id() string { return ID(r.place, r.subject) }
+
+// rollups are the newest roll-up of each channel, and older ones with an edit to
+// come, by their surfaces.
+type rollups map[string]*rollup
+
+// telling says, of a roll-up that is about to be told, whether there is room for
+// it: a post needs none, and that of an edit may have been taken.
+func (all rollups) telling(s *store.Surface, now time.Time) bool {
+	r := all[s.ID]
+	if r == nil { // of before a restart
+		return s.Ref == ""
 	}
+	ok := s.Ref == "" || r.booked
+	if ok {
+		r.posted, r.booked, r.due = true, false, now.Add(rollUpEvery)
+	}
+	return ok
+}
+
+// open finds the roll-up that takes a channel's next line. One that is posted
+// needs an edit for it; when there is no room for that, a new one is begun, for
+// a post needs no room.
+func (all rollups) open(place, channel string, now time.Time, room *room) *rollup {
+	var newest *rollup
+	for id, r := range all {
+		switch {
+		case now.Sub(r.began) >= 2*rollUpFor:
+			delete(all, id)
+		case r.place == place && r.channel == channel && (newest == nil || r.began.After(newest.began)):
+			newest = r
+		}
+	}
+	if r := newest; r != nil && now.Sub(r.began) < rollUpFor && r.lines < rollUpLines {
+		if !r.posted || r.booked {
+			return r
+		}
+		at := now
+		if r.due.After(at) {
+			at = r.due
+		}
+		if room == nil || room.wait(now, rankCall, false, 0, 0) == 0 {
+			if room != nil {
+				room.book(at)
+			}
+			r.booked = true
+			return r
+		}
+	}
+	r := &rollup{place: place, channel: channel, subject: "rollup " + channel + " " + ulid.Make().String(), began: now, due: now.Add(rollUpEvery)}
+	all[r.id()] = r
+	return r
+}
+
+// rolledLine is an end on its way into a roll-up.
+type rolledLine struct {
+	into    *rollup
+	surface string
+	line    string
+	again   time.Time // when the surface itself is looked at again
+}
+
+// rollUp sorts the ends that cannot wait into roll-ups.
+func (u *turn) rollUp() (lines []rolledLine) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, s := range u.over {
+		room := u.rooms[s.Place]
+		l := rolledLine{into: u.rolls.open(s.Place, s.Where["channel"], u.now, room), surface: s.ID, line: u.looks[s.ID].end}
+		l.into.lines++
+		if s.Ref != "" && room != nil {
+			l.again = u.now.Add(room.wait(u.now, rankState, false, u.live, u.ahead[s.Place]))
+			u.ahead[s.Place]++
+		}
+		lines = append(lines, l)
+	}
+	return lines
+}
+
+// saveLines writes them down, with the roll-ups' surfaces.
+func (u *turn) saveLines(tx *store.Tx, lines []rolledLine) error {
+	all := store.Feature[rolled](tx, rollFeature)
+	for _, l := range lines {
+		r, _, err := all.Get(l.into.subject)
+		if err != nil {
+			return err
+		}
+		r.Lines = append(r.Lines, l.line)
+		if err := all.Put(l.into.subject, r); err != nil {
+			return err
+		}
+		err = u.change(tx, l.surface, func(s *store.Surface) {
+			s.End = l.line
+			if s.Marked == u.looks[l.surface].marked {
+				s.Due = l.again
+			}
+		})
+		if err != nil {
+			return err
+		}
+		err = Open(tx, store.Surface{
+			ID: l.into.id(), Place: l.into.place, Card: rollCard, Subject: l.into.subject, Due: l.into.due,
+			Where: map[string]string{"channel": l.into.channel},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // RollupCards are the teller's own.
@@ -100,16 +164,13 @@ func RollupCards() map[string]Card {
 		if err != nil {
 			return integrations.Message{}, err
 		}
-		title := fmt.Sprintf("%d more operations ended this minute", len(r.Lines))
-		m := integrations.Message{Text: title, Blocks: []integrations.Block{{Text: integrations.R(integrations.Bold(title))}}}
-		for _, l := range r.Lines {
-			m.Text += "\n" + l
+		title := fmt.Sprintf("%d more operations ended", len(r.Lines))
+		if len(r.Lines) == 1 {
+			title = "1 more operation ended"
 		}
+		m := integrations.Message{Text: title + "\n" + strings.Join(r.Lines, "\n"), Blocks: []integrations.Block{{Text: integrations.R(integrations.Bold(title))}}}
 		for at := 0; at < len(r.Lines); at += 20 {
-			text := ""
-			for _, l := range r.Lines[at:min(at+20, len(r.Lines))] {
-				text += l + "\n"
-			}
+			text := strings.Join(r.Lines[at:min(at+20, len(r.Lines))], "\n")
 			m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R(text)})
 		}
 		return m, nil

@@ -33,8 +33,12 @@ type Manner struct {
 	// Pace is the least time between two edits of one surface. Urgent marks pass it.
 	Pace time.Duration
 	// Key names in Where what surfaces of the place share: those with the same
-	// value are told one at a time, in order.
+	// value are posted one at a time, by rank and then in order.
 	Key string
+	// Edits is how many edits the place takes in any minute, all surfaces
+	// together; 0 is as many as there are. Ends and questions go first, and ends
+	// beyond forty are rolled up.
+	Edits int
 }
 
 // Deps are what a Teller works with.
@@ -52,11 +56,14 @@ type Deps struct {
 // Teller tells. Run is its one loop.
 type Teller struct {
 	Deps
-	rolls rollups
+	wake  chan struct{}
+	looks map[string]look // of what was due last, by surface; the loop's alone
 
-	mu   sync.Mutex
-	busy map[string]bool // ordering keys being told
-	wake chan struct{}
+	mu    sync.Mutex
+	busy  map[string]string    // the surface being told, by key
+	cool  map[string]time.Time // until when the place takes no post, by key
+	rooms map[string]*room     // of places whose edits are limited
+	rolls rollups
 }
 
 // New makes a teller; every place that a surface names must be in d.Places.
@@ -64,7 +71,13 @@ func New(d Deps) *Teller {
 	if d.Workers == 0 {
 		d.Workers = 16
 	}
-	return &Teller{Deps: d, busy: map[string]bool{}, wake: make(chan struct{}, 1)}
+	t := &Teller{Deps: d, wake: make(chan struct{}, 1), busy: map[string]string{}, cool: map[string]time.Time{}, rooms: map[string]*room{}, rolls: rollups{}}
+	for place, m := range d.Manners {
+		if m.Edits > 0 {
+			t.rooms[place] = newRoom(m.Edits)
+		}
+	}
+	return t
 }
 
 // Run tells until ctx ends; it returns when the last post under way has ended.
@@ -90,95 +103,6 @@ func (t *Teller) Run(ctx context.Context) error {
 		case <-timer.C():
 		}
 		timer.Stop()
-	}
-}
-
-// Idle says whether nothing is due and nothing under way.
-func (t *Teller) Idle() bool {
-	t.mu.Lock()
-	n := len(t.busy)
-	t.mu.Unlock()
-	if n > 0 {
-		return false
-	}
-	due, err := t.due()
-	return err == nil && len(due) == 0
-}
-
-func (t *Teller) due() ([]*store.Surface, error) {
-	var due []*store.Surface
-	err := t.Store.View(func(tx *store.Tx) (err error) {
-		due, err = tx.DueSurfaces(t.Clock.Now(), 256)
-		return err
-	})
-	return due, err
-}
-
-// round starts telling all that is due and not held up by another of its key.
-// It returns how long to sleep when nothing changes.
-func (t *Teller) round(ctx context.Context, workers *sync.WaitGroup, slots chan struct{}) (time.Duration, error) {
-	due, err := t.due()
-	if err != nil {
-		return 0, err
-	}
-	ahead := map[string]bool{}
-	for _, s := range due {
-		key := t.key(s)
-		if ahead[key] || !t.claim(key) {
-			ahead[key] = true
-			continue
-		}
-		select {
-		case slots <- struct{}{}:
-		default: // all workers busy: one that ends wakes this loop
-			t.free(key)
-			return time.Minute, nil
-		}
-		workers.Add(1)
-		go func() {
-			defer workers.Done()
-			defer t.free(key)
-			defer func() { <-slots }()
-			defer t.caught(ctx, s.ID)
-			t.tell(ctx, s.ID)
-		}()
-	}
-	next := time.Minute
-	err = t.Store.View(func(tx *store.Tx) error {
-		if at, ok := tx.NextDue(); ok {
-			if wait := at.Sub(t.Clock.Now()); wait > 0 {
-				next = min(next, wait)
-			}
-		}
-		return nil
-	})
-	return next, err
-}
-
-func (t *Teller) key(s *store.Surface) string {
-	if k := t.Manners[s.Place].Key; k != "" {
-		return s.Place + "\x00" + s.Where[k]
-	}
-	return s.ID
-}
-
-func (t *Teller) claim(key string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.busy[key] {
-		return false
-	}
-	t.busy[key] = true
-	return true
-}
-
-func (t *Teller) free(key string) {
-	t.mu.Lock()
-	delete(t.busy, key)
-	t.mu.Unlock()
-	select {
-	case t.wake <- struct{}{}:
-	default:
 	}
 }
 
@@ -219,10 +143,6 @@ func (t *Teller) tell(ctx context.Context, id string) {
 		t.put(ctx, id, func(now *store.Surface) { now.Due = due })
 		return
 	}
-	if over := t.rolls.take(t.Clock.Now(), s, m); over {
-		t.rollUp(ctx, s, m, hash)
-		return
-	}
 	t.show(ctx, s, m, hash)
 }
 
@@ -251,9 +171,14 @@ func (t *Teller) show(ctx context.Context, s *store.Surface, m integrations.Mess
 		return
 	}
 	t.put(context.WithoutCancel(ctx), s.ID, func(now *store.Surface) {
-		now.Ref, now.Hash, now.Shown = ref, hash, s.Marked
+		now.Ref, now.Hash, now.Shown, now.End = ref, hash, s.Marked, m.Final
 		now.Tries, now.Error = 0, ""
-		if pace := t.Manners[s.Place].Pace; pace > 0 {
+		pace := t.Manners[s.Place].Pace
+		if s.Card == rollCard {
+			pace = rollUpEvery
+		}
+		now.Due = time.Time{}
+		if now.Urgent <= now.Shown { // nothing urgent came meanwhile
 			now.Due = t.Clock.Now().Add(pace)
 		}
 	})
@@ -350,8 +275,16 @@ func (t *Teller) failed(s *store.Surface, err error) {
 		return
 	}
 	atMostOnce := t.Manners[s.Place].AtMostOnce
-	if atMostOnce && errors.As(err, new(*integrations.Later)) {
-		s.IntentAt = time.Time{} // it was certainly not shown, so there is nothing to doubt
+	var later *integrations.Later
+	if errors.As(err, &later) {
+		t.heed(s, later.After)
+		if s.Ref != "" && t.rooms[s.Place] != nil {
+			t.Log.Warn("place takes no edits", "place", s.Place, "error", err)
+			return // what is to be told when is the loop's to say
+		}
+		if s.Ref == "" && (atMostOnce || later.Unsent) {
+			s.IntentAt = time.Time{} // it was certainly not shown, so there is nothing to look for
+		}
 	} else if atMostOnce {
 		s.Shown, s.Parked, s.Error = s.Marked, "it may have been shown and is not repeated", err.Error()
 		t.Log.Warn("answer not shown", "surface", s.ID, "error", err)

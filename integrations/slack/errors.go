@@ -105,7 +105,7 @@ func explain(act string, err error) error {
 	}
 	named := fmt.Errorf("%s: %w", act, err)
 	if e, ok := errors.AsType[*slackgo.RateLimitedError](err); ok {
-		return &integrations.Later{After: max(e.RetryAfter, time.Second), Err: named}
+		return &integrations.Later{After: max(e.RetryAfter, time.Second), Err: named, Unsent: true}
 	}
 	if e, ok := errors.AsType[slackgo.SlackErrorResponse](err); ok {
 		if why, ok := goneCodes[e.Err]; ok {
@@ -125,7 +125,7 @@ func explain(act string, err error) error {
 	if e, ok := errors.AsType[slackgo.StatusCodeError](err); ok {
 		switch {
 		case e.Code == http.StatusTooManyRequests:
-			return &integrations.Later{After: 30 * time.Second, Err: named}
+			return &integrations.Later{After: 30 * time.Second, Err: named, Unsent: true}
 		case e.Code >= 500:
 			return &integrations.Later{After: 3 * time.Second, Err: named}
 		}
@@ -135,7 +135,7 @@ func explain(act string, err error) error {
 		return named
 	}
 	if unreached(err) || errors.As(err, new(*url.Error)) || errors.Is(err, context.DeadlineExceeded) {
-		return &integrations.Later{After: 3 * time.Second, Err: named}
+		return &integrations.Later{After: 3 * time.Second, Err: named, Unsent: unreached(err)}
 	}
 	return named
 }

@@ -12,6 +12,7 @@ import (
 	slackgo "github.com/slack-go/slack"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 )
 
 // privatePlace is an answer that one person sees, shown at most once: Slack keeps
@@ -30,12 +31,12 @@ func (p privatePlace) Show(ctx context.Context, post integrations.Post) (string,
 	if post.Ref != "" {
 		return post.Ref, nil // it was shown; Slack lets nobody change it
 	}
-	until := time.Now().Add(patience)
+	until := p.c.clock.Now().Add(patience)
 	for {
 		ref, err := p.show(ctx, post)
 		err = certain(err)
 		later, ok := errors.AsType[*integrations.Later](err)
-		if !ok || time.Now().Add(later.After).After(until) || !sleep(ctx, later.After) {
+		if !ok || p.c.clock.Now().Add(later.After).After(until) || clock.Sleep(ctx, p.c.clock, later.After) != nil {
 			return ref, err
 		}
 	}

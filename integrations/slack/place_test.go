@@ -9,7 +9,10 @@ import (
 	"testing"
 	"time"
 
+	slackgo "github.com/slack-go/slack"
+
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/integrations/slack/slacksim"
 )
 
@@ -177,30 +180,40 @@ func TestRateLimits(t *testing.T) {
 }
 
 func TestOwnBudget(t *testing.T) {
-	b := newBudget()
-	for i := range editBurst {
-		if err := b.take("chat.update", "C1"); err != nil {
-			t.Fatalf("edit %d: %v", i, err)
-		}
-	}
+	clk := clock.NewMovable(0)
+	b := newBudget(clk)
 	var later *integrations.Later
-	if err := b.take("chat.update", "C2"); !errors.As(err, &later) || later.After <= 0 || later.After > time.Minute/editsAMinute {
-		t.Errorf("edit beyond the burst, in any channel: %v", err)
+	for method, most := range map[string]int{"chat.update": editsAMinute, "files.completeUploadExternal": filesAMinute} {
+		for i := range most {
+			if err := b.take(method, "C1"); err != nil {
+				t.Fatalf("%s %d: %v", method, i, err)
+			}
+		}
+		if err := b.take(method, "C2"); !errors.As(err, &later) || later.After < 50*time.Second || later.After > time.Minute {
+			t.Errorf("%s beyond the minute's, in any channel: %v", method, err)
+		}
 	}
 	for i := range postBurst {
 		if err := b.take("chat.postMessage", "C1"); err != nil {
 			t.Fatalf("post %d: %v", i, err)
 		}
 	}
-	if err := b.take("chat.postMessage", "C1"); !errors.As(err, &later) {
+	if err := b.take("chat.postMessage", "C1"); !errors.As(err, &later) || later.After > time.Second {
 		t.Errorf("post beyond the burst: %v", err)
 	}
 	if err := b.take("chat.postMessage", "C2"); err != nil {
 		t.Errorf("post in another channel: %v", err)
 	}
-	// What was refused did not use the budget up further.
-	if err := b.take("chat.update", "C1"); !errors.As(err, &later) || later.After > time.Minute/editsAMinute {
-		t.Errorf("edit: %v", err)
+	b.refused("chat.postMessage", "C2", &integrations.Later{After: 20 * time.Second, Err: &slackgo.RateLimitedError{}})
+	// The limits are of the clock that the process runs by: a sandbox that moves
+	// it on finds room on both sides.
+	if err := clk.Advance(t.Context(), time.Minute, nil); err != nil {
+		t.Fatal(err)
+	}
+	for method, channel := range map[string]string{"chat.update": "C1", "files.completeUploadExternal": "C1", "chat.postMessage": "C2"} {
+		if err := b.take(method, channel); err != nil {
+			t.Errorf("a minute later: %v", err)
+		}
 	}
 }
 

@@ -127,7 +127,7 @@ func New(cfg Config, clk clock.Clock, log *slog.Logger) (*Client, error) {
 		cfg: cfg, clock: clk, log: log,
 		base:     transport.Base(),
 		redact:   redact.New([]string{cfg.AppToken.Reveal(), cfg.BotToken.Reveal()}),
-		budget:   newBudget(),
+		budget:   newBudget(clk),
 		book:     newBook(),
 		triggers: newTriggers(),
 		links:    links{base: 2 * time.Second, most: time.Minute, settled: time.Minute, open: openTimeout},

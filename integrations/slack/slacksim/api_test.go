@@ -316,19 +316,33 @@ func TestOneMessageASecondAChannel(t *testing.T) {
 	}
 }
 
+// A tier is so many calls in any minute of the workspace's clock.
 func TestTiers(t *testing.T) {
-	o := open(t, workspace())
+	cfg := workspace()
+	clk := clock.NewMovable(0)
+	cfg.Clock = clk
+	o := open(t, cfg)
 	ts := o.must("chat.postMessage", args("channel", "COPS", "text", "x"))["ts"].(string)
-	for i := range 300 {
-		out := o.call("chat.update", args("channel", "COPS", "ts", ts, "text", fmt.Sprint(i)))
-		if out["error"] == "ratelimited" {
-			if i < 50 {
-				t.Errorf("limited after %d edits", i)
+	edits := func() int {
+		for n := range 300 {
+			if o.call("chat.update", args("channel", "COPS", "ts", ts, "text", fmt.Sprint(n)))["error"] == "ratelimited" {
+				return n
 			}
-			return
+		}
+		t.Fatal("300 edits at once were taken")
+		return 0
+	}
+	if n := edits(); n != 50 {
+		t.Errorf("%d edits at once were taken", n)
+	}
+	for by, want := range []int{0, 50} {
+		if err := clk.Advance(t.Context(), 31*time.Second, nil); err != nil {
+			t.Fatal(err)
+		}
+		if n := edits(); n != want {
+			t.Errorf("%d s after those, %d more were taken, want %d", 31*(by+1), n, want)
 		}
 	}
-	t.Error("300 edits at once were taken")
 }
 
 // TestResponseURL holds five uses, half an hour, and the ways to answer.

@@ -9,9 +9,9 @@
 // and written down: see [Sim.Violations]. It can also be told to misbehave: see
 // [Sim.Fault].
 //
-// Two kinds of time are in it. Timestamps, retries of events and the half hour
-// of a response_url follow the Clock, so that the sandbox can move them. The
-// three seconds of an acknowledgement and of a trigger, pings and rate limits
+// Two kinds of time are in it. Timestamps, retries of events, the half hour of a
+// response_url and the rate limits follow the Clock, so that the sandbox can move
+// them. The three seconds of an acknowledgement and of a trigger and the pings
 // concern the other side's process and use wall time.
 //
 // Everything but tickets and triggers, which live for seconds, is kept in

@@ -63,7 +63,7 @@ func New(cfg Config) (*Sim, error) {
 	}
 	s.stop, s.end = context.WithCancel(context.Background())
 	s.hub.init()
-	s.limits.init()
+	s.limits.init(s.cfg.Clock)
 	if cfg.Dir != "" {
 		j, err := openJournal(cfg.Dir)
 		if err != nil {
