@@ -47,7 +47,7 @@ type systems struct {
 func features(s systems) []commands.Feature {
 	return []commands.Feature{
 		deploy.New(deploy.Deps{Store: s.store, Forge: s.github, Trees: trees{s.mirrors, s.github}, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Channel: s.channel}),
-		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog}),
+		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
 		status.New(status.Deps{Clock: s.clock}),
 		help.New(s.verbs),
 	}
