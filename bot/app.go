@@ -66,6 +66,7 @@ type app struct {
 	channels sync.Map // names of channels to ids
 	ready    atomic.Bool
 
+	groups     *liveGroups
 	dispatcher *commands.Dispatcher
 	runner     *runner.Runner
 	teller     *tell.Teller
@@ -119,13 +120,15 @@ func (a *app) build() error {
 	if err != nil {
 		return err
 	}
-	a.catalog.Store(cat)
 	if a.slack, err = slack.New(c.slack(), a.Clock, a.Log); err != nil {
 		return err
 	}
 	if a.github, err = github.New(c.github(), a.Clock, a.Log); err != nil {
 		return err
 	}
+	a.groups = newLiveGroups(systems{slack: a.slack, github: a.github, clock: a.Clock, log: a.Log, catalog: a.catalog.Load})
+	cat.Members = a.groups.Of(cat)
+	a.catalog.Store(cat)
 	if a.store, err = store.Open(filepath.Join(c.Data, "signalbox.db"), store.Options{Now: a.Clock.Now, Log: a.Log}); err != nil {
 		return err
 	}
@@ -141,6 +144,9 @@ func (c *Config) slack() slack.Config {
 
 func (c *Config) github() github.Config {
 	out := github.Config{Token: c.GitHub.Token, APIURL: c.GitHub.APIURL, GitURL: c.GitHub.GitURL, WebhookSecrets: c.GitHub.WebhookSecrets, MergeMethod: c.GitHub.MergeMethod}
+	if c.PublicURL != "" {
+		out.HookURL = strings.TrimRight(c.PublicURL, "/") + "/github"
+	}
 	if app := c.GitHub.App; app != nil {
 		out.App = &github.AppConfig{ID: app.ID, InstallationID: app.InstallationID, PrivateKey: app.PrivateKey}
 	}
@@ -191,7 +197,7 @@ func (a *app) assemble() error {
 	a.dispatcher = commands.New(commands.Deps{
 		Store: a.store, Clock: a.Clock, Log: a.Log, Catalog: a.catalog.Load, Verbs: a.wired.verbs, Events: a.wired.events,
 		DecodeHeard: a.slack.DecodeHeard, DecodeForge: github.DecodeForge, TeamID: func() string { return a.slack.Self().Team },
-		Guest: a.slack.Outsider, ChannelID: a.slack.ChannelID,
+		Guest: a.slack.Outsider, ChannelID: a.slack.ChannelID, Refresh: a.groups.Refresh,
 	})
 	return nil
 }
@@ -275,6 +281,7 @@ func (a *app) work(ctx context.Context) error {
 	if err := a.runner.Recover(ctx); err != nil {
 		return err
 	}
+	a.readGroups(ctx, a.catalog.Load()) // before the first job asks who may
 	inner := newLife(a.Log)
 	for _, w := range a.workers() {
 		inner.start(w.name, w.limit, w.run)
@@ -305,6 +312,7 @@ func (a *app) workers() []worker {
 		{"mirrors", stopWait, a.mirrors.Run},
 		{"runner", drain, a.runner.Run},
 		{"clock door", stopWait, a.ticks.Run},
+		{"groups", stopWait, a.groups.Run},
 		{"dispatcher", stopWait, func(ctx context.Context) error {
 			if !a.meetSlack(ctx) {
 				return nil
@@ -379,7 +387,7 @@ func (a *app) channelID(name string) string {
 
 // idle says whether nothing is to be decided, done or told.
 func (a *app) idle() bool {
-	return a.ready.Load() && a.ticks.Idle() && a.dispatcher.Idle() && a.runner.Idle() && a.teller.Idle()
+	return a.ready.Load() && a.ticks.Idle() && a.groups.Idle() && a.dispatcher.Idle() && a.runner.Idle() && a.teller.Idle()
 }
 
 // reload reads the configuration again. One with a mistake changes nothing.
@@ -402,8 +410,11 @@ func (a *app) reload() {
 		return
 	}
 	changes := diffConfig(old, c)
+	cat.Members = a.groups.Of(cat)
+	a.readGroups(context.Background(), cat)
 	a.config.Store(c)
 	a.catalog.Store(cat)
+	a.groups.Wake()
 	a.Log.Info("configuration reloaded", "changes", changes, "after_restart", needRestart(changes))
 }
 

@@ -119,7 +119,7 @@ func colours(scheme string) pageAct {
 // and watches; with -update the picture of the sandbox is taken anew.
 func TestBrowser(t *testing.T) {
 	ctx := newBrowser(t)
-	w := newTalkWorld(t)
+	w := newTalkWorld(t, talkConfig(nil))
 	dir := os.Getenv("SCREENSHOTS")
 	if dir == "" {
 		dir = t.TempDir()

@@ -75,10 +75,11 @@ func outside(ctx context.Context, c *Config, log *slog.Logger) []integrations.Fi
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	var out []integrations.Finding
-	if client, err := slack.New(c.slack(), clock.Real(), log); err != nil {
+	chat, err := slack.New(c.slack(), clock.Real(), log)
+	if err != nil {
 		out = append(out, integrations.Finding{What: "Slack", Say: err.Error(), Do: "mend the tokens in " + c.file})
 	} else {
-		out = append(out, client.Check(ctx, c.channels())...)
+		out = append(out, chat.Check(ctx, c.channels())...)
 	}
 	client, err := github.New(c.github(), clock.Real(), log)
 	if err != nil {
@@ -92,6 +93,9 @@ func outside(ctx context.Context, c *Config, log *slog.Logger) []integrations.Fi
 		}
 	}
 	out = append(out, client.Check(ctx, watch)...)
+	if chat != nil {
+		out = append(out, checkGroups(ctx, c, systems{slack: chat, github: client})...)
+	}
 	if c.PublicURL != "" && c.Inbound == "webhook" {
 		out = append(out, checkPublic(ctx, c.PublicURL))
 	}

@@ -15,7 +15,8 @@ import (
 
 // Config is everything the operator says, checked. A field's yaml tag is its
 // name in the file; `yaml:",key"` takes the key of the mapping it stands under,
-// so that lists keep the order of the file.
+// so that lists keep the order of the file; what has a field with "inline" may be
+// written as that field alone.
 type Config struct {
 	Listen       string              `yaml:"listen"`
 	Inbound      string              `yaml:"inbound"`
@@ -83,10 +84,13 @@ type PersonConfig struct {
 	Email  string `yaml:"email"`
 }
 
-// GroupConfig is some people under a name.
+// GroupConfig is some people under a name: a list, or a mapping of where they
+// stand, all of which count.
 type GroupConfig struct {
-	Name   string   `yaml:",key"`
-	People []string `yaml:",inline"`
+	Name       string   `yaml:",key"`
+	People     []string `yaml:"people,inline"`
+	GitHubTeam string   `yaml:"github_team"`
+	SlackGroup string   `yaml:"slack_group"`
 }
 
 // RuleConfig says what groups may do, and where.

@@ -20,9 +20,12 @@ type applierMaker = func(dir string, decode func(any) error) (integrations.Appli
 // below. Mistakes in the settings of the steps come out here, all at once.
 func (c *Config) Catalog(appliers map[string]applierMaker) (*integrations.Catalog, error) {
 	c.r.mistakes = nil
-	out := &integrations.Catalog{Groups: map[string][]string{}}
+	out := &integrations.Catalog{Groups: map[string][]string{}, Live: map[string][]integrations.GroupSource{}}
 	for _, g := range c.Groups {
 		out.Groups[g.Name] = slices.Clone(g.People)
+		if live := g.live(); len(live) > 0 {
+			out.Live[g.Name] = live
+		}
 	}
 	for _, p := range c.People {
 		person := integrations.Person{Name: p.Name, Slack: p.Slack, GitHub: p.GitHub, Email: p.Email}

@@ -44,6 +44,7 @@ func (c *Config) check() {
 	c.checkGitHub()
 	c.checkRunner()
 	c.checkPeople()
+	c.checkGroups()
 	c.checkEnvironments()
 	c.checkPolicy()
 	c.checkTargets()
@@ -204,13 +205,6 @@ func (c *Config) checkPeople() {
 		}
 		if p.Email != "" && !strings.Contains(p.Email, "@") {
 			c.bad(at+".email", "%q is not an address", p.Email)
-		}
-	}
-	groups := unique{}
-	for _, g := range c.Groups {
-		c.claim(groups, "groups."+g.Name, "the group", g.Name)
-		for i, p := range g.People {
-			c.wantOne(fmt.Sprintf("groups.%s[%d]", g.Name, i), "person", p, c.personNames())
 		}
 	}
 }

@@ -71,12 +71,14 @@ func (f flat) add(path string, v reflect.Value) {
 		}
 	case v.Kind() == reflect.Struct:
 		byName, _ := fields(v.Type())
+		inline, ok := byName[""]
+		if ok {
+			f.add(path, v.Field(inline))
+		}
 		for name, i := range byName {
-			if name == "" {
-				f.add(path, v.Field(i))
-				continue
+			if !ok || i != inline {
+				f.add(join(path, name), v.Field(i))
 			}
-			f.add(join(path, name), v.Field(i))
 		}
 	case v.Kind() == reflect.Map:
 		for _, k := range v.MapKeys() {

@@ -233,7 +233,8 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// fields maps names in the file to fields of a struct; "" is the inline one.
+// fields maps names in the file to fields of a struct; "" is the inline one, which
+// may have a name too.
 func fields(t reflect.Type) (byName map[string]int, names []string) {
 	byName = map[string]int{}
 	for i := range t.NumField() {
@@ -244,20 +245,27 @@ func fields(t reflect.Type) (byName map[string]int, names []string) {
 			continue
 		case option == "inline":
 			byName[""] = i
-			continue
 		case name == "":
 			name = strings.ToLower(f.Name)
 		}
-		byName[name] = i
-		names = append(names, name)
+		if name != "" {
+			byName[name] = i
+			names = append(names, name)
+		}
 	}
 	return byName, names
 }
 
 func (r *configReader) record(n ast.Node, v reflect.Value, path string, depth int) {
 	byName, names := fields(v.Type())
-	if i, ok := byName[""]; ok {
+	_, mapping := n.(ast.MapNode)
+	_, list := n.(*ast.SequenceNode)
+	switch i, ok := byName[""]; {
+	case ok && (list || len(names) == 0):
 		r.value(n, v.Field(i), path, depth+1)
+		return
+	case ok && !mapping:
+		r.mistake(path, "want a list, or a mapping with %s, not %s", strings.Join(names, ", "), describe(n))
 		return
 	}
 	pairs, _ := r.pairs(n, path)

@@ -38,10 +38,14 @@ type sandboxCommand struct {
 	Data string `placeholder:"DIR" help:"The folder that holds the whole workspace; one in the user's cache unless said."`
 }
 
-func (c sandboxCommand) Run(s *scene) error {
+func (c sandboxCommand) Run(s *scene) error { return c.run(s, func(b []byte) []byte { return b }) }
+
+// run runs the sandbox with a configuration that edit may change: its
+// conversations try other settings than a newcomer's.
+func (c sandboxCommand) run(s *scene, edit func([]byte) []byte) error {
 	return sandbox.Main(s.ctx, sandbox.Options{Addr: c.Addr, Data: c.Data, Out: s.out, Log: s.log,
 		Run: func(ctx context.Context, configYAML []byte, clk clock.Clock, started func(sandbox.Bot)) error {
-			config, err := parseConfig("sandbox.yaml", configYAML, os.LookupEnv)
+			config, err := parseConfig("sandbox.yaml", edit(configYAML), os.LookupEnv)
 			if err != nil {
 				return err
 			}

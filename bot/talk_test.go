@@ -60,7 +60,7 @@ func talkFile(t *testing.T, file string) {
 	if talkTool() == "demo" && slices.Contains(script, "# It needs Terraform.") {
 		t.Skip("neither terraform nor tofu is on PATH")
 	}
-	got := newTalk(t).run(script)
+	got := newTalk(t, talkConfig(script)).run(script)
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
 			t.Fatal(err)
@@ -68,6 +68,24 @@ func talkFile(t *testing.T, file string) {
 		return
 	}
 	talkCompare(t, got, string(want))
+}
+
+// talkSetting is a line of a script that sets what the sandbox's configuration
+// does not: "# The configuration of production: cool_down: 1h". The name is that
+// of an environment, a service or a target.
+var talkSetting = regexp.MustCompile(`^# The configuration of (\S+): (.*)$`)
+
+// talkConfig edits the sandbox's configuration as a script says.
+func talkConfig(script []string) func([]byte) []byte {
+	return func(b []byte) []byte {
+		text := string(b)
+		for _, line := range script {
+			if m := talkSetting.FindStringSubmatch(line); m != nil {
+				text = strings.Replace(text, "\n  "+m[1]+":\n", "\n  "+m[1]+":\n    "+m[2]+"\n", 1)
+			}
+		}
+		return []byte(text)
+	}
 }
 
 // talkTool is what the sandbox applies with.
@@ -124,8 +142,8 @@ type talk struct {
 	editsFrom time.Time // when Slack edits messages again
 }
 
-func newTalk(t testing.TB) *talk {
-	w := newTalkWorld(t)
+func newTalk(t testing.TB, edit func([]byte) []byte) *talk {
+	w := newTalkWorld(t, edit)
 	k := &talk{
 		talkWorld: w, names: talkNames{base: w.base, data: w.data}, seen: map[string]string{},
 		private: map[string][]slacksim.Response{}, where: map[string]string{}, modals: map[string]*slacksim.Modal{}, cards: map[string]string{},

@@ -45,7 +45,7 @@ type talkWorld struct {
 }
 
 // newTalkWorld runs the sandbox in the test's own process until the test ends.
-func newTalkWorld(t testing.TB) *talkWorld {
+func newTalkWorld(t testing.TB, edit func([]byte) []byte) *talkWorld {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("no git")
@@ -59,7 +59,7 @@ func newTalkWorld(t testing.TB) *talkWorld {
 	r, out := io.Pipe()
 	done := make(chan error, 1)
 	go func() { // waited for by the cleanup
-		err := (sandboxCommand{Addr: "127.0.0.1:0", Data: w.data}).Run(&scene{ctx: ctx, out: out, log: slog.New(slog.NewTextHandler(log, nil))})
+		err := (sandboxCommand{Addr: "127.0.0.1:0", Data: w.data}).run(&scene{ctx: ctx, out: out, log: slog.New(slog.NewTextHandler(log, nil))}, edit)
 		_ = out.CloseWithError(fmt.Errorf("the sandbox ended: %w", errors.Join(err, io.EOF)))
 		done <- err
 	}()

@@ -9,7 +9,9 @@ import (
 
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/deploy"
+	"github.com/signalbox-chatops/signalbox/commands/groups"
 	"github.com/signalbox-chatops/signalbox/commands/help"
+	"github.com/signalbox-chatops/signalbox/commands/incident"
 	"github.com/signalbox-chatops/signalbox/commands/lock"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
 	"github.com/signalbox-chatops/signalbox/commands/status"
@@ -48,6 +50,7 @@ func features(s systems) []commands.Feature {
 	return []commands.Feature{
 		deploy.New(deploy.Deps{Store: s.store, Forge: s.github, Trees: trees{s.mirrors, s.github}, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Channel: s.channel}),
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
+		incident.New(incident.Deps{Clock: s.clock}),
 		status.New(status.Deps{Clock: s.clock}),
 		help.New(s.verbs),
 	}
@@ -64,6 +67,28 @@ func appliers(terraformBinary, providerCache string) map[string]applierMaker {
 // tools are the programs of appliers that are our own binary, by the word it is
 // called with.
 var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main}
+
+// groupSources are where the people of a group are read live, by the keys of the
+// configuration.
+func groupSources(s systems) map[string]groups.Source {
+	return map[string]groups.Source{
+		kindGitHubTeam: {
+			What: "GitHub team", Needs: "compare it with the address of its page, and let the token or the App read the organisation's Members",
+			Read: s.github.TeamMembers, Account: func(p integrations.Person) string { return p.GitHub },
+		},
+		kindSlackGroup: {
+			What: "Slack user group", Needs: "compare its handle under People, User groups, and give the app the scope usergroups:read",
+			Read: s.slack.GroupMembers, Account: func(p integrations.Person) string { return p.Slack },
+		},
+	}
+}
+
+// liveGroups knows who is in them.
+type liveGroups = groups.Holder
+
+func newLiveGroups(s systems) *liveGroups {
+	return groups.New(groups.Deps{Clock: s.clock, Log: s.log, Catalog: s.catalog, Sources: groupSources(s)})
+}
 
 // places is where surfaces can stand; manners is how they are told there.
 func places(s systems) map[string]integrations.Place {

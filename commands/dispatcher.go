@@ -36,6 +36,10 @@ type Deps struct {
 	ChannelID func(ctx context.Context, name string) (string, error)
 	// Guest says whether somebody is only a guest of our workspace. nil: nobody is.
 	Guest func(ctx context.Context, user string) (bool, error)
+	// Refresh brings what the policy asks others for, such as who is in a team, up to
+	// date where it is old. It returns when its context ends, whatever it has got.
+	// nil: it asks nobody.
+	Refresh func(ctx context.Context)
 	// Workers is how many events are decided side by side; 0 is 8.
 	Workers int
 }
@@ -47,6 +51,7 @@ const (
 	staleAfter  = 2 * time.Minute
 	decideWait  = 10 * time.Second // wall time for a verb to decide
 	handlerWait = 30 * time.Second // wall time for a handler
+	refreshWait = 2 * time.Second  // wall time that a decision waits for a Refresh
 )
 
 // Dispatcher decides what the doors accepted: each event once, in the order of

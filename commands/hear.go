@@ -108,6 +108,11 @@ func (d *Dispatcher) admit(ctx context.Context, c *Call, u Understanding) error 
 			return err
 		}
 	}
+	if d.Refresh != nil && RightOf(c.Verb) != RightRead {
+		ctx, cancel := context.WithTimeout(ctx, refreshWait)
+		d.Refresh(ctx)
+		cancel()
+	}
 	return permit(c)
 }
 

@@ -69,10 +69,19 @@ func notAllowed(cat *integrations.Catalog, right, environment string) *Refusal {
 	for _, p := range cat.Who(right, environment) {
 		who = append(who, p.Display())
 	}
+	may := "These people may: " + list(who, 6) + "."
 	if len(who) == 0 {
-		return r.WithHint("Nobody may: the `policy` of my configuration lists no group for it.")
+		may = "Nobody may: the `policy` of my configuration lists no group for it."
 	}
-	return r.WithHint("These people may: " + list(who, 6) + ".")
+	if doubt := cat.Doubt(right, environment); doubt != nil {
+		why := doubt.Error()
+		why = strings.ToUpper(why[:1]) + why[1:] + ", so the answer is no."
+		if len(who) == 0 {
+			return r.WithHint(why)
+		}
+		may = why + " " + may
+	}
+	return r.WithHint(may)
 }
 
 // inChannel refuses what changes an environment from outside its channels.

@@ -1,6 +1,7 @@
 package integrations
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -131,11 +132,21 @@ type Rule struct {
 	Environments []string `json:"environments" yaml:"environments"`
 }
 
+// GroupSource is where people of a group are read live, a GitHub team or a Slack
+// user group: the kind is its key in the configuration, the name what it is called
+// there.
+type GroupSource struct{ Kind, Name string }
+
 // Catalog is what the configuration says there is. It is read-only; a reload
 // makes a new one.
 type Catalog struct {
-	People       []Person
-	Groups       map[string][]string
+	People []Person
+	Groups map[string][]string      // names by group, as the configuration lists them
+	Live   map[string][]GroupSource // and where more of a group's people are read
+	// Members are the names of those who are in a group by its live sources, nobody
+	// for a group that has none. With an error come those of the sources that could
+	// be read: who is not among them is not a member. nil: no group has any.
+	Members      func(group string) ([]string, error)
 	Rules        []Rule
 	Environments []Environment
 	Services     []Service
@@ -227,7 +238,7 @@ func (c *Catalog) May(p Person, right, environment string) bool {
 		return false
 	}
 	for _, r := range c.Rules {
-		if has(r.Verbs, right) && (environment == "" || has(r.Environments, environment)) && c.inAny(p, r.Groups) {
+		if r.grants(right, environment) && c.inAny(p, r.Groups) {
 			return true
 		}
 	}
@@ -245,13 +256,63 @@ func (c *Catalog) Who(right, environment string) []Person {
 	return out
 }
 
-func (c *Catalog) inAny(p Person, groups []string) bool {
-	for _, g := range groups {
-		if g == "*" || slices.Contains(c.Groups[g], p.Name) {
-			return true
+// In says whether a person is in a group.
+func (c *Catalog) In(p Person, group string) bool { return p.Linked() && c.in(p, group) }
+
+// Doubt is why a right in an environment may have been refused to somebody who has
+// it: the first live group among those that grant it that cannot be read. nil: all
+// of them could.
+func (c *Catalog) Doubt(right, environment string) error {
+	if c.Members == nil {
+		return nil
+	}
+	for _, r := range c.Rules {
+		if !r.grants(right, environment) {
+			continue
+		}
+		for _, g := range r.Groups {
+			if _, err := c.Members(g); err != nil {
+				return err
+			}
 		}
 	}
-	return false
+	return nil
+}
+
+// GroupsOf are the groups that somebody is in, sorted.
+func (c *Catalog) GroupsOf(p Person) []string {
+	var out []string
+	for _, all := range [][]string{slices.Collect(maps.Keys(c.Groups)), slices.Collect(maps.Keys(c.Live))} {
+		for _, g := range all {
+			if c.in(p, g) {
+				out = append(out, g)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (r Rule) grants(right, environment string) bool {
+	return has(r.Verbs, right) && (environment == "" || has(r.Environments, environment))
+}
+
+func (c *Catalog) inAny(p Person, groups []string) bool {
+	return slices.ContainsFunc(groups, func(g string) bool { return g == "*" || c.in(p, g) })
+}
+
+func (c *Catalog) in(p Person, group string) bool {
+	if !p.Linked() {
+		return false
+	}
+	if slices.Contains(c.Groups[group], p.Name) {
+		return true
+	}
+	if c.Members == nil {
+		return false
+	}
+	names, _ := c.Members(group) // who cannot be read is not a member; Doubt says why
+	return slices.Contains(names, p.Name)
 }
 
 func has(list []string, x string) bool {

@@ -87,6 +87,7 @@ type ForgeEvent struct {
 	// that GitHub named with it, at most ten and maybe none. What the checks are now
 	// has to be asked.
 	SHA      string   `json:"sha,omitempty"`
+	Check    string   `json:"check,omitempty"` // the name of the check, where it is one alone
 	Branches []string `json:"branches,omitempty"`
 }
 

@@ -206,25 +206,38 @@ func (f *feature) compare(j *store.Job, op *store.Operation, t integrations.Targ
 	if plans.Empty() {
 		return rec, stop(store.JobNoop, "nothing to change: the target is already as the merge wants it")
 	}
-	env, _ := f.Catalog().Environment(t.Environment)
-	if op.Kind != "unplanned" && env.Review == "none" || j.ConfirmedBy != nil && j.ConfirmedDigest == plans.Digest() {
+	if j.ConfirmedBy != nil && j.ConfirmedDigest == plans.Digest() {
 		return rec, runner.End{}
 	}
-	reviewed, have := f.reviewed(j)
-	if have {
-		rec.Reviewed = reviewed.Digest()
-		ok, why := plans.Within(reviewed)
-		if ok {
-			return rec, runner.End{}
-		}
-		rec.Differs = why
-	} else if rec.Differs = "nobody has reviewed a plan of what was merged"; op.Kind == "unplanned" {
-		rec.Differs = "the commit came to " + op.Base + " without a pull request"
+	if rec.Differs = f.differs(j, op, t, plans, &rec); rec.Differs == "" {
+		rec.Differs = untyped(op, t.Name, plans)
+	}
+	if rec.Differs == "" {
+		return rec, runner.End{}
 	}
 	if j.ConfirmedBy != nil {
 		rec.Differs += "; it changed again since it was confirmed"
 	}
 	return rec, stop(store.JobNeedsConfirm, rec.Differs)
+}
+
+// differs says how a fresh plan differs from what people reviewed before the
+// merge; "" where it does not, or where the environment wants no review.
+func (f *feature) differs(j *store.Job, op *store.Operation, t integrations.Target, plans integrations.Plans, rec *record) string {
+	env, _ := f.Catalog().Environment(t.Environment)
+	switch {
+	case op.Kind == "unplanned":
+		return "the commit came to " + op.Base + " without a pull request"
+	case env.Review == "none":
+		return ""
+	}
+	reviewed, have := f.reviewed(j)
+	if !have {
+		return "nobody has reviewed a plan of what was merged"
+	}
+	rec.Reviewed = reviewed.Digest()
+	_, why := plans.Within(reviewed)
+	return why
 }
 
 // reviewed is the plan of the head that was merged.
@@ -240,7 +253,7 @@ func (f *feature) reviewed(j *store.Job) (integrations.Plans, bool) {
 			return err
 		}
 		planned, ok := p.Plans[j.Target]
-		if have = ok && planned.State == "done" && planned.Head == p.Head; have {
+		if have = ok && planned.State == "done" && planned.Head == p.Head && !gate.Stale(planned, p.MergedAt); have {
 			plans = plansOf(planned)
 		}
 		return nil
@@ -330,7 +343,7 @@ func (f *feature) markPullOf(tx *store.Tx, p *store.Pull) error {
 			return err
 		}
 	}
-	return tell.Mark(tx, pullSubject(p.RepoID, p.Number), true)
+	return f.markHead(tx, p)
 }
 
 // settle works out an operation's state from those of its apply jobs.

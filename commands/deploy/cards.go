@@ -213,6 +213,7 @@ func (f *feature) commentCard(tx *store.Tx, s *store.Surface) (integrations.Mess
 			}
 		}
 	}
+	m.Blocks = append(m.Blocks, f.gateBlocks(tx, p, op)...)
 	ends, err := f.endBlocks(tx, p)
 	if err != nil {
 		return m, err
@@ -269,49 +270,6 @@ func (f *feature) endBlocks(tx *store.Tx, p *store.Pull) ([]integrations.Block, 
 		out = append([]integrations.Block{{Header: "Apply"}}, out...)
 	}
 	return out, nil
-}
-
-// gateCard is the one status that a repository should require.
-func (f *feature) gateCard(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
-	p, op, err := f.pullOf(tx, s.Subject)
-	if err != nil {
-		return integrations.Message{}, err
-	}
-	state, text := f.gateState(tx, p, op, s.Where["sha"])
-	return integrations.Message{Text: text, Status: &integrations.Status{Context: s.Where["context"], State: state, Description: text}}, nil
-}
-
-func (f *feature) gateState(tx *store.Tx, p *store.Pull, op *store.Operation, sha string) (state, text string) {
-	targets := expected(p, op)
-	switch {
-	case sha != p.Head:
-		return "pending", "a newer head is planned instead"
-	case p.ExaminedHead != p.Head:
-		return "pending", "the changed files are being read"
-	case len(targets) == 0:
-		return "success", "no target touched"
-	case p.Fork && p.ForkAllowed != p.Head:
-		return "pending", fmt.Sprintf("from a fork: planned when somebody with the right says /ops plan #%d", p.Number)
-	}
-	for _, t := range targets {
-		if pl := p.Plans[t]; pl.Head == p.Head && pl.State == "failed" {
-			return "failure", "the plan of " + t + " did not work: " + pl.Why
-		}
-	}
-	plans, ready := counts(p, targets)
-	if !ready {
-		return "pending", "planning " + strings.Join(targets, ", ")
-	}
-	text = plural(len(targets), "target") + " planned: " + plans.String()
-	if op == nil || op.State != store.OpOpen {
-		return "success", text
-	}
-	q := f.question(gate.AtCard, f.Catalog(), op, p)
-	q.Explicit, q.Actor = true, q.Requester
-	if closed := gate.Ask(tx, q); len(closed) > 0 {
-		return "pending", text + "; " + closed[0].Reason
-	}
-	return "success", text
 }
 
 // targetCard is a target's own status: the plan before the merge.

@@ -28,6 +28,7 @@ func (f *feature) deployVerb() commands.Verb {
 			{Name: "environment", Kind: commands.ArgEnvironment, Keyword: "to", Help: "where to"},
 			{Name: "reason", Kind: commands.ArgText, Optional: true, Help: "why, as it will stand on the pull request"},
 		},
+		Flags:    reserveFlags,
 		Examples: []string{"deploy {service} to {environment}", "deploy {service} v1.4.1 to {environment} fixes the login page"},
 		Detail:   "It opens a pull request and plans it. Nothing is changed until the pull request is merged, here or on GitHub; the merge starts the apply.",
 		Decide:   f.decideDeploy,
@@ -58,8 +59,10 @@ func (f *feature) decideDeploy(ctx context.Context, c *commands.Call) (commands.
 			return reply, err
 		}
 		reply.Subject = o.ID
-		_, _, err = tx.InsertJob(&store.Job{Key: "open|" + o.ID, Kind: kindOpen, Operation: o.ID, Repo: o.Repo, RepoID: o.RepoID, Requester: o.Requester, State: store.JobQueued, Created: f.Clock.Now()})
-		return reply, err
+		if o.Waits != "" {
+			return reply, nil
+		}
+		return reply, f.queueOpen(tx, &o, "")
 	}, nil
 }
 
@@ -116,42 +119,20 @@ func (f *feature) home(env integrations.Environment) string {
 	return f.Channel(env.Channels[0])
 }
 
-// mayBegin refuses what a hold or another operation on the same targets forbids.
+// mayBegin refuses what somebody's hold forbids, and has the request wait for
+// what reserves its targets if the person said so.
 func (f *feature) mayBegin(tx *store.Tx, c *commands.Call, o *store.Operation) error {
 	q := gate.Question{At: gate.AtCommand, Now: f.Clock.Now(), Catalog: c.Catalog, Environment: o.Environment, Service: o.Service,
-		Targets: o.Targets, Actor: c.Who, Requester: c.Who, Explicit: true}
+		Targets: o.Targets, Actor: c.Who, Requester: c.Who, Explicit: true, Op: o}
 	if closed := gate.Ask(tx, q); len(closed) > 0 {
-		return heldRefusal(closed)
+		return heldRefusal(tx, c, o.Environment, closed)
 	}
-	live, err := tx.LiveOperations()
-	if err != nil {
-		return err
-	}
-	for _, other := range live {
-		for _, t := range o.Targets {
-			if other.Kind == "deploy" && slices.Contains(other.Targets, t) {
-				return reserved(other, t, f)
-			}
-		}
-	}
-	return nil
+	return f.reserve(tx, c, o)
 }
 
-func reserved(other *store.Operation, target string, f *feature) error {
-	at := other.ID
-	if other.PRURL != "" {
-		at += " (" + other.PRURL + ")"
-	}
-	r := commands.Refuse("reserved", fmt.Sprintf("%s is already being deployed by %s: %s, %s, asked by %s %s ago.",
-		target, at, title(other), other.State, gate.FromStore(other.Requester).Display(), gate.Age(f.Clock.Now().Sub(other.Created)))).
-		WithHint("Deploy again when it is over; its card shows how it goes.").WithExample("status " + other.ID)
-	if other.State == store.OpOpen || other.State == store.OpOpening {
-		r = r.WithHint("Merge it or cancel it first.").WithButtons(integrations.Button{Label: "Cancel", Command: "cancel " + other.ID, Style: "danger", Confirm: "Close the pull request of " + other.ID + "?"})
-	}
-	return r
-}
-
-func heldRefusal(closed []gate.Closed) error {
+// heldRefusal names every closed gate and what opens it, and offers to ask those
+// who hold something.
+func heldRefusal(tx *store.Tx, c *commands.Call, environment string, closed []gate.Closed) error {
 	var what, opens []string
 	for _, g := range closed {
 		what = append(what, g.Reason)
@@ -163,7 +144,11 @@ func heldRefusal(closed []gate.Closed) error {
 	if len(opens) > 0 {
 		r.Hint = "What opens it: " + strings.Join(opens, "; ") + "."
 	}
-	return r
+	ways, err := gate.Ways(tx, c.Catalog, c.Who, environment, closed)
+	if err != nil {
+		return err
+	}
+	return r.WithButtons(ways...)
 }
 
 // upper begins a sentence; a name such as "web/production" keeps its case.

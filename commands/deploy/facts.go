@@ -2,9 +2,11 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
@@ -186,4 +188,84 @@ func (f *feature) decideWithFacts(ctx context.Context, c *commands.Call, do func
 		}
 	}
 	return func(tx *store.Tx) (commands.Reply, error) { return do(tx, facts) }, nil
+}
+
+// baseMoved has the facts of the open pull requests into a branch read anew.
+func (f *feature) baseMoved(tx *store.Tx, repo, branch string) error {
+	open, err := tx.OpenPulls(repo)
+	if err != nil {
+		return err
+	}
+	for _, p := range open {
+		if p.Base != branch {
+			continue
+		}
+		if err := f.queueFacts(tx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// onCheck is told that a check of a commit has moved: where an environment wants
+// checks they are read anew. Our own statuses come round this way, too.
+func (f *feature) onCheck(_ context.Context, h commands.Happening) (commands.Act, error) {
+	e := h.Forge
+	if e == nil || e.Kind != "check" || strings.HasPrefix(e.Check, ourStatuses) {
+		return nil, nil
+	}
+	return func(tx *store.Tx) (commands.Reply, error) {
+		pulls, err := tx.PullsByHead(e.Repo, e.SHA)
+		if err != nil {
+			return commands.Reply{}, err
+		}
+		for _, p := range pulls {
+			if !f.wantsChecks(p) {
+				continue
+			}
+			if err := f.queueFacts(tx, p); err != nil {
+				return commands.Reply{}, err
+			}
+		}
+		return commands.Reply{}, nil
+	}, nil
+}
+
+// ourStatuses is how the names of our own statuses begin.
+const ourStatuses = "signalbox/"
+
+func (f *feature) wantsChecks(p *store.Pull) bool {
+	for _, name := range f.environmentsOf(nil, p.Targets) {
+		if env, _ := f.Catalog().Environment(name); len(env.Checks) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// factsRound is how old the facts of an open pull request may be before the
+// reconciler reads them anew, every webhook having been lost perhaps.
+const factsRound = 4 * time.Minute
+
+// refreshFacts is the reconciler's look at an open pull request.
+func (f *feature) refreshFacts(ctx context.Context, repoID int64, number int) error {
+	due := false
+	err := f.Store.View(func(tx *store.Tx) error {
+		p, err := tx.Pull(repoID, number)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		due = p.State == "open" && len(p.Targets) > 0 && f.Clock.Now().Sub(p.Facts.At) > factsRound
+		return nil
+	})
+	if err != nil || !due {
+		return err
+	}
+	_, facts, err := f.factsOf(ctx, repoID, number)
+	if err != nil {
+		return err
+	}
+	return f.Store.Update(ctx, func(tx *store.Tx) error { return f.saveFacts(tx, repoID, number, facts) })
 }

@@ -79,17 +79,25 @@ type Deps struct {
 	Clock   clock.Clock
 	Log     *slog.Logger
 	Catalog func() *integrations.Catalog
+	// Roster says who is on call; nil is the one in the configuration.
+	Roster integrations.Roster
 	// Poll is how often the reconciler walks GitHub.
 	Poll time.Duration
 	// Channel turns a channel's name into its id; where it cannot, the name stays.
 	Channel func(name string) string
 }
 
-type feature struct{ Deps }
+type feature struct {
+	Deps
+	times openTimes
+}
 
 // New is the feature.
 func New(d Deps) commands.Feature {
-	f := &feature{d}
+	if d.Roster == nil {
+		d.Roster = integrations.ConfiguredRoster(d.Catalog)
+	}
+	f := &feature{Deps: d}
 	return commands.Feature{
 		Name:  "deploy",
 		Verbs: f.verbs(),
@@ -97,13 +105,17 @@ func New(d Deps) commands.Feature {
 			"github.pull_request":        f.ahead(f.onPull),
 			"github.pull_request_review": f.onReview,
 			"github.push":                f.ahead(f.onPush),
+			"github.status":              f.onCheck,
+			"github.check_run":           f.onCheck,
+			"github.check_suite":         f.onCheck,
 		},
 		Ticks: []commands.Tick{
 			{Name: "reconcile", Every: d.Poll, Run: f.reconcile},
 			{Name: "expire confirmations", Every: 15 * time.Minute, Run: f.expire},
+			{Name: "what waits", Every: time.Minute, Run: f.waiting},
 		},
 		Kinds: []runner.Kind{
-			{Name: kindOpen, Run: f.open, Changed: f.openChanged},
+			{Name: kindOpen, Gate: f.openGate, Run: f.open, Changed: f.openChanged},
 			{Name: kindPlan, Heavy: true, Run: f.plan, Changed: f.planChanged},
 			{Name: kindMerge, Run: f.merge, Changed: f.mergeChanged},
 			{Name: kindClose, Run: f.close, Changed: f.closeChanged},
@@ -126,6 +138,10 @@ func New(d Deps) commands.Feature {
 			cardTarget:     f.targetCard,
 			cardDeployment: f.deploymentCard,
 			cardAttention:  f.attentionCard,
+			cardAsk:        f.askCard,
+			cardPass:       f.passCard,
+			cardReview:     f.reviewCard,
+			cardOpened:     f.openedCard,
 		},
 	}
 }
@@ -149,5 +165,6 @@ func (f *feature) verbs() []commands.Verb {
 	return []commands.Verb{
 		f.deployVerb(), f.planVerb(), f.mergeVerb(), f.approveVerb(), f.confirmVerb(),
 		f.cancelVerb(), f.retryVerb(), f.resolveVerb(), f.includeVerb(), f.logVerb(),
+		f.whyVerb(), f.passVerb(), f.signVerb(),
 	}
 }

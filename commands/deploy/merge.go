@@ -23,6 +23,7 @@ func (f *feature) mergeVerb() commands.Verb {
 		Summary:  "Merge a deploy pull request, which starts the apply",
 		Effect:   commands.Changes,
 		Args:     subjectArg("the operation or its pull request"),
+		Flags:    []commands.Arg{destroysFlag},
 		Examples: []string{"merge op-3", "merge #12"},
 		Detail:   "The head that was planned is merged, and no other: if somebody pushed meanwhile, the merge is refused.",
 		Decide: func(ctx context.Context, c *commands.Call) (commands.Act, error) {
@@ -58,8 +59,15 @@ func (f *feature) askMerge(tx *store.Tx, c *commands.Call, facts store.Facts) (c
 	q := f.question(gate.AtMerge, c.Catalog, op, p)
 	q.Actor, q.Explicit = c.Who, c.Who.Same(q.Requester)
 	if closed := gate.Ask(tx, q); len(closed) > 0 {
-		r := heldRefusal(closed).(*commands.Refusal)
-		return reply, r
+		return reply, heldRefusal(tx, c, op.Environment, closed)
+	}
+	if p != nil {
+		if ask, err := f.typeNames(c, op, destroying(op, p, q.Targets)); err != nil {
+			return reply, err
+		} else if ask != nil {
+			reply.Modal, reply.Outcome = ask.Modal, ask.Outcome
+			return reply, nil
+		}
 	}
 	f.countMerger(op, c.Who)
 	who := gate.ToStore(c.Who)
@@ -246,7 +254,7 @@ func (f *feature) mergedInfra(tx *store.Tx, p *store.Pull, from *store.Operation
 		o.Reason = p.Title
 		o.MergeSHA, o.MergedBy, o.Merged = p.MergeSHA, merger, f.Clock.Now()
 		if o.Requester = gate.ToStore(f.Catalog().PersonByGitHub(p.Author)); from != nil {
-			o.Requester, o.Approvals = from.Requester, from.Approvals
+			o.Requester, o.Approvals, o.Typed, o.Passes = from.Requester, from.Approvals, from.Typed, from.Passes
 		}
 		if err := f.queueApplies(tx, p, o, position); err != nil {
 			return err

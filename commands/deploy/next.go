@@ -62,26 +62,45 @@ func (f *feature) nextOpen(tx *store.Tx, v view, note func(...any) integrations.
 	}
 	st := stamp(v.pull, op.Targets)
 	merge := integrations.Button{Label: "Merge", Command: "merge " + op.ID, Version: st, Style: "primary", Confirm: fmt.Sprintf("%s with plan %s?", upper(title(op)), v.plans)}
+	if len(destroys(v.plans)) > 0 {
+		merge.Confirm = "" // the form asks for the target's name
+	}
 	q := f.question(gate.AtCard, f.Catalog(), op, v.pull)
 	q.Explicit, q.Actor = true, q.Requester
 	closed := gate.Ask(tx, q)
 	buttons := []integrations.Button{merge, cancel}
-	var wait []any
-	include := integrations.Button{Label: "Include", Command: "include " + op.ID, Version: st}
+	if gate.Named(closed, "approvals") {
+		buttons = []integrations.Button{{Label: "Approve", Command: "approve " + op.ID, Version: st, Style: "primary"}, merge, cancel}
+	}
+	var lines []integrations.Rich
 	for _, c := range closed {
-		wait = append(wait, upper(c.Reason), ". ")
-		if c.Gate == "approvals" {
-			buttons = []integrations.Button{{Label: "Approve", Command: "approve " + op.ID, Version: st, Style: "primary"}, merge, cancel}
-		}
+		lines = append(lines, shortLine(c))
 	}
 	if op.Newer > 0 {
-		wait = append(wait, plural(op.Newer, "newer pull request"), " on ", op.Ref, " would not ship; Include takes them in and plans again. ")
-		buttons = append(buttons, include)
+		lines = append(lines, integrations.R(plural(op.Newer, "newer pull request"), " on ", op.Ref, " would not ship; Include takes them in and plans again."))
+		buttons = append(buttons, integrations.Button{Label: "Include", Command: "include " + op.ID, Version: st})
 	}
 	if len(closed) == 0 {
-		wait = append(wait, "Merge it here or on GitHub: the merge starts the apply.")
+		lines = append(lines, integrations.R("Merge it here or on GitHub: the merge starts the apply."))
+	}
+	var wait []any
+	for i, l := range lines {
+		if i > 0 {
+			wait = append(wait, "\n")
+		}
+		wait = append(wait, l)
 	}
 	return note(wait...), buttons, nil
+}
+
+// shortLine is a closed gate as a card shows it; the whole list, with the open
+// ones, is the answer to why.
+func shortLine(c gate.Closed) integrations.Rich {
+	line := integrations.R("✋ ", integrations.Bold(c.Gate), ": ", coded(c.Reason), ".")
+	if c.Opens != "" {
+		line = integrations.R(line, " Opens: ", coded(c.Opens), ".")
+	}
+	return line
 }
 
 // nextBlocked offers an approval where one would help, which against a lock it

@@ -51,6 +51,11 @@ func (f *feature) open(ctx context.Context, r *runner.Run) runner.End {
 	if op.CloseAskedBy != nil {
 		return f.openCancelled(ctx, r.Job, op)
 	}
+	if shipped, err := f.renew(ctx, op); err != nil {
+		return again(r.Job, err)
+	} else if shipped != "" {
+		return runner.End{State: store.JobNoop, Why: shipped}
+	}
 	if err := f.gatherShips(ctx, op); err != nil {
 		return again(r.Job, err)
 	}
@@ -70,12 +75,44 @@ func (f *feature) open(ctx context.Context, r *runner.Run) runner.End {
 		if err != nil {
 			return err
 		}
-		now.Ships, now.Commits = op.Ships, op.Commits
+		now.Ships, now.Commits, now.CompareURL = op.Ships, op.Commits, op.CompareURL
+		now.FromSHA, now.From = op.FromSHA, op.From
 		if err := tx.PutOperation(now); err != nil {
 			return err
 		}
 		return f.take(tx, s)
 	}}
+}
+
+// renew brings an operation that waited for its turn to where its base branch
+// stands now. What it ships does not move; shipped says that the one before it
+// shipped all of that.
+func (f *feature) renew(ctx context.Context, op *store.Operation) (shipped string, err error) {
+	from, err := f.Forge.BranchHead(ctx, op.Repo, op.Base)
+	if err != nil || from == op.FromSHA {
+		return "", err
+	}
+	op.FromSHA = from
+	if op.Strategy != "pin" {
+		cmp, err := f.Forge.Compare(ctx, op.Repo, from, op.ToSHA)
+		if err != nil {
+			return "", err
+		}
+		if op.Commits, op.CompareURL = len(cmp.Commits), cmp.URL; cmp.Ahead == 0 {
+			shipped = fmt.Sprintf("there is nothing left to ship: %s is at %s, and all of %s is in it", op.Base, short(from), short(op.ToSHA))
+		}
+		return shipped, nil
+	}
+	svc, _ := f.Catalog().Service(op.Service)
+	se := svc.Environments[op.Environment]
+	content, _, err := f.Forge.ReadFile(ctx, op.Repo, se.File, from)
+	if err != nil {
+		return "", err
+	}
+	if _, op.From, err = setVersion(se.File, content, se.Key, op.To); err == nil && op.From == op.To {
+		shipped = fmt.Sprintf("there is nothing left to ship: %s in %s is at %s already", op.Service, op.Environment, op.To)
+	}
+	return shipped, err
 }
 
 // openCancelled ends an opening that somebody cancelled. What an attempt before
@@ -95,6 +132,27 @@ func (f *feature) openCancelled(ctx context.Context, j *store.Job, op *store.Ope
 	return runner.End{State: store.JobCancelled, Why: "cancelled before the pull request was opened"}
 }
 
+// openGate asks once more, when the pull request is about to be opened, what was
+// asked at the command.
+func (f *feature) openGate(tx *store.Tx, j *store.Job, _ any) (runner.Verdict, error) {
+	op, err := tx.Operation(j.Operation)
+	if err != nil || op.State != store.OpOpening || op.CloseAskedBy != nil {
+		return runner.Go, err
+	}
+	q := f.question(gate.AtOpening, f.Catalog(), op, nil)
+	q.Actor, q.Explicit = q.Requester, true
+	closed := gate.Ask(tx, q)
+	if len(closed) == 0 {
+		return runner.Go, nil
+	}
+	var why []string
+	for _, c := range closed {
+		why = append(why, c.Reason)
+	}
+	j.Error = strings.Join(why, "; ")
+	return runner.Verdict{State: store.JobFailed, Why: j.Error}, nil
+}
+
 // openChanged tells the operation how its opening went.
 func (f *feature) openChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 	op, err := tx.Operation(j.Operation)
@@ -105,6 +163,10 @@ func (f *feature) openChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 		switch j.State {
 		case store.JobFailed:
 			op.State, op.Ended, op.Note = store.OpFailed, f.Clock.Now(), "The pull request could not be opened: "+j.Error
+		case store.JobNoop:
+			if j.Why != "" {
+				op.State, op.Ended, op.Note = store.OpClosed, f.Clock.Now(), upper(j.Why)+"."
+			}
 		case store.JobCancelled:
 			op.State, op.Ended, op.Note = store.OpClosed, f.Clock.Now(), "Cancelled before a pull request was opened."
 		case store.JobQueued:

@@ -137,7 +137,7 @@ func (f *feature) approveBlocked(tx *store.Tx, c *commands.Call, s subject) (com
 func (f *feature) confirmVerb() commands.Verb {
 	return commands.Verb{
 		Name: "confirm", Summary: "Let a job apply a plan that nobody reviewed before the merge", Effect: commands.Changes,
-		Args: subjectArg("the job, or its operation"), Examples: []string{"confirm job-7"},
+		Args: subjectArg("the job, or its operation"), Flags: []commands.Arg{destroysFlag}, Examples: []string{"confirm job-7"},
 		Detail: "It is planned once more before it is applied, and asks again if the plan is not the one that you confirmed.",
 		Decide: f.act(f.confirm),
 	}
@@ -147,6 +147,11 @@ func (f *feature) confirm(tx *store.Tx, c *commands.Call, s subject) (commands.R
 	all, err := s.applies(tx)
 	if err != nil {
 		return commands.Reply{}, err
+	}
+	if ask, err := f.typeConfirmed(c, s.op, all); err != nil {
+		return commands.Reply{}, err
+	} else if ask != nil {
+		return *ask, nil
 	}
 	var done []string
 	for _, j := range all {

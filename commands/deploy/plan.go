@@ -223,8 +223,14 @@ func (f *feature) planChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 			return err
 		}
 	}
+	if err := f.askWhenPlanned(tx, p); err != nil {
+		return err
+	}
 	if err := f.planOperation(tx, p, j, urgent); err != nil {
 		return err
+	}
+	if planned.State != "pending" {
+		return f.markHead(tx, p)
 	}
 	return tell.Mark(tx, pullSubject(p.RepoID, p.Number), urgent)
 }

@@ -227,7 +227,7 @@ func (f *feature) take(tx *store.Tx, s sight) error {
 			return err
 		}
 	}
-	return tell.Mark(tx, pullSubject(p.RepoID, p.Number), true)
+	return f.markHead(tx, p)
 }
 
 const pushed = "Somebody pushed to the branch: "
@@ -293,6 +293,11 @@ func (f *feature) tidyAfter(tx *store.Tx, p *store.Pull, op *store.Operation) er
 func (f *feature) putOp(tx *store.Tx, op *store.Operation, urgent bool) error {
 	if err := tx.PutOperation(op); err != nil {
 		return err
+	}
+	if op.Terminal() && op.Kind == "deploy" {
+		if err := f.freed(tx, op); err != nil {
+			return err
+		}
 	}
 	return tell.Mark(tx, op.ID, urgent)
 }

@@ -35,6 +35,9 @@ func (f *feature) onPush(ctx context.Context, h commands.Happening) (commands.Ac
 		if err := f.sourceAt(tx, e.Repo, e.Branch, e.After); err != nil {
 			return commands.Reply{}, err
 		}
+		if err := f.baseMoved(tx, e.Repo, e.Branch); err != nil {
+			return commands.Reply{}, err
+		}
 		if len(h.Catalog.TargetsOf(e.Repo, e.Branch)) == 0 {
 			return commands.Reply{}, nil
 		}

@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -63,15 +64,28 @@ func (f *feature) cancelOpen(tx *store.Tx, c *commands.Call, op *store.Operation
 	if op.MergeAskedBy != nil {
 		return commands.Reply{}, commands.Refuse("merging", fmt.Sprintf("%s is being merged, as %s asked; cancel its apply when it has begun.", op.ID, gate.FromStore(*op.MergeAskedBy).Display()))
 	}
+	if err := f.closeOpen(tx, c, op, "Closing the pull request, as "+c.Who.Display()+" asked."); err != nil {
+		return commands.Reply{}, err
+	}
+	return commands.Reply{Private: say("Cancelling " + op.ID + ".")}, nil
+}
+
+// closeOpen has an operation's pull request closed. One that waits for its turn
+// has none and is closed at once; one that is still being opened closes as soon
+// as it has a number.
+func (f *feature) closeOpen(tx *store.Tx, c *commands.Call, op *store.Operation, note string) error {
 	who := gate.ToStore(c.Who)
-	op.CloseAskedBy, op.Note = &who, "Closing the pull request, as "+c.Who.Display()+" asked."
-	// One that is still being opened closes as soon as it has a number.
+	if op.CloseAskedBy, op.Note = &who, note; op.Waits != "" {
+		op.Waits, op.State, op.Ended = "", store.OpClosed, f.Clock.Now()
+		op.Note = "Cancelled by " + c.Who.Display() + " before a pull request was opened."
+		return f.putOp(tx, op, true)
+	}
 	_, _, err := tx.InsertJob(&store.Job{Key: fmt.Sprintf("close|%s|%d", op.ID, c.Event), Kind: kindClose, Operation: op.ID, Repo: op.Repo, RepoID: op.RepoID, PR: op.PR,
 		Requester: who, State: store.JobQueued, Created: f.Clock.Now()})
 	if err != nil {
-		return commands.Reply{}, err
+		return err
 	}
-	return commands.Reply{Private: say("Cancelling " + op.ID + ".")}, f.putOp(tx, op, true)
+	return f.putOp(tx, op, true)
 }
 
 // cancellable refuses to stop what keeps signalbox's own books, or what is a
@@ -222,10 +236,10 @@ func (f *feature) retryOpening(tx *store.Tx, c *commands.Call, op *store.Operati
 	}
 	op.State, op.Note, op.CloseAskedBy = store.OpOpening, "Opening is tried again by "+c.Who.Display()+".", nil
 	op.Ended = time.Time{}
-	_, _, err := tx.InsertJob(&store.Job{Key: fmt.Sprintf("open|%s|%d", op.ID, c.Event), Kind: kindOpen, Operation: op.ID, Repo: op.Repo, RepoID: op.RepoID,
-		Requester: gate.ToStore(c.Who), State: store.JobQueued, Created: f.Clock.Now()})
-	if err != nil {
-		return commands.Reply{}, err
+	if op.Waits == "" {
+		if err := f.queueOpen(tx, op, strconv.FormatUint(c.Event, 10)); err != nil {
+			return commands.Reply{}, err
+		}
 	}
 	return commands.Reply{Private: say("Trying again to open " + op.ID + ".")}, f.putOp(tx, op, true)
 }

@@ -19,6 +19,10 @@ const (
 	cardTarget     = "target status"
 	cardDeployment = "deployment"
 	cardAttention  = "attention"
+	cardAsk        = "approval"
+	cardPass       = "pass"
+	cardReview     = "open review"
+	cardOpened     = "gate opened"
 )
 
 // The places where they stand.

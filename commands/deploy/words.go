@@ -85,3 +85,16 @@ func clip(s string, most int) string {
 	}
 	return string(r[:most-1]) + "…"
 }
+
+// coded sets what stands between backticks as code.
+func coded(s string) integrations.Rich {
+	var parts []any
+	for i, piece := range strings.Split(s, "`") {
+		if i%2 == 1 {
+			parts = append(parts, integrations.Code(piece))
+		} else {
+			parts = append(parts, piece)
+		}
+	}
+	return integrations.R(parts...)
+}

@@ -49,8 +49,9 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{t: t, store: s, clock: clk, forge: newForge(), tool: &fakeTool{plan: onePlan("a")}}
 	w.cat = testCatalog(w.tool)
-	w.f = &feature{Deps{Store: s, Forge: w.forge, Trees: fakeTrees{w.forge}, Clock: clk, Log: log,
+	w.f = &feature{Deps: Deps{Store: s, Forge: w.forge, Trees: fakeTrees{w.forge}, Clock: clk, Log: log,
 		Catalog: func() *integrations.Catalog { return w.cat }, Poll: time.Hour, Channel: func(n string) string { return "C-" + n }}}
+	w.f.Roster = integrations.ConfiguredRoster(w.f.Catalog)
 	feat := New(w.f.Deps)
 	w.verbs = map[string]commands.Verb{}
 	for _, v := range feat.Verbs {

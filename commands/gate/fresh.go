@@ -11,6 +11,9 @@ import (
 // yesterday has not looked at what it would do now (facts/deploy.md, c, plan 2).
 const planLife = 24 * time.Hour
 
+// Stale says whether a plan was too old at a moment to go by.
+func Stale(p store.Planned, at time.Time) bool { return at.Sub(p.At) >= planLife }
+
 // Fresh is closed by a plan that is a day old.
 func Fresh(_ *store.Tx, q Question) ([]Closed, error) {
 	if q.Pull == nil {
@@ -19,7 +22,7 @@ func Fresh(_ *store.Tx, q Question) ([]Closed, error) {
 	var out []Closed
 	for _, t := range q.Targets {
 		p := q.Pull.Plans[t]
-		if p.Head != q.Head || p.State != "done" || q.Now.Sub(p.At) < planLife {
+		if p.Head != q.Head || p.State != "done" || !Stale(p, q.Now) {
 			continue
 		}
 		out = append(out, Closed{

@@ -214,7 +214,7 @@ func (f *feature) whoami(_ context.Context, c *commands.Call) (commands.Act, err
 	m.fields(
 		integrations.Field{Name: "Slack", Value: integrations.R(or(p.Slack, "not known"))},
 		integrations.Field{Name: "GitHub", Value: integrations.R(or(p.GitHub, "not linked: merges and approvals on GitHub are not known to be yours"))},
-		integrations.Field{Name: "Groups", Value: integrations.R(or(strings.Join(groups(c.Catalog, p), ", "), "none"))},
+		integrations.Field{Name: "Groups", Value: integrations.R(or(strings.Join(c.Catalog.GroupsOf(p), ", "), "none"))},
 	)
 	m.line("You may look at everything.")
 	any := false
@@ -251,17 +251,6 @@ func where(e integrations.Environment) string {
 		out = append(out, "#"+strings.TrimPrefix(ch, "#"))
 	}
 	return ", from " + strings.Join(out, " or ")
-}
-
-func groups(cat *integrations.Catalog, p integrations.Person) []string {
-	var out []string
-	for g, members := range cat.Groups {
-		if slices.Contains(members, p.Name) {
-			out = append(out, g)
-		}
-	}
-	slices.Sort(out)
-	return out
 }
 
 func nameFor(h integrations.Heard) string { return or(h.UserName, "your-name") }

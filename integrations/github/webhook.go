@@ -120,12 +120,12 @@ func (h *hook) check(name string, e *integrations.ForgeEvent) {
 	suite := h.CheckSuite
 	switch name {
 	case "status":
-		e.SHA = h.SHA
+		e.SHA, e.Check = h.SHA, h.Context
 		for _, b := range h.Branches {
 			e.Branches = append(e.Branches, b.Name)
 		}
 	case "check_run":
-		e.SHA, suite = h.CheckRun.HeadSHA, h.CheckRun.CheckSuite
+		e.SHA, e.Check, suite = h.CheckRun.HeadSHA, h.CheckRun.Name, h.CheckRun.CheckSuite
 	case "check_suite":
 		e.SHA = suite.HeadSHA
 	}
@@ -134,7 +134,7 @@ func (h *hook) check(name string, e *integrations.ForgeEvent) {
 	}
 	e.Kind = "check"
 	if !fullSHA.MatchString(e.SHA) {
-		e.Kind, e.SHA, e.Branches = "ignored", "", nil
+		e.Kind, e.SHA, e.Branches, e.Check = "ignored", "", nil, ""
 	}
 }
 
@@ -169,8 +169,10 @@ type hook struct {
 	} `json:"branches"`
 	CheckRun struct {
 		HeadSHA    string    `json:"head_sha"`
+		Name       string    `json:"name"`
 		CheckSuite hookSuite `json:"check_suite"`
 	} `json:"check_run"`
+	Context    string    `json:"context"` // of a status
 	CheckSuite hookSuite `json:"check_suite"`
 }
 

@@ -227,6 +227,10 @@ func FuzzWebhook(f *testing.F) {
 			if e.Repo == "" || e.Branch == "" {
 				t.Fatalf("a push of nothing: %+v", e)
 			}
+		case "check":
+			if e.Repo == "" || !fullSHA.MatchString(e.SHA) {
+				t.Fatalf("checks of nothing: %+v", e)
+			}
 		case "pull_request", "review":
 			p := e.PullRequest
 			if e.Repo == "" || p == nil || p.Number <= 0 || (e.Kind == "review") != (e.Review != nil) {

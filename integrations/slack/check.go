@@ -48,7 +48,7 @@ func (c *Client) checkBot(ctx context.Context) ([]integrations.Finding, bool) {
 		}
 		missing = true
 		out = append(out, integrations.Finding{
-			What: "Slack scope " + s.name, Say: "missing; it is for " + s.why,
+			What: "Slack scope " + s.name, Warn: s.optional, Say: "missing; it is for " + s.why,
 			Do: "add it under OAuth & Permissions (or paste `signalbox manifest`), then install the app again",
 		})
 	}

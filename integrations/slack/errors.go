@@ -74,6 +74,7 @@ var goneCodes = map[string]string{
 	"cannot_dm_bot":                            "a bot cannot be written to",
 	"messages_tab_disabled":                    "direct messages to the bot are switched off: switch the messages tab on in the app's settings, App Home",
 	"ekm_access_denied":                        "the workspace's administrators have suspended posting",
+	"no_such_subteam":                          "the user group does not exist, or is switched off",
 	"expired_trigger_id":                       "the form came too late to be opened: type the command again",
 	"exchanged_trigger_id":                     "the form was opened already",
 	"invalid_trigger_id":                       "the form cannot be opened from here: type the command again",

@@ -6,22 +6,26 @@ import (
 )
 
 // scope is what the bot token may do, and what signalbox needs it for.
-type scope struct{ name, why string }
+type scope struct {
+	name, why string
+	optional  bool // only for those who use it
+}
 
 var scopes = []scope{
-	{"commands", "the slash command"},
-	{"chat:write", "cards and answers"},
-	{"app_mentions:read", "commands typed as a mention"},
-	{"channels:read", "finding channels by name"},
-	{"groups:read", "finding private channels by name"},
-	{"channels:history", "replies in threads, and finding a message again after a crash"},
-	{"groups:history", "the same in private channels"},
-	{"im:history", "commands typed as a direct message"},
-	{"im:write", "writing to somebody directly"},
-	{"files:write", "whole logs as files"},
-	{"files:read", "finding an uploaded log again after a crash"},
-	{"users:read", "telling guests from colleagues"},
-	{"users:read.email", "linking people by their address"},
+	{name: "commands", why: "the slash command"},
+	{name: "chat:write", why: "cards and answers"},
+	{name: "app_mentions:read", why: "commands typed as a mention"},
+	{name: "channels:read", why: "finding channels by name"},
+	{name: "groups:read", why: "finding private channels by name"},
+	{name: "channels:history", why: "replies in threads, and finding a message again after a crash"},
+	{name: "groups:history", why: "the same in private channels"},
+	{name: "im:history", why: "commands typed as a direct message"},
+	{name: "im:write", why: "writing to somebody directly"},
+	{name: "files:write", why: "whole logs as files"},
+	{name: "files:read", why: "finding an uploaded log again after a crash"},
+	{name: "users:read", why: "telling guests from colleagues"},
+	{name: "users:read.email", why: "linking people by their address"},
+	{name: "usergroups:read", why: "groups of people that are a Slack user group", optional: true},
 }
 
 // Manifest is the app's manifest, in YAML, ready to be pasted where Slack asks

@@ -232,7 +232,7 @@ func getAppHookConfig(c *call) (int, any, error) {
 func appPermissions() obj {
 	return obj{
 		"contents": "write", "pull_requests": "write", "issues": "write", "statuses": "write",
-		"checks": "write", "deployments": "write", "metadata": "read",
+		"checks": "write", "deployments": "write", "metadata": "read", "members": "read",
 	}
 }
 

@@ -259,6 +259,11 @@ func createGitCommit(c *call) (int, any, error) {
 	if err := c.in(&in); err != nil {
 		return 0, nil, err
 	}
+	for name, value := range map[string]string{"message": in.Message, "tree": in.Tree} {
+		if value == "" {
+			return 0, nil, unprocessable("Invalid request.\n\n%q wasn't supplied.", name)
+		}
+	}
 	if !c.isObject(in.Tree, "tree") {
 		return 0, nil, unprocessable("Tree SHA does not exist")
 	}

@@ -246,7 +246,8 @@ func (s *Sim) commitBlobs(r *repoRow, actor, branch, message string, author, com
 	return s.commitOf(r, sha)
 }
 
-// treeWith writes a tree that differs from base in the given files.
+// treeWith writes a tree that differs from base in the given files, each given as
+// "<mode> <sha>", or as "" to remove it. A mode 040000 puts a whole tree there.
 func (s *Sim) treeWith(r *repoRow, base string, blobs map[string]string) (string, error) {
 	dir, err := os.MkdirTemp(s.dir, "index-")
 	if err != nil {
@@ -265,6 +266,14 @@ func (s *Sim) treeWith(r *repoRow, base string, blobs map[string]string) (string
 		if m, rest, ok := strings.Cut(blob, " "); ok {
 			mode, blob = m, rest
 		}
+		if mode == "040000" {
+			lines, err := s.folder(r, base, file, blob)
+			if err != nil {
+				return "", err
+			}
+			info.WriteString(lines)
+			continue
+		}
 		if blob == "" {
 			mode, blob = "0", zeroSHA
 		}
@@ -277,83 +286,6 @@ func (s *Sim) treeWith(r *repoRow, base string, blobs map[string]string) (string
 	g.in = nil
 	out, err := g.run("write-tree")
 	return strings.TrimSpace(out), err
-}
-
-func getTree(c *call) (int, any, error) {
-	ref := c.path("ref")
-	sha := c.resolve(ref)
-	if sha == "" && c.isObject(ref, "tree") {
-		sha = ref
-	}
-	if sha == "" {
-		return 0, nil, notFound()
-	}
-	args := []string{sha}
-	if c.r.URL.Query().Get("recursive") != "" {
-		args = []string{"-r", "-t", sha}
-	}
-	entries, err := c.s.lsTree(c.repo, args...)
-	if err != nil {
-		return 0, nil, err
-	}
-	tree, err := c.s.gitLine(c.repo, "rev-parse", sha+"^{tree}")
-	if err != nil {
-		return 0, nil, err
-	}
-	return http.StatusOK, c.treeObj(tree, entries), nil
-}
-
-func (c *call) treeObj(sha string, entries []entry) obj {
-	base := c.s.repoURL(c.repo) + "/git/"
-	return obj{"sha": sha, "url": base + "trees/" + sha, "truncated": false, "tree": list(entries, func(e entry) obj {
-		o := obj{"path": e.path, "mode": e.mode, "type": e.kind, "sha": e.sha, "url": base + e.kind + "s/" + e.sha}
-		if e.kind == "blob" {
-			o["size"] = e.size
-		}
-		return o
-	})}
-}
-
-func createTree(c *call) (int, any, error) {
-	var in struct {
-		BaseTree string `json:"base_tree"`
-		Tree     []struct {
-			Path, Mode, Type string
-			SHA, Content     *string
-		}
-	}
-	if err := c.in(&in); err != nil {
-		return 0, nil, err
-	}
-	if in.BaseTree != "" && !c.isObject(in.BaseTree, "tree") && !c.isObject(in.BaseTree, "commit") {
-		return 0, nil, unprocessable("base_tree is not a valid tree oid")
-	}
-	blobs := map[string]string{}
-	for _, e := range in.Tree {
-		switch {
-		case e.Content != nil:
-			sha, err := c.s.writeBlob(c.repo, []byte(*e.Content))
-			if err != nil {
-				return 0, nil, err
-			}
-			blobs[e.Path] = e.Mode + " " + sha
-		case e.SHA == nil:
-			blobs[e.Path] = ""
-		case c.isObject(*e.SHA, "blob"):
-			blobs[e.Path] = e.Mode + " " + *e.SHA
-		default:
-			return 0, nil, unprocessable("tree.sha %s is not a valid blob", *e.SHA)
-		}
-	}
-	tree, err := c.s.treeWith(c.repo, in.BaseTree, blobs)
-	if err != nil {
-		return 0, nil, unprocessable("Invalid tree info")
-	}
-	entries, err := c.s.lsTree(c.repo, tree)
-	if err != nil {
-		return 0, nil, err
-	}
-	return http.StatusCreated, c.treeObj(tree, entries), nil
 }
 
 func getBlob(c *call) (int, any, error) {

@@ -221,6 +221,10 @@ func (s *Sim) attempt(d *deliveryRow, h *hookRow, payload []byte) bool {
 		"X-GitHub-Event": d.Event, "X-GitHub-Delivery": d.GUID, "X-GitHub-Hook-ID": strconv.FormatInt(h.ID, 10),
 		"X-GitHub-Hook-Installation-Target-ID": strconv.FormatInt(d.Repo, 10), "X-GitHub-Hook-Installation-Target-Type": "repository",
 	}
+	if h.App {
+		d.Headers["X-GitHub-Hook-Installation-Target-ID"] = strconv.FormatInt(s.cfg.App.ID, 10)
+		d.Headers["X-GitHub-Hook-Installation-Target-Type"] = "integration"
+	}
 	if h.Secret != "" {
 		d.Headers["X-Hub-Signature"] = "sha1=" + signature(sha1.New, h.Secret, body)
 		d.Headers["X-Hub-Signature-256"] = "sha256=" + signature(sha256.New, h.Secret, body)

@@ -3,6 +3,7 @@ package githubsim
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,10 @@ func (s *Sim) queue(r *repoRow, h *hookRow, sender, event string, payload obj) e
 		payload["repository"] = s.repoObj(r)
 	}
 	payload["sender"] = s.user(sender)
+	if h.App { // the payload is shared with the repository's own hooks
+		payload = maps.Clone(payload)
+		payload["installation"] = obj{"id": s.cfg.App.InstallationID}
+	}
 	raw, err := json.Marshal(payload)
 	if err != nil {
 		return fmt.Errorf("encode %s payload: %w", event, err)

@@ -1,13 +1,9 @@
 package githubsim
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
-	"strconv"
-	"time"
 )
 
 func (s *Sim) hookObj(r *repoRow, h *hookRow) obj {
@@ -24,7 +20,7 @@ func (s *Sim) hookObj(r *repoRow, h *hookRow) obj {
 }
 
 func (s *Sim) hooksOf(repo int64) []*hookRow {
-	return s.state.Hooks.sorted(func(h *hookRow) bool { return h.Repo == repo })
+	return s.state.Hooks.sorted(func(h *hookRow) bool { return h.Repo == repo && !h.App })
 }
 
 func listHooks(c *call) (int, any, error) {
@@ -99,7 +95,7 @@ func (c *call) hook() (*hookRow, error) {
 		return nil, err
 	}
 	h := c.s.state.Hooks.rows[id]
-	if h == nil || h.Repo != c.repo.ID {
+	if h == nil || h.Repo != c.repo.ID || h.App {
 		return nil, notFound()
 	}
 	return h, nil
@@ -150,90 +146,4 @@ func pingHook(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	return http.StatusNoContent, nil, c.ping(h)
-}
-
-func (s *Sim) deliveryObj(d *deliveryRow) obj {
-	return obj{
-		"id": d.ID, "guid": d.GUID, "delivered_at": d.Delivered.UTC().Format(time.RFC3339Nano), "redelivery": d.Redelivery,
-		"duration": d.Duration, "status": d.Status, "status_code": d.Code, "event": d.Event, "action": textOrNil(d.Action),
-		"installation_id": nil, "repository_id": d.Repo, "throttled_at": nil,
-	}
-}
-
-// listHookDeliveries pages by cursor, newest first, as GitHub does.
-func listHookDeliveries(c *call) (int, any, error) {
-	h, err := c.hook()
-	if err != nil {
-		return 0, nil, err
-	}
-	rows := c.s.state.Deliveries.sorted(func(d *deliveryRow) bool { return d.Hook == h.ID && !d.Pending })
-	slices.Reverse(rows)
-	q := c.r.URL.Query()
-	if cursor := q.Get("cursor"); cursor != "" {
-		before, err := strconv.ParseInt(cursor, 10, 64)
-		if err != nil {
-			return 0, nil, unprocessable("Invalid cursor")
-		}
-		rows = slices.DeleteFunc(rows, func(d *deliveryRow) bool { return d.ID >= before })
-	}
-	perPage := 30
-	if n, err := strconv.Atoi(q.Get("per_page")); err == nil && n > 0 {
-		perPage = min(n, 100)
-	}
-	if len(rows) > perPage {
-		rows = rows[:perPage]
-		next := fmt.Sprintf("%s/hooks/%d/deliveries?per_page=%d&cursor=%d", c.s.repoURL(c.repo), h.ID, perPage, rows[perPage-1].ID)
-		c.header.Set("Link", "<"+next+`>; rel="next"`)
-	}
-	return http.StatusOK, list(rows, c.s.deliveryObj), nil
-}
-
-func (c *call) hookDelivery() (*deliveryRow, error) {
-	h, err := c.hook()
-	if err != nil {
-		return nil, err
-	}
-	id, err := c.number("delivery")
-	if err != nil {
-		return nil, err
-	}
-	d := c.s.state.Deliveries.rows[id]
-	if d == nil || d.Hook != h.ID {
-		return nil, notFound()
-	}
-	return d, nil
-}
-
-func getHookDelivery(c *call) (int, any, error) {
-	d, err := c.hookDelivery()
-	if err != nil {
-		return 0, nil, err
-	}
-	body, err := c.s.payload(d.ID)
-	if err != nil {
-		return 0, nil, err
-	}
-	o := c.s.deliveryObj(d)
-	o["url"] = d.URL
-	o["request"] = obj{"headers": d.Headers, "payload": json.RawMessage(body)}
-	var answer any = d.RespBody
-	if json.Valid([]byte(d.RespBody)) {
-		answer = json.RawMessage(d.RespBody)
-	}
-	o["response"] = obj{"headers": d.RespHeader, "payload": answer}
-	return http.StatusOK, o, nil
-}
-
-func redeliverHookDelivery(c *call) (int, any, error) {
-	d, err := c.hookDelivery()
-	if err != nil {
-		return 0, nil, err
-	}
-	if d.Pending {
-		return 0, nil, unprocessable("The delivery has not been attempted yet")
-	}
-	if c.s.now().Sub(d.Queued) > deliveriesKept {
-		return 0, nil, unprocessable("The delivery is too old to be redelivered")
-	}
-	return http.StatusAccepted, obj{}, c.s.redeliver(d.ID)
 }

@@ -170,7 +170,7 @@ func (s *Sim) ensureHook(key string, r *repoRow, cfg Hook) {
 	if row == nil {
 		row = &hookRow{ID: s.newID(), Repo: r.ID, Config: key, ContentType: "json", Active: true, Created: s.now()}
 	}
-	row.URL, row.Secret, row.Events = cfg.URL, cfg.Secret, slices.Clone(cfg.Events)
+	row.URL, row.Secret, row.Events, row.App = cfg.URL, cfg.Secret, slices.Clone(cfg.Events), cfg.App
 	if len(row.Events) == 0 {
 		row.Events = []string{"*"}
 	}

@@ -62,10 +62,30 @@ type Protection struct {
 
 // Hook is a webhook that exists when the simulator starts. Repo is
 // "owner/name", or "*" for every repository. An empty URL is filled by
-// SetHookURL, and deliveries wait for it. No Events means all of them.
+// SetHookURL, and deliveries wait for it. No Events means all of them. One with
+// App is the GitHub App's own, which no repository lists.
 type Hook struct {
 	Repo, URL, Secret string
 	Events            []string
+	App               bool
+}
+
+// Org is an organisation. Whose login is in Members may see its teams, and so may
+// the App's installation.
+type Org struct {
+	Name    string
+	Members []string
+	Teams   []Team
+}
+
+// Team is a team that is made when the simulator first starts; from then on
+// SetTeam changes it. Parent is the slug of the team that it is a child of. A
+// Secret one is seen by its own members and the App's installation.
+type Team struct {
+	Slug    string
+	Members []string
+	Parent  string
+	Secret  bool
 }
 
 // App is the GitHub App that may ask for installation tokens. With a Key, its
@@ -85,6 +105,7 @@ type Config struct {
 	Users []User
 	Repos []Repo
 	Hooks []Hook
+	Orgs  []Org
 	App   App
 
 	// OnRequest is called synchronously for REST calls and git pushes:
@@ -176,6 +197,9 @@ func (s *Sim) start() error {
 		}
 	}
 	if err := s.ensureHooks(); err != nil {
+		return err
+	}
+	if err := s.ensureTeams(); err != nil {
 		return err
 	}
 	if err := s.commit(); err != nil {

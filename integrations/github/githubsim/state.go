@@ -86,6 +86,7 @@ type statusRow struct {
 
 type checkRow struct {
 	ID, Repo                        int64
+	Suite                           int64
 	SHA, Name, Status, Conclusion   string
 	DetailsURL, ExternalID, Creator string
 	Title, Summary, Text            string
@@ -116,7 +117,15 @@ type hookRow struct {
 	Events      []string
 	Active      bool
 	Config      string // the key of the configured hook that made it
+	App         bool   // the App's own
 	Created     time.Time
+}
+
+type teamRow struct {
+	ID                int64
+	Org, Slug, Parent string
+	Secret            bool
+	Members           []string // logins
 }
 
 type tokenRow struct {
@@ -172,6 +181,7 @@ type state struct {
 	Deployments        table[deploymentRow]
 	DeploymentStatuses table[deploymentStatusRow]
 	Hooks              table[hookRow]
+	Teams              table[teamRow]
 	Tokens             table[tokenRow]
 	Deliveries         table[deliveryRow]
 	dirty              map[dirtyKey]any // nil means delete
@@ -215,6 +225,7 @@ func (s *Sim) load() error {
 			func() error { return loadTable(tx, &st.Deployments, "deployments") },
 			func() error { return loadTable(tx, &st.DeploymentStatuses, "deployment_statuses") },
 			func() error { return loadTable(tx, &st.Hooks, "hooks") },
+			func() error { return loadTable(tx, &st.Teams, "teams") },
 			func() error { return loadTable(tx, &st.Tokens, "tokens") },
 			func() error { return loadTable(tx, &st.Deliveries, "deliveries") },
 		} {

@@ -1,11 +1,9 @@
 package githubsim
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -55,7 +53,7 @@ func (s *Sim) contextState(repo int64, sha, context string) string {
 		switch {
 		case k.Status != "completed":
 			state = "pending"
-		case k.Conclusion == "success" || k.Conclusion == "neutral" || k.Conclusion == "skipped":
+		case passes(k.Conclusion):
 			state = "success"
 		default:
 			state = "failure"
@@ -158,140 +156,4 @@ func (c *call) statusEvent(v *statusRow) error {
 		"description": textOrNil(v.Description), "target_url": textOrNil(v.TargetURL),
 		"commit": c.commitObj(commit), "branches": branches, "created_at": stamp(v.Created), "updated_at": stamp(v.Created),
 	})
-}
-
-func (s *Sim) checkObj(r *repoRow, k *checkRow) obj {
-	return obj{
-		"id": k.ID, "node_id": nodeID("CR", k.ID), "head_sha": k.SHA, "name": k.Name, "status": k.Status,
-		"conclusion": textOrNil(k.Conclusion), "external_id": k.ExternalID, "details_url": textOrNil(k.DetailsURL),
-		"started_at": stamp(k.Started), "completed_at": stampOrNil(k.Completed),
-		"url":      fmt.Sprintf("%s/check-runs/%d", s.repoURL(r), k.ID),
-		"html_url": fmt.Sprintf("%s/runs/%d", s.htmlURL(r), k.ID),
-		"output":   obj{"title": textOrNil(k.Title), "summary": textOrNil(k.Summary), "text": textOrNil(k.Text), "annotations_count": 0},
-		"app":      obj{"id": s.cfg.App.ID, "slug": s.cfg.App.Slug, "name": s.cfg.App.Slug}, "pull_requests": []obj{},
-	}
-}
-
-func (s *Sim) checksOf(repo int64, sha string) []*checkRow {
-	return s.state.Checks.sorted(func(k *checkRow) bool { return k.Repo == repo && k.SHA == sha })
-}
-
-func checksAt(c *call, sha string) (int, any, error) {
-	name := c.r.URL.Query().Get("check_name")
-	rows := slices.DeleteFunc(c.s.checksOf(c.repo.ID, sha), func(k *checkRow) bool { return name != "" && k.Name != name })
-	slices.Reverse(rows)
-	return http.StatusOK, obj{
-		"total_count": len(rows),
-		"check_runs":  list(page(c, rows, 30, 100), func(k *checkRow) obj { return c.s.checkObj(c.repo, k) }),
-	}, nil
-}
-
-type checkIn struct {
-	Name, Status, Conclusion *string
-	HeadSHA                  string  `json:"head_sha"`
-	DetailsURL               *string `json:"details_url"`
-	ExternalID               *string `json:"external_id"`
-	Output                   *struct{ Title, Summary, Text string }
-}
-
-// onlyApps: check runs are written by Apps; a person's token is refused.
-func (c *call) onlyApps() error {
-	if c.inst || c.user.Bot {
-		return nil
-	}
-	return refuse(http.StatusForbidden, "You must authenticate via a GitHub App.")
-}
-
-func createCheck(c *call) (int, any, error) {
-	var in checkIn
-	if err := c.in(&in); err != nil {
-		return 0, nil, err
-	}
-	if err := c.onlyApps(); err != nil {
-		return 0, nil, err
-	}
-	if in.Name == nil || *in.Name == "" {
-		return 0, nil, unprocessable("Invalid request.\n\n\"name\" wasn't supplied.")
-	}
-	if !fullSHA.MatchString(in.HeadSHA) || c.resolve(in.HeadSHA) == "" {
-		return 0, nil, noCommit(in.HeadSHA)
-	}
-	k := &checkRow{ID: c.s.newID(), Repo: c.repo.ID, SHA: in.HeadSHA, Status: "queued", Creator: c.login(), Started: c.s.now()}
-	return c.storeCheck(http.StatusCreated, k, in, "created")
-}
-
-func (c *call) check() (*checkRow, error) {
-	id, err := c.number("id")
-	if err != nil {
-		return nil, err
-	}
-	k := c.s.state.Checks.rows[id]
-	if k == nil || k.Repo != c.repo.ID {
-		return nil, notFound()
-	}
-	return k, nil
-}
-
-func getCheck(c *call) (int, any, error) {
-	k, err := c.check()
-	if err != nil {
-		return 0, nil, err
-	}
-	return http.StatusOK, c.s.checkObj(c.repo, k), nil
-}
-
-func updateCheck(c *call) (int, any, error) {
-	var in checkIn
-	if err := c.in(&in); err != nil {
-		return 0, nil, err
-	}
-	if err := c.onlyApps(); err != nil {
-		return 0, nil, err
-	}
-	k, err := c.check()
-	if err != nil {
-		return 0, nil, err
-	}
-	return c.storeCheck(http.StatusOK, k, in, "")
-}
-
-func (c *call) storeCheck(code int, k *checkRow, in checkIn, action string) (int, any, error) {
-	set := func(to *string, from *string) {
-		if from != nil {
-			*to = *from
-		}
-	}
-	status, conclusion := k.Status, k.Conclusion
-	set(&status, in.Status)
-	set(&conclusion, in.Conclusion)
-	if in.Conclusion != nil {
-		status = "completed"
-	}
-	if status == "completed" && conclusion == "" {
-		return 0, nil, unprocessable("Invalid request.\n\nA completed check run needs a conclusion.")
-	}
-	set(&k.Name, in.Name)
-	set(&k.DetailsURL, in.DetailsURL)
-	set(&k.ExternalID, in.ExternalID)
-	k.Status, k.Conclusion = status, conclusion
-	if in.Output != nil {
-		k.Title, k.Summary, k.Text = in.Output.Title, in.Output.Summary, in.Output.Text
-	}
-	put(c.s, &c.s.state.Checks, k.ID, k)
-	event := func(action string) error {
-		return c.s.emit(c.repo, c.login(), "check_run", obj{"action": action, "check_run": c.s.checkObj(c.repo, k)})
-	}
-	if action != "" {
-		if err := event(action); err != nil {
-			return 0, nil, err
-		}
-	}
-	if status == "completed" && k.Completed == nil {
-		k.Completed = new(time.Time)
-		*k.Completed = c.s.now()
-		if err := event("completed"); err != nil {
-			return 0, nil, err
-		}
-	}
-	return code, c.s.checkObj(c.repo, k), nil
 }

@@ -144,6 +144,9 @@ func webAPI() map[string]method {
 		"users.list":          {args: "cursor limit include_locale team_id presence", scope: "users:read", tier: tier2, do: listUsers},
 		"users.lookupByEmail": {args: "*email", scope: "users:read.email", tier: tier3, do: lookupByEmail},
 
+		"usergroups.list":       {args: "include_count include_disabled include_users team_id", scope: "usergroups:read", tier: tier2, do: listGroups},
+		"usergroups.users.list": {args: "*usergroup include_disabled team_id", scope: "usergroups:read", tier: tier2, do: listGroupUsers},
+
 		"views.open":    {args: "trigger_id interactivity_pointer *view", tier: tier4, do: openView},
 		"views.push":    {args: "trigger_id interactivity_pointer *view", tier: tier4, do: pushView},
 		"views.update":  {args: "*view view_id external_id hash", tier: tier4, do: updateView},

@@ -20,6 +20,7 @@ type book struct {
 	bodies    map[string]*[]byte      // of files, by id
 	events    map[string]*event       // pending, by event id
 	responses map[string]*responseURL // by token
+	groups    map[string]*group       // by id
 }
 
 type counters struct {
@@ -75,6 +76,7 @@ func newBook() book {
 		byChannel: map[string][]*message{}, views: map[string]*viewState{},
 		homes: map[string]*viewState{}, files: map[string]*file{}, bodies: map[string]*[]byte{},
 		events: map[string]*event{}, responses: map[string]*responseURL{},
+		groups: map[string]*group{},
 	}
 }
 
@@ -90,6 +92,7 @@ func (b *book) load(j *journal) error {
 		load(j, bucketFileBodies, b.bodies),
 		load(j, bucketEvents, b.events),
 		load(j, bucketResponses, b.responses),
+		load(j, bucketGroups, b.groups),
 	} {
 		if err != nil {
 			return fmt.Errorf("load workspace: %w", err)

@@ -22,6 +22,7 @@ type Config struct {
 
 	Users    []User
 	Channels []Channel
+	Groups   []Group
 
 	// Scopes the bot token has. Nil grants all that any method here asks for.
 	Scopes []string
@@ -63,6 +64,14 @@ type Channel struct {
 	Members  []string
 	Private  bool
 	Topic    string
+}
+
+// Group is a user group. It is made when the workspace is; from then on SetGroup
+// changes it. Members are user ids or names.
+type Group struct {
+	ID, Handle, Name string
+	Members          []string
+	Disabled         bool
 }
 
 // Delivery says which envelope carried an act to the bot. EventID is set for
@@ -122,6 +131,11 @@ func (c *Config) fill() {
 	for i := range c.Channels {
 		set(&c.Channels[i].ID, "C0"+strings.ToUpper(c.Channels[i].Name))
 	}
+	for i := range c.Groups {
+		g := &c.Groups[i]
+		set(&g.ID, "S0"+strings.ToUpper(strings.ReplaceAll(g.Handle, "-", "")))
+		set(&g.Name, g.Handle)
+	}
 }
 
 // check reports the first mistake that would make the workspace ambiguous.
@@ -147,6 +161,13 @@ func (c *Config) check() error {
 	for _, ch := range c.Channels {
 		for _, s := range []string{ch.ID, ch.Name} {
 			if err := once("channel", s); err != nil {
+				return err
+			}
+		}
+	}
+	for _, g := range c.Groups {
+		for _, s := range []string{g.ID, g.Handle} {
+			if err := once("group", s); err != nil {
 				return err
 			}
 		}

@@ -23,11 +23,12 @@ const (
 	bucketFileBodies = "file_bodies"
 	bucketEvents     = "events"
 	bucketResponses  = "responses"
+	bucketGroups     = "groups"
 )
 
 var buckets = []string{
 	bucketMeta, bucketChannels, bucketMessages, bucketViews, bucketHomes,
-	bucketFiles, bucketFileBodies, bucketEvents, bucketResponses,
+	bucketFiles, bucketFileBodies, bucketEvents, bucketResponses, bucketGroups,
 }
 
 // put is one change of the journal; a nil value deletes.

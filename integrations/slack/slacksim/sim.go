@@ -48,7 +48,7 @@ type Sim struct {
 
 // New opens the workspace, or makes it. Users and channels of the config are
 // laid over what is stored; channels keep their members and their archived
-// state. Call SetBase before anybody connects, and Close at the end.
+// state, user groups all that SetGroup gave them. Call SetBase before anybody connects, and Close at the end.
 func New(cfg Config) (*Sim, error) {
 	cfg.Users = slices.Clone(cfg.Users)
 	cfg.Channels = slices.Clone(cfg.Channels)
@@ -102,6 +102,14 @@ func (s *Sim) seed(t *tx) error {
 			ch.Members = append(ch.Members, u.ID)
 		}
 		t.channel(ch)
+	}
+	for _, g := range s.cfg.Groups {
+		if s.book.groups[g.ID] != nil {
+			continue
+		}
+		if err := s.setGroup(t, g); err != nil {
+			return err
+		}
 	}
 	return nil
 }
