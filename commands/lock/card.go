@@ -44,7 +44,7 @@ func (f *feature) holdCard(tx *store.Tx, s *store.Surface) (integrations.Message
 	if more, err := f.small(tx, h, also); err != nil {
 		return m, err
 	} else if more != "" {
-		m.Text += ". " + more
+		m.Text += " · " + more
 		m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R(more)})
 	}
 	m.Blocks = append(m.Blocks, integrations.Block{Buttons: []integrations.Button{release}})

@@ -111,6 +111,9 @@ func (f *feature) nothing(c *commands.Call, scope commands.Scope, all []*store.H
 		if touches(c.Catalog, h, scope) {
 			also = append(also, f.sentence(h))
 		}
+		if scopeOf(h) == scope {
+			r.Example = map[bool]string{true: "unfreeze ", false: "unlock "}[h.Kind == store.HoldFreeze] + h.ID
+		}
 	}
 	switch len(also) {
 	case 0:

@@ -97,7 +97,11 @@ func (f *feature) askReason(c *commands.Call, reply commands.Reply, h *store.Hol
 	if h.Kind == store.HoldDirty {
 		what = fmt.Sprintf("%s was left dirty, so saying that it is clean needs a reason.", gate.Scope(h))
 	}
-	return reply, commands.Refuse("no_reason", what).WithExample(c.Verb.Name + " " + h.ID + " because I have looked, and it is as it should be")
+	example := c.Verb.Name + " " + h.ID + " because it is no longer needed"
+	if h.Kind == store.HoldDirty {
+		example = c.Verb.Name + " " + h.ID + " because I have looked, and it is as it should be"
+	}
+	return reply, commands.Refuse("no_reason", what).WithExample(example)
 }
 
 // release ends a hold by a person's act, and says what waited for it.
@@ -118,6 +122,9 @@ func (f *feature) release(tx *store.Tx, c *commands.Call, h *store.Hold, reason 
 		return nil, err
 	}
 	text := f.endedShort(end)
+	if !mine(h, c.Who) && h.Kind != store.HoldDirty {
+		text += fmt.Sprintf(" It was %s's %s, and %s is told.", gate.FromStore(h.Owner).Display(), noun(h), gate.FromStore(h.Owner).Display())
+	}
 	for _, j := range gone {
 		text += fmt.Sprintf("\n%s of %s (%s) waited for it alone and goes on.", j.ID, j.Operation, j.Target)
 	}
