@@ -235,7 +235,7 @@ func (f *feature) rights(c *commands.Call, environment string) []string {
 	var out []string
 	for _, v := range f.verbs() {
 		right := commands.RightOf(&v)
-		if v.Effect == commands.Changes && !slices.Contains(out, right) && c.Catalog.May(c.Who, right, environment) {
+		if v.Effect == commands.Changes && right != commands.RightRead && !slices.Contains(out, right) && c.Catalog.May(c.Who, right, environment) {
 			out = append(out, right)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 func (f *feature) holdCard(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
 	h, err := tx.Hold(s.Subject)
 	if errors.Is(err, store.ErrNotFound) {
-		return f.endedCard(tx, s.Subject)
+		return f.endedCard(tx, s.Subject, s.Where["channel"])
 	}
 	if err != nil {
 		return integrations.Message{}, err
@@ -134,7 +134,7 @@ func (f *feature) dirtyCard(h *store.Hold, also string) integrations.Message {
 }
 
 // endedCard is what is left of a hold's message, with what waited for it.
-func (f *feature) endedCard(tx *store.Tx, id string) (integrations.Message, error) {
+func (f *feature) endedCard(tx *store.Tx, id, room string) (integrations.Message, error) {
 	e, ok, err := gate.EndedHold(tx, id)
 	if err != nil {
 		return integrations.Message{}, err
@@ -149,7 +149,7 @@ func (f *feature) endedCard(tx *store.Tx, id string) (integrations.Message, erro
 	if e.Hold.Stop { // a message of its own asks about what waited
 		waiting = nil
 	}
-	return f.offer(tx, f.endedLong(e), waiting)
+	return f.offer(tx, f.endedLong(e), waiting, room)
 }
 
 // endedLong says which hold is over, and how.
@@ -177,9 +177,9 @@ func (f *feature) openedCard(tx *store.Tx, s *store.Surface) (integrations.Messa
 		return integrations.Message{}, err
 	}
 	h := &e.Hold
-	text := fmt.Sprintf("%s of %s on %s %s.", h.ID, gate.FromStore(h.Owner).Display(), gate.Scope(h), f.howEnded(e))
+	text := fmt.Sprintf("The %s of %s on %s (“%s”, %s) %s.", noun(h), gate.FromStore(h.Owner).Display(), gate.Scope(h), h.Reason, h.ID, f.howEnded(e))
 	if h.Stop {
-		text = fmt.Sprintf("🟢 Go: everything may go on, says %s (it was stopped for %s).", gate.FromStore(e.By).Display(), gate.Age(e.At.Sub(h.Created)))
+		text = fmt.Sprintf("🟢 Go: everything may go on, says %s. It was stopped since %s.", gate.FromStore(e.By).Display(), gate.Clock(h.Created))
 	}
 	if s.Ref == "" && len(waiting) == 0 && !h.Stop {
 		return integrations.Message{Hold: true}, nil
@@ -187,5 +187,5 @@ func (f *feature) openedCard(tx *store.Tx, s *store.Surface) (integrations.Messa
 	if len(waiting) == 0 && !h.Stop {
 		text += " Nothing waits for it any more."
 	}
-	return f.offer(tx, text, waiting)
+	return f.offer(tx, text, waiting, s.Where["channel"])
 }

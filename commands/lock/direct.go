@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
@@ -49,7 +50,7 @@ func (f *feature) tellStolen(tx *store.Tx, was, now *store.Hold) error {
 // for that that it is done.
 func (f *feature) tellEnd(tx *store.Tx, e gate.Ended) error {
 	h, by := &e.Hold, gate.FromStore(e.By)
-	if !mine(h, by) && h.Kind != store.HoldDirty {
+	if e.How == gate.EndReleased && !mine(h, by) && h.Kind != store.HoldDirty { // before it expires they were reminded
 		if err := f.direct(tx, h, h.Owner, directEnded, "", nil); err != nil {
 			return err
 		}
@@ -63,7 +64,7 @@ func (f *feature) tellEnd(tx *store.Tx, e gate.Ended) error {
 		if gate.FromStore(p).Same(by) || p.Slack == "" {
 			continue
 		}
-		if err := f.direct(tx, h, p, directFreed, p.Slack, nil); err != nil {
+		if err := f.direct(tx, h, p, directFreed, p.Slack, map[string]string{"owner": s.Where["owner"]}); err != nil {
 			return err
 		}
 	}
@@ -94,10 +95,10 @@ func (f *feature) directCard(tx *store.Tx, s *store.Surface) (integrations.Messa
 
 func (f *feature) directSays(h *store.Hold, over gate.Ended, s *store.Surface) (string, []integrations.Button) {
 	w := s.Where
-	name, ended := gate.Scope(h), over.How != ""
+	ended := over.How != ""
 	switch w["what"] {
 	case directStolen:
-		text := fmt.Sprintf("%s took over your %s on %s (%s): “%s”. You held it for “%s”; now it stops you too.", w["by"], noun(h), name, h.ID, w["reason"], w["was"])
+		text := fmt.Sprintf("%s took over your %s %s (%s): “%s”. You held it for “%s”; now it stops you too.", w["by"], noun(h), onWhat(h), h.ID, w["reason"], w["was"])
 		if ended {
 			return text + " Since then it " + f.howEnded(over) + ".", nil
 		}
@@ -106,32 +107,31 @@ func (f *feature) directSays(h *store.Hold, over gate.Ended, s *store.Surface) (
 		}
 		return text, []integrations.Button{{Label: "Ask " + w["by"], Command: "ask-release " + h.ID}}
 	case directEnded:
-		return fmt.Sprintf("Your %s on %s (%s, “%s”) %s.", noun(h), name, h.ID, h.Reason, f.howEnded(over)), nil
+		return fmt.Sprintf("Your %s %s (%s, “%s”) %s.", noun(h), onWhat(h), h.ID, h.Reason, f.howEnded(over)), nil
 	case directFreed:
-		return fmt.Sprintf("%s, which you asked for: the %s of %s (%s) %s.", f.endedWords(over), noun(h), gate.FromStore(h.Owner).Display(), h.ID, f.howEnded(over)), nil
+		return fmt.Sprintf("The %s %s (%s), which you asked %s about, %s.", noun(h), onWhat(h), h.ID, w["owner"], f.howEnded(over)), nil
 	case directAsk:
-		text := fmt.Sprintf("%s asks you to release your %s on %s: “%s” (%s%s).", w["by"], noun(h), name, h.Reason, h.ID, until(h, ", until "))
-		return f.withWays(h, over, w, text)
+		text := fmt.Sprintf("%s asks you to release your %s %s: “%s” (%s%s).", w["by"], noun(h), onWhat(h), h.Reason, h.ID, until(h, ", until "))
+		return f.withWays(h, over, w, text, "")
 	}
-	text := fmt.Sprintf("Your %s on %s ends at %s: “%s” (%s). Are you done, or do you need it longer?", noun(h), name, w["until"], w["reason"], h.ID)
+	text := fmt.Sprintf("Your %s %s ends at %s: “%s” (%s).", noun(h), onWhat(h), w["until"], w["reason"], h.ID)
 	if h.Stop {
 		text = fmt.Sprintf("Everything is stopped, by you, since %s: “%s” (%s). Nothing is deployed until somebody says go.", gate.Clock(h.Created), w["reason"], h.ID)
 	}
-	return f.withWays(h, over, w, text)
+	return f.withWays(h, over, w, text, "Are you done, or do you need it longer?")
 }
 
-func (f *feature) endedWords(e gate.Ended) string {
-	switch {
-	case e.Hold.Stop:
-		return "Everything may go on"
-	case e.Hold.Kind == store.HoldFreeze:
-		return gate.Scope(&e.Hold) + " is no longer frozen"
+// onWhat says where a hold stands: "on web/production".
+func onWhat(h *store.Hold) string {
+	if h.Stop {
+		return "of everything"
 	}
-	return gate.Scope(&e.Hold) + " is free of it"
+	return "on " + gate.Scope(h)
 }
 
-// withWays adds the buttons of an owner, or what became of the hold since.
-func (f *feature) withWays(h *store.Hold, over gate.Ended, w map[string]string, text string) (string, []integrations.Button) {
+// withWays adds the question and the buttons of an owner, or what became of the
+// hold since.
+func (f *feature) withWays(h *store.Hold, over gate.Ended, w map[string]string, text, question string) (string, []integrations.Button) {
 	owner := gate.FromStore(h.Owner)
 	release := integrations.Button{Label: "Release", Command: "unlock " + h.ID, Version: h.Version}
 	extend := integrations.Button{Label: "Extend", Command: "extend " + h.ID, Version: h.Version}
@@ -139,6 +139,8 @@ func (f *feature) withWays(h *store.Hold, over gate.Ended, w map[string]string, 
 		release.Command = "unfreeze " + h.ID
 	}
 	switch {
+	case w["what"] == directNag && w["at"] != strconv.FormatInt(h.Nagged.Unix(), 10): // a newer one asks
+		return text, nil
 	case over.How != "":
 		return text + " Since then it " + f.howEnded(over) + ".", nil
 	case owner.Display() != w["owner"]:
@@ -149,5 +151,5 @@ func (f *feature) withWays(h *store.Hold, over gate.Ended, w map[string]string, 
 		release.Label = "Go"
 		return text, []integrations.Button{release}
 	}
-	return text, []integrations.Button{extend, release}
+	return strings.TrimSpace(text + " " + question), []integrations.Button{extend, release}
 }

@@ -152,7 +152,7 @@ func (f *feature) begin(tx *store.Tx, c *commands.Call, h *store.Hold) error {
 	if err := tx.PutHold(h, 0); err != nil {
 		return err
 	}
-	for i, room := range f.rooms(c.Catalog, h, c.Heard.Channel) {
+	for i, room := range f.rooms(c.Catalog, h, c.Heard) {
 		id := tell.ID(placeMessage, h.ID)
 		if i > 0 {
 			id = tell.ID(placeMessage, h.ID, room)
@@ -181,7 +181,7 @@ func (f *feature) again(tx *store.Tx, c *commands.Call, h *store.Hold, w wish) (
 	if err := tx.PutHold(h, h.Version); err != nil {
 		return nil, err
 	}
-	return say(fmt.Sprintf("Changed: %s.", f.sentence(h))), f.mark(tx, h)
+	return say(fmt.Sprintf("Changed: %s by you%s: “%s” (%s).", what(h), until(h, " until "), h.Reason, h.ID)), f.mark(tx, h)
 }
 
 // tooHeld says who else holds something of what was just taken; nil if nobody.

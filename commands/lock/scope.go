@@ -86,20 +86,19 @@ func (f *feature) beside(tx *store.Tx, cat *integrations.Catalog, h *store.Hold)
 }
 
 // rooms are the channels that a hold is shown in: where it was said, and for each
-// environment that it touches one of its own.
-func (f *feature) rooms(cat *integrations.Catalog, h *store.Hold, said string) []string {
+// environment that it touches one of its own, unless one of those is there.
+func (f *feature) rooms(cat *integrations.Catalog, h *store.Hold, said integrations.Heard) []string {
 	var out []string
-	if said != "" {
-		out = append(out, said)
+	if said.Channel != "" {
+		out = append(out, said.Channel)
 	}
 	for _, name := range scopeOf(h).Environments(cat) {
 		env, _ := cat.Environment(name)
-		var ids []string
-		for _, ch := range env.Channels {
-			ids = append(ids, f.Channel(ch))
-		}
-		if len(ids) > 0 && !slices.ContainsFunc(ids, func(id string) bool { return slices.Contains(out, id) }) {
-			out = append(out, ids[0])
+		told := slices.ContainsFunc(env.Channels, func(ch string) bool {
+			return slices.Contains(out, f.Channel(ch)) || said.ChannelName != "" && strings.TrimPrefix(ch, "#") == said.ChannelName
+		})
+		if len(env.Channels) > 0 && !told {
+			out = append(out, f.Channel(env.Channels[0]))
 		}
 	}
 	return out

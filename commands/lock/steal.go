@@ -63,7 +63,7 @@ func (f *feature) steal(tx *store.Tx, c *commands.Call) (commands.Reply, error) 
 	if err := f.mark(tx, h); err != nil {
 		return reply, err
 	}
-	text := fmt.Sprintf("%s is yours now%s; %s is told.", h.ID, until(h, ", until "), gate.FromStore(was.Owner).Display())
+	text := fmt.Sprintf("You hold %s now (%s%s); %s is told.", gate.Scope(h), h.ID, until(h, ", until "), gate.FromStore(was.Owner).Display())
 	if reply.Private = say(text); h.Kind == store.HoldFreeze {
 		reply.Private = say(text + " It is a freeze, so it stops you too.")
 	}

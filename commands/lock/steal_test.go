@@ -18,7 +18,7 @@ func TestRuleStealWithAReasonTellsTheOldOwner(t *testing.T) {
 	if r := d.says("root", "steal "+id); r.Modal == nil {
 		t.Error("a steal without a reason is not asked for one")
 	}
-	has(t, private(t, d.says("root", "steal web/production hotfix")), "yours now", "alice is told")
+	has(t, private(t, d.says("root", "steal web/production hotfix")), "You hold web/production now (hold-1", "alice is told")
 	h := d.hold(id)
 	if h.Owner.Name != "root" || h.Reason != "hotfix" || scopeOf(h) != scopeOf(was) || !h.Expires.Equal(was.Expires) || h.Version != was.Version+1 {
 		t.Errorf("stolen, it is %+v", h)
@@ -74,10 +74,23 @@ func TestRuleOthersAskTheOwner(t *testing.T) {
 		if m := d.messages(id, who); len(m) != 1 {
 			t.Errorf("%s is told %+v", who, m)
 		} else {
-			has(t, m[0].Text, "which you asked for", "released by alice")
+			has(t, m[0].Text, "which you asked alice about, was released by alice")
 		}
 	}
 	has(t, d.messages(id, "UA")[0].Text, "Since then it was released by alice")
+	// Asked, and then taken over: the buttons would be somebody else's.
+	id = d.says("alice", "lock web/production again").Subject
+	d.says("bob", "ask-release "+id)
+	d.says("root", "steal "+id+" hotfix")
+	for _, m := range d.messages(id, "UA") {
+		if m.where["what"] != directAsk {
+			continue
+		}
+		if has(t, m.Text, "Since then root took it over"); m.labels() != "" {
+			t.Errorf("alice may press %s", m.labels())
+		}
+	}
+	d.says("bob", "ask-release "+id) // somebody else than before
 	// An owner without an account in chat is asked in the channel.
 	id = d.says("dave", "lock cdn x").Subject
 	d.says("bob", "ask-release "+id)

@@ -117,6 +117,9 @@ func (f *feature) release(tx *store.Tx, c *commands.Call, h *store.Hold, reason 
 	if err != nil {
 		return nil, err
 	}
+	if err := f.remember(tx, h); err != nil {
+		return nil, err
+	}
 	left, err := f.waiting(tx, h)
 	if err != nil {
 		return nil, err
@@ -128,7 +131,7 @@ func (f *feature) release(tx *store.Tx, c *commands.Call, h *store.Hold, reason 
 	for _, j := range gone {
 		text += fmt.Sprintf("\n%s of %s (%s) waited for it alone and goes on.", j.ID, j.Operation, j.Target)
 	}
-	m, err := f.offer(tx, text, left)
+	m, err := f.offer(tx, text, left, c.Heard.Channel)
 	return &m, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
@@ -113,8 +114,10 @@ func (f *feature) goOn(tx *store.Tx, h *store.Hold, by integrations.Person) ([]*
 	return out, nil
 }
 
-// offer says that a hold is over, and asks about each job that waited for it.
-func (f *feature) offer(tx *store.Tx, text string, waiting []*store.Job) (integrations.Message, error) {
+// offer says that a hold is over, and asks about each job that waited for it. room
+// is the channel where it is asked, if it is one: elsewhere than in a channel of a
+// job's environment its buttons would be refused.
+func (f *feature) offer(tx *store.Tx, text string, waiting []*store.Job, room string) (integrations.Message, error) {
 	if len(waiting) == 0 {
 		return *say(text), nil
 	}
@@ -141,13 +144,29 @@ func (f *feature) offer(tx *store.Tx, text string, waiting []*store.Job) (integr
 		for _, h := range still {
 			line += "; still " + f.sentence(h)
 		}
-		m.Text += "\n" + line
-		m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R(line)}, integrations.Block{Buttons: []integrations.Button{
+		buttons := []integrations.Button{
 			{Label: "Retry", Command: "retry " + j.ID, Style: "primary"},
 			{Label: "Cancel", Command: "cancel " + j.ID, Confirm: "Drop " + j.ID + ", the apply on " + j.Target + "? The merge stays."},
-		}})
+		}
+		if there := f.elsewhere(j, room); there != "" {
+			line, buttons = line+"; it is asked about in "+there, nil
+		}
+		m.Text += "\n" + line
+		if m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R(line)}); buttons != nil {
+			m.Blocks = append(m.Blocks, integrations.Block{Buttons: buttons})
+		}
 	}
 	return m, nil
+}
+
+// elsewhere is the channel of a job's environment, if room is none of its channels.
+func (f *feature) elsewhere(j *store.Job, room string) string {
+	t, _ := f.Catalog().Target(j.Target)
+	env, _ := f.Catalog().Environment(t.Environment)
+	if room == "" || len(env.Channels) == 0 || slices.ContainsFunc(env.Channels, func(ch string) bool { return f.Channel(ch) == room }) {
+		return ""
+	}
+	return "#" + strings.TrimPrefix(env.Channels[0], "#")
 }
 
 // openAsk opens a new message about what waited, in each channel that showed the
@@ -179,7 +198,69 @@ func (f *feature) shownIn(tx *store.Tx, h *store.Hold) ([]string, error) {
 		}
 	}
 	if len(out) == 0 {
-		out = f.rooms(f.Catalog(), h, h.Channel)
+		out = f.rooms(f.Catalog(), h, integrations.Heard{Channel: h.Channel})
 	}
 	return out, nil
+}
+
+// askedAbout are the jobs that the messages of an ended hold still ask about.
+const askedAbout = "hold asked about"
+
+// remember keeps the jobs that the messages of a hold that just ended ask about.
+func (f *feature) remember(tx *store.Tx, h *store.Hold) error {
+	waiting, err := f.waiting(tx, h)
+	if err != nil || len(waiting) == 0 {
+		return err
+	}
+	var ids []string
+	for _, j := range waiting {
+		ids = append(ids, j.ID)
+	}
+	return store.Feature[[]string](tx, askedAbout).Put(h.ID, ids)
+}
+
+// movedOn are the jobs that still wait, by the ended hold whose messages ask about
+// one that waits no more.
+func (f *feature) movedOn(tx *store.Tx) (map[string][]string, error) {
+	out := map[string][]string{}
+	err := store.Feature[[]string](tx, askedAbout).Each("", func(hold string, jobs []string) error {
+		var left []string
+		for _, id := range jobs {
+			j, err := tx.Job(id)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			if err == nil && j.State == store.JobBlocked {
+				left = append(left, id)
+			}
+		}
+		if len(left) < len(jobs) {
+			out[hold] = left
+		}
+		return nil
+	})
+	return out, err
+}
+
+// showMovedOn takes what waits no more out of the messages that ask about it.
+func (f *feature) showMovedOn(tx *store.Tx) error {
+	moved, err := f.movedOn(tx)
+	if err != nil {
+		return err
+	}
+	for hold, left := range moved {
+		records := store.Feature[[]string](tx, askedAbout)
+		if len(left) > 0 {
+			err = records.Put(hold, left)
+		} else {
+			err = records.Delete(hold)
+		}
+		if err == nil {
+			err = tell.Mark(tx, hold, false)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

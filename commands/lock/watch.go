@@ -18,6 +18,11 @@ func (f *feature) watch(ctx context.Context) error {
 		for _, h := range all {
 			due = due || h.Over(f.Clock.Now()) || nagDue(h, f.Clock.Now())
 		}
+		if err != nil {
+			return err
+		}
+		moved, err := f.movedOn(tx)
+		due = due || len(moved) > 0
 		return err
 	})
 	if err != nil || !due {
@@ -39,7 +44,7 @@ func (f *feature) watch(ctx context.Context) error {
 				return err
 			}
 		}
-		return nil
+		return f.showMovedOn(tx)
 	})
 }
 
@@ -54,6 +59,9 @@ func (f *feature) expire(tx *store.Tx, h *store.Hold) error {
 		return err
 	}
 	if err := f.tellEnd(tx, e); err != nil {
+		return err
+	}
+	if err := f.remember(tx, h); err != nil {
 		return err
 	}
 	waiting, err := f.waiting(tx, h)

@@ -110,6 +110,9 @@ func TestRuleExpiredAsksTheChannel(t *testing.T) {
 		if len(all) != 2 {
 			t.Fatalf("the channel sees %+v", all)
 		}
+		if l := d.messages(id, "UA"); len(l) > 0 {
+			t.Errorf("so short a one, and alice is told %+v", l)
+		}
 		for _, m := range all {
 			has(t, m.Text, "expired", "job-9 of op-job-9 (cdn)", "does not start by itself")
 			if b := m.buttons(); len(b) != 2 || b[0].Label != "Retry" || b[0].Command != "retry job-9" || b[1].Label != "Cancel" || b[1].Command != "cancel job-9" {
@@ -118,6 +121,26 @@ func TestRuleExpiredAsksTheChannel(t *testing.T) {
 		}
 		if s := d.state("job-9"); s != store.JobBlocked {
 			t.Errorf("what waited is %s", s)
+		}
+		// When somebody has chosen, nobody is asked any more.
+		d.update(func(tx *store.Tx) error {
+			j, err := tx.Job("job-9")
+			if err != nil {
+				return err
+			}
+			j.State = store.JobQueued
+			return tx.PutJob(j)
+		})
+		before := d.marks(id)
+		d.tick()
+		after := d.marks(id)
+		if d.tick(); after != before+2 || d.marks(id) != after {
+			t.Errorf("its messages were marked %d, %d, %d times", before, after, d.marks(id))
+		}
+		for _, m := range d.messages(id, "C1") {
+			if m.labels() != "" {
+				t.Errorf("still asked: %+v", m)
+			}
 		}
 		// Where nothing waits the channel's phones stay silent.
 		id = d.says("alice", "lock web/staging x --for 25m").Subject
@@ -236,6 +259,7 @@ func TestRuleStopAndGo(t *testing.T) {
 	if m := d.messages(id, "UX"); len(m) != 1 || m[0].labels() != "Go" {
 		t.Errorf("after three hours chief is told %+v", m)
 	}
+	d.heard.Channel = "C2"
 	go_ := d.messages(id, "C2")[0].buttons()[0]
 	r, err := d.press("chief", go_.Command, go_.Version)
 	if err != nil {
@@ -249,6 +273,14 @@ func TestRuleStopAndGo(t *testing.T) {
 		}
 		has(t, all[0].Text, "the stop of chief (“the house is on fire”) was lifted by chief")
 		has(t, all[1].Text, "Go: everything may go on", "job-9 of op-job-9")
+		// Where its buttons would be refused there are none.
+		want := ""
+		if room == "C2" {
+			want = "Retry, Cancel"
+		}
+		if l := all[1].labels(); l != want {
+			t.Errorf("in %s its buttons are %q", room, l)
+		}
 	}
 	again := d.says("chief", "stop it burns again").Subject
 	if d.refusedAt("chief", go_.Command, go_.Version, "over"); len(d.holds()) != 1 {
