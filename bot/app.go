@@ -158,7 +158,7 @@ func (a *app) assemble() error {
 	c := a.Config
 	s := systems{
 		store: a.store, slack: a.slack, github: a.github, clock: a.Clock, log: a.Log, catalog: a.catalog.Load, channel: a.channelID,
-		mirrors: git.New(filepath.Join(c.Data, "mirrors"), a.github.GitToken), poll: pollWebhooks,
+		mirrors: git.New(filepath.Join(c.Data, "mirrors"), a.github.GitToken), poll: pollWebhooks, data: c.Data,
 		verbs: func() []commands.Verb { return a.wired.verbs },
 	}
 	if c.Inbound == "none" {
@@ -307,7 +307,11 @@ func (a *app) workers() []worker {
 	if a.runner.DrainOnStop > 0 {
 		drain += a.runner.DrainOnStop + runner.StopWait
 	}
-	list := []worker{
+	var list []worker
+	for _, w := range a.wired.works { // what they follow is at rest when they are stopped
+		list = append(list, worker{w.Name, stopWait, w.Run})
+	}
+	list = append(list, []worker{
 		{"teller", stopWait, a.teller.Run},
 		{"mirrors", stopWait, a.mirrors.Run},
 		{"runner", drain, a.runner.Run},
@@ -320,7 +324,7 @@ func (a *app) workers() []worker {
 			a.ready.Store(true)
 			return a.dispatcher.Run(ctx)
 		}},
-	}
+	}...)
 	if !a.Inside {
 		list = append(list, worker{"check", stopWait, a.check})
 	}
@@ -423,7 +427,7 @@ func (a *app) reload() {
 func needRestart(changes []string) []string {
 	var out []string
 	for _, c := range changes {
-		for _, field := range []string{"slack.", "listen", "inbound", "data", "runner.", "github.token", "github.app", "github.api_url", "github.git_url", "github.merge_method"} {
+		for _, field := range []string{"slack.", "listen", "inbound", "public_url", "data", "runner.", "github.token", "github.app", "github.api_url", "github.git_url", "github.merge_method"} {
 			if strings.HasPrefix(strings.TrimLeft(c, "+-~ "), field) {
 				out = append(out, c)
 				break

@@ -15,7 +15,7 @@ const (
 
 var (
 	teamShape  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*/[a-z0-9_][a-z0-9_-]*$`)
-	groupShape = regexp.MustCompile(`^(S[A-Z0-9]{2,}|@?[a-z0-9][a-z0-9._-]*)$`)
+	groupShape = regexp.MustCompile(`^(S[A-Z0-9]{2,}|@?[\p{Ll}\p{Lo}\p{Lm}\p{N}._-]+)$`)
 )
 
 // live are the places where a group's people are read.

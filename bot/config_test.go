@@ -188,6 +188,45 @@ func TestConfigDiff(t *testing.T) {
 	}
 }
 
+func TestConfigLiveGroups(t *testing.T) {
+	c, err := parseConfig("live.yaml", read(t, "right-live-groups.yaml"), testEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cat, err := c.Catalog(goldenAppliers())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]integrations.GroupSource{
+		"sre": {{Kind: "github_team", Name: "acme/sre"}}, "pager": {{Kind: "slack_group", Name: "S0614TZR7"}}, "night": {{Kind: "slack_group", Name: "@night-shift"}},
+		"all": {{Kind: "github_team", Name: "acme/night_shift"}, {Kind: "slack_group", Name: "night.shift"}},
+	}
+	if d := cmp.Diff(want, cat.Live); d != "" {
+		t.Errorf("live (-want +got)\n%s", d)
+	}
+	if d := cmp.Diff([]string{"carol"}, cat.Groups["all"]); d != "" {
+		t.Errorf("listed (-want +got)\n%s", d)
+	}
+	for kind := range groupSources(systems{}) {
+		if kind != "github_team" && kind != "slack_group" {
+			t.Errorf("no group of this test is a %s", kind)
+		}
+	}
+	old, err := parseConfig("a", read(t, "right.yaml"), testEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(read(t, "right.yaml")), "deployers: [alice, bob]", "deployers: {people: [alice], github_team: acme/sre}", 1)
+	new, err := parseConfig("b", []byte(text), testEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes := []string{"groups.deployers: [alice bob] → [alice]", "groups.deployers.github_team: added acme/sre"}
+	if d := cmp.Diff(changes, diffConfig(old, new)); d != "" {
+		t.Errorf("diff (-want +got)\n%s", d)
+	}
+}
+
 func FuzzConfig(f *testing.F) {
 	files, err := filepath.Glob("testdata/config/*.yaml")
 	if err != nil {

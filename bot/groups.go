@@ -43,7 +43,7 @@ func checkGroups(ctx context.Context, c *Config, s systems) []integrations.Findi
 					}
 				}
 			}
-			f.OK, f.Say = true, fmt.Sprintf("the %s %s has %d people, %d of them in `people`", source.What, live.Name, len(accounts), known)
+			f.OK, f.Say = true, fmt.Sprintf("people in the %s %s: %d, of them in `people`: %d", source.What, live.Name, len(accounts), known)
 			out = append(out, f)
 		}
 	}

@@ -26,6 +26,8 @@ type boxWorld struct {
 	user    string // runner.user
 	// deploy is the Terraform of acme/web's deploy folders.
 	deploy string
+	// groups is the group deployers, who may do everything everywhere.
+	groups string
 	// staging is added to the target web/staging, runner to that part.
 	staging, runner string
 	// The secrets of the simulators, and how the configuration says those that it
@@ -36,6 +38,7 @@ type boxWorld struct {
 
 func newBoxWorld(b *box) *boxWorld {
 	w := &boxWorld{b: b, inbound: "webhook", tool: filepath.Join(b.dir, "bin", "terraform"), deploy: "# release\n",
+		groups:     "[alice, bob]",
 		slackToken: "xoxb-sandbox", githubToken: "signalbox-token", hookSecret: "sandbox-webhook-secret"}
 	for _, d := range []string{"bin", "tool", "tfstate"} {
 		if err := os.MkdirAll(filepath.Join(b.dir, d), 0o777); err != nil {
@@ -57,6 +60,7 @@ func (w *boxWorld) slack() slacksim.Config {
 	for _, name := range members[1:] {
 		c.Users = append(c.Users, slacksim.User{Name: name, Email: name + "@acme.example"})
 	}
+	c.Groups = []slacksim.Group{{Handle: "pager", Members: []string{"carol"}}}
 	c.Channels = []slacksim.Channel{{Name: "ops", Members: members}, {Name: "alerts", Members: members}}
 	return c
 }
@@ -82,6 +86,7 @@ func (w *boxWorld) github() githubsim.Config {
 		{Owner: "acme", Name: "infra", Collaborators: may, Files: map[string]string{"network/main.tf": "# 1\n", "README.md": "# infra\n"}},
 	}
 	c.Hooks = []githubsim.Hook{{Repo: "*", Secret: w.hookSecret}}
+	c.Orgs = []githubsim.Org{{Name: "acme", Members: []string{"signalbox"}, Teams: []githubsim.Team{{Slug: "sre", Members: []string{"bob"}}}}}
 	return c
 }
 
@@ -109,7 +114,7 @@ func (w *boxWorld) write() {
 	}
 	put(w.b.t, filepath.Join(dir, "signalbox.yaml"), strings.NewReplacer(
 		"SLACKTOKEN", said(w.slackToken), "GITHUBTOKEN", said(w.githubToken), "HOOKSECRET", said(w.hookSecret),
-		"LISTEN", w.b.listen, "INBOUND", w.inbound, "DIR", dir, "BASE", w.b.base, "RUNNER\n", runner, "STAGING\n", w.staging,
+		"LISTEN", w.b.listen, "INBOUND", w.inbound, "DIR", dir, "BASE", w.b.base, "RUNNER\n", runner, "STAGING\n", w.staging, "GROUPS", w.groups,
 	).Replace(boxConfig), 0o600)
 }
 
@@ -138,7 +143,7 @@ people:
   - {name: bob, slack: U0BOB, github: bob, email: bob@acme.example}
   - {name: carol, slack: U0CAROL, github: carol, email: carol@acme.example}
 groups:
-  deployers: [alice, bob]
+  deployers: GROUPS
 policy:
   - {groups: [deployers], verbs: ["*"], environments: ["*"]}
 environments:

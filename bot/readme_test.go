@@ -84,8 +84,11 @@ func TestReadmeVerbs(t *testing.T) {
 			effect = "changes"
 		}
 		right := "`" + commands.RightOf(&v) + "`"
-		if v.Open {
+		switch {
+		case v.Open:
 			right = "everybody"
+		case v.Who != "":
+			right = v.Who
 		}
 		fmt.Fprintf(&b, "| `%s %s` | %s | %s | %s |\n", commands.Prompt, strings.ReplaceAll(commands.Usage(v), "|", `\|`), effect, right, strings.ReplaceAll(v.Summary, "|", `\|`))
 	}

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -18,6 +20,7 @@ import (
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations/slack/slacksim"
+	"github.com/signalbox-chatops/signalbox/store"
 )
 
 // talkLine is one thing that a line of a script can be.
@@ -55,6 +58,8 @@ var talkLines = []talkLine{
 	}},
 	{form: talkForm(`(\w+) from a fork of (\S+) offers (\S+): (.*)`), do: (*talk).fork},
 	{form: talkForm(`(\w+) looks at (\S+)#(\d+)`), looks: true, do: (*talk).lookAtPull},
+	{form: talkForm(`the exported audit of (\w+)`), looks: true, do: (*talk).exportedAudit},
+	{form: talkForm(`(\w+) looks at the direct messages of signalbox`), looks: true, do: (*talk).lookAtDirect},
 	{form: talkForm(`(\w+) looks at the branches of (\S+)`), looks: true, do: (*talk).lookAtBranches},
 	{form: talkForm(`(\w+) looks at (\S+) in (\S+) on (\S+)`), looks: true, do: (*talk).lookAtFile},
 	{form: talkForm(`the state of (\S+)`), looks: true, do: func(k *talk, m []string) error {
@@ -281,6 +286,44 @@ func talkQuote(body string) []string {
 		out = append(out, strings.TrimRight("> "+strings.TrimRight(line, "\r\n"), " "))
 	}
 	return out
+}
+
+// exportedAudit shows what the files for a log shipper say that somebody did.
+func (k *talk) exportedAudit(m []string) error {
+	files, err := filepath.Glob(filepath.Join(k.data, "*", "audit", "*.jsonl"))
+	if err != nil {
+		return err
+	}
+	for _, path := range files {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for line := range bytes.Lines(raw) {
+			var row store.AuditRow
+			if err := json.Unmarshal(line, &row); err != nil {
+				return err
+			}
+			if row.Who.Name == m[0] {
+				k.write("", []string{strings.TrimSpace(row.Act + " " + row.Subject + " " + row.Target + " " + row.Outcome)})
+			}
+		}
+	}
+	return nil
+}
+
+// lookAtDirect shows what signalbox has sent to somebody alone.
+func (k *talk) lookAtDirect(m []string) error {
+	var room struct{ Channel struct{ ID string } }
+	h := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+	form := url.Values{"token": {"xoxb-sandbox"}, "users": {"U0" + strings.ToUpper(m[0])}}.Encode()
+	if _, err := k.send("", "POST", "/slack/api/conversations.open", h, form, &room); err != nil {
+		return err
+	}
+	for _, msg := range k.history(room.Channel.ID, "") {
+		k.write("", talkMessage(msg.Text, msg.Blocks, msg.Buttons, msg.Files))
+	}
+	return nil
 }
 
 func (k *talk) lookAtBranches(m []string) error {

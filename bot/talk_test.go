@@ -75,13 +75,23 @@ func talkFile(t *testing.T, file string) {
 // of an environment, a service or a target.
 var talkSetting = regexp.MustCompile(`^# The configuration of (\S+): (.*)$`)
 
+// talkFromNow is a time of day in a setting, counted from now: "{+30m}".
+var talkFromNow = regexp.MustCompile(`\{[+-]\w+\}`)
+
 // talkConfig edits the sandbox's configuration as a script says.
 func talkConfig(script []string) func([]byte) []byte {
 	return func(b []byte) []byte {
 		text := string(b)
 		for _, line := range script {
 			if m := talkSetting.FindStringSubmatch(line); m != nil {
-				text = strings.Replace(text, "\n  "+m[1]+":\n", "\n  "+m[1]+":\n    "+m[2]+"\n", 1)
+				set := talkFromNow.ReplaceAllStringFunc(m[2], func(s string) string {
+					d, err := time.ParseDuration(strings.Trim(s, "{}"))
+					if err != nil {
+						return s
+					}
+					return time.Now().UTC().Add(d).Format("15:04")
+				})
+				text = strings.Replace(text, "\n  "+m[1]+":\n", "\n  "+m[1]+":\n    "+set+"\n", 1)
 			}
 		}
 		return []byte(text)

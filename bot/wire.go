@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/commands/audit"
 	"github.com/signalbox-chatops/signalbox/commands/deploy"
 	"github.com/signalbox-chatops/signalbox/commands/groups"
 	"github.com/signalbox-chatops/signalbox/commands/help"
@@ -42,6 +44,7 @@ type systems struct {
 	channel func(name string) string
 	verbs   func() []commands.Verb
 	poll    time.Duration
+	data    string // the data folder
 }
 
 // features is the list of everything people can ask for and everything that is
@@ -52,6 +55,7 @@ func features(s systems) []commands.Feature {
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
 		incident.New(incident.Deps{Clock: s.clock}),
 		status.New(status.Deps{Clock: s.clock}),
+		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Dir: filepath.Join(s.data, "audit")}),
 		help.New(s.verbs),
 	}
 }
@@ -90,6 +94,9 @@ func newLiveGroups(s systems) *liveGroups {
 	return groups.New(groups.Deps{Clock: s.clock, Log: s.log, Catalog: s.catalog, Sources: groupSources(s)})
 }
 
+// printAudit is the part of the audit that is called from the shell.
+var printAudit = audit.Print
+
 // places is where surfaces can stand; manners is how they are told there.
 func places(s systems) map[string]integrations.Place {
 	out := s.slack.Places()
@@ -111,6 +118,7 @@ type wired struct {
 	verbs  []commands.Verb
 	events map[string][]commands.Handler
 	ticks  []commands.Tick
+	works  []commands.Worker
 	kinds  []runner.Kind
 	cards  map[string]tell.Card
 }
@@ -160,6 +168,7 @@ func wire(all []commands.Feature) (wired, error) {
 			w.kinds = append(w.kinds, k)
 		}
 		w.ticks = append(w.ticks, f.Ticks...)
+		w.works = append(w.works, f.Workers...)
 		if err := cards(f.Cards, f.Name); err != nil {
 			return w, err
 		}

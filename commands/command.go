@@ -29,6 +29,9 @@ type Verb struct {
 	// Right is what the policy must grant; empty means Name. Verbs that read ask
 	// for the right "read", which every linked person has.
 	Right string
+	// Who says in words who may, where the verb asks that itself and the right
+	// alone does not tell it.
+	Who string
 	// Args are the positional arguments in order; Flags come anywhere as --name value.
 	Args  []Arg
 	Flags []Arg

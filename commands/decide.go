@@ -171,7 +171,33 @@ func record(tx *store.Tx, it *item, v verdict, reply Reply, outcome string) erro
 			row.Detail = Render(v.call)
 		}
 	}
+	if reply.Service+reply.Environment+reply.Target == "" {
+		place(&row, v.call)
+	}
 	return tx.Audit(row)
+}
+
+// place says in a row where something was asked for that no act has answered, by
+// the arguments of the call: a refusal is looked for where it would have happened.
+func place(row *store.AuditRow, c *Call) {
+	if c.Verb.Name == "" {
+		return
+	}
+	row.Environment = EnvironmentOf(c)
+	for _, a := range slices.Concat(c.Verb.Args, c.Verb.Flags) {
+		value := c.Args[a.Name]
+		switch {
+		case value == "":
+		case a.Kind == ArgService:
+			row.Service = value
+		case a.Kind == ArgTarget:
+			if t, ok := c.Catalog.Target(value); ok {
+				row.Target = t.Name
+			} else {
+				row.Service, _, _ = strings.Cut(value, "/")
+			}
+		}
+	}
 }
 
 func who(p integrations.Person) store.Person {

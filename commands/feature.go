@@ -17,7 +17,9 @@ type Feature struct {
 	// stored event's kind: "github." or "github.push".
 	Events map[string]Handler
 	Ticks  []Tick
-	Kinds  []runner.Kind
+	// Workers go on as long as the process works.
+	Workers []Worker
+	Kinds   []runner.Kind
 	// Cards render what the teller shows, by Surface.Card.
 	Cards map[string]CardFunc
 }
@@ -27,6 +29,13 @@ type Tick struct {
 	Name  string
 	Every time.Duration
 	Run   func(ctx context.Context) error
+}
+
+// Worker is work that goes on until ctx ends. An error that Run returns before
+// that ends the process.
+type Worker struct {
+	Name string
+	Run  func(ctx context.Context) error
 }
 
 // CardFunc renders a surface as the store stands now.

@@ -314,6 +314,10 @@ func duration(toks []token) reading {
 	})
 }
 
+// Duration reads a time span as people type it ("90m", "2h30m", "7d"), up to 366
+// days and to the second; false if it is none.
+func Duration(s string) (time.Duration, bool) { return parseDuration(integrations.Fold(s)) }
+
 func parseDuration(s string) (time.Duration, bool) {
 	var sum time.Duration
 	for s != "" {

@@ -26,6 +26,7 @@ var (
 	anyState   = rapid.SampledFrom([]string{JobQueued, JobRunning, JobUnknown, JobSucceeded, JobFailed})
 	anyRepo    = rapid.SampledFrom([]string{"acme/web", "acme/web-2"})
 	anyNumber  = rapid.IntRange(1, 12)
+	anyPerson  = rapid.SampledFrom([]Person{{Name: "al", Slack: "U1"}, {Name: "alice", Slack: "U1"}, {GitHub: "AL"}, {Slack: "U1"}})
 	anyPause   = rapid.SampledFrom([]time.Duration{0, 0, 1, time.Hour})
 )
 
@@ -160,7 +161,8 @@ func (m *model) surface(t *rapid.T) {
 
 func (m *model) writeAudit(t *rapid.T) {
 	r := AuditRow{
-		At: m.clock.now(), Act: "x", Subject: fmt.Sprintf("op-%d", anyNumber.Draw(t, "subject")), Outcome: "done",
+		// A clock that was set back gives a later row an earlier time.
+		At: m.clock.now().Add(rapid.SampledFrom([]time.Duration{0, 0, -time.Hour}).Draw(t, "back")), Who: anyPerson.Draw(t, "who"), Act: "x", Subject: fmt.Sprintf("op-%d", anyNumber.Draw(t, "subject")), Outcome: "done",
 		Service: anyService.Draw(t, "service"), Environment: anyEnv.Draw(t, "env"), Target: anyTarget.Draw(t, "target"),
 	}
 	m.do(t, func(tx *Tx) error { return tx.Audit(r) })
@@ -295,17 +297,37 @@ func (m *model) checkAudit(t *rapid.T, tx *Tx) {
 	f := AuditFilter{
 		Subject: rapid.SampledFrom([]string{"", "op-1", "op-2"}).Draw(t, "subject"), Service: anyService.Draw(t, "service"),
 		Environment: rapid.SampledFrom([]string{"", "staging"}).Draw(t, "env"), Target: rapid.SampledFrom([]string{"", "web", "w"}).Draw(t, "target"),
-		Since: rapid.SampledFrom([]time.Time{{}, start.Add(2 * time.Hour)}).Draw(t, "since"), Limit: rapid.IntRange(0, 4).Draw(t, "limit"),
+		Since: rapid.SampledFrom([]time.Time{{}, start.Add(2 * time.Hour)}).Draw(t, "since"),
+		Until: rapid.SampledFrom([]time.Time{{}, start, start.Add(4 * time.Hour)}).Draw(t, "until"),
+		Who:   rapid.SampledFrom([]Person{{}, {Name: "al"}, {GitHub: "al"}, {Slack: "U1"}}).Draw(t, "by"), Limit: rapid.IntRange(0, 4).Draw(t, "limit"),
 	}
 	id := func(r AuditRow) string { return fmt.Sprint(r.Seq) }
+	// By whom, spelt out: who of anyPerson a filter of Who means.
+	by := map[Person][]Person{
+		{Name: "al"}: {{Name: "al", Slack: "U1"}}, {GitHub: "al"}: {{GitHub: "AL"}},
+		{Slack: "U1"}: {{Name: "al", Slack: "U1"}, {Name: "alice", Slack: "U1"}, {Slack: "U1"}},
+	}
+	byTime := slices.SortedStableFunc(slices.Values(m.audit), func(a, b AuditRow) int { return a.At.Compare(b.At) })
 	want := []string{}
-	for _, r := range slices.Backward(m.audit) {
-		if f.matches(&r) && !r.At.Before(f.Since) && (f.Limit == 0 || len(want) < f.Limit) {
+	for _, r := range slices.Backward(byTime) {
+		fits := (f.Subject == "" || f.Subject == r.Subject) && (f.Service == "" || f.Service == r.Service) &&
+			(f.Environment == "" || f.Environment == r.Environment) && (f.Target == "" || f.Target == r.Target) &&
+			(f.Who == Person{} || slices.Contains(by[f.Who], r.Who)) && !r.At.Before(f.Since) && (f.Until.IsZero() || r.At.Before(f.Until))
+		if fits && (f.Limit == 0 || len(want) < f.Limit) {
 			want = append(want, id(r))
 		}
 	}
 	got, err := tx.AuditRows(f)
 	same(t, fmt.Sprintf("audit %+v", f), got, err, id, want)
+	after, limit := rapid.IntRange(0, len(m.audit)+2).Draw(t, "after"), rapid.IntRange(0, 4).Draw(t, "rows")
+	want = []string{}
+	for _, r := range m.audit {
+		if r.Seq > uint64(after) && (limit == 0 || len(want) < limit) {
+			want = append(want, id(r))
+		}
+	}
+	got, err = tx.AuditAfter(uint64(after), limit)
+	same(t, fmt.Sprintf("%d audit rows after %d", limit, after), got, err, id, want)
 }
 
 // noLeftovers checks that every entry of every index is one that its row asks

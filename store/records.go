@@ -203,6 +203,8 @@ type Job struct {
 	// is since when it waits for them.
 	Closed []string  `json:"closed,omitempty"`
 	Waited time.Time `json:"waited,omitzero"`
+	// Unread says that it is blocked because something could not be read.
+	Unread bool `json:"unread,omitempty"`
 	// Wave is its place among the jobs of its operation: those of a lower wave
 	// have to succeed first.
 	Wave int `json:"wave,omitempty"`

@@ -22,6 +22,9 @@ type Options struct {
 	Timeout time.Duration    // how long to wait for another process to let go of the file; 5 s if zero
 	Now     func() time.Time // domain time; the machine's clock if nil
 	Log     *slog.Logger     // slog.Default() if nil
+	// ReadOnly opens a store to look at it: Update fails, the file and its schema
+	// stay as they are. Another process that has it open to write is waited for.
+	ReadOnly bool
 }
 
 const (
@@ -66,18 +69,19 @@ func Open(path string, o Options) (*Store, error) {
 		o.Log = slog.Default()
 	}
 	s := &Store{path: path, spill: path + ".bodies", now: o.Now, log: o.Log}
-	if err := s.open(o.Timeout); err != nil {
+	if err := s.open(o.Timeout, o.ReadOnly); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
 	s.w = newWriter(s)
 	return s, nil
 }
 
-func (s *Store) open(timeout time.Duration) (err error) {
-	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
-		return err
-	}
-	if err := s.tighten(); err != nil {
+func (s *Store) open(timeout time.Duration, readOnly bool) (err error) {
+	if readOnly {
+		if _, err := os.Stat(s.path); err != nil {
+			return err
+		}
+	} else if err := s.makeReady(); err != nil {
 		return err
 	}
 	defer func() {
@@ -95,6 +99,7 @@ func (s *Store) open(timeout time.Duration) (err error) {
 		// not cost more when it is long, as it does with the array.
 		FreelistType:    bolt.FreelistMapType,
 		InitialMmapSize: mapSize,
+		ReadOnly:        readOnly,
 	})
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
@@ -104,10 +109,11 @@ func (s *Store) open(timeout time.Duration) (err error) {
 	case err != nil:
 		return err
 	}
-	if err := syncDir(filepath.Dir(s.path)); err != nil {
-		return err
-	}
-	if err := migrate(s.db, migrations); err != nil {
+	if readOnly {
+		if have, err := version(s.db); err != nil || have != uint64(len(migrations)) {
+			return errors.Join(err, fmt.Errorf("schema %d, and this binary reads %d: use the version that wrote it", have, len(migrations)))
+		}
+	} else if err := s.settleIn(); err != nil {
 		return err
 	}
 	return s.db.View(func(tx *bolt.Tx) error {
@@ -117,6 +123,22 @@ func (s *Store) open(timeout time.Duration) (err error) {
 		}
 		return nil
 	})
+}
+
+// makeReady makes the folder and closes the file to others.
+func (s *Store) makeReady() error {
+	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
+		return err
+	}
+	return s.tighten()
+}
+
+// settleIn makes the file's name durable and brings it to our schema.
+func (s *Store) settleIn() error {
+	if err := syncDir(filepath.Dir(s.path)); err != nil {
+		return err
+	}
+	return migrate(s.db, migrations)
 }
 
 // tighten takes away what group and others may do to an existing file.

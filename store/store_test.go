@@ -205,3 +205,58 @@ func TestBackupIsAStoreAsOfOneCommit(t *testing.T) {
 		t.Error("the backup has another hash key")
 	}
 }
+
+// Who only looks changes nothing: not the file, not its schema, and makes none.
+func TestAStoreThatIsOnlyLookedAt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "signalbox.db")
+	look := func() (*Store, error) {
+		return Open(path, Options{ReadOnly: true, Timeout: 50 * time.Millisecond, Log: quiet})
+	}
+	if _, err := look(); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("a store that is not there: %v", err)
+	}
+	s := openAt(t, path, func() time.Time { return start })
+	update(t, s, func(tx *Tx) error { return tx.Audit(AuditRow{Act: "deploy", Outcome: "done"}) })
+	if _, err := look(); err == nil || !strings.Contains(err.Error(), "held by") {
+		t.Fatalf("while it is written: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := look()
+	if err != nil {
+		t.Fatal(err)
+	}
+	view(t, r, func(tx *Tx) error {
+		rows, err := tx.AuditRows(AuditFilter{})
+		if len(rows) != 1 || rows[0].Act != "deploy" {
+			t.Errorf("rows: %v", rows)
+		}
+		return err
+	})
+	if err := try(r, func(tx *Tx) error { return tx.Audit(AuditRow{Act: "more"}) }); err == nil {
+		t.Error("it was written")
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the file has changed (%v)", err)
+	}
+}
+
+func TestAuditRowsWakeWhoWatches(t *testing.T) {
+	s := open(t)
+	wake, stop := s.Watch(TopicAudit)
+	defer stop()
+	update(t, s, func(tx *Tx) error { return tx.Audit(AuditRow{Act: "deploy"}) })
+	select {
+	case <-wake:
+	default:
+		t.Error("a row came and nobody was told")
+	}
+}

@@ -107,18 +107,31 @@ func (tx *Tx) Next(name string) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("next of sequence %s: %w", name, err)
 	}
-	var n uint64
-	if raw := b.Get([]byte(name)); raw != nil {
-		if len(raw) != 8 {
-			return 0, fmt.Errorf("next of sequence %s: %w: %d bytes", name, ErrDamaged, len(raw))
-		}
-		n = binary.BigEndian.Uint64(raw)
+	n, err := tx.last(name)
+	if err != nil {
+		return 0, err
 	}
 	n++
 	if err := b.Put([]byte(name), binary.BigEndian.AppendUint64(nil, n)); err != nil {
 		return 0, fmt.Errorf("next of sequence %s: %w", name, err)
 	}
 	return n, nil
+}
+
+// last is the number that the named sequence gave last; 0 before the first.
+func (tx *Tx) last(name string) (uint64, error) {
+	b, err := tx.bucket(bucketSequences)
+	if err != nil {
+		return 0, fmt.Errorf("last of sequence %s: %w", name, err)
+	}
+	raw := b.Get([]byte(name))
+	switch {
+	case raw == nil:
+		return 0, nil
+	case len(raw) != 8:
+		return 0, fmt.Errorf("last of sequence %s: %w: %d bytes", name, ErrDamaged, len(raw))
+	}
+	return binary.BigEndian.Uint64(raw), nil
 }
 
 // scan calls do with each key that begins with prefix, in order or (back) in

@@ -10,6 +10,7 @@ const (
 	TopicOperations = "operations"
 	TopicHolds      = "holds"
 	TopicPulls      = "pulls"
+	TopicAudit      = "audit"
 )
 
 // watchers knows who wants to hear of which topic.

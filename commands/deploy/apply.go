@@ -124,10 +124,10 @@ const waveWait = time.Minute
 // verdict turns the closed gates of a job into the state that it waits or ends in.
 func verdict(j *store.Job, closed []gate.Closed, now time.Time) runner.Verdict {
 	if len(closed) == 0 {
-		j.Closed, j.Waited = nil, time.Time{}
+		j.Closed, j.Waited, j.Unread = nil, time.Time{}, false
 		return runner.Go
 	}
-	waits := true
+	waits, unread := true, false
 	var why, names []string
 	for _, c := range closed {
 		if c.Never {
@@ -137,7 +137,7 @@ func verdict(j *store.Job, closed []gate.Closed, now time.Time) runner.Verdict {
 			}
 			return runner.Verdict{State: store.JobSuperseded, Why: c.Reason}
 		}
-		waits = waits && c.Wait
+		waits, unread = waits && c.Wait, unread || c.Unread
 		why = append(why, c.Reason)
 		if !slices.Contains(names, c.Gate) {
 			names = append(names, c.Gate)
@@ -146,6 +146,7 @@ func verdict(j *store.Job, closed []gate.Closed, now time.Time) runner.Verdict {
 	if waits {
 		return runner.Verdict{State: store.JobQueued, Why: strings.Join(why, "; "), After: waveWait}
 	}
+	j.Unread = unread
 	if j.Closed = names; j.Waited.IsZero() {
 		j.Waited = now
 	}

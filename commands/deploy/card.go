@@ -71,6 +71,9 @@ func (f *feature) operationCard(tx *store.Tx, s *store.Surface) (integrations.Me
 	if warn := v.warning(); warn != nil {
 		m.Blocks = append(m.Blocks, integrations.Block{Text: warn})
 	}
+	for _, p := range op.Passes {
+		m.Blocks = append(m.Blocks, integrations.Block{Text: f.passLine(p)})
+	}
 	if ships := v.ships(); ships != nil {
 		m.Blocks = append(m.Blocks, integrations.Block{Context: ships})
 	}

@@ -43,8 +43,11 @@ func (f *feature) attentionCard(tx *store.Tx, s *store.Surface) (integrations.Me
 		store.JobBlocked: "is blocked and waits for somebody",
 		store.JobUnknown: "was interrupted, and somebody has to say how it ended",
 	}[was]
-	if j.Kind == kindPlan {
+	switch {
+	case j.Kind == kindPlan:
 		what = "could not be planned"
+	case was == store.JobBlocked && byTime(j):
+		what = "waits for a time"
 	}
 	text := integrations.R(integrations.Who(known(f.Catalog(), op.Requester)), ": ", integrations.Bold(j.Target), " ", what)
 	if j.State != was || strconv.Itoa(j.Attempt) != s.Where["attempt"] {

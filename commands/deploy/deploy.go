@@ -43,11 +43,11 @@ func (f *feature) decideDeploy(ctx context.Context, c *commands.Call) (commands.
 	return func(tx *store.Tx) (commands.Reply, error) {
 		o := *op
 		reply := commands.Reply{Service: o.Service, Environment: o.Environment}
-		if err := f.mayBegin(tx, c, &o); err != nil {
+		var err error
+		if o.ID, err = tx.NextID("op"); err != nil { // a refusal gives the number back
 			return reply, err
 		}
-		var err error
-		if o.ID, err = tx.NextID("op"); err != nil {
+		if err := f.mayBegin(tx, c, &o); err != nil {
 			return reply, err
 		}
 		o.Branch = fmt.Sprintf("signalbox/%s-%s-%s", o.Service, o.Environment, o.ID)

@@ -67,7 +67,9 @@ func (f *feature) typeNames(c *commands.Call, op *store.Operation, plans map[str
 		}
 	}
 	text := "This destroys or replaces " + strings.Join(what, "; ") + "."
-	if c.Arg("destroys") == "" && c.Heard.Trigger != "" && f.Clock.Now().Sub(c.Heard.Sent) < formWait {
+	// Slack does not say when a slash command was sent; those come at once.
+	fresh := c.Heard.Sent.IsZero() || f.Clock.Now().Sub(c.Heard.Sent) < formWait
+	if c.Arg("destroys") == "" && c.Heard.Trigger != "" && fresh {
 		return f.namesForm(c, text, missing), nil
 	}
 	one := *c

@@ -207,18 +207,29 @@ func (f *feature) include(ctx context.Context, r *runner.Run) runner.End {
 }
 
 // choseHead finds who chose an operation's head, where that was not whoever
-// asked for it.
-func (f *feature) choseHead(tx *store.Tx, op *store.Operation) (*store.Person, error) {
+// asked for it: who took newer commits in, or who pushed to the branch. They are
+// not the second person to what they brought.
+func (f *feature) choseHead(tx *store.Tx, op *store.Operation, by string) (*store.Person, error) {
 	all, err := tx.JobsOf(op.ID)
 	if err != nil {
 		return nil, err
 	}
 	for _, j := range slices.Backward(all) {
-		if j.Kind == kindInclude && j.SHA == op.Head && !gate.FromStore(op.Requester).Same(gate.FromStore(j.Requester)) {
-			return &j.Requester, nil
+		if j.Kind == kindInclude && j.SHA == op.Head {
+			return notRequester(op, j.Requester), nil
 		}
 	}
-	return nil, nil
+	if op.Head == op.ToSHA || by == "" {
+		return nil, nil
+	}
+	return notRequester(op, gate.ToStore(f.Catalog().PersonByGitHub(by))), nil
+}
+
+func notRequester(op *store.Operation, p store.Person) *store.Person {
+	if gate.FromStore(op.Requester).Same(gate.FromStore(p)) {
+		return nil
+	}
+	return &p
 }
 
 func (f *feature) includeChanged(tx *store.Tx, j *store.Job, urgent bool) error {

@@ -24,6 +24,9 @@ func (f *feature) next(tx *store.Tx, v view) (integrations.Rich, []integrations.
 	cancel := integrations.Button{Label: "Cancel", Command: "cancel " + op.ID, Confirm: "Close the pull request of " + op.ID + " and delete its branch?"}
 	log := integrations.Button{Label: "Log", Command: "log " + op.ID}
 	switch {
+	case op.Waits != "":
+		cancel.Confirm = "Give up the place of " + op.ID + "?"
+		return note(), []integrations.Button{cancel}, nil
 	case v.state == store.OpOpening:
 		return note("Opening the pull request."), []integrations.Button{cancel}, nil
 	case v.state == store.OpOpen:
@@ -113,13 +116,20 @@ func (f *feature) nextBlocked(tx *store.Tx, v view, j *store.Job, note func(...a
 	q.Targets, q.Job, q.Actor = []string{j.Target}, j, known(f.Catalog(), op.MergedBy)
 	q.Explicit = op.Kind == "deploy" && q.Actor.Same(q.Requester)
 	if closed := gate.Ask(tx, q, "policy", "approvals"); len(closed) > 0 && op.Kind != "unplanned" {
-		return note("Blocked: ", j.Why, "."), []integrations.Button{{Label: "Approve", Command: "approve " + op.ID, Style: "primary"}, retry, cancel}
+		return note("Blocked: ", coded(j.Why), "."), []integrations.Button{{Label: "Approve", Command: "approve " + op.ID, Style: "primary"}, retry, cancel}
 	}
 	retry.Style = "primary"
 	if len(gate.Ask(tx, q)) == 0 {
 		return note("What blocked it is gone. Retry it."), []integrations.Button{retry, cancel}
 	}
-	return note("Blocked: ", j.Why, ". Retry it when that is released."), []integrations.Button{retry, cancel}
+	then := ". Retry it when that is released."
+	if byTime(j) {
+		then = ". It is asked about when that is over."
+		if env, _ := f.Catalog().Environment(op.Environment); env.OnOpen == "run" {
+			then = ". It starts by itself when that is over."
+		}
+	}
+	return note("Blocked: ", coded(j.Why), then), []integrations.Button{retry, cancel}
 }
 
 // inLine says what queued applies wait for, when all that is left of them waits

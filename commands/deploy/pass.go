@@ -30,7 +30,7 @@ var aloneGates = []string{"window", "cool-down", "checks", "approvals"}
 func (f *feature) passVerb() commands.Verb {
 	return commands.Verb{
 		Name: "break-glass", Aliases: []string{"breakglass", "emergency"}, Summary: "Pass a freeze, or alone at night the approvals, checks and windows", Effect: commands.Changes,
-		Right: commands.RightRead, // it asks itself: an incident stands in for the right
+		Right: commands.RightRead, Who: "`break-glass`, or on call with an open incident", // which it asks itself
 		Args: append(subjectArg("the operation or its pull request"),
 			commands.Arg{Name: "reason", Kind: commands.ArgText, Help: "why it cannot wait; everybody will read it"}),
 		Flags:    []commands.Arg{{Name: "hotfix", Kind: commands.ArgBool, Optional: true, Help: "it is the fix of what is broken now, not a rollback"}},
@@ -185,6 +185,15 @@ func (f *feature) openPass(tx *store.Tx, op *store.Operation, n int, channel str
 	}
 	return tell.Open(tx, store.Surface{ID: tell.ID(placeMessage, op.ID, cardPass, strconv.Itoa(n)), Place: placeMessage, Card: cardPass, Subject: op.ID,
 		Where: map[string]string{"channel": channel, "pass": strconv.Itoa(n)}})
+}
+
+// passLine is a pass as the card of its operation shows it.
+func (f *feature) passLine(p store.Pass) integrations.Rich {
+	line := integrations.R("🚨 ", integrations.Who(known(f.Catalog(), p.By)), " passed ", strings.Join(p.Gates, ", "), " alone: ", integrations.Italic(p.Reason))
+	if p.SignedBy != nil {
+		return integrations.R(line, ", signed by ", integrations.Who(known(f.Catalog(), *p.SignedBy)))
+	}
+	return integrations.R(line, ", not signed yet")
 }
 
 // passCard is the post about a pass, and its review.

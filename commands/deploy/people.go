@@ -88,7 +88,7 @@ func (f *feature) own(c *commands.Call, op *store.Operation, what string) error 
 	}
 	did := "asked for " + op.ID
 	if op.HeadBy != nil {
-		did = "took newer commits into " + op.ID
+		did = "chose the head of " + op.ID + ", by pushing to it or taking newer commits in"
 	}
 	return commands.Refuse("own", fmt.Sprintf("You %s, so somebody else has to %s it.", did, what)).WithHint(f.whoElse(c, op, c.Who))
 }

@@ -24,6 +24,7 @@ type sight struct {
 	targets  []string // that the changed files touch
 	examined bool
 	position uint64 // of the merge commit on the base branch
+	by       string // who pushed the head, where it is not the one we knew: a GitHub login
 }
 
 func (f *feature) onPull(ctx context.Context, h commands.Happening) (commands.Act, error) {
@@ -33,6 +34,9 @@ func (f *feature) onPull(ctx context.Context, h commands.Happening) (commands.Ac
 	s, err := f.look(ctx, *h.Forge.PullRequest)
 	if err != nil {
 		return nil, err
+	}
+	if h.Forge.Action == "synchronize" {
+		s.by = h.Forge.Sender
 	}
 	return func(tx *store.Tx) (commands.Reply, error) {
 		return commands.Reply{Subject: pullSubject(s.pr.RepoID, s.pr.Number)}, f.take(tx, s)
@@ -67,6 +71,9 @@ func (f *feature) look(ctx context.Context, pr integrations.PullRequest) (sight,
 	if err != nil {
 		return s, err
 	}
+	if known != nil && known.Operation != "" && known.Head != pr.Head {
+		s.by = f.author(ctx, pr, known.Head)
+	}
 	if known != nil && known.ExaminedHead == pr.Head && known.Base == pr.Base {
 		s.examined, s.targets = true, known.Targets
 	} else if s.targets, err = f.touched(ctx, pr, targets); err != nil {
@@ -86,6 +93,17 @@ func (f *feature) look(ctx context.Context, pr integrations.PullRequest) (sight,
 		}
 	}
 	return s, nil
+}
+
+// author is who wrote the newest commit of a pushed head. Who pushed it is known
+// from the webhook alone, and that may have been lost.
+func (f *feature) author(ctx context.Context, pr integrations.PullRequest, was string) string {
+	cmp, err := f.Forge.Compare(ctx, pr.Repo, was, pr.Head)
+	if err != nil || len(cmp.Commits) == 0 {
+		f.Log.Info("who wrote a pushed head is not known", "repo", pr.Repo, "pr", pr.Number, "error", err)
+		return ""
+	}
+	return cmp.Commits[len(cmp.Commits)-1].Author
 }
 
 // touched names the targets whose paths a pull request changes. Those of our own
@@ -198,7 +216,7 @@ func (f *feature) take(tx *store.Tx, s sight) error {
 		}
 		f.attach(op, p, was, moved)
 		if moved {
-			if op.HeadBy, err = f.choseHead(tx, op); err != nil {
+			if op.HeadBy, err = f.choseHead(tx, op, s.by); err != nil {
 				return err
 			}
 		}
@@ -266,8 +284,11 @@ func (f *feature) attach(op *store.Operation, p *store.Pull, was string, moved b
 		op.MergeAskedBy = nil
 		if op.State == store.OpOpen || op.State == store.OpOpening {
 			op.State, op.Ended = store.OpClosed, f.Clock.Now()
-			op.Note = "The pull request was closed on GitHub without a merge."
-			if op.CloseAskedBy != nil {
+			switch {
+			case strings.HasPrefix(op.Note, supersededBy):
+			case op.CloseAskedBy == nil:
+				op.Note = "The pull request was closed on GitHub without a merge."
+			default:
 				op.Note = "Cancelled by " + gate.FromStore(*op.CloseAskedBy).Display() + "; the pull request is closed."
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
 )
@@ -160,5 +161,12 @@ func (f *feature) takeIfNews(ctx context.Context, pr integrations.PullRequest) e
 	if err != nil {
 		return err
 	}
-	return f.Store.Update(ctx, func(tx *store.Tx) error { return f.take(tx, s) })
+	return f.Store.Update(ctx, func(tx *store.Tx) error {
+		row := store.AuditRow{Who: gate.ToStore(f.Catalog().PersonByGitHub(s.pr.MergedBy)), Act: "found by looking", Subject: pullSubject(s.pr.RepoID, s.pr.Number),
+			Outcome: s.pr.State, Detail: "no webhook told of it; its head is " + short(s.pr.Head), Via: "reconciler"}
+		if err := tx.Audit(row); err != nil {
+			return err
+		}
+		return f.take(tx, s)
+	})
 }

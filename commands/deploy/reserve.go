@@ -44,7 +44,7 @@ func (f *feature) reserve(tx *store.Tx, c *commands.Call, op *store.Operation) e
 	switch {
 	case c.Arg("supersede") != "":
 		for _, o := range held {
-			if err := f.supersede(tx, c, o); err != nil {
+			if err := f.supersede(tx, c, op, o); err != nil {
 				return err
 			}
 		}
@@ -56,8 +56,11 @@ func (f *feature) reserve(tx *store.Tx, c *commands.Call, op *store.Operation) e
 	return nil
 }
 
+// supersededBy is how the note of one begins that was closed for a newer one.
+const supersededBy = "Superseded by "
+
 // supersede closes an open operation for a newer one.
-func (f *feature) supersede(tx *store.Tx, c *commands.Call, o *store.Operation) error {
+func (f *feature) supersede(tx *store.Tx, c *commands.Call, op, o *store.Operation) error {
 	switch {
 	case o.State != store.OpOpen && o.State != store.OpOpening:
 		return commands.Refuse("merged", fmt.Sprintf("%s is %s, so it cannot be superseded any more.", o.ID, o.State)).
@@ -72,7 +75,7 @@ func (f *feature) supersede(tx *store.Tx, c *commands.Call, o *store.Operation) 
 	if o.CloseAskedBy != nil {
 		return nil // it is on its way out
 	}
-	return f.closeOpen(tx, c, o, fmt.Sprintf("Superseded: %s asked for another one.", c.Who.Display()))
+	return f.closeOpen(tx, c, o, fmt.Sprintf("%s%s, as %s asked.", supersededBy, op.ID, c.Who.Display()))
 }
 
 // reserved says who holds the targets, and offers what can be done.

@@ -151,28 +151,30 @@ func (o *openTimes) forget(live []*store.Operation) {
 	}
 }
 
+// clockGates are those that keep a merged job waiting until a time.
+var clockGates = []string{"window", "cool-down"}
+
+// byTime says whether a blocked job waits for a time and for nothing else.
+func byTime(j *store.Job) bool {
+	return len(j.Closed) > 0 && !slices.ContainsFunc(j.Closed, func(g string) bool { return !slices.Contains(clockGates, g) })
+}
+
 // reopened looks whether the windows or the cool-down that a blocked job waited
 // for are over. It starts by itself only where the environment says so; else
 // somebody is asked, once for each time that it was blocked.
 func (f *feature) reopened(tx *store.Tx, op *store.Operation, p *store.Pull, j *store.Job) error {
-	byTime := []string{"window", "cool-down"}
-	if len(j.Closed) == 0 || slices.ContainsFunc(j.Closed, func(g string) bool { return !slices.Contains(byTime, g) }) {
+	if j.Unread && f.Clock.Now().Sub(j.Updated) >= unreadWait {
+		return f.startOver(tx, j, "what could not be read is read again")
+	}
+	if !byTime(j) {
 		return nil
 	}
 	q, _ := f.applyQuestion(gate.AtCard, op, p, j)
-	if len(gate.Ask(tx, q, byTime...)) > 0 {
+	if len(gate.Ask(tx, q, clockGates...)) > 0 {
 		return nil
 	}
 	if env, _ := f.Catalog().Environment(op.Environment); env.OnOpen == "run" {
-		j.State, j.Why, j.NotBefore = store.JobQueued, "what it waited for is over", time.Time{}
-		if err := tx.PutJob(j); err != nil {
-			return err
-		}
-		row := store.AuditRow{Who: j.Requester, Act: "job " + j.Kind, Subject: j.ID, Target: j.Target, Outcome: j.State, Detail: j.Why, Via: "clock"}
-		if err := tx.Audit(row); err != nil {
-			return err
-		}
-		return f.applyChanged(tx, j, true)
+		return f.startOver(tx, j, "what it waited for is over")
 	}
 	if op.Channel == "" {
 		return nil
@@ -183,6 +185,23 @@ func (f *feature) reopened(tx *store.Tx, op *store.Operation, p *store.Pull, j *
 	}
 	return tell.Open(tx, store.Surface{ID: id, Place: placeMessage, Card: cardOpened, Subject: j.ID,
 		Where: map[string]string{"channel": op.Channel, "under": cardID(op.ID), "attempt": fmt.Sprint(j.Attempt)}})
+}
+
+// unreadWait is how long after a job was blocked because something could not be
+// read that is read again. Nobody decided that it has to wait.
+const unreadWait = time.Minute
+
+// startOver queues a blocked job by itself; it asks every gate again.
+func (f *feature) startOver(tx *store.Tx, j *store.Job, why string) error {
+	j.State, j.Why, j.NotBefore = store.JobQueued, why, time.Time{}
+	if err := tx.PutJob(j); err != nil {
+		return err
+	}
+	row := store.AuditRow{Who: j.Requester, Act: "job " + j.Kind, Subject: j.ID, Target: j.Target, Outcome: j.State, Detail: j.Why, Via: "clock"}
+	if err := tx.Audit(row); err != nil {
+		return err
+	}
+	return f.applyChanged(tx, j, true)
 }
 
 // openedCard asks whether what waited for a window is to start now.

@@ -30,6 +30,9 @@ func Approvals(_ *store.Tx, q Question) ([]Closed, error) {
 	if len(agreed) >= env.Approvals {
 		return nil, nil
 	}
+	if err := q.Catalog.Doubt("approve", q.Environment); err != nil {
+		return nil, err // somebody who agreed may be in a group that cannot be read now
+	}
 	who := Chooser(q.Op, q.Requester).Display()
 	c := Closed{Opens: fmt.Sprintf("somebody other than %s approves", who)}
 	switch {

@@ -62,6 +62,8 @@ type Closed struct {
 	// Never says that nothing opens it, and By names the job that runs instead.
 	Never bool
 	By    string
+	// Unread says that it is closed because something could not be read.
+	Unread bool
 }
 
 // Gate is one condition. An error keeps it closed.
@@ -124,7 +126,7 @@ func List(tx *store.Tx, q Question) []Line {
 		}
 		closed, err := r.Ask(tx, q)
 		if err != nil {
-			closed = []Closed{{Reason: "it cannot be read: " + err.Error(), Opens: "what keeps it from being read is mended; it is read again by itself"}}
+			closed = []Closed{{Unread: true, Reason: "it cannot be read: " + err.Error(), Opens: "what keeps it from being read is mended; it is read again by itself"}}
 		}
 		for i := range closed {
 			closed[i].Gate = r.Name

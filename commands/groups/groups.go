@@ -112,13 +112,17 @@ func (h *Holder) accounts(s integrations.GroupSource) (map[string]bool, error) {
 		return nil, fmt.Errorf("%s cannot be read: %w", what, e.err)
 	}
 	age := h.Clock.Now().Sub(e.at)
-	if age >= 0 && age <= tooOld { // less: the clock was set back
+	when := fmt.Sprintf("%s ago, which is too old", age.Round(time.Second))
+	switch {
+	case age >= 0 && age <= tooOld:
 		return e.accounts, nil
+	case age < 0:
+		when = "before the clock was set back"
 	}
 	if e.err != nil {
-		return nil, fmt.Errorf("%s was read %s ago, which is too old, and cannot be read now: %w", what, age.Round(time.Second), e.err)
+		return nil, fmt.Errorf("%s was read %s, and cannot be read now: %w", what, when, e.err)
 	}
-	return nil, fmt.Errorf("%s was read %s ago, which is too old", what, age.Round(time.Second))
+	return nil, fmt.Errorf("%s was read %s", what, when)
 }
 
 // Run reads every source once a minute, until ctx ends.
@@ -250,7 +254,7 @@ func (h *Holder) read(ctx context.Context, s integrations.GroupSource, e *entry,
 func (h *Holder) ask(ctx context.Context, s integrations.GroupSource) (accounts []string, err error) {
 	source, ok := h.Sources[s.Kind]
 	if !ok {
-		return nil, fmt.Errorf("nothing here reads a %s", s.Kind)
+		return nil, fmt.Errorf("nothing here reads the kind %s", s.Kind)
 	}
 	return source.Read(ctx, s.Name)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -39,6 +40,7 @@ type yard struct {
 	kinds map[string]Kind
 	r     *Runner
 	stop  func()
+	log   io.Writer // of the runner; nil: nowhere
 
 	mu   sync.Mutex
 	seen []string // "job-1 running", by Changed
@@ -92,7 +94,11 @@ func (y *yard) kind(k Kind) {
 // start is a new process on the same store: what it finds is recovered first.
 func (y *yard) start() {
 	y.t.Helper()
-	d := Deps{Store: y.store, Clock: y.clock, Log: slog.New(slog.DiscardHandler), Dir: filepath.Join(y.dir, "work"),
+	log := slog.New(slog.DiscardHandler)
+	if y.log != nil {
+		log = slog.New(slog.NewTextHandler(y.log, nil))
+	}
+	d := Deps{Store: y.store, Clock: y.clock, Log: log, Dir: filepath.Join(y.dir, "work"),
 		Self: []string{"/proc/self/exe", "step"}, Env: []string{"PATH"}, Redact: func() []string { return []string{"hunter2hunter2"} }}
 	for _, k := range y.kinds {
 		d.Kinds = append(d.Kinds, k)

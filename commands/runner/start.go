@@ -11,8 +11,12 @@ import (
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/store"
 )
+
+// startAgain is how long a job whose start could not be stored is let be.
+const startAgain = 10 * time.Second
 
 // start asks the gates, takes the run lock and runs the job.
 func (r *Runner) start(ctx context.Context, a *active, queued *store.Job) {
@@ -37,6 +41,9 @@ func (r *Runner) start(ctx context.Context, a *active, queued *store.Job) {
 	if err != nil {
 		if ctx.Err() == nil {
 			log.Error("start job", "error", err)
+			// What cannot be stored cannot be put off in the store either. Whoever
+			// stops us ends the wait.
+			_ = clock.Sleep(ctx, r.Clock, startAgain)
 		}
 		return
 	}

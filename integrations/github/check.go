@@ -235,7 +235,8 @@ func lacking(events, wanted []string) []string {
 
 func (c *Client) checkBranch(ctx context.Context, repo, branch string) integrations.Finding {
 	f := integrations.Finding{What: fmt.Sprintf("GitHub %s branch %s", repo, branch)}
-	if _, err := c.BranchHead(ctx, repo, branch); err != nil {
+	head, err := c.BranchHead(ctx, repo, branch)
+	if err != nil {
 		f.Say = err.Error()
 		if errors.Is(err, integrations.ErrNotFound) {
 			f.Say, f.Do = "there is none", "create it, at the commit that is deployed now"
@@ -252,6 +253,15 @@ func (c *Client) checkBranch(ctx context.Context, repo, branch string) integrati
 		f.Do = "require the status " + GateStatus + " in the branch's protection or a ruleset"
 	default:
 		f.OK, f.Say = true, "is there; a merge waits for "+GateStatus
+	}
+	others := slices.DeleteFunc(required, func(name string) bool { return name == GateStatus })
+	if len(others) == 0 {
+		return f
+	}
+	if _, err := c.Checks(ctx, repo, head); err != nil {
+		f.OK, f.Warn = false, true
+		f.Say += fmt.Sprintf("; whether %s passed cannot be told: %v", strings.Join(others, ", "), err)
+		f.Do = "use a GitHub App with Checks (read): a fine-grained token cannot read check runs"
 	}
 	return f
 }

@@ -112,6 +112,31 @@ func TestChecksAreReadPageByPage(t *testing.T) {
 	}
 }
 
+// Several suites may have a run of one name, in whatever order GitHub lists them.
+func TestTheNewestRunOfANameCounts(t *testing.T) {
+	runs := []string{`{"id":5,"name":"unit","status":"completed","conclusion":"failure"}`, `{"id":9,"name":"unit","status":"completed","conclusion":"success"}`}
+	api := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/status") {
+			fmt.Fprint(rw, `{"statuses":[]}`)
+			return
+		}
+		fmt.Fprintf(rw, `{"total_count":2,"check_runs":[%s]}`, strings.Join(runs, ","))
+	}))
+	defer api.Close()
+	for range 2 {
+		c, err := New(Config{Token: integrations.NewSecret("the-token"), APIURL: api.URL}, clock.Real(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.Checks(t.Context(), web, strings.Repeat("1", 40))
+		if err != nil || len(got) != 1 || got[0].State != "success" {
+			t.Errorf("%v = %v, %v, want the success alone", runs, got, err)
+		}
+		c.Close()
+		slices.Reverse(runs)
+	}
+}
+
 // A token that may not read check runs still reads the statuses, and says so.
 func TestStatusesComeWithTheErrorOfTheCheckRuns(t *testing.T) {
 	w := newWorld(t, nil)
@@ -121,6 +146,23 @@ func TestStatusesComeWithTheErrorOfTheCheckRuns(t *testing.T) {
 	got, err := w.Checks(w.ctx, web, sha)
 	if err == nil || len(got) != 1 || got[0].Name != "lint" {
 		t.Errorf("Checks = %v, %v, want lint and an error", got, err)
+	}
+}
+
+// What a merge waits for and the token cannot read, `check` says beforehand.
+func TestCheckTriesToReadRequiredChecks(t *testing.T) {
+	w := newWorld(t, func(sc *githubsim.Config, _ *Config) {
+		sc.Repos[0].Protect = []githubsim.Protection{{Branch: "main", Contexts: []string{GateStatus, "unit"}}, {Branch: "deployment/*", Contexts: []string{GateStatus}}}
+	})
+	if f := w.checkBranch(w.ctx, web, "main"); !f.OK || f.Warn {
+		t.Errorf("%+v, want OK", f)
+	}
+	w.fault(githubsim.FaultSpec{Kind: "error", Path: "/check-runs", Status: http.StatusForbidden, Count: -1})
+	if f := w.checkBranch(w.ctx, web, "main"); f.OK || !f.Warn || !strings.Contains(f.Say, "whether unit passed cannot be told") || !strings.Contains(f.Do, "GitHub App") {
+		t.Errorf("%+v, want a warning about unit", f)
+	}
+	if f := w.checkBranch(w.ctx, web, "deployment/production"); !f.OK {
+		t.Errorf("%+v, want OK: it waits for nothing else", f)
 	}
 }
 

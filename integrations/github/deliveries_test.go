@@ -103,13 +103,13 @@ func TestLostDeliveriesAreFoundAndSentAgain(t *testing.T) {
 			if len(again) != 1 || got != "push 503" || !again[0].Redelivery || again[0].GUID != all[0].GUID || again[0].ID == all[0].ID {
 				t.Fatalf("after a second failure: %q %+v", got, again)
 			}
+			if d, err := w.FailedDeliveries(w.ctx, web, time.Now().Add(time.Hour)); err != nil || len(d) != 0 {
+				t.Errorf("since later: %v, %v", d, err)
+			}
 			ours.status.Store(http.StatusAccepted)
 			w.must(w.Redeliver(w.ctx, web, again[0]))
 			if all, got := w.failed(web); got != "" {
 				t.Errorf("after it arrived: %q %+v", got, all)
-			}
-			if d, err := w.FailedDeliveries(w.ctx, web, time.Now().Add(time.Hour)); err != nil || len(d) != 0 {
-				t.Errorf("since later: %v, %v", d, err)
 			}
 			if err := w.Redeliver(w.ctx, web, integrations.Delivery{Hook: 1, ID: 1}); !errors.Is(err, integrations.ErrNotFound) {
 				t.Errorf("redeliver nothing: %v, want ErrNotFound", err)

@@ -30,7 +30,7 @@ func TestGroupMembers(t *testing.T) {
 		t.Errorf("a group of nobody = %v, %v", got, err)
 	}
 	for name, say := range map[string]string{
-		"S0OLD": "switched off", "old-team": "switched off", "nosuch": "there is no user group", "S0NOSUCH": "there is no user group",
+		"S0OLD": "the user group S0OLD is switched off", "old-team": "the user group old-team is switched off", "nosuch": "there is no user group", "S0NOSUCH": "there is no user group",
 		"": "there is no user group", "@": "there is no user group",
 	} {
 		if got, err := o.GroupMembers(t.Context(), name); !errors.As(err, new(*integrations.Gone)) || !strings.Contains(err.Error(), say) {

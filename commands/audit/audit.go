@@ -1,0 +1,103 @@
+// Package audit answers who did what, lets people put on record what they did by
+// hand, and writes every row of the audit to files that a log shipper reads. The
+// rows themselves are written by whoever does something, in the same transaction.
+package audit
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/commands/tell"
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// Deps are what the feature works with.
+type Deps struct {
+	Store   *store.Store
+	Clock   clock.Clock
+	Log     *slog.Logger
+	Catalog func() *integrations.Catalog
+	// Dir is the folder of the months' files and of those that people asked for.
+	Dir string
+}
+
+type feature struct{ Deps }
+
+// New is the feature.
+func New(d Deps) commands.Feature {
+	f := &feature{d}
+	e := &exporter{store: d.Store, log: d.Log, dir: d.Dir}
+	return commands.Feature{
+		Name:    "audit",
+		Verbs:   []commands.Verb{f.auditVerb(), f.recordVerb()},
+		Ticks:   []commands.Tick{{Name: "remove audit files that were sent", Every: time.Hour, Run: f.sweep}},
+		Workers: []commands.Worker{{Name: "audit export", Run: e.Run}},
+		Cards:   map[string]tell.Card{cardFile: f.fileCard, cardRecord: f.recordCard},
+	}
+}
+
+func (f *feature) asked() string { return filepath.Join(f.Dir, "asked") }
+
+// usual is how far back is looked unless something is said.
+const usual = 24 * time.Hour
+
+func (f *feature) auditVerb() commands.Verb {
+	return commands.Verb{
+		Name: "audit", Aliases: []string{"who-did"}, Summary: "Show who did what, and how it was decided", Effect: commands.Reads,
+		Args: []commands.Arg{
+			{Name: "subject", Kind: commands.ArgSubject, Optional: true, Help: "an operation with its jobs, a job, a hold or a pull request"},
+			{Name: "service", Kind: commands.ArgService, Optional: true, Help: "what was done to a service"},
+			{Name: "target", Kind: commands.ArgTarget, Optional: true, Help: "what was done to one target"},
+			{Name: "environment", Kind: commands.ArgEnvironment, Keyword: "in", Optional: true, Help: "in one environment"},
+		},
+		Flags: []commands.Arg{
+			{Name: "since", Kind: commands.ArgDuration, Optional: true, Help: "how far back; 24h unless said, and all there is of a subject"},
+			{Name: "by", Kind: commands.ArgWord, Optional: true, Help: "one person: a name, a mention, a GitHub login, or me"},
+			{Name: "export", Kind: commands.ArgBool, Optional: true, Help: "send me the rows as a file of JSON lines"},
+		},
+		Examples: []string{"audit", "audit {service} in {environment} --since 7d", "audit op-3", "audit in {environment} --by me --since 2d --export"},
+		Detail:   "Newest first, times in UTC. Every command that changes something is there, every refusal, and how each job went. Rows are never changed or removed.",
+		Decide:   f.audit,
+	}
+}
+
+// audit reads outside of the deciding transaction: a long list must not keep
+// everybody else from being heard.
+func (f *feature) audit(_ context.Context, c *commands.Call) (commands.Act, error) {
+	var q question
+	var found findings
+	most := mostShown
+	export := c.Arg("export") != ""
+	if export {
+		most = mostExported
+	}
+	err := f.Store.View(func(tx *store.Tx) (err error) {
+		if q, err = f.understand(tx, c); err != nil {
+			return err
+		}
+		if found, err = q.find(tx, most); err != nil {
+			return fmt.Errorf("the audit cannot be read: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(found.rows) == 0 {
+		return private(nothing(c, q)), nil
+	}
+	if export {
+		return f.send(c, q, found)
+	}
+	return private(show(q, found)), nil
+}
+
+func private(m integrations.Message) commands.Act {
+	return func(*store.Tx) (commands.Reply, error) { return commands.Reply{Private: &m}, nil }
+}
