@@ -230,6 +230,7 @@ func (k *talk) calm() {
 		k.everywhere(func(channel string, m slacksim.Message) {
 			fmt.Fprintln(&b, channel, m.TS, m.Text, string(m.Blocks), len(m.Files))
 		})
+		k.directly(func(who string, m slacksim.Message) { fmt.Fprintln(&b, who, m.TS, m.Text, string(m.Blocks)) })
 		if b.String() != was {
 			was, since = b.String(), time.Now()
 		}
@@ -256,6 +257,20 @@ func (k *talk) everywhere(f func(channel string, m slacksim.Message)) {
 				if r.TS != m.TS {
 					f(channel, r)
 				}
+			}
+		}
+	}
+}
+
+// directly calls f for each direct message of the bot to a person, but for what
+// was answered to what they said there.
+func (k *talk) directly(f func(who string, m slacksim.Message)) {
+	for _, who := range []string{"alice", "bob", "carol"} {
+		var page struct{ Messages []slacksim.Message }
+		k.must(k.call("", "GET", "/sim/page/state?user="+who+"&channel=@signalbox", nil, &page), "read the direct messages of %s", who)
+		for _, m := range page.Messages {
+			if _, answer := k.where[m.TS]; m.Bot && !answer {
+				f(who, m)
 			}
 		}
 	}
@@ -313,6 +328,20 @@ func (k *talk) watch() {
 		}
 		k.write(head+":", lines)
 		k.checkCard(m)
+	})
+	k.directly(func(who string, m slacksim.Message) {
+		lines := talkMessage(m.Text, m.Blocks, m.Buttons, m.Files)
+		key, look := "@"+who+" "+m.TS, strings.Join(lines, "\n")
+		was, known := k.seen[key]
+		if was == look {
+			return
+		}
+		k.seen[key] = look
+		head := "signalbox to " + who
+		if known {
+			head += ", edited"
+		}
+		k.write(head+":", lines)
 	})
 }
 
@@ -390,8 +419,8 @@ func (k *talk) say(who, channel, text, thread string) error {
 // button is one that somebody can press, and where.
 type talkButton struct{ channel, ts string }
 
-// find looks for a button: in what only that person saw, newest first, then in
-// the channels, newest first. With on it stands in a message that says so.
+// find looks for a button: in what only that person saw, newest first, in what
+// was sent to them, newest first, then in the channels, newest first. With on it stands in a message that says so.
 func (k *talk) find(who, label, on string) (talkButton, bool) {
 	has := func(buttons []slacksim.Button, text string, blocks json.RawMessage) bool {
 		return strings.Contains(text+string(blocks), on) && slices.ContainsFunc(buttons, func(b slacksim.Button) bool { return b.Label == label })
@@ -403,6 +432,14 @@ func (k *talk) find(who, label, on string) (talkButton, bool) {
 		}
 	}
 	var found talkButton
+	k.directly(func(to string, m slacksim.Message) {
+		if to == who && has(m.Buttons, m.Text, m.Blocks) {
+			found = talkButton{"@signalbox", m.TS}
+		}
+	})
+	if found.ts != "" {
+		return found, true
+	}
 	k.everywhere(func(channel string, m slacksim.Message) {
 		if has(m.Buttons, m.Text, m.Blocks) {
 			found = talkButton{channel, m.TS}

@@ -52,7 +52,7 @@ type systems struct {
 func features(s systems) []commands.Feature {
 	return []commands.Feature{
 		deploy.New(deploy.Deps{Store: s.store, Forge: s.github, Trees: trees{s.mirrors, s.github}, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Channel: s.channel}),
-		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog}),
+		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
 		incident.New(incident.Deps{Clock: s.clock}),
 		status.New(status.Deps{Clock: s.clock}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Dir: filepath.Join(s.data, "audit")}),

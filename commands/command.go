@@ -66,6 +66,8 @@ const (
 	ArgService     ArgKind = "service"     // resolved to its canonical name
 	ArgEnvironment ArgKind = "environment" // likewise
 	ArgTarget      ArgKind = "target"      // "web/production", aliases understood in both halves; or a configured target's name
+	ArgScope       ArgKind = "scope"       // what a hold can hold, see Scope: also a service, an environment or "everything"
+	ArgHold        ArgKind = "hold"        // such a scope, or one hold: "hold-4"
 	ArgRef         ArgKind = "ref"         // branch, tag or SHA, as typed
 	ArgSubject     ArgKind = "subject"     // "op-12", "job-31", "#12", a pull request's URL or acme/web#12
 	ArgVerb        ArgKind = "verb"

@@ -12,7 +12,7 @@ func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		`deploy web v1.2 to prod because "it is" broken`, `lock web/prod “db” —for=2h`, `ｄｅｐｌｏｙ　ｗｅｂ　ｔｏ　本番`,
 		`status <@U1|x> <https://a/b/pull/1|y> &amp;&lt;`, `note ""`, `note """"`, `deploy --reason="a b" web --to stg`,
-		`lock web prod -- x`, `lokc "`, `deploy web@ to staging`, `merge <http://x/%zz>`, `note -x`, "lock web/prod \xff\x00",
+		`lock web prod -- x`, `freeze web in 本番 x`, `freeze web prodction x`, `freeze all "x"`, `thaw hold-4 why`, `thaw api stg`, `lokc "`, `deploy web@ to staging`, `merge <http://x/%zz>`, `note -x`, "lock web/prod \xff\x00",
 	} {
 		f.Add(s)
 	}

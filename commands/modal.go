@@ -52,6 +52,14 @@ func input(verbs []Verb, c *Call, a Arg, asked bool) integrations.Input {
 		for _, n := range g.targetNames() {
 			add(n, n)
 		}
+	case ArgScope:
+		for _, n := range g.scopeNames() {
+			add(n, n)
+		}
+	case ArgHold: // which there are, only the store knows
+		if in.Hint == "" {
+			in.Hint = "hold-4, web/production, a target, a service, an environment, or everything"
+		}
 	case ArgVerb:
 		for _, v := range verbs {
 			add(v.Name, v.Name)

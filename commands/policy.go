@@ -104,8 +104,8 @@ func inChannel(c *Call, environment string) *Refusal {
 		WithExample(Render(c))
 }
 
-// EnvironmentOf is the environment that a call's arguments name, by themselves
-// or by a target; "" if they name none.
+// EnvironmentOf is the environment that a call's arguments name, by themselves,
+// by a target or by a scope; "" if they name none, or several.
 func EnvironmentOf(c *Call) string {
 	for _, args := range [][]Arg{c.Verb.Args, c.Verb.Flags} {
 		for _, a := range args {
@@ -120,6 +120,12 @@ func EnvironmentOf(c *Call) string {
 				}
 				if _, env, ok := strings.Cut(v, "/"); ok {
 					return env
+				}
+			case a.Kind == ArgScope, a.Kind == ArgHold:
+				if s, ok := ScopeOf(c.Catalog, v); ok {
+					if envs := s.Environments(c.Catalog); len(envs) == 1 {
+						return envs[0]
+					}
 				}
 			}
 		}

@@ -71,6 +71,8 @@ func (g *grammar) resolve(kind ArgKind, toks []token) reading {
 		return g.environment(word)
 	case ArgTarget:
 		return g.target(word, toks)
+	case ArgScope, ArgHold:
+		return g.scope(word, toks, kind == ArgHold)
 	case ArgVerb:
 		return g.verb(word)
 	case ArgSubject:

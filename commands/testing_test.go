@@ -50,6 +50,8 @@ func testVerbs() []Verb {
 			Args:     []Arg{{Name: "target", Kind: ArgTarget}, {Name: "reason", Kind: ArgText}},
 			Flags:    []Arg{{Name: "for", Kind: ArgDuration, Optional: true, Default: "8h"}},
 			Examples: []string{`lock {service}/{environment} "database migration" --for 2h`}},
+		{Name: "freeze", Effect: Changes, Args: []Arg{{Name: "what", Kind: ArgScope}, {Name: "reason", Kind: ArgText}}, Examples: []string{`freeze {environment} "audit"`}},
+		{Name: "thaw", Effect: Changes, Args: []Arg{{Name: "what", Kind: ArgHold}, {Name: "reason", Kind: ArgText, Optional: true}}, Examples: []string{"thaw hold-4"}},
 		{Name: "locks", Effect: Reads, Examples: []string{"locks"}},
 		{Name: "merge", Effect: Changes, Args: []Arg{{Name: "subject", Kind: ArgSubject}}, Examples: []string{"merge op-12"}},
 		{Name: "approve", Effect: Changes, Args: []Arg{{Name: "subject", Kind: ArgSubject}}},

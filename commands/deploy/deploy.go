@@ -125,12 +125,14 @@ func (f *feature) mayBegin(tx *store.Tx, c *commands.Call, o *store.Operation) e
 	q := gate.Question{At: gate.AtCommand, Now: f.Clock.Now(), Catalog: c.Catalog, Environment: o.Environment, Service: o.Service,
 		Targets: o.Targets, Actor: c.Who, Requester: c.Who, Explicit: true, Op: o}
 	if closed := gate.Ask(tx, q); len(closed) > 0 {
-		return heldRefusal(closed)
+		return heldRefusal(tx, c, o.Environment, closed)
 	}
 	return f.reserve(tx, c, o)
 }
 
-func heldRefusal(closed []gate.Closed) error {
+// heldRefusal names every closed gate and what opens it, and offers to ask those
+// who hold something.
+func heldRefusal(tx *store.Tx, c *commands.Call, environment string, closed []gate.Closed) error {
 	var what, opens []string
 	for _, g := range closed {
 		what = append(what, g.Reason)
@@ -142,7 +144,11 @@ func heldRefusal(closed []gate.Closed) error {
 	if len(opens) > 0 {
 		r.Hint = "What opens it: " + strings.Join(opens, "; ") + "."
 	}
-	return r
+	ways, err := gate.Ways(tx, c.Catalog, c.Who, environment, closed)
+	if err != nil {
+		return err
+	}
+	return r.WithButtons(ways...)
 }
 
 // upper begins a sentence; a name such as "web/production" keeps its case.

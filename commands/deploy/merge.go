@@ -59,8 +59,7 @@ func (f *feature) askMerge(tx *store.Tx, c *commands.Call, facts store.Facts) (c
 	q := f.question(gate.AtMerge, c.Catalog, op, p)
 	q.Actor, q.Explicit = c.Who, c.Who.Same(q.Requester)
 	if closed := gate.Ask(tx, q); len(closed) > 0 {
-		r := heldRefusal(closed).(*commands.Refusal)
-		return reply, r
+		return reply, heldRefusal(tx, c, op.Environment, closed)
 	}
 	if p != nil {
 		if ask, err := f.typeNames(c, op, destroying(op, p, q.Targets)); err != nil {

@@ -155,6 +155,8 @@ var kinds = map[commands.ArgKind]string{
 	commands.ArgService:     "a service",
 	commands.ArgEnvironment: "an environment",
 	commands.ArgTarget:      "a target: web/production",
+	commands.ArgScope:       "web/production, a target, a service, an environment, or everything",
+	commands.ArgHold:        "hold-4, or what it holds: web/production, a target, a service, an environment, everything",
 	commands.ArgRef:         "a branch, tag or commit",
 	commands.ArgSubject:     "op-12, job-31, #12, acme/web#12 or a pull request's address",
 	commands.ArgVerb:        "a command",
@@ -233,7 +235,7 @@ func (f *feature) rights(c *commands.Call, environment string) []string {
 	var out []string
 	for _, v := range f.verbs() {
 		right := commands.RightOf(&v)
-		if v.Effect == commands.Changes && !slices.Contains(out, right) && c.Catalog.May(c.Who, right, environment) {
+		if v.Effect == commands.Changes && right != commands.RightRead && !slices.Contains(out, right) && c.Catalog.May(c.Who, right, environment) {
 			out = append(out, right)
 		}
 	}

@@ -1,286 +1,262 @@
 package lock
 
 import (
-	"context"
 	"errors"
-	"log/slog"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
-	"github.com/signalbox-chatops/signalbox/integrations"
-	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
-// A desk is the feature on a real store.
-type desk struct {
-	t     *testing.T
-	store *store.Store
-	clock *clock.Movable
-	cat   *integrations.Catalog
-	feat  commands.Feature
-}
-
-func newDesk(t *testing.T) *desk {
-	t.Helper()
-	clk := clock.NewMovable(0)
-	s, err := store.Open(filepath.Join(t.TempDir(), "signalbox.db"), store.Options{Now: clk.Now, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	d := &desk{t: t, store: s, clock: clk, cat: &integrations.Catalog{
-		People: []integrations.Person{{Name: "alice", Slack: "UA"}, {Name: "bob", Slack: "UB"}, {Name: "root", Slack: "UR"}, {Name: "carol", Slack: "UC"}},
-		Groups: map[string][]string{"deployers": {"alice", "bob", "root"}, "admins": {"root"}},
-		Rules: []integrations.Rule{{Groups: []string{"deployers"}, Verbs: []string{"lock"}, Environments: []string{"*"}},
-			{Groups: []string{"admins"}, Verbs: []string{"unlock-other"}, Environments: []string{"production"}}},
-		Environments: []integrations.Environment{{Name: "production"}},
-		Services:     []integrations.Service{{Name: "web", Environments: map[string]integrations.ServiceEnvironment{"production": {Targets: []string{"web/production", "cdn"}}}}},
-		Targets:      []integrations.Target{{Name: "web/production", Environment: "production"}, {Name: "cdn", Environment: "production"}},
-	}}
-	d.feat = New(Deps{Store: s, Clock: clk, Log: slog.New(slog.DiscardHandler), Catalog: func() *integrations.Catalog { return d.cat }})
-	return d
-}
-
-func (d *desk) press(who, verb string, version uint64, args ...string) (commands.Reply, error) {
-	d.t.Helper()
-	for _, v := range d.feat.Verbs {
-		if v.Name != verb {
-			continue
-		}
-		c := &commands.Call{Verb: &v, Args: map[string]string{}, Version: version, Catalog: d.cat, Heard: integrations.Heard{Channel: "C1", ChannelName: "ops"}}
-		for i := 0; i < len(args); i += 2 {
-			c.Args[args[i]] = args[i+1]
-		}
-		for _, p := range d.cat.People {
-			if p.Name == who {
-				c.Who = p
+// A hold has an owner, a reason, a scope and an end, eight hours on unless said.
+func TestRuleHoldHasOwnerReasonScopeAndEnd(t *testing.T) {
+	d := newDesk(t)
+	for _, c := range []struct {
+		line                         string
+		service, environment, target string
+		length                       time.Duration
+	}{
+		{"lock web/production x", "web", "production", "", 8 * time.Hour},
+		{"lock web in 本番 x --for 2h", "web", "production", "", 2 * time.Hour},
+		{"lock web production x", "web", "production", "", 8 * time.Hour},
+		{"lock cdn x", "", "", "cdn", 8 * time.Hour},
+		{"lock web x", "web", "", "", 8 * time.Hour},
+		{"lock staging x --for 1d", "", "staging", "", 24 * time.Hour},
+		{"lock everything x", "", "", "", 8 * time.Hour},
+		{"lock all x", "", "", "", 8 * time.Hour},
+		{"freeze 本番 x", "", "production", "", 24 * time.Hour},
+	} {
+		t.Run(c.line, func(t *testing.T) {
+			d := newDesk(t)
+			h := d.hold(d.says("chief", c.line).Subject)
+			if h.Service != c.service || h.Environment != c.environment || h.Target != c.target || h.Expires.Sub(h.Created) != c.length || h.Owner.Name != "chief" || h.Reason != "x" {
+				t.Errorf("the hold is %+v", h)
 			}
-		}
-		act, err := v.Decide(context.Background(), c)
-		if err != nil {
-			return commands.Reply{}, err
-		}
-		var reply commands.Reply
-		err = d.store.Update(context.Background(), func(tx *store.Tx) (err error) { reply, err = act(tx); return err })
-		return reply, err
+		})
 	}
-	d.t.Fatalf("there is no verb %q", verb)
-	return commands.Reply{}, nil
-}
-
-func (d *desk) say(who, verb string, args ...string) commands.Reply {
-	d.t.Helper()
-	r, err := d.press(who, verb, 0, args...)
-	if err != nil {
-		d.t.Fatalf("%s says %s %v: %v", who, verb, args, err)
+	if r := d.says("alice", "lock cdn"); r.Modal == nil {
+		t.Error("a lock without a reason is not asked for one")
 	}
-	return r
-}
-
-func (d *desk) refused(who, verb, code string, version uint64, args ...string) *commands.Refusal {
-	d.t.Helper()
-	_, err := d.press(who, verb, version, args...)
-	var r *commands.Refusal
-	if !errors.As(err, &r) || r.Code != code {
-		d.t.Fatalf("%s says %s %v: %v, want a refusal %q", who, verb, args, err, code)
+	if r := d.says("alice", `lock cdn " "`); r.Modal == nil {
+		t.Error("a lock with an empty reason is not asked for one")
 	}
-	return r
-}
-
-func (d *desk) holds() (all []*store.Hold) {
-	d.t.Helper()
-	d.view(func(tx *store.Tx) (err error) { all, err = tx.Holds(); return err })
-	return all
-}
-
-func (d *desk) view(do func(tx *store.Tx) error) {
-	d.t.Helper()
-	if err := d.store.View(do); err != nil {
-		d.t.Fatal(err)
+	for _, long := range []string{"721h", "soon"} {
+		d.refused("alice", "lock cdn x --for "+long, "bad_duration")
 	}
+	d.refused("alice", "lock moon x", "unknown_scope")
+	d.refused("alice", "lock web/stagin x", "unknown_scope")
+	d.refused("alice", "lock cdn x --link nothing", "bad_link")
+	h := d.hold(d.says("alice", "lock cdn x --link tickets.example.com/42").Subject)
+	has(t, h.Link, "https://tickets.example.com/42")
+	has(t, d.card(h.ID).Text, h.Link)
 }
 
-func (d *desk) update(do func(tx *store.Tx) error) {
-	d.t.Helper()
-	if err := d.store.Update(context.Background(), do); err != nil {
-		d.t.Fatal(err)
-	}
-}
-
-func (d *desk) card(hold string) (m integrations.Message) {
-	d.t.Helper()
-	d.view(func(tx *store.Tx) (err error) {
-		m, err = d.feat.Cards[card](tx, &store.Surface{Subject: hold})
-		return err
-	})
-	return m
-}
-
-func (d *desk) after(by time.Duration) {
-	d.t.Helper()
-	if err := d.clock.Advance(context.Background(), by, nil); err != nil {
-		d.t.Fatal(err)
-	}
-	if err := d.feat.Ticks[0].Run(context.Background()); err != nil {
-		d.t.Fatal(err)
-	}
-}
-
-func TestLockAndRelease(t *testing.T) {
+// For a service or everything, the right is wanted in every environment.
+func TestRuleTheRightIsWantedInEveryEnvironment(t *testing.T) {
 	d := newDesk(t)
-	id := d.say("alice", "lock", "target", "web/production", "reason", "database migration").Subject
-	h := d.holds()[0]
-	if h.Service != "web" || h.Environment != "production" || h.Owner.Name != "alice" || h.Expires.Sub(h.Created) != 8*time.Hour {
-		t.Errorf("the hold is %+v", h)
-	}
-	r := d.refused("bob", "lock", "held", 0, "target", "web/production", "reason", "mine")
-	for _, part := range []string{"alice", "database migration", "until"} {
-		if !strings.Contains(r.What, part) {
-			t.Errorf("the refusal %q does not say %q", r.What, part)
+	d.refused("carol", "lock web/production x", "not_allowed")
+	has(t, d.refused("root", "freeze everything x", "not_allowed").What, "staging")
+	has(t, d.refused("root", "freeze web x", "not_allowed").What, "staging")
+	d.says("root", "freeze api x") // which runs in production alone
+	d.heard.Channel, d.heard.ChannelName = "C9", "elsewhere"
+	d.refused("alice", "lock web x", "wrong_channel")
+	d.refused("alice", "lock web/production x", "wrong_channel")
+	d.heard.Channel = "C2" // one of production's, and none of staging's
+	id := d.says("alice", "lock web x").Subject
+	for _, room := range []string{"C1", "C2"} {
+		if n := len(d.messages(id, room)); n != 1 {
+			t.Errorf("%d messages in %s", n, room)
 		}
 	}
-	d.refused("bob", "unlock", "held", 0, "target", "web/production")
-	d.say("alice", "lock", "target", "web/production", "reason", "still migrating", "for", "1h0m0s")
-	if again := d.holds(); len(again) != 1 || again[0].ID != id || again[0].Reason != "still migrating" || again[0].Version == h.Version {
-		t.Errorf("locked again: %+v", again)
-	}
-	d.refused("alice", "unlock", "stale", h.Version, "target", "web/production") // the old message's button
-	d.say("alice", "unlock", "target", "web/production")
-	if n := len(d.holds()); n != 0 {
-		t.Errorf("%d holds are left", n)
-	}
-	if text := d.card(id).Text; !strings.Contains(text, "released by alice") {
-		t.Errorf("its message says %q", text)
-	}
-	d.refused("alice", "unlock", "not_locked", 0, "target", "web/production")
 }
 
-func TestWhoMayLock(t *testing.T) {
+// Locking again by the owner changes the reason; the time only where it is said.
+func TestRuleRelockByOwnerChangesTheReasonOnly(t *testing.T) {
 	d := newDesk(t)
-	d.refused("carol", "lock", "not_allowed", 0, "target", "web/production", "reason", "x")
-	d.refused("alice", "lock", "no_reason", 0, "target", "web/production", "reason", " ")
-	d.refused("alice", "lock", "unknown_target", 0, "target", "moon", "reason", "x")
-	for _, long := range []string{"0s", "-1h", "721h", "soon"} {
-		d.refused("alice", "lock", "bad_duration", 0, "target", "cdn", "reason", "x", "for", long)
+	id := d.says("alice", "lock web/production migration --for 2h").Subject
+	was := d.hold(id)
+	d.after(10 * time.Minute)
+	has(t, private(t, d.says("alice", "lock web/production migration")), "already")
+	if h := d.hold(id); h.Version != was.Version || !h.Expires.Equal(was.Expires) {
+		t.Errorf("the same said again changed it to %+v", h)
 	}
-	d.say("alice", "lock", "target", "cdn", "reason", "x")
-	if r := d.refused("root", "lock", "held", 0, "target", "cdn", "reason", "y"); !strings.Contains(r.Hint, "you may release it") {
-		t.Errorf("the hint for who may release it is %q", r.Hint)
+	d.says("alice", "lock web/production still migrating")
+	if h := d.hold(id); h.Reason != "still migrating" || !h.Expires.Equal(was.Expires) || h.Version == was.Version {
+		t.Errorf("locked again: %+v", h)
 	}
-	d.say("root", "unlock", "target", "cdn")
+	d.says("alice", "lock web/production still migrating --for 4h")
+	if h := d.hold(id); h.Expires.Sub(d.clock.Now()).Round(time.Minute) != 4*time.Hour || len(d.holds()) != 1 {
+		t.Errorf("locked again for 4 h: %+v", h)
+	}
 }
 
-func TestLocksExpire(t *testing.T) {
+// Several coexist, and whoever comes second is told of all that stand there.
+func TestRuleHoldsCoexist(t *testing.T) {
 	d := newDesk(t)
-	id := d.say("alice", "lock", "target", "cdn", "reason", "x", "for", "1h0m0s").Subject
-	d.after(59 * time.Minute)
-	if len(d.holds()) != 1 {
-		t.Error("it is over before its time")
+	first := d.says("alice", "lock web/production migration").Subject
+	d.says("root", "freeze production audit")
+	r := d.says("bob", "lock web/production load test")
+	has(t, private(t, r), "web/production is locked by alice: “migration” (hold-1", "production is frozen by root: “audit” (hold-2", "theirs wait for you")
+	if l := (shown{Message: *r.Private}).labels(); l != "Ask alice, Ask root" {
+		t.Errorf("it offers %s", l)
 	}
-	d.after(2 * time.Minute)
-	if len(d.holds()) != 0 {
-		t.Error("it holds after its time")
+	if n := len(d.holds()); n != 3 {
+		t.Errorf("%d holds stand", n)
 	}
-	if text := d.card(id).Text; !strings.Contains(text, "expired") {
-		t.Errorf("its message says %q", text)
+	has(t, d.card(first).Text, "Also hold-3, a lock of bob")
+	d.says("bob", "unlock web/production") // his own, without an id
+	if all := d.holds(); len(all) != 2 || all[0].ID != first {
+		t.Errorf("after it: %+v", all)
 	}
-	d.say("bob", "lock", "target", "cdn", "reason", "y")
+	if text := d.card(first).Text; strings.Contains(text, "Also") {
+		t.Errorf("the other's card says %q", text)
+	}
 }
 
-// What a lock kept from being merged says so, and says so no more when the lock
-// is over: its card, and the status that the merge needs.
+// What a lock kept from being merged says so, and says so no more when the lock is
+// over: its card, and the status that the merge needs.
 func TestWhatALockStoppedIsShownAgain(t *testing.T) {
 	d := newDesk(t)
-	surfaces := []string{"card", "status"}
 	d.update(func(tx *store.Tx) error {
 		op := &store.Operation{ID: "op-1", State: store.OpOpen, Kind: "deploy", Service: "web", Environment: "production", Targets: []string{"web/production"}, RepoID: 7, PR: 3}
 		return errors.Join(tx.PutOperation(op),
 			tell.Open(tx, store.Surface{ID: "card", Place: "p", Card: "c", Subject: "op-1"}),
 			tell.Open(tx, store.Surface{ID: "status", Place: "p", Card: "c", Subject: tell.PullSubject(7, 3)}))
 	})
-	marks := func() (n []uint64) {
-		d.view(func(tx *store.Tx) error {
-			for _, id := range surfaces {
-				s, err := tx.Surface(id)
-				if err != nil {
-					return err
-				}
-				n = append(n, s.Marked)
-			}
-			return nil
-		})
-		return n
-	}
 	raised := func(what string, do func()) {
 		t.Helper()
-		before := marks()
+		card, status := d.marks("op-1"), d.marks(tell.PullSubject(7, 3))
 		do()
-		for i, n := range marks() {
-			if n <= before[i] {
-				t.Errorf("%s: the %s is not shown again", what, surfaces[i])
-			}
+		if d.marks("op-1") <= card || d.marks(tell.PullSubject(7, 3)) <= status {
+			t.Errorf("%s: card or status is not shown again", what)
 		}
 	}
-	raised("locked", func() { d.say("alice", "lock", "target", "web/production", "reason", "x") })
-	raised("released", func() { d.say("alice", "unlock", "target", "web/production") })
-	raised("a target locked", func() { d.say("alice", "lock", "target", "web/production", "reason", "x", "for", "1h0m0s") })
-	raised("expired", func() { d.after(2 * time.Hour) })
+	raised("locked", func() { d.says("alice", "lock web/production x") })
+	raised("locked again", func() { d.says("alice", "lock web/production y") })
+	raised("released", func() { d.says("alice", "unlock web/production") })
+	raised("locked for everything", func() { d.says("chief", "stop the house is on fire") })
+	raised("go", func() { d.says("chief", "go") })
+	raised("a target locked", func() { d.says("alice", "lock web/production x --for 1h") })
+	raised("extended", func() { d.says("alice", "extend web/production") })
+	raised("stolen", func() { d.says("root", "steal web/production hotfix") })
+	raised("expired", func() { d.after(5 * time.Hour) })
 }
 
-// What waited is offered when the lock is over, and nothing starts by itself.
-func TestWhatWaitedIsOffered(t *testing.T) {
-	for _, how := range []string{"released", "expired"} {
-		t.Run(how, func(t *testing.T) {
-			d := newDesk(t)
-			id := d.say("alice", "lock", "target", "web/production", "reason", "x", "for", "1h0m0s").Subject
-			d.update(func(tx *store.Tx) error {
-				_, _, err := tx.InsertJob(&store.Job{ID: "job-9", Key: "k", Kind: "apply", Target: "cdn", Locks: true, Operation: "op-1", State: store.JobBlocked})
-				return err
-			})
-			if how == "released" {
-				if r := d.say("alice", "unlock", "target", "web/production"); !strings.Contains(r.Private.Text, "job-9 of op-1 (cdn)") {
-					t.Errorf("the answer is %q", r.Private.Text)
-				}
-			} else {
-				d.after(2 * time.Hour) // nobody is there to be told, so its message says it
-				m := d.card(id)
-				if !strings.Contains(m.Text, "job-9") || len(m.Blocks) != 2 || m.Blocks[1].Buttons[0].Command != "retry job-9" {
-					t.Errorf("the lock's message is %+v", m)
-				}
-			}
-			d.view(func(tx *store.Tx) error {
-				j, err := tx.Job("job-9")
-				if err == nil && j.State != store.JobBlocked {
-					t.Errorf("it is %s", j.State)
-				}
-				return err
-			})
-		})
-	}
-}
-
-func TestLocksLists(t *testing.T) {
+// Release is by id and version: an old button frees no newer lock.
+func TestRuleUnlockIsByIDAndVersion(t *testing.T) {
 	d := newDesk(t)
-	if m := d.say("carol", "locks").Private; m.Text != "Nothing is locked." {
-		t.Errorf("%q", m.Text)
+	id := d.says("alice", "lock web/production migration").Subject
+	old := d.card(id).buttons()[0]
+	if old.Command != "unlock "+id {
+		t.Errorf("its button says %q", old.Command)
 	}
-	d.say("alice", "lock", "target", "cdn", "reason", "cache trouble")
+	d.says("alice", "lock web/production another reason")
+	d.refusedAt("alice", old.Command, old.Version, "stale")
+	d.says("alice", "unlock web/production")
+	second := d.says("alice", "lock web/production again").Subject
+	has(t, d.refusedAt("alice", old.Command, old.Version, "over").What, "released by alice")
+	if all := d.holds(); len(all) != 1 || all[0].ID != second {
+		t.Errorf("the old button left %+v", all)
+	}
+	now := d.card(second).buttons()[0]
+	if _, err := d.press("alice", now.Command, now.Version); err != nil {
+		t.Errorf("the new button: %v", err)
+	}
+	has(t, d.card(id).Text, "released by alice")
+	d.refused("alice", "unlock web/production", "not_locked")
+	d.refused("alice", "unlock hold-77", "unknown_hold")
+}
+
+// Who may release: the owner; with unlock-other others; everybody else is told
+// every blocker, and how to ask.
+func TestRuleWhoMayRelease(t *testing.T) {
+	d := newDesk(t)
+	d.says("alice", "lock web/production migration")
+	d.says("dave", "lock web/production audit")
+	r := d.refused("bob", "unlock hold-1", "held")
+	has(t, r.What, "alice", "migration", "hold-1", "until", "dave", "audit", "hold-2")
+	if l := r.Buttons; len(l) != 2 || l[0].Label != "Ask alice" || l[0].Command != "ask-release hold-1" || l[1].Label != "Ask dave" {
+		t.Errorf("it offers %+v", l)
+	}
+	which := d.refused("root", "unlock web/production because they left", "which")
+	if len(which.Buttons) != 2 || which.Buttons[1].Command != `unlock hold-2 "they left"` {
+		t.Errorf("it offers %+v", which.Buttons)
+	}
+	d.says("root", "unlock hold-1 because alice left")
+	if m := d.messages("hold-1", "UA"); len(m) != 1 {
+		t.Errorf("alice is told %+v", m)
+	} else {
+		has(t, m[0].Text, "released by root", "alice left")
+	}
+	// The owner may from anywhere, also from a direct message.
+	id := d.says("bob", "lock staging load test").Subject
+	d.heard.Channel, d.heard.ChannelName, d.heard.Private = "D1", "", true
+	d.says("bob", "unlock "+id)
+	d.refused("root", "unlock hold-2", "wrong_channel")
+}
+
+// Dirty is cleared by an authorised person with a reason.
+func TestRuleDirtyNeedsForceAndAReason(t *testing.T) {
+	d := newDesk(t)
 	d.update(func(tx *store.Tx) error {
-		return tx.TakeRunLock(store.RunLock{Target: "web/production", Job: "job-4", Attempt: 1})
+		h := &store.Hold{Kind: store.HoldDirty, Target: "cdn", Owner: gate.ToStore(d.person("alice")), Reason: "job-3 failed", Job: "job-3", SHA: "abc"}
+		return errors.Join(tx.PutHold(h, 0), tell.Open(tx, store.Surface{ID: "c", Place: placeMessage, Card: cardHold, Subject: h.ID, Where: map[string]string{"channel": "C1"}}))
 	})
-	text := d.say("carol", "locks").Private.Text
-	for _, part := range []string{"cdn by alice", "cache trouble", "web/production is running job-4"} {
-		if !strings.Contains(text, part) {
-			t.Errorf("%q does not say %q", text, part)
+	has(t, d.card("hold-1").Text, "cdn is dirty", "job-3 failed")
+	if l := d.card("hold-1").labels(); l != "Retry, Release…" {
+		t.Errorf("its buttons are %s", l)
+	}
+	d.refused("alice", "unlock cdn I looked", "not_allowed")
+	d.refused("root", "unlock cdn", "no_reason")
+	d.heard.Trigger, d.heard.Sent = "t", d.clock.Now()
+	if r := d.says("root", "unlock hold-1"); r.Modal == nil || len(d.holds()) != 1 {
+		t.Errorf("a button's press is answered with %+v", r)
+	}
+	d.refused("root", "extend cdn", "not_locked")
+	d.refused("root", "steal hold-1 mine", "dirty")
+	d.says("root", "unlock cdn I looked")
+	has(t, d.card("hold-1").Text, "no longer dirty", "released by root: “I looked”")
+	// One that another feature ended says what set it right, or at least that it is over.
+	d.update(func(tx *store.Tx) error {
+		h := &store.Hold{Kind: store.HoldDirty, Target: "cdn", Reason: "handwork"}
+		if err := tx.PutHold(h, 0); err != nil {
+			return err
 		}
+		return errors.Join(gate.EndHold(tx, gate.Ended{Hold: *h, How: gate.EndHealed, Why: "op-9 succeeded"}),
+			tell.Open(tx, store.Surface{ID: "c2", Place: placeMessage, Card: cardHold, Subject: h.ID, Where: map[string]string{"channel": "C1"}}),
+			tell.Open(tx, store.Surface{ID: "c3", Place: placeMessage, Card: cardHold, Subject: "hold-9", Where: map[string]string{"channel": "C1"}}))
+	})
+	has(t, d.card("hold-2").Text, "set right: op-9 succeeded")
+	has(t, d.card("hold-9").Text, "hold-9 is over")
+}
+
+func TestScopeIsRead(t *testing.T) {
+	d := newDesk(t)
+	for line, want := range map[string]string{
+		"lock web/prodution x":    "unknown_scope", // and is offered what was meant
+		"lock web prodction x y":  "unknown_scope", // instead of all of web
+		"lock api in staging x":   "unknown_scope", // where it does not run
+		"lock web in maintenance": "",
+	} {
+		_, err := d.press("alice", line, 0)
+		var r *commands.Refusal
+		if got := ""; errors.As(err, &r) {
+			if got = r.Code; got != want {
+				t.Errorf("%s: %v", line, err)
+			}
+		} else if want != "" {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+	if h := d.holds(); len(h) != 1 || h[0].Service != "web" || h[0].Environment != "" || h[0].Reason != "in maintenance" {
+		t.Errorf("it holds %+v", h)
+	}
+	r := d.refused("alice", "lock web prodction x", "unknown_scope")
+	if len(r.Buttons) != 1 || r.Buttons[0].Command != `lock web/production "x"` {
+		t.Errorf("it offers %+v", r.Buttons)
 	}
 }

@@ -117,11 +117,14 @@ func (f *feature) status(tx *store.Tx, c *commands.Call) (*integrations.Message,
 	}
 	for _, h := range holds {
 		if !h.Over(f.Clock.Now()) && touches(c, h) {
-			p.rows = append(p.rows, integrations.R("🔒 ", integrations.Bold(gate.Scope(h)), " is locked by ", gate.FromStore(h.Owner).Display(), ": ", h.Reason))
+			p.rows = append(p.rows, integrations.R("🔒 ", integrations.Bold(gate.Scope(h)), held[h.Kind], gate.FromStore(h.Owner).Display(), ": ", h.Reason))
 		}
 	}
 	return p.message(), nil
 }
+
+// held says by the kind of a hold what it does to its scope.
+var held = map[string]string{store.HoldHold: " is locked by ", store.HoldFreeze: " is frozen by ", store.HoldDirty: " is dirty since a change of "}
 
 // touches says whether a hold is in the way of the service that was asked about,
 // by whichever name it was set; of no service, every hold is.
