@@ -12,7 +12,7 @@ import (
 
 func (f *feature) stopVerb() commands.Verb {
 	return commands.Verb{
-		Name: "stop", Summary: "Stop everything: nothing is merged or applied until somebody says go", Effect: commands.Changes, Right: rightFreeze,
+		Name: "stop", Summary: "Stop everything: nothing is merged or applied until somebody says go", Effect: commands.Changes, Right: rightFreeze, Halts: true,
 		Args:     []commands.Arg{{Name: "reason", Kind: commands.ArgText, Help: "why everything has to stop"}},
 		Examples: []string{`stop "the database is on fire"`},
 		Detail:   "A freeze of everything that does not end by itself. It needs the right freeze in every environment, works from any channel, and is posted in the channels of all environments. What runs already runs to its end.",
