@@ -299,7 +299,7 @@ func (f *feature) expire(ctx context.Context) error {
 			return err
 		}
 		for _, h := range all {
-			if f.Clock.Now().Before(h.Expires) {
+			if !h.Over(f.Clock.Now()) {
 				continue
 			}
 			if err := f.end(tx, h, expired); err != nil {
