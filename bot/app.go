@@ -141,6 +141,9 @@ func (c *Config) slack() slack.Config {
 
 func (c *Config) github() github.Config {
 	out := github.Config{Token: c.GitHub.Token, APIURL: c.GitHub.APIURL, GitURL: c.GitHub.GitURL, WebhookSecrets: c.GitHub.WebhookSecrets, MergeMethod: c.GitHub.MergeMethod}
+	if c.PublicURL != "" {
+		out.HookURL = strings.TrimRight(c.PublicURL, "/") + "/github"
+	}
 	if app := c.GitHub.App; app != nil {
 		out.App = &github.AppConfig{ID: app.ID, InstallationID: app.InstallationID, PrivateKey: app.PrivateKey}
 	}
@@ -157,6 +160,8 @@ func (a *app) assemble() error {
 	}
 	if c.Inbound == "none" {
 		s.poll = pollAlone
+	} else if c.PublicURL != "" || c.GitHub.App != nil { // else nobody can tell ours from others' webhooks
+		s.hooks = pollWebhooks
 	}
 	a.mirrors = s.mirrors
 	var err error

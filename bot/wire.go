@@ -40,13 +40,14 @@ type systems struct {
 	channel func(name string) string
 	verbs   func() []commands.Verb
 	poll    time.Duration
+	hooks   time.Duration
 }
 
 // features is the list of everything people can ask for and everything that is
 // done without being asked.
 func features(s systems) []commands.Feature {
 	return []commands.Feature{
-		deploy.New(deploy.Deps{Store: s.store, Forge: s.github, Trees: trees{s.mirrors, s.github}, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Channel: s.channel}),
+		deploy.New(deploy.Deps{Store: s.store, Forge: s.github, Trees: trees{s.mirrors, s.github}, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog}),
 		status.New(status.Deps{Clock: s.clock}),
 		help.New(s.verbs),

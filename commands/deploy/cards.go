@@ -227,6 +227,8 @@ func (f *feature) commentCard(tx *store.Tx, s *store.Surface) (integrations.Mess
 func planBlocks(target string, p *store.Pull, planned store.Planned) []integrations.Block {
 	at := integrations.R(" at ", integrations.Code(short(planned.Head)))
 	switch {
+	case planned.Head == p.Head && renewing(planned):
+		return []integrations.Block{{Text: integrations.R("🔷 ", integrations.Bold(target), at, ": it was ", integrations.Code(plansOf(planned).String()), ", and is planned again because the target was changed since")}}
 	case planned.Head != p.Head || planned.State == "pending":
 		return []integrations.Block{{Text: integrations.R("🔷 ", integrations.Bold(target), " is being planned at ", integrations.Code(short(p.Head)))}}
 	case planned.State == "failed":
@@ -324,6 +326,8 @@ func (f *feature) targetCard(tx *store.Tx, s *store.Surface) (integrations.Messa
 	state, text := "pending", "waiting to be planned"
 	switch {
 	case planned.Head != s.Where["sha"]:
+	case renewing(planned):
+		text = "being planned again after a change of the target; it was " + plansOf(planned).String()
 	case planned.State == "pending":
 		text = "being planned"
 	case planned.State == "done":

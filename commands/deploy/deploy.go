@@ -28,6 +28,7 @@ func (f *feature) deployVerb() commands.Verb {
 			{Name: "environment", Kind: commands.ArgEnvironment, Keyword: "to", Help: "where to"},
 			{Name: "reason", Kind: commands.ArgText, Optional: true, Help: "why, as it will stand on the pull request"},
 		},
+		Flags:    []commands.Arg{{Name: "fix", Kind: commands.ArgBool, Optional: true, Help: "it sets right what a failed apply or handwork left dirty"}},
 		Examples: []string{"deploy {service} to {environment}", "deploy {service} v1.4.1 to {environment} fixes the login page"},
 		Detail:   "It opens a pull request and plans it. Nothing is changed until the pull request is merged, here or on GitHub; the merge starts the apply.",
 		Decide:   f.decideDeploy,
@@ -91,7 +92,7 @@ func (f *feature) request(ctx context.Context, c *commands.Call) (*store.Operati
 		Nonce: ulid.Make().String(), State: store.OpOpening, Kind: "deploy", Strategy: svc.Strategy,
 		Service: svc.Name, Environment: env.Name, Targets: se.Targets,
 		RepoID: id, Repo: svc.Repository, Base: se.Branch,
-		Ref: c.Arg("ref"), Reason: c.Arg("reason"), Requester: gate.ToStore(c.Who), Channel: c.Heard.Channel,
+		Fix: c.Arg("fix") != "", Ref: c.Arg("ref"), Reason: c.Arg("reason"), Requester: gate.ToStore(c.Who), Channel: c.Heard.Channel,
 	}
 	switch {
 	case c.Heard.Private:
@@ -119,9 +120,9 @@ func (f *feature) home(env integrations.Environment) string {
 // mayBegin refuses what a hold or another operation on the same targets forbids.
 func (f *feature) mayBegin(tx *store.Tx, c *commands.Call, o *store.Operation) error {
 	q := gate.Question{At: gate.AtCommand, Now: f.Clock.Now(), Catalog: c.Catalog, Environment: o.Environment, Service: o.Service,
-		Targets: o.Targets, Actor: c.Who, Requester: c.Who, Explicit: true}
+		Targets: o.Targets, Actor: c.Who, Requester: c.Who, Explicit: true, Op: o}
 	if closed := gate.Ask(tx, q); len(closed) > 0 {
-		return heldRefusal(closed)
+		return f.dirtyButtons(tx, c, closed, heldRefusal(closed))
 	}
 	live, err := tx.LiveOperations()
 	if err != nil {

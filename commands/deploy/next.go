@@ -84,8 +84,8 @@ func (f *feature) nextOpen(tx *store.Tx, v view, note func(...any) integrations.
 	return note(wait...), buttons, nil
 }
 
-// nextBlocked offers an approval where one would help, which against a lock it
-// does not.
+// nextBlocked offers an approval where one would help: it lets a change on as the
+// fix of what is dirty, and does nothing against a lock.
 func (f *feature) nextBlocked(tx *store.Tx, v view, j *store.Job, note func(...any) integrations.Rich) (integrations.Rich, []integrations.Button) {
 	op := v.op
 	retry := integrations.Button{Label: "Retry", Command: "retry " + op.ID}
@@ -93,7 +93,7 @@ func (f *feature) nextBlocked(tx *store.Tx, v view, j *store.Job, note func(...a
 	q := f.question(gate.AtDequeue, f.Catalog(), op, v.pull)
 	q.Targets, q.Job, q.Actor = []string{j.Target}, j, known(f.Catalog(), op.MergedBy)
 	q.Explicit = op.Kind == "deploy" && q.Actor.Same(q.Requester)
-	if closed := gate.Ask(tx, q, "policy", "approvals"); len(closed) > 0 && op.Kind != "unplanned" {
+	if closed := gate.Ask(tx, q, "policy", "approvals"); f.fixable(tx, q) || len(closed) > 0 && op.PR > 0 {
 		return note("Blocked: ", j.Why, "."), []integrations.Button{{Label: "Approve", Command: "approve " + op.ID, Style: "primary"}, retry, cancel}
 	}
 	retry.Style = "primary"

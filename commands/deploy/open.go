@@ -226,6 +226,8 @@ func title(op *store.Operation) string {
 	switch {
 	case op.Kind == "infra":
 		return fmt.Sprintf("merge of #%d “%s” in %s", op.PR, clip(op.Reason, 60), op.Environment)
+	case op.Kind == opReapply:
+		return fmt.Sprintf("apply %s on %s again", short(op.MergeSHA), strings.Join(op.Targets, ", "))
 	case op.Kind == "unplanned":
 		return fmt.Sprintf("unplanned commit %s on %s in %s", short(op.MergeSHA), op.Base, op.Environment)
 	case op.Strategy == "pin":

@@ -373,6 +373,8 @@ type fakeForge struct {
 	beside   map[string]bool     // commits that a moved branch left behind
 	moved    []string            // what every base branch changed since a head parted from it
 	checks   []integrations.Check
+	lost     []integrations.Delivery // newest first
+	asked    []string                // GUIDs that were to be sent again
 }
 
 func newForge() *fakeForge {
@@ -563,6 +565,18 @@ func (f *fakeForge) Checks(context.Context, string, string) ([]integrations.Chec
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.checks), nil
+}
+func (f *fakeForge) FailedDeliveries(context.Context, string, time.Time) ([]integrations.Delivery, error) {
+	if err := f.call("FailedDeliveries"); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.lost), nil
+}
+func (f *fakeForge) Redeliver(_ context.Context, _ string, d integrations.Delivery) error {
+	f.do(func() { f.asked = append(f.asked, d.GUID) })
+	return f.call("Redeliver")
 }
 func (f *fakeForge) Login(context.Context) (string, error) { return "signalbox", nil }
 func (f *fakeForge) CreateBranch(_ context.Context, _, branch, sha string) error {
