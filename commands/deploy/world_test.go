@@ -326,10 +326,18 @@ type fakeTool struct {
 	fail    error
 	applied int
 	gate    chan struct{} // when set, a plan waits for it
+
+	// By target: how an apply fails, what it waits for, what a plan says, and why
+	// there is none; and the targets that were applied, in order.
+	fails    map[string]error
+	slow     map[string]chan struct{}
+	plans    map[string]integrations.Plan
+	planFail error
+	order    []string
 }
 
 func (t *fakeTool) Describe() string { return "fake" }
-func (t *fakeTool) Plan(ctx context.Context, _ integrations.Run) (integrations.Plan, error) {
+func (t *fakeTool) Plan(ctx context.Context, r integrations.Run) (integrations.Plan, error) {
 	t.mu.Lock()
 	wait := t.gate
 	t.mu.Unlock()
@@ -342,12 +350,29 @@ func (t *fakeTool) Plan(ctx context.Context, _ integrations.Run) (integrations.P
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.plan, nil
+	if p, ok := t.plans[r.Target]; ok {
+		return p, t.planFail
+	}
+	return t.plan, t.planFail
 }
-func (t *fakeTool) Apply(context.Context, integrations.Run) error {
+func (t *fakeTool) Apply(ctx context.Context, r integrations.Run) error {
+	t.mu.Lock()
+	wait := t.slow[r.Target]
+	t.applied++
+	t.order = append(t.order, r.Target)
+	t.mu.Unlock()
+	if wait != nil {
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.applied++
+	if err, ok := t.fails[r.Target]; ok {
+		return err
+	}
 	return t.fail
 }
 func (t *fakeTool) Probe(context.Context, integrations.Run) (integrations.Probe, error) {
