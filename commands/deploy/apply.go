@@ -137,7 +137,7 @@ func verdict(j *store.Job, closed []gate.Closed, now time.Time) runner.Verdict {
 			if j.SupersededBy, j.Skipped = c.By, c.Gate == "wave"; j.Skipped {
 				return runner.Verdict{State: store.JobCancelled, Why: "never started: " + c.Reason}
 			}
-			return runner.Verdict{State: store.JobSuperseded, Why: c.Reason + "; " + strings.TrimPrefix(c.Opens, "nothing: ")}
+			return runner.Verdict{State: store.JobSuperseded, Why: superseded(c)}
 		}
 		waits = waits && c.Wait
 		why = append(why, c.Reason)
@@ -152,6 +152,14 @@ func verdict(j *store.Job, closed []gate.Closed, now time.Time) runner.Verdict {
 		j.Waited = now
 	}
 	return runner.Verdict{State: store.JobBlocked, Why: strings.Join(why, "; ")}
+}
+
+// superseded says why a job is, and what to do about it where there is something.
+func superseded(c gate.Closed) string {
+	if c.Opens == "nothing" {
+		return c.Reason
+	}
+	return c.Reason + "; " + strings.TrimPrefix(c.Opens, "nothing: ")
 }
 
 // apply plans the merge commit again and applies it when what it would change is
@@ -239,7 +247,7 @@ func whyUnreviewed(op *store.Operation) string {
 		return "the commit came to " + op.Base + " without a pull request"
 	}
 	if op.Kind == opReapply {
-		return short(op.MergeSHA) + " is applied again over what changed since, which no pull request shows"
+		return "it applies " + short(op.MergeSHA) + " again, over what changed since, which no pull request shows"
 	}
 	return "nobody has reviewed a plan of what was merged"
 }

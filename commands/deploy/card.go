@@ -165,6 +165,9 @@ func (v view) bar() string {
 	case store.OpSucceeded, store.OpNoop:
 		done = 4
 	case store.OpClosed:
+		if v.op.MergeSHA != "" {
+			return "opened → merged → not applied"
+		}
 		return "opened → closed without a merge"
 	}
 	var out []string

@@ -163,7 +163,11 @@ func (f *feature) planCard(tx *store.Tx, s *store.Surface) (integrations.Message
 	if w := (view{plans: rec.Plans}).warning(); w != nil {
 		m.Blocks = append(m.Blocks, integrations.Block{Text: w})
 	}
-	if p := planText(rec.Plans, 2500); p != "" {
+	drifted, err := f.driftShown(tx, j)
+	if err != nil {
+		return m, err
+	}
+	if p := planText(rec.Plans, 2500); p != "" && !drifted {
 		m.Blocks = append(m.Blocks, integrations.Block{Code: p})
 	}
 	if rec.Line != "" && !rec.Plans.Empty() {

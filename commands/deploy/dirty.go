@@ -159,7 +159,7 @@ func (f *feature) dirtyLine(tx *store.Tx, v view) (integrations.Rich, error) {
 		if len(parts) > 0 {
 			parts = append(parts, "\n")
 		}
-		parts = append(parts, "🧹 ", integrations.Bold(j.Target), " is dirty (", integrations.Code(h.ID), "): until that is set right, only a retry, a rollback or a deploy with ", integrations.Code("--fix"), " passes.")
+		parts = append(parts, "🧹 ", integrations.Bold(j.Target), " is dirty (", integrations.Code(h.ID), "): until that is set right, only a retry, a rollback or what is said to be the fix passes.")
 	}
 	if len(parts) == 0 {
 		return nil, nil

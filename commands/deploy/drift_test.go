@@ -222,7 +222,7 @@ func TestReapply(t *testing.T) {
 	op := w.op(r.Subject, nil)
 	w.refused("alice", "reapply", "busy", target)
 	j := w.job(op, "a/production", is(store.JobNeedsConfirm))
-	contains(t, j.Why, "is applied again over what changed since")
+	contains(t, j.Why, "again, over what changed since")
 	if j.SHA != first.MergeSHA {
 		t.Errorf("it applies %s", j.SHA)
 	}

@@ -114,6 +114,15 @@ func (f *feature) driftGone(tx *store.Tx, l *look, how string) error {
 	return tell.Mark(tx, id, true)
 }
 
+// driftShown says whether the message of a drift shows what a look found.
+func (f *feature) driftShown(tx *store.Tx, j *store.Job) (bool, error) {
+	if j.Kind != kindDrift {
+		return false, nil
+	}
+	l, _, err := store.Feature[look](tx, lookFeature).Get(j.Target)
+	return l.Drifted != "", err
+}
+
 // driftCard is the one message of an episode.
 func (f *feature) driftCard(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
 	e, ok, err := store.Feature[episode](tx, episodeFeature).Get(s.Subject)
@@ -122,7 +131,7 @@ func (f *feature) driftCard(tx *store.Tx, s *store.Surface) (integrations.Messag
 	}
 	last := integrations.R("; last applied ", integrations.Code(short(e.SHA)), " by ", e.Op)
 	if !e.Gone.IsZero() {
-		text := integrations.R("✅ ", integrations.Bold(e.Target), " is as it was merged again: ", e.How, ". It had drifted for ", gate.Age(e.Gone.Sub(e.Since)), ": ", integrations.Code(e.Plans.String()), last)
+		text := integrations.R("✅ ", integrations.Bold(e.Target), " is as it was merged again: ", e.How, ". It had drifted since ", gate.Clock(e.Since), ": ", integrations.Code(e.Plans.String()), last)
 		return integrations.Message{Text: s.Subject + " " + text.Plain(), Blocks: []integrations.Block{{Text: text}}}, nil
 	}
 	text := integrations.R("🌊 ", integrations.Bold(e.Target), " has drifted: ", integrations.Code(e.Plans.String()), last)

@@ -165,7 +165,7 @@ func TestALaterWaveStartsAtOnce(t *testing.T) {
 	op := w.merged("aaa", "a/x", "c/x")
 	w.job(op, "a/production", is(store.JobRunning))
 	waiting := w.job(op, "c/production", func(j *store.Job) bool { return j.State == store.JobQueued && !j.NotBefore.IsZero() })
-	contains(t, waiting.Why, "a/production of an earlier wave is ")
+	contains(t, waiting.Why, "it waits for a/production, of an earlier wave")
 	end()
 	a, c := w.job(op, "a/production", is(store.JobSucceeded)), w.job(op, "c/production", is(store.JobSucceeded))
 	if late := c.Started.Sub(a.Ended); late > waveWait/2 || c.Started.Before(a.Ended) {
@@ -180,7 +180,7 @@ func TestAJobThatWaitsForAPersonKeepsLaterWavesWaiting(t *testing.T) {
 	w.hook(w.forge.mergeAs(pr.Number, "bob"))
 	op := w.opOf(pr.Number)
 	w.job(op, "a/production", is(store.JobNeedsConfirm))
-	w.job(op, "c/production", func(j *store.Job) bool { return j.State == store.JobQueued && strings.Contains(j.Why, "is needs_confirm") })
+	w.job(op, "c/production", func(j *store.Job) bool { return j.State == store.JobQueued && strings.Contains(j.Why, "it waits for a/production") })
 	w.must("bob", "confirm", about(op.ID))
 	w.reaches(op.ID, store.OpSucceeded)
 	if got := w.order(); !slices.Equal(got, []string{"a/production", "c/production"}) {
@@ -189,7 +189,7 @@ func TestAJobThatWaitsForAPersonKeepsLaterWavesWaiting(t *testing.T) {
 	w.hold(store.Hold{Kind: store.HoldHold, Target: "a/production", Reason: "tests", Owner: store.Person{Name: "dave", Slack: "UD", GitHub: "dave"}})
 	op = w.merged("bbb", "a/x", "c/x")
 	w.job(op, "a/production", is(store.JobBlocked))
-	w.job(op, "c/production", func(j *store.Job) bool { return j.State == store.JobQueued && strings.Contains(j.Why, "is blocked") })
+	w.job(op, "c/production", func(j *store.Job) bool { return j.State == store.JobQueued && strings.Contains(j.Why, "it waits for a/production") })
 	w.must("alice", "cancel", about(w.job(op, "a/production", is(store.JobBlocked)).ID))
 	if c := w.job(op, "c/production", is(store.JobCancelled)); !c.Skipped {
 		t.Error("what a dropped wave kept from starting is not called so")

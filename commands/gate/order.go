@@ -75,7 +75,7 @@ func coalesced(tx *store.Tx, q Question) ([]Closed, error) {
 	}
 	for _, j := range slices.Backward(queue) { // the newest
 		if j.Order > q.Job.Order && j.Kind == q.Job.Kind && j.State == store.JobQueued {
-			return []Closed{{Reason: fmt.Sprintf("%s (%s) holds it and is newer; %s runs the newest alone", short(j.SHA), j.ID, t.Name), Opens: "nothing: " + j.ID + " runs instead", Never: true, By: j.ID}}, nil
+			return []Closed{{Reason: fmt.Sprintf("%s (%s) holds it and is newer; %s runs the newest alone", short(j.SHA), j.ID, t.Name), Opens: "nothing", Never: true, By: j.ID}}, nil
 		}
 	}
 	return nil, nil

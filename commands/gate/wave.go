@@ -33,7 +33,7 @@ func Wave(tx *store.Tx, q Question) ([]Closed, error) {
 				Opens: fmt.Sprintf("`/ops retry %s` runs what did not work, and then this", q.Job.Operation),
 			}}, nil
 		default:
-			wait = append(wait, Closed{Reason: fmt.Sprintf("%s of an earlier wave is %s", earlier.Target, j.State), Opens: "it succeeds", Wait: true})
+			wait = append(wait, Closed{Reason: fmt.Sprintf("it waits for %s, of an earlier wave", earlier.Target), Opens: "it succeeds", Wait: true})
 		}
 	}
 	return wait, nil
