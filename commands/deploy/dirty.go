@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/signalbox-chatops/signalbox/commands"
@@ -167,10 +168,11 @@ func (f *feature) dirtyLine(tx *store.Tx, v view) (integrations.Rich, error) {
 	return integrations.R(parts...), nil
 }
 
-// fixable says whether an Approve would let a blocked job on as the fix of what
-// is dirty.
-func (f *feature) fixable(tx *store.Tx, q gate.Question) bool {
-	return len(gate.Ask(tx, q, "dirty")) > 0
+// approvable says whether an Approve would let a blocked job on: as the fix of what
+// is dirty, past a base branch that was moved back, or as the second person's yes.
+func approvable(op *store.Operation, j *store.Job, closed []gate.Closed) bool {
+	second := op.PR > 0 && (gate.Named(closed, "policy") || gate.Named(closed, "approvals"))
+	return second || gate.Named(closed, "dirty") || slices.Contains(j.Closed, "order")
 }
 
 // dirtyButtons offers, where nothing but a dirty target is in the way, what sets

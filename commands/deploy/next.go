@@ -93,11 +93,12 @@ func (f *feature) nextBlocked(tx *store.Tx, v view, j *store.Job, note func(...a
 	q := f.question(gate.AtDequeue, f.Catalog(), op, v.pull)
 	q.Targets, q.Job, q.Actor = []string{j.Target}, j, known(f.Catalog(), op.MergedBy)
 	q.Explicit = op.Kind == "deploy" && q.Actor.Same(q.Requester)
-	if closed := gate.Ask(tx, q, "policy", "approvals"); f.fixable(tx, q) || len(closed) > 0 && op.PR > 0 {
+	closed := gate.Ask(tx, q, j.Closed...) // the others may have been opened by facts that are too old by now
+	if approvable(op, j, closed) {
 		return note("Blocked: ", j.Why, "."), []integrations.Button{{Label: "Approve", Command: "approve " + op.ID, Style: "primary"}, retry, cancel}
 	}
 	retry.Style = "primary"
-	if len(gate.Ask(tx, q)) == 0 {
+	if len(closed) == 0 {
 		return note("What blocked it is gone. Retry it."), []integrations.Button{retry, cancel}
 	}
 	return note("Blocked: ", j.Why, ". Retry it when that is released."), []integrations.Button{retry, cancel}
