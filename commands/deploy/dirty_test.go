@@ -124,17 +124,40 @@ func TestAnInterruptedApplyLeavesItsTargetDirty(t *testing.T) {
 	contains(t, holds[0].Reason, "was interrupted")
 }
 
-// Whoever drops a retry that never began changes nothing; the first attempt left
-// it as it is.
+// Whoever drops a job that never began, or its retry that did not, changes nothing.
 func TestADroppedJobLeavesNothing(t *testing.T) {
 	w := wavesWorld(t)
+	op, _ := w.failed("aaa")
+	w.release(w.dirty("a/production")[0]) // somebody has set it right
 	w.hold(store.Hold{Kind: store.HoldFreeze, Reason: "the shop is full"})
-	op := w.merged("aaa", "a/x")
+	w.must("alice", "retry", about(op.ID))
+	if j := w.job(op, "a/production", is(store.JobBlocked)); !j.Again {
+		t.Error("it is forgotten that a person asked for it again")
+	}
+	w.must("alice", "cancel", about(op.ID))
+	if j := w.job(op, "a/production", is(store.JobCancelled)); j.Again {
+		t.Error("what was asked for again once stays so")
+	}
+	op = w.merged("bbb", "a/x")
 	w.job(op, "a/production", is(store.JobBlocked))
 	w.must("alice", "cancel", about(op.ID))
 	w.job(op, "a/production", is(store.JobCancelled))
 	if left := w.dirty("a/production"); len(left) > 0 {
 		t.Errorf("it is dirty: %+v", left)
+	}
+}
+
+// An unknown apply that is tried again and dropped before it began is left as
+// nobody knows it: whoever said retry has looked.
+func TestAnUnknownApplyIsTriedAgain(t *testing.T) {
+	w := wavesWorld(t)
+	w.fails("a/production", integrations.ErrUnknown)
+	op := w.merged("aaa", "a/x")
+	j := w.job(op, "a/production", is(store.JobUnknown))
+	w.hold(store.Hold{Kind: store.HoldFreeze, Reason: "the shop is full"})
+	w.must("alice", "resolve", map[string]string{"subject": j.ID, "outcome": "retry"})
+	if j := w.job(op, "a/production", is(store.JobBlocked)); !j.Again || j.Phase != "" {
+		t.Errorf("it is asked for again: %v, and in the phase %q", j.Again, j.Phase)
 	}
 }
 

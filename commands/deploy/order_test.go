@@ -44,11 +44,13 @@ func TestFiveMergesBehindAHoldWithCoalesceRunOne(t *testing.T) {
 // Without it each of them runs, in its order.
 func TestWithoutCoalesceEachRuns(t *testing.T) {
 	w := wavesWorld(t)
-	end := w.slow("a/production")
+	h := w.hold(store.Hold{Kind: store.HoldFreeze, Reason: "the shop is full"})
 	first := w.merged("aaa", "a/x")
+	w.job(first, "a/production", is(store.JobBlocked))
 	second := w.merged("bbb", "a/x")
 	w.job(second, "a/production", is(store.JobQueued))
-	end()
+	w.release(h)
+	w.must("alice", "retry", about(first.ID))
 	w.reaches(first.ID, store.OpSucceeded)
 	w.reaches(second.ID, store.OpSucceeded)
 	if got := w.order(); len(got) != 2 {
