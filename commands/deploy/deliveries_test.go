@@ -74,7 +74,9 @@ func TestWhatDidNotArriveIsAskedForOnce(t *testing.T) {
 func TestARedeliveryThatGitHubRefuses(t *testing.T) {
 	w := newWorld(t)
 	w.forge.errs["Redeliver"] = errors.New("502")
-	w.forge.do(func() { w.forge.lost = []integrations.Delivery{{ID: 1, GUID: "g", Event: "push", At: w.clock.Now(), Status: "timed out"}} })
+	w.forge.do(func() {
+		w.forge.lost = []integrations.Delivery{{ID: 1, GUID: "g", Event: "push", At: w.clock.Now(), Status: "timed out"}}
+	})
 	w.redeliver()
 	w.redeliver()
 	if got := w.asked(); len(got) != 1 {

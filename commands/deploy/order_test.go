@@ -127,7 +127,9 @@ func TestASupersededTargetCountsByWhatRanInstead(t *testing.T) {
 	w.must("alice", "retry", about(both.ID))
 	w.job(both, "a/production", is(store.JobSuperseded))
 	w.job(newer, "a/production", is(store.JobRunning))
-	w.job(both, "c/production", func(j *store.Job) bool { return j.State == store.JobQueued && strings.Contains(j.Why, "it waits for a/production") })
+	w.job(both, "c/production", func(j *store.Job) bool {
+		return j.State == store.JobQueued && strings.Contains(j.Why, "it waits for a/production")
+	})
 	end()
 	w.reaches(newer.ID, store.OpSucceeded)
 	op := w.reaches(both.ID, store.OpSucceeded)

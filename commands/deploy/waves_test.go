@@ -69,7 +69,9 @@ func (w *world) job(op *store.Operation, target string, want func(*store.Job) bo
 	return found
 }
 
-func is(state string) func(*store.Job) bool { return func(j *store.Job) bool { return j.State == state } }
+func is(state string) func(*store.Job) bool {
+	return func(j *store.Job) bool { return j.State == state }
+}
 
 func (w *world) fails(target string, err error) {
 	w.tool.set(func(f *fakeTool) {
@@ -180,7 +182,9 @@ func TestAJobThatWaitsForAPersonKeepsLaterWavesWaiting(t *testing.T) {
 	w.hook(w.forge.mergeAs(pr.Number, "bob"))
 	op := w.opOf(pr.Number)
 	w.job(op, "a/production", is(store.JobNeedsConfirm))
-	w.job(op, "c/production", func(j *store.Job) bool { return j.State == store.JobQueued && strings.Contains(j.Why, "it waits for a/production") })
+	w.job(op, "c/production", func(j *store.Job) bool {
+		return j.State == store.JobQueued && strings.Contains(j.Why, "it waits for a/production")
+	})
 	w.must("bob", "confirm", about(op.ID))
 	w.reaches(op.ID, store.OpSucceeded)
 	if got := w.order(); !slices.Equal(got, []string{"a/production", "c/production"}) {
@@ -189,7 +193,9 @@ func TestAJobThatWaitsForAPersonKeepsLaterWavesWaiting(t *testing.T) {
 	w.hold(store.Hold{Kind: store.HoldHold, Target: "a/production", Reason: "tests", Owner: store.Person{Name: "dave", Slack: "UD", GitHub: "dave"}})
 	op = w.merged("bbb", "a/x", "c/x")
 	w.job(op, "a/production", is(store.JobBlocked))
-	w.job(op, "c/production", func(j *store.Job) bool { return j.State == store.JobQueued && strings.Contains(j.Why, "it waits for a/production") })
+	w.job(op, "c/production", func(j *store.Job) bool {
+		return j.State == store.JobQueued && strings.Contains(j.Why, "it waits for a/production")
+	})
 	w.must("alice", "cancel", about(w.job(op, "a/production", is(store.JobBlocked)).ID))
 	if c := w.job(op, "c/production", is(store.JobCancelled)); !c.Skipped {
 		t.Error("what a dropped wave kept from starting is not called so")
