@@ -163,6 +163,8 @@ func (a *app) assemble() error {
 	}
 	if c.Inbound == "none" {
 		s.poll = pollAlone
+	} else if c.PublicURL != "" || c.GitHub.App != nil { // else nobody can tell ours from others' webhooks
+		s.hooks = pollWebhooks
 	}
 	a.mirrors = s.mirrors
 	var err error

@@ -34,6 +34,8 @@ type boxWorld struct {
 	// does not say as they are.
 	slackToken, githubToken, hookSecret string
 	said                                map[string]string
+	// mayHooks lets the bot look at its webhooks, at the address that it knows.
+	mayHooks bool
 }
 
 func newBoxWorld(b *box) *boxWorld {
@@ -75,6 +77,9 @@ func (w *boxWorld) github() githubsim.Config {
 	}
 	c.Users[3].Bot, c.Users[3].Token = true, w.githubToken
 	may := map[string]string{"signalbox": "write", "alice": "write", "bob": "write", "carol": "read"}
+	if w.mayHooks {
+		may["signalbox"] = "admin"
+	}
 	c.Repos = []githubsim.Repo{
 		{
 			Owner: "acme", Name: "web", Collaborators: may, Branches: []string{"deployment/staging", "deployment/production"},
@@ -112,7 +117,11 @@ func (w *boxWorld) write() {
 		}
 		return secret
 	}
-	put(w.b.t, filepath.Join(dir, "signalbox.yaml"), strings.NewReplacer(
+	public := ""
+	if w.mayHooks {
+		public = "public_url: " + w.b.base + "/bot\n"
+	}
+	put(w.b.t, filepath.Join(dir, "signalbox.yaml"), strings.NewReplacer("PUBLIC\n", public,
 		"SLACKTOKEN", said(w.slackToken), "GITHUBTOKEN", said(w.githubToken), "HOOKSECRET", said(w.hookSecret),
 		"LISTEN", w.b.listen, "INBOUND", w.inbound, "DIR", dir, "BASE", w.b.base, "RUNNER\n", runner, "STAGING\n", w.staging, "GROUPS", w.groups,
 	).Replace(boxConfig), 0o600)
@@ -127,6 +136,7 @@ func put(t testing.TB, path, text string, mode os.FileMode) {
 
 const boxConfig = `listen: LISTEN
 inbound: INBOUND
+PUBLIC
 data: "DIR/bot"
 slack:
   app_token: xapp-1-sandbox

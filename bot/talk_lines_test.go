@@ -66,6 +66,7 @@ var talkLines = []talkLine{
 		k.write("", append(k.stateFile(m[0]), []string{"nothing"}[min(len(k.stateFile(m[0])), 1):]...))
 		return nil
 	}},
+	{form: talkForm(`somebody changes the state of (\S+) by hand: (.*)`), looks: true, do: (*talk).handwork},
 	{form: talkForm(`(\w+) waits until (\S+)#(\d+) is planned`), looks: true, do: (*talk).untilPlanned},
 	{form: talkForm(`(\d\w+) pass(?:es)?`), do: func(k *talk, m []string) error {
 		by, err := time.ParseDuration(m[0])
@@ -149,6 +150,23 @@ func talkQuoted(s string) (old, text string, err error) {
 	old = text
 	text, err = strconv.Unquote(rest)
 	return old, text, err
+}
+
+// handwork changes what a target's state holds, past every merge: `"old" to "new"`.
+func (k *talk) handwork(m []string) error {
+	old, text, err := talkQuoted(m[1])
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(k.data, "tfstate", filepath.FromSlash(m[0])+".tfstate")
+	b, err := os.ReadFile(file)
+	if err == nil && !strings.Contains(string(b), old) {
+		err = fmt.Errorf("the state of %s holds no %q", m[0], old)
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, []byte(strings.ReplaceAll(string(b), old, text)), 0o600)
 }
 
 // fork opens a pull request from a fork: `path: "old" to "new"`.

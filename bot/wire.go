@@ -45,13 +45,14 @@ type systems struct {
 	verbs   func() []commands.Verb
 	poll    time.Duration
 	data    string // the data folder
+	hooks   time.Duration
 }
 
 // features is the list of everything people can ask for and everything that is
 // done without being asked.
 func features(s systems) []commands.Feature {
 	return []commands.Feature{
-		deploy.New(deploy.Deps{Store: s.store, Forge: s.github, Trees: trees{s.mirrors, s.github}, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Channel: s.channel}),
+		deploy.New(deploy.Deps{Store: s.store, Forge: s.github, Trees: trees{s.mirrors, s.github}, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
 		incident.New(incident.Deps{Clock: s.clock}),
 		status.New(status.Deps{Clock: s.clock}),

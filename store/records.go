@@ -33,7 +33,7 @@ type Operation struct {
 	Nonce   string `json:"nonce"`
 	Version uint64 `json:"version"` // raised by every PutOperation
 	State   string `json:"state"`
-	Kind    string `json:"kind"` // "deploy" (asked in chat), "infra" (a merged pull request), "unplanned" (a commit without one)
+	Kind    string `json:"kind"` // "deploy" (asked in chat), "infra" (a merged pull request), "unplanned" (a commit without one), "reapply" (what was applied, once more)
 
 	Service     string   `json:"service,omitempty"`
 	Environment string   `json:"environment"`

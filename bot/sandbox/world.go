@@ -28,13 +28,13 @@ var people = []struct{ name, real string }{
 }
 
 // targets are the units of shared state, and the folder each is applied from.
-var targets = []struct{ name, environment, repository, base, dir, paths string }{
-	{"web/staging", "staging", "acme/web", "deployment/staging", "deploy/staging", "**"},
-	{"web/production", "production", "acme/web", "deployment/production", "deploy/production", "**"},
-	{"api/staging", "staging", "acme/infra", "main", "api/staging", "api/staging/**"},
-	{"api/production", "production", "acme/infra", "main", "api/production", "api/production/**"},
-	{"network/production", "production", "acme/infra", "main", "network/production", "network/production/**"},
-	{"dns/production", "production", "acme/infra", "main", "dns/production", "dns/production/**"},
+var targets = []struct{ name, environment, repository, base, dir, paths, more string }{
+	{"web/staging", "staging", "acme/web", "deployment/staging", "deploy/staging", "**", ""},
+	{"web/production", "production", "acme/web", "deployment/production", "deploy/production", "**", ""},
+	{"api/staging", "staging", "acme/infra", "main", "api/staging", "api/staging/**", ""},
+	{"api/production", "production", "acme/infra", "main", "api/production", "api/production/**", ""},
+	{"network/production", "production", "acme/infra", "main", "network/production", "network/production/**", ""},
+	{"dns/production", "production", "acme/infra", "main", "dns/production", "dns/production/**", "wave: 1, coalesce: true"},
 }
 
 var toolNames = map[string]string{
@@ -84,7 +84,7 @@ func (w *world) slackConfig() slacksim.Config {
 
 func (w *world) githubConfig(hooks bool) githubsim.Config {
 	c := githubsim.Config{Dir: filepath.Join(w.data, "github"), Base: w.base, Clock: w.clk, Log: w.log.With("simulator", "github")}
-	may := map[string]string{botLogin: "write", "alice": "write", "bob": "write", "carol": "read"}
+	may := map[string]string{botLogin: "admin", "alice": "write", "bob": "write", "carol": "read"} // an admin may list webhooks
 	for _, p := range people {
 		c.Users = append(c.Users, githubsim.User{Login: p.name, Name: p.real, Email: p.name + "@acme.example", Token: p.name + "-token"})
 	}
@@ -139,14 +139,17 @@ func (w *world) botConfig() ([]byte, error) {
 			return nil, err
 		}
 	}
-	type target struct{ Name, Environment, Repository, Base, Dir, Paths, State string }
+	type target struct {
+		Name, Environment, Repository, Base, Dir, Paths, State string
+		More                                                   []string // settings of its own
+	}
 	var list []target
 	for _, t := range targets {
 		state := w.stateFile(t.name)
 		if err := os.MkdirAll(filepath.Dir(state), 0o700); err != nil {
 			return nil, err
 		}
-		list = append(list, target{t.name, t.environment, t.repository, t.base, t.dir, t.paths, state})
+		list = append(list, target{t.name, t.environment, t.repository, t.base, t.dir, t.paths, state, strings.Split(t.more, ", ")})
 	}
 	var b strings.Builder
 	err := configTemplate.Execute(&b, map[string]any{
@@ -213,6 +216,9 @@ targets:
     repository: {{.Repository}}
     base: {{.Base}}
     paths: ["{{.Paths}}"]
+{{- range .More}}{{if .}}
+    {{.}}
+{{- end}}{{end}}
     apply:
 {{- if eq $.Tool "demo"}}
       - demo: {dir: {{.Dir}}, state: {{printf "%q" .State}}}

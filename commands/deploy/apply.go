@@ -78,9 +78,9 @@ func (f *feature) stands(ctx context.Context, j *store.Job) (string, error) {
 	return gate.StandsDiverged, nil
 }
 
-// unplannedGates are those of a commit that nobody merged: a person confirms it
-// instead of approving it.
-var unplannedGates = []string{"freeze", "hold", "dirty", "window", "cool-down", "order", "wave"}
+// unmergedGates are those of what no merge brought: a person confirms it instead
+// of approving it.
+var unmergedGates = []string{"freeze", "hold", "dirty", "window", "cool-down", "order", "wave"}
 
 // applyQuestion is what the gates are asked about an apply job.
 func (f *feature) applyQuestion(at string, op *store.Operation, p *store.Pull, j *store.Job) (q gate.Question, only []string) {
@@ -88,8 +88,11 @@ func (f *feature) applyQuestion(at string, op *store.Operation, p *store.Pull, j
 	q.Targets, q.Job, q.Pull = []string{j.Target}, j, p
 	q.Actor = known(f.Catalog(), op.MergedBy)
 	q.Explicit = op.Kind == "deploy" && q.Actor.Same(q.Requester)
+	if op.Kind == opReapply {
+		q.Actor, q.Explicit, only = q.Requester, true, unmergedGates
+	}
 	if op.Kind == "unplanned" {
-		only = unplannedGates
+		only = unmergedGates
 		if j.ConfirmedBy != nil {
 			q.Actor, q.Requester = known(f.Catalog(), *j.ConfirmedBy), known(f.Catalog(), *j.ConfirmedBy)
 			q.Explicit = true
@@ -131,11 +134,10 @@ func verdict(j *store.Job, closed []gate.Closed, now time.Time) runner.Verdict {
 	var why, names []string
 	for _, c := range closed {
 		if c.Never {
-			j.SupersededBy, j.Skipped = c.By, c.Gate == "wave"
-			if j.Skipped {
+			if j.SupersededBy, j.Skipped = c.By, c.Gate == "wave"; j.Skipped {
 				return runner.Verdict{State: store.JobCancelled, Why: "never started: " + c.Reason}
 			}
-			return runner.Verdict{State: store.JobSuperseded, Why: c.Reason}
+			return runner.Verdict{State: store.JobSuperseded, Why: superseded(c)}
 		}
 		waits, unread = waits && c.Wait, unread || c.Unread
 		why = append(why, c.Reason)
@@ -151,6 +153,14 @@ func verdict(j *store.Job, closed []gate.Closed, now time.Time) runner.Verdict {
 		j.Waited = now
 	}
 	return runner.Verdict{State: store.JobBlocked, Why: strings.Join(why, "; ")}
+}
+
+// superseded says why a job is, and what to do about it where there is something.
+func superseded(c gate.Closed) string {
+	if c.Opens == "nothing" {
+		return c.Reason
+	}
+	return c.Reason + "; " + strings.TrimPrefix(c.Opens, "nothing: ")
 }
 
 // apply plans the merge commit again and applies it when what it would change is
@@ -225,20 +235,31 @@ func (f *feature) compare(j *store.Job, op *store.Operation, t integrations.Targ
 // differs says how a fresh plan differs from what people reviewed before the
 // merge; "" where it does not, or where the environment wants no review.
 func (f *feature) differs(j *store.Job, op *store.Operation, t integrations.Target, plans integrations.Plans, rec *record) string {
-	env, _ := f.Catalog().Environment(t.Environment)
-	switch {
-	case op.Kind == "unplanned":
-		return "the commit came to " + op.Base + " without a pull request"
-	case env.Review == "none":
+	if env, _ := f.Catalog().Environment(t.Environment); unreviewed(op, env) {
 		return ""
 	}
 	reviewed, have := f.reviewed(j)
 	if !have {
-		return "nobody has reviewed a plan of what was merged"
+		return whyUnreviewed(op)
 	}
 	rec.Reviewed = reviewed.Digest()
 	_, why := plans.Within(reviewed)
 	return why
+}
+
+// unreviewed says whether an apply may do what nobody has looked at.
+func unreviewed(op *store.Operation, env integrations.Environment) bool {
+	return env.Review == "none" && op.Kind != "unplanned" && (op.Kind != opReapply || env.Approvals == 0)
+}
+
+func whyUnreviewed(op *store.Operation) string {
+	if op.Kind == "unplanned" {
+		return "the commit came to " + op.Base + " without a pull request"
+	}
+	if op.Kind == opReapply {
+		return "it applies " + short(op.MergeSHA) + " again, over what changed since, which no pull request shows"
+	}
+	return "nobody has reviewed a plan of what was merged"
 }
 
 // reviewed is the plan of the head that was merged.
@@ -302,7 +323,7 @@ func (f *feature) applyChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 	if !urgent { // a line of log
 		return nil
 	}
-	if err := gate.End(tx, j); err != nil {
+	if err := f.afterApply(tx, op, j); err != nil {
 		return err
 	}
 	if j.State == store.JobNeedsConfirm {
@@ -345,113 +366,4 @@ func (f *feature) markPullOf(tx *store.Tx, p *store.Pull) error {
 		}
 	}
 	return f.markHead(tx, p)
-}
-
-// settle works out an operation's state from those of its apply jobs.
-func (f *feature) settle(tx *store.Tx, op *store.Operation) error {
-	all, err := (subject{op: op}).applies(tx)
-	if err != nil {
-		return err
-	}
-	n := map[string]int{}
-	for _, j := range all {
-		n[j.State]++
-		if !j.Terminal() {
-			n["live"]++
-		}
-		if j.Attempt > 0 {
-			n["begun"]++
-		}
-	}
-	good, total := n[store.JobSucceeded]+n[store.JobNoop], len(all)
-	if total == 0 {
-		return nil
-	}
-	switch {
-	case n["live"] > 0 && n["begun"] == 0:
-		op.State = store.OpMerged
-	case n["live"] > 0:
-		op.State = store.OpApplying
-	case n[store.JobNoop] == total:
-		op.State = store.OpNoop
-	case good == total:
-		op.State = store.OpSucceeded
-	case n[store.JobSuperseded] == total:
-		op.State, op.Note = store.OpClosed, "A newer merge of the same target was applied instead."
-	case good > 0:
-		op.State = store.OpPartial
-	default:
-		op.State = store.OpFailed
-	}
-	op.Ended = time.Time{}
-	if op.Terminal() {
-		op.Ended = f.Clock.Now()
-	}
-	if op.Terminal() && op.State != store.OpClosed {
-		op.Note = "" // it told what was to come
-	}
-	return nil
-}
-
-// queueProbe looks, reading only, at what an interrupted apply left.
-func (f *feature) queueProbe(tx *store.Tx, j *store.Job) error {
-	p := &store.Job{
-		Key: fmt.Sprintf("probe|%s|%d", j.ID, j.Attempt), Kind: kindProbe, Target: j.Target, Operation: j.Operation,
-		Repo: j.Repo, RepoID: j.RepoID, PR: j.PR, SHA: j.SHA, Base: j.Base, Requester: j.Requester,
-		State: store.JobQueued, Created: f.Clock.Now(),
-	}
-	if err := setRecord(p, record{From: j.ID}); err != nil {
-		return err
-	}
-	_, _, err := tx.InsertJob(p)
-	return err
-}
-
-// probe asks the tools what they see, and keeps the answer with the unknown job.
-func (f *feature) probe(ctx context.Context, r *runner.Run) runner.End {
-	t, ok := f.Catalog().Target(r.Job.Target)
-	if !ok {
-		return runner.Failed(fmt.Errorf("no target is called %q any more", r.Job.Target))
-	}
-	tree, err := f.checkout(ctx, r)
-	if err != nil {
-		return again(r.Job, err)
-	}
-	var texts []string
-	clean := len(t.Steps) > 0
-	for i, s := range t.Steps {
-		run := f.step(r, t, tree, i, t.PlanEnv)
-		if err := makeDir(run.Work); err != nil {
-			return runner.Failed(err)
-		}
-		p, err := s.Probe(ctx, run)
-		if err != nil {
-			clean = false
-			texts = append(texts, s.Describe()+" could not be probed: "+err.Error())
-			continue
-		}
-		clean = clean && p.Clean
-		if p.Text != "" {
-			texts = append(texts, p.Text)
-		}
-	}
-	return runner.End{State: store.JobSucceeded, Save: func(tx *store.Tx, j *store.Job) error {
-		of, err := tx.Job(recordOf(j).From)
-		if err != nil || of.State != store.JobUnknown {
-			return err
-		}
-		rec := recordOf(of)
-		rec.Probe, rec.Clean = strings.Join(texts, "\n"), clean
-		if err := setRecord(of, rec); err != nil {
-			return err
-		}
-		return tx.PutJob(of)
-	}}
-}
-
-func (f *feature) probeChanged(tx *store.Tx, j *store.Job, urgent bool) error {
-	if j.Operation == "" {
-		return nil
-	}
-	return tell.Mark(tx, j.Operation, urgent)
 }

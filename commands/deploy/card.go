@@ -90,6 +90,11 @@ func (f *feature) operationCard(tx *store.Tx, s *store.Surface) (integrations.Me
 	} else if tail != "" {
 		m.Blocks = append(m.Blocks, integrations.Block{Code: lastLines(tail, 12)})
 	}
+	if dirty, err := f.dirtyLine(tx, v); err != nil {
+		return m, err
+	} else if dirty != nil {
+		m.Blocks = append(m.Blocks, integrations.Block{Text: dirty})
+	}
 	next, buttons, err := f.next(tx, v)
 	if err != nil {
 		return m, err
@@ -118,7 +123,7 @@ func (v view) text() string {
 		parts = append(parts, "plan "+v.plans.String())
 	}
 	for _, j := range v.jobs {
-		if j.Why != "" && j.State != store.JobSucceeded {
+		if j.Why != "" && j.State != store.JobSucceeded && j.State != store.JobSuperseded { // its note tells that
 			parts = append(parts, j.Target+": "+j.Why)
 		}
 	}
@@ -165,6 +170,9 @@ func (v view) bar() string {
 	case store.OpSucceeded, store.OpNoop:
 		done = 4
 	case store.OpClosed:
+		if v.op.MergeSHA != "" {
+			return "opened → merged → not applied"
+		}
 		return "opened → closed without a merge"
 	}
 	var out []string
@@ -202,6 +210,9 @@ func (v view) fields(now time.Time) []integrations.Field {
 		out = append(out, integrations.Field{Name: "What", Value: what})
 	}
 	out = append(out, integrations.Field{Name: "Plan", Value: v.planLine()})
+	if waves := v.waves(); waves != nil {
+		out = append(out, integrations.Field{Name: "Waves", Value: waves})
+	}
 	if op.MergedBy != (store.Person{}) {
 		out = append(out, integrations.Field{Name: "Merged by", Value: integrations.R(integrations.Who(gate.FromStore(op.MergedBy)), " as ", integrations.Code(short(op.MergeSHA)))})
 	}
@@ -240,6 +251,11 @@ func (v view) planLine() integrations.Rich {
 	for _, t := range v.op.Targets {
 		if p := v.pull.Plans[t]; p.Head == v.pull.Head && p.State == "failed" {
 			return integrations.R(integrations.Bold("did not work"), " on ", t, ": ", p.Why)
+		}
+	}
+	for _, t := range v.op.Targets {
+		if p := v.pull.Plans[t]; p.Head == v.pull.Head && renewing(p) {
+			return integrations.R("was ", integrations.Code(plansOf(p).String()), "; being made again, because ", t, " was changed since")
 		}
 	}
 	return integrations.R("being made on ", strings.Join(v.op.Targets, ", "))

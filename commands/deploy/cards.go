@@ -167,7 +167,11 @@ func (f *feature) planCard(tx *store.Tx, s *store.Surface) (integrations.Message
 	if w := (view{plans: rec.Plans}).warning(); w != nil {
 		m.Blocks = append(m.Blocks, integrations.Block{Text: w})
 	}
-	if p := planText(rec.Plans, 2500); p != "" {
+	drifted, err := f.driftShown(tx, j)
+	if err != nil {
+		return m, err
+	}
+	if p := planText(rec.Plans, 2500); p != "" && !drifted {
 		m.Blocks = append(m.Blocks, integrations.Block{Code: p})
 	}
 	if rec.Line != "" && !rec.Plans.Empty() {
@@ -232,6 +236,8 @@ func (f *feature) commentCard(tx *store.Tx, s *store.Surface) (integrations.Mess
 func planBlocks(target string, p *store.Pull, planned store.Planned) []integrations.Block {
 	at := integrations.R(" at ", integrations.Code(short(planned.Head)))
 	switch {
+	case planned.Head == p.Head && renewing(planned):
+		return []integrations.Block{{Text: integrations.R("🔷 ", integrations.Bold(target), at, ": it was ", integrations.Code(plansOf(planned).String()), ", and is planned again because the target was changed since")}}
 	case planned.Head != p.Head || planned.State == "pending":
 		return []integrations.Block{{Text: integrations.R("🔷 ", integrations.Bold(target), " is being planned at ", integrations.Code(short(p.Head)))}}
 	case planned.State == "failed":
@@ -286,6 +292,8 @@ func (f *feature) targetCard(tx *store.Tx, s *store.Surface) (integrations.Messa
 	state, text := "pending", "waiting to be planned"
 	switch {
 	case planned.Head != s.Where["sha"]:
+	case renewing(planned):
+		text = "being planned again after a change of the target; it was " + plansOf(planned).String()
 	case planned.State == "pending":
 		text = "being planned"
 	case planned.State == "done":

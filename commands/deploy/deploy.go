@@ -28,7 +28,8 @@ func (f *feature) deployVerb() commands.Verb {
 			{Name: "environment", Kind: commands.ArgEnvironment, Keyword: "to", Help: "where to"},
 			{Name: "reason", Kind: commands.ArgText, Optional: true, Help: "why, as it will stand on the pull request"},
 		},
-		Flags:    reserveFlags,
+		Flags: append([]commands.Arg{{Name: "fix", Kind: commands.ArgBool, Optional: true, Help: "it sets right what a failed apply or handwork left dirty"}},
+			reserveFlags...),
 		Examples: []string{"deploy {service} to {environment}", "deploy {service} v1.4.1 to {environment} fixes the login page"},
 		Detail:   "It opens a pull request and plans it. Nothing is changed until the pull request is merged, here or on GitHub; the merge starts the apply.",
 		Decide:   f.decideDeploy,
@@ -94,7 +95,7 @@ func (f *feature) request(ctx context.Context, c *commands.Call) (*store.Operati
 		Nonce: ulid.Make().String(), State: store.OpOpening, Kind: "deploy", Strategy: svc.Strategy,
 		Service: svc.Name, Environment: env.Name, Targets: se.Targets,
 		RepoID: id, Repo: svc.Repository, Base: se.Branch,
-		Ref: c.Arg("ref"), Reason: c.Arg("reason"), Requester: gate.ToStore(c.Who), Channel: c.Heard.Channel,
+		Fix: c.Arg("fix") != "", Ref: c.Arg("ref"), Reason: c.Arg("reason"), Requester: gate.ToStore(c.Who), Channel: c.Heard.Channel,
 	}
 	switch {
 	case c.Heard.Private:
@@ -125,7 +126,7 @@ func (f *feature) mayBegin(tx *store.Tx, c *commands.Call, o *store.Operation) e
 	q := gate.Question{At: gate.AtCommand, Now: f.Clock.Now(), Catalog: c.Catalog, Environment: o.Environment, Service: o.Service,
 		Targets: o.Targets, Actor: c.Who, Requester: c.Who, Explicit: true, Op: o}
 	if closed := gate.Ask(tx, q); len(closed) > 0 {
-		return heldRefusal(tx, c, o.Environment, closed)
+		return f.dirtyButtons(tx, c, closed, heldRefusal(tx, c, o.Environment, closed))
 	}
 	return f.reserve(tx, c, o)
 }

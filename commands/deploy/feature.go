@@ -32,9 +32,11 @@ type reader interface {
 	Reviews(ctx context.Context, repo string, number int) ([]integrations.Review, error)
 	Checks(ctx context.Context, repo, sha string) ([]integrations.Check, error)
 	Login(ctx context.Context) (string, error)
+	FailedDeliveries(ctx context.Context, repo string, since time.Time) ([]integrations.Delivery, error)
 }
 
 type changer interface {
+	Redeliver(ctx context.Context, repo string, d integrations.Delivery) error
 	CreateBranch(ctx context.Context, repo, branch, sha string) error
 	DeleteBranch(ctx context.Context, repo, branch string) error
 	MoveBranch(ctx context.Context, repo, branch, sha string) error
@@ -83,6 +85,9 @@ type Deps struct {
 	Roster integrations.Roster
 	// Poll is how often the reconciler walks GitHub.
 	Poll time.Duration
+	// Hooks is how often webhooks that did not arrive are looked for and asked for
+	// again; 0 where none come in, or ours cannot be told from others'.
+	Hooks time.Duration
 	// Channel turns a channel's name into its id; where it cannot, the name stays.
 	Channel func(name string) string
 }
@@ -98,6 +103,15 @@ func New(d Deps) commands.Feature {
 		d.Roster = integrations.ConfiguredRoster(d.Catalog)
 	}
 	f := &feature{Deps: d}
+	ticks := []commands.Tick{
+		{Name: "reconcile", Every: d.Poll, Run: f.reconcile},
+		{Name: "expire confirmations", Every: 15 * time.Minute, Run: f.expire},
+		{Name: "what waits", Every: time.Minute, Run: f.waiting},
+		{Name: "drift", Every: time.Minute, Run: f.drifts},
+	}
+	if d.Hooks > 0 {
+		ticks = append(ticks, commands.Tick{Name: "lost webhooks", Every: d.Hooks, Run: f.redeliver})
+	}
 	return commands.Feature{
 		Name:  "deploy",
 		Verbs: f.verbs(),
@@ -109,11 +123,7 @@ func New(d Deps) commands.Feature {
 			"github.check_run":           f.onCheck,
 			"github.check_suite":         f.onCheck,
 		},
-		Ticks: []commands.Tick{
-			{Name: "reconcile", Every: d.Poll, Run: f.reconcile},
-			{Name: "expire confirmations", Every: 15 * time.Minute, Run: f.expire},
-			{Name: "what waits", Every: time.Minute, Run: f.waiting},
-		},
+		Ticks: ticks,
 		Kinds: []runner.Kind{
 			{Name: kindOpen, Gate: f.openGate, Run: f.open, Changed: f.openChanged},
 			{Name: kindPlan, Heavy: true, Run: f.plan, Changed: f.planChanged},
@@ -125,6 +135,7 @@ func New(d Deps) commands.Feature {
 			{Name: kindNewer, Run: f.newer},
 			{Name: kindInclude, Run: f.include, Changed: f.includeChanged},
 			{Name: kindApply, Heavy: true, Facts: f.applyFacts, Gate: f.applyGate, Deadline: f.deadline, Run: f.apply, Changed: f.applyChanged},
+			{Name: kindDrift, Quiet: true, Heavy: true, Run: f.drift, Changed: f.driftChanged},
 			{Name: kindProbe, Heavy: true, Run: f.probe, Changed: f.probeChanged},
 		},
 		Cards: map[string]tell.Card{
@@ -143,6 +154,7 @@ func New(d Deps) commands.Feature {
 			cardReview:     f.reviewCard,
 			cardOpened:     f.openedCard,
 			cardStopped:    f.stoppedCard,
+			cardDrift:      f.driftCard,
 		},
 	}
 }
@@ -159,13 +171,14 @@ const (
 	kindNewer   = "newer"   // count what came to the source branch since
 	kindFacts   = "facts"   // read what the gates need to know of a pull request
 	kindInclude = "include" // move a promotion's head on to what is newer
+	kindDrift   = "drift"   // look whether a target is still as it was merged
 	kindProbe   = "probe"   // look at what an interrupted apply left
 )
 
 func (f *feature) verbs() []commands.Verb {
 	return []commands.Verb{
 		f.deployVerb(), f.planVerb(), f.mergeVerb(), f.approveVerb(), f.confirmVerb(),
-		f.cancelVerb(), f.retryVerb(), f.resolveVerb(), f.includeVerb(), f.logVerb(),
+		f.cancelVerb(), f.retryVerb(), f.resolveVerb(), f.includeVerb(), f.logVerb(), f.driftVerb(), f.reapplyVerb(), f.deliveriesVerb(),
 		f.whyVerb(), f.passVerb(), f.signVerb(),
 	}
 }

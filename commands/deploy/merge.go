@@ -291,7 +291,7 @@ func (f *feature) queueApplies(tx *store.Tx, p *store.Pull, op *store.Operation,
 	for _, t := range op.Targets {
 		j := &store.Job{
 			Key:  fmt.Sprintf("apply|%d|%d|%s|%s", p.RepoID, p.Number, p.MergeSHA, t),
-			Kind: kindApply, Target: t, Locks: true, Order: position, Operation: op.ID,
+			Kind: kindApply, Target: t, Locks: true, Order: position, Wave: f.waveOf(t), Operation: op.ID,
 			Repo: p.Repo, RepoID: p.RepoID, PR: p.Number, SHA: p.MergeSHA, Base: p.Base, Requester: op.Requester,
 			State: store.JobQueued, Created: f.Clock.Now(),
 		}

@@ -106,8 +106,8 @@ func shortLine(c gate.Closed) integrations.Rich {
 	return line
 }
 
-// nextBlocked offers an approval where one would help, which against a lock it
-// does not.
+// nextBlocked offers an approval where one would help: it lets a change on as the
+// fix of what is dirty, and does nothing against a lock.
 func (f *feature) nextBlocked(tx *store.Tx, v view, j *store.Job, note func(...any) integrations.Rich) (integrations.Rich, []integrations.Button) {
 	op := v.op
 	retry := integrations.Button{Label: "Retry", Command: "retry " + op.ID}
@@ -115,11 +115,12 @@ func (f *feature) nextBlocked(tx *store.Tx, v view, j *store.Job, note func(...a
 	q := f.question(gate.AtDequeue, f.Catalog(), op, v.pull)
 	q.Targets, q.Job, q.Actor = []string{j.Target}, j, known(f.Catalog(), op.MergedBy)
 	q.Explicit = op.Kind == "deploy" && q.Actor.Same(q.Requester)
-	if closed := gate.Ask(tx, q, "policy", "approvals"); len(closed) > 0 && op.Kind != "unplanned" {
+	closed := gate.Ask(tx, q, j.Closed...) // the others may have been opened by facts that are too old by now
+	if approvable(op, j, closed) {
 		return note("Blocked: ", coded(j.Why), "."), []integrations.Button{{Label: "Approve", Command: "approve " + op.ID, Style: "primary"}, retry, cancel}
 	}
 	retry.Style = "primary"
-	if len(gate.Ask(tx, q)) == 0 {
+	if len(closed) == 0 {
 		return note("What blocked it is gone. Retry it."), []integrations.Button{retry, cancel}
 	}
 	then := ". Retry it when that is released."

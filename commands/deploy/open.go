@@ -51,7 +51,7 @@ func (f *feature) open(ctx context.Context, r *runner.Run) runner.End {
 	if op.CloseAskedBy != nil {
 		return f.openCancelled(ctx, r.Job, op)
 	}
-	if shipped, err := f.renew(ctx, op); err != nil {
+	if shipped, err := f.atItsTurn(ctx, op); err != nil {
 		return again(r.Job, err)
 	} else if shipped != "" {
 		return runner.End{State: store.JobNoop, Why: shipped}
@@ -84,10 +84,10 @@ func (f *feature) open(ctx context.Context, r *runner.Run) runner.End {
 	}}
 }
 
-// renew brings an operation that waited for its turn to where its base branch
+// atItsTurn brings an operation that waited for its turn to where its base branch
 // stands now. What it ships does not move; shipped says that the one before it
 // shipped all of that.
-func (f *feature) renew(ctx context.Context, op *store.Operation) (shipped string, err error) {
+func (f *feature) atItsTurn(ctx context.Context, op *store.Operation) (shipped string, err error) {
 	from, err := f.Forge.BranchHead(ctx, op.Repo, op.Base)
 	if err != nil || from == op.FromSHA {
 		return "", err
@@ -288,6 +288,8 @@ func title(op *store.Operation) string {
 	switch {
 	case op.Kind == "infra":
 		return fmt.Sprintf("merge of #%d “%s” in %s", op.PR, clip(op.Reason, 60), op.Environment)
+	case op.Kind == opReapply:
+		return fmt.Sprintf("apply %s on %s again", short(op.MergeSHA), strings.Join(op.Targets, ", "))
 	case op.Kind == "unplanned":
 		return fmt.Sprintf("unplanned commit %s on %s in %s", short(op.MergeSHA), op.Base, op.Environment)
 	case op.Strategy == "pin":

@@ -122,6 +122,11 @@ func (f *feature) dropPlans(tx *store.Tx, p *store.Pull) error {
 		if err := f.endJob(tx, planned.Job, "the pull request was closed"); err != nil {
 			return err
 		}
+		if renewing(planned) { // what people reviewed is the old one; the new one's end says nothing here
+			planned.State, planned.Job = "done", ""
+			p.Plans[t] = planned
+			continue
+		}
 		delete(p.Plans, t)
 	}
 	return nil

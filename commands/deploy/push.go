@@ -204,7 +204,7 @@ func (f *feature) showUnplanned(tx *store.Tx, j *store.Job, u unplannedCommit) e
 			if i > 0 {
 				k = fmt.Sprintf("unplanned|%d|%s|%s", j.RepoID, u.sha, t)
 			}
-			a := &store.Job{Key: k, Kind: kindApply, Target: t, Locks: true, Order: u.position, Operation: o.ID, Repo: j.Repo, RepoID: j.RepoID,
+			a := &store.Job{Key: k, Kind: kindApply, Target: t, Locks: true, Order: u.position, Wave: f.waveOf(t), Operation: o.ID, Repo: j.Repo, RepoID: j.RepoID,
 				SHA: u.sha, Base: j.Base, State: store.JobQueued, Created: f.Clock.Now()}
 			if err := setRecord(a, record{By: append(recordOf(j).By, gate.ToStore(u.author))}); err != nil {
 				return err

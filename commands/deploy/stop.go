@@ -196,7 +196,8 @@ func (f *feature) retry(tx *store.Tx, c *commands.Call, s subject) (commands.Rep
 }
 
 // retryJob queues a job again. What a cancel dropped was dropped on purpose, so
-// it comes back only when it is named.
+// it comes back only when it is named; what was never started because an earlier
+// wave failed comes back with that.
 func (f *feature) retryJob(tx *store.Tx, c *commands.Call, j *store.Job, named bool) (bool, error) {
 	if j.Kind != kindApply && j.Kind != kindPlan {
 		return false, nil
@@ -206,7 +207,7 @@ func (f *feature) retryJob(tx *store.Tx, c *commands.Call, j *store.Job, named b
 	case store.JobUnknown:
 		return false, lost(j)
 	case store.JobCancelled:
-		if !named && j.Attempt == 0 {
+		if !named && j.Attempt == 0 && !j.Skipped {
 			return false, nil
 		}
 	default:
@@ -224,6 +225,7 @@ func (f *feature) retryJob(tx *store.Tx, c *commands.Call, j *store.Job, named b
 			WithHint("To go back to it, open a pull request that reverts what came after.")
 	}
 	j.State, j.Why, j.Ended, j.NotBefore, j.CancelledBy = store.JobQueued, "tried again by "+c.Who.Display(), time.Time{}, time.Time{}, nil
+	j.Again, j.Skipped, j.Phase, j.Interrupts = true, false, "", 0 // this attempt has begun nothing yet
 	if err := tx.PutJob(j); err != nil {
 		return false, err
 	}
@@ -280,7 +282,7 @@ func (f *feature) resolve(tx *store.Tx, c *commands.Call, s subject) (commands.R
 		j.State, j.Ended, j.CancelledBy = state, f.Clock.Now(), &who
 		j.Why = c.Who.Display() + " looked and said: " + integrations.Fold(c.Arg("outcome"))
 		if state == store.JobQueued {
-			j.Ended = time.Time{}
+			j.Ended, j.Again, j.Phase = time.Time{}, true, ""
 		}
 		if err := tx.DropRunLock(j.Target, j.ID); err != nil {
 			return commands.Reply{}, err

@@ -327,10 +327,18 @@ type fakeTool struct {
 	fail    error
 	applied int
 	gate    chan struct{} // when set, a plan waits for it
+
+	// By target: how an apply fails, what it waits for, what a plan says, and why
+	// there is none; and the targets that were applied, in order.
+	fails    map[string]error
+	slow     map[string]chan struct{}
+	plans    map[string]integrations.Plan
+	planFail error
+	order    []string
 }
 
 func (t *fakeTool) Describe() string { return "fake" }
-func (t *fakeTool) Plan(ctx context.Context, _ integrations.Run) (integrations.Plan, error) {
+func (t *fakeTool) Plan(ctx context.Context, r integrations.Run) (integrations.Plan, error) {
 	t.mu.Lock()
 	wait := t.gate
 	t.mu.Unlock()
@@ -343,12 +351,29 @@ func (t *fakeTool) Plan(ctx context.Context, _ integrations.Run) (integrations.P
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.plan, nil
+	if p, ok := t.plans[r.Target]; ok {
+		return p, t.planFail
+	}
+	return t.plan, t.planFail
 }
-func (t *fakeTool) Apply(context.Context, integrations.Run) error {
+func (t *fakeTool) Apply(ctx context.Context, r integrations.Run) error {
+	t.mu.Lock()
+	wait := t.slow[r.Target]
+	t.applied++
+	t.order = append(t.order, r.Target)
+	t.mu.Unlock()
+	if wait != nil {
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.applied++
+	if err, ok := t.fails[r.Target]; ok {
+		return err
+	}
 	return t.fail
 }
 func (t *fakeTool) Probe(context.Context, integrations.Run) (integrations.Probe, error) {
@@ -374,6 +399,8 @@ type fakeForge struct {
 	beside   map[string]bool     // commits that a moved branch left behind
 	moved    []string            // what every base branch changed since a head parted from it
 	checks   []integrations.Check
+	lost     []integrations.Delivery // newest first
+	asked    []string                // GUIDs that were to be sent again
 }
 
 func newForge() *fakeForge {
@@ -564,6 +591,18 @@ func (f *fakeForge) Checks(context.Context, string, string) ([]integrations.Chec
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.checks), nil
+}
+func (f *fakeForge) FailedDeliveries(context.Context, string, time.Time) ([]integrations.Delivery, error) {
+	if err := f.call("FailedDeliveries"); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.lost), nil
+}
+func (f *fakeForge) Redeliver(_ context.Context, _ string, d integrations.Delivery) error {
+	f.do(func() { f.asked = append(f.asked, d.GUID) })
+	return f.call("Redeliver")
 }
 func (f *fakeForge) Login(context.Context) (string, error) { return "signalbox", nil }
 func (f *fakeForge) CreateBranch(_ context.Context, _, branch, sha string) error {

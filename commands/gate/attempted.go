@@ -58,7 +58,10 @@ func End(tx *store.Tx, j *store.Job) error {
 	}
 	last.Ended, last.State = j.Ended, j.State
 	if j.State == store.JobSucceeded && (last.Good == nil || last.Good.Job != j.ID) {
-		last.Before, last.Good = last.Good, &Good{SHA: j.SHA, Order: j.Order, Job: j.ID, Op: j.Operation, At: j.Ended}
+		if last.Good != nil && last.Good.SHA != j.SHA { // the same commit once more is nothing to go back from
+			last.Before = last.Good
+		}
+		last.Good = &Good{SHA: j.SHA, Order: j.Order, Job: j.ID, Op: j.Operation, At: j.Ended}
 	}
 	return store.Feature[Attempted](tx, AttemptedFeature).Put(j.Target, last)
 }

@@ -17,7 +17,7 @@ func Dirty(tx *store.Tx, q Question) ([]Closed, error) {
 	}
 	var out []Closed
 	for _, h := range holds {
-		if q.rollback() || q.fix() || q.Job != nil && h.SHA != "" && q.Job.SHA == h.SHA && (q.Job.ID == h.Job || q.Job.Again) {
+		if q.rollback() || q.fix(h) || q.Job != nil && h.SHA != "" && q.Job.SHA == h.SHA && (q.Job.ID == h.Job || q.Job.Again) {
 			continue
 		}
 		c := Closed{
@@ -33,7 +33,9 @@ func Dirty(tx *store.Tx, q Question) ([]Closed, error) {
 	return out, nil
 }
 
-// fix says whether somebody said that this change sets right what is dirty.
-func (q Question) fix() bool {
-	return q.Op != nil && q.Op.Fix || q.Job != nil && q.Job.ApprovedBy != nil
+// fix says whether somebody said that this change sets right what is dirty. What
+// became dirty only after they said so is not what they meant.
+func (q Question) fix(h *store.Hold) bool {
+	said := q.Op != nil && q.Op.Fix && (q.Op.Created.IsZero() || !q.Op.Created.Before(h.Created))
+	return said || q.Job != nil && q.Job.ApprovedBy != nil
 }

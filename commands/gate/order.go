@@ -2,6 +2,7 @@ package gate
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/signalbox-chatops/signalbox/store"
 )
@@ -72,9 +73,9 @@ func coalesced(tx *store.Tx, q Question) ([]Closed, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, j := range queue {
+	for _, j := range slices.Backward(queue) { // the newest
 		if j.Order > q.Job.Order && j.Kind == q.Job.Kind && j.State == store.JobQueued {
-			return []Closed{{Reason: fmt.Sprintf("%s (%s) holds it and is newer; %s runs the newest alone", short(j.SHA), j.ID, t.Name), Opens: "nothing: the newer one runs instead", Never: true, By: j.ID}}, nil
+			return []Closed{{Reason: fmt.Sprintf("%s (%s) holds it and is newer; %s runs the newest alone", short(j.SHA), j.ID, t.Name), Opens: "nothing", Never: true, By: j.ID}}, nil
 		}
 	}
 	return nil, nil

@@ -68,6 +68,7 @@ type active struct {
 	asked  int // interrupts carried out
 
 	mu      sync.Mutex
+	attempt int    // that is being run; 0 until its start is committed
 	step    string // folder of the running step
 	effect  bool   // the running step is an effect
 	stopped bool   // a person asked it to stop

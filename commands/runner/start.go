@@ -200,6 +200,9 @@ func (r *Runner) run(ctx context.Context, a *active, k Kind, j *store.Job, resum
 	if k.Heavy && !resumed {
 		r.spares.Ready()
 	}
+	a.mu.Lock()
+	a.attempt = j.Attempt
+	a.mu.Unlock()
 	run := &Run{Job: j, Resumed: resumed, runner: r, kind: k, active: a}
 	end := run.guarded(ctx)
 	if ctx.Err() != nil && !run.stopped() {

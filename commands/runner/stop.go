@@ -136,7 +136,9 @@ func (r *Runner) interrupt(j *store.Job) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.asked >= j.Interrupts {
+	// j was read a moment ago: what was asked of an earlier attempt is nothing to
+	// this one.
+	if a.attempt != j.Attempt || j.State == store.JobQueued || a.asked >= j.Interrupts {
 		return
 	}
 	a.stopped = true
