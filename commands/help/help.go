@@ -157,6 +157,7 @@ var kinds = map[commands.ArgKind]string{
 	commands.ArgTarget:      "a target: web/production",
 	commands.ArgRef:         "a branch, tag or commit",
 	commands.ArgSubject:     "op-12, job-31, #12, acme/web#12 or a pull request's address",
+	commands.ArgThing:       "a service, or op-12, job-31, #12, acme/web#12 or a pull request's address",
 	commands.ArgVerb:        "a command",
 	commands.ArgDuration:    "a time span: 90m, 2h, 1d",
 	commands.ArgWord:        "a word",
