@@ -85,6 +85,9 @@ type Operation struct {
 	Rollback bool   `json:"rollback,omitempty"`
 	Undoes   string `json:"undoes,omitempty"`
 	Back     string `json:"back,omitempty"`
+	// Again says that what it undoes is a rollback, so that what that took back
+	// comes again.
+	Again bool `json:"again,omitempty"`
 	// TreeOf is the commit that a rollback goes by: the merge whose tree comes
 	// back, or, of a pull request of people, the merge whose files go back.
 	TreeOf string `json:"tree_of,omitempty"`

@@ -30,7 +30,11 @@ func Policy(tx *store.Tx, q Question) ([]Closed, error) {
 		check(q.Actor, "asked for it and merged it", "merge")
 		return out, nil
 	}
-	check(q.Requester, "asked for it", "deploy")
+	right := "deploy"
+	if q.rollback() {
+		right = "rollback"
+	}
+	check(q.Requester, "asked for it", right)
 	check(q.Actor, "merged it", "merge")
 	return out, nil
 }
