@@ -29,6 +29,7 @@ var (
 	talkUUID     = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
 	talkULID     = regexp.MustCompile(`\b[0-9A-HJKMNP-TV-Z]{26}\b`)
 	talkDay      = regexp.MustCompile(`\b(20\d\d-\d\d-\d\d \d\d:\d\d) UTC`)
+	talkDate     = regexp.MustCompile(`\b\d{1,2} [A-Z][a-z]{2} 20\d\d\b`)
 	talkClock    = regexp.MustCompile(`\b\d\d:\d\d UTC`)
 	talkInstant  = regexp.MustCompile(`\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)`)
 	talkAge      = regexp.MustCompile(`\b\d+(?: ?s| min| h| days?)(?: \d+ min| \d+ h)? ago`)
@@ -66,6 +67,7 @@ func (n *talkNames) tame(s string, now time.Time) string {
 		}
 		return fmt.Sprintf("<in %s>", strings.TrimSuffix(at.Sub(now).Round(15*time.Minute).String(), "0m0s"))
 	})
+	s = talkDate.ReplaceAllString(s, "<date>")
 	s = talkClock.ReplaceAllString(s, "<time>")
 	s = talkAge.ReplaceAllString(s, "<time> ago")
 	s = talkTook.ReplaceAllString(s, "took <time>")

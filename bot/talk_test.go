@@ -374,12 +374,18 @@ func (k *talk) find(who, label, on string) (talkButton, bool) {
 			return talkButton{k.where[mine[i].TS], mine[i].TS}, true
 		}
 	}
-	var found talkButton
+	var found, own talkButton // a card may speak of another operation
 	k.everywhere(func(channel string, m slacksim.Message) {
-		if has(m.Buttons, m.Text, m.Blocks) {
-			found = talkButton{channel, m.TS}
+		if !has(m.Buttons, m.Text, m.Blocks) {
+			return
+		}
+		if found = (talkButton{channel, m.TS}); strings.HasPrefix(m.Text, on+" ") {
+			own = found
 		}
 	})
+	if own.ts != "" {
+		return own, true
+	}
 	return found, found.ts != ""
 }
 

@@ -331,17 +331,7 @@ func (f *feature) body(op *store.Operation) string {
 	if op.Reason != "" {
 		fmt.Fprintf(&b, "\n> %s\n", quiet(strings.ReplaceAll(op.Reason, "\n", "\n> ")))
 	}
-	if op.Strategy == "pin" {
-		fmt.Fprintf(&b, "\n`%s` → `%s`", strings.ReplaceAll(version(op.From), "`", "'"), strings.ReplaceAll(version(op.To), "`", "'"))
-	} else if op.Rollback && op.Strategy == "promote" {
-		fmt.Fprintf(&b, "\n`%s` → `%s`", short(op.From), short(op.ToSHA))
-	} else if !op.Rollback {
-		fmt.Fprintf(&b, "\n`%s` → `%s` (%s)", short(op.FromSHA), short(op.ToSHA), quiet(op.Ref))
-	}
-	if op.CompareURL != "" {
-		fmt.Fprintf(&b, ", [%s](%s)", plural(op.Commits, "commit"), op.CompareURL)
-	}
-	b.WriteString("\n")
+	b.WriteString(arrow(op))
 	if op.Unsafe != "" {
 		fmt.Fprintf(&b, "\n⚠️ Rolling back may not be enough: %s.\n", quiet(op.Unsafe))
 	}
@@ -354,7 +344,11 @@ func (f *feature) body(op *store.Operation) string {
 			by = " by @" + s.Author
 		}
 		if s.Number > 0 {
-			fmt.Fprintf(&b, "- #%d %s%s (%s)\n", s.Number, quiet(s.Title), by, plural(s.Commits, "commit"))
+			fmt.Fprintf(&b, "- #%d %s%s", s.Number, quiet(s.Title), by)
+			if s.Commits > 0 { // of a merge of people nobody counted them
+				fmt.Fprintf(&b, " (%s)", plural(s.Commits, "commit"))
+			}
+			b.WriteString("\n")
 		} else {
 			fmt.Fprintf(&b, "- without a pull request: %s, the first is “%s”%s\n", plural(s.Commits, "commit"), quiet(s.Title), by)
 		}
@@ -366,6 +360,23 @@ func (f *feature) body(op *store.Operation) string {
 		text = strings.ToValidUTF8(text[:59000], "") + fmt.Sprintf("\n…\n\n<!-- signalbox:operation %s -->\n", op.Nonce)
 	}
 	return text
+}
+
+// arrow says from where to where an operation goes.
+func arrow(op *store.Operation) string {
+	s := fmt.Sprintf("\n`%s` → `%s` (%s)", short(op.FromSHA), short(op.ToSHA), quiet(op.Ref))
+	switch {
+	case op.Strategy == "restore":
+		return ""
+	case op.Strategy == "pin":
+		s = fmt.Sprintf("\n`%s` → `%s`", strings.ReplaceAll(version(op.From), "`", "'"), strings.ReplaceAll(version(op.To), "`", "'"))
+	case op.Rollback:
+		s = fmt.Sprintf("\n`%s` → `%s`", short(op.From), short(op.ToSHA))
+	}
+	if op.CompareURL != "" {
+		s += fmt.Sprintf(", [%s](%s)", plural(op.Commits, "commit"), op.CompareURL)
+	}
+	return s + "\n"
 }
 
 // quiet keeps somebody's words from mentioning people or closing issues.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/oklog/ulid/v2"
@@ -140,10 +139,10 @@ func (f *feature) placeBack(tx *store.Tx, c *commands.Call, service, environment
 		return back{}, commands.Refuse("nothing_to_roll_back", fmt.Sprintf("Nothing has been deployed to %s in %s from here, so there is nothing to roll back.", service, environment)).WithExample("history " + service)
 	case undo != nil && undo.ID != now.ID:
 		return back{}, commands.Refuse("not_newest", fmt.Sprintf("%s was deployed since: roll back %s from its card.", now.ID, now.ID)).
-			WithHint("To go further back, say to what.").WithExample(line + p.example(undo.ID))
+			WithHint("To go further back, say to what.").WithExample(line + p.example(undo))
 	case undo == nil && word == "" && now.Rollback:
-		r := commands.Refuse("rolled_back", fmt.Sprintf("%s in %s was rolled back already, by %s, to %s; that is %s.", service, environment, now.ID, short(now.ToSHA)+versionOf(now), now.State)).
-			WithHint("Take that back, or say what else is to come back." + p.offers(3)).WithExample(line + p.example(""))
+		r := commands.Refuse("rolled_back", fmt.Sprintf("%s in %s was rolled back already: %s took it to %s, and is %s.", service, environment, now.ID, at(now), now.State)).
+			WithHint("Take " + now.ID + " back, or say what else is to come back." + p.offers(3)).WithExample(line + p.example(nil))
 		if g, ok := p.last(); ok {
 			b := back{undo: now, to: g}
 			r = r.WithButtons(backButton(b))
@@ -156,7 +155,7 @@ func (f *feature) placeBack(tx *store.Tx, c *commands.Call, service, environment
 	if word != "" {
 		if b.to, ok = p.named(word); !ok {
 			return back{}, commands.Refuse("not_good", fmt.Sprintf("“%s” is nothing that succeeded for %s in %s.", word, service, environment)).
-				WithHint(strings.TrimSpace(p.offers(3))).WithExample(line + p.example(""))
+				WithHint(strings.TrimSpace(p.offers(3))).WithExample(line + p.example(nil))
 		}
 	} else if b.to, ok = p.last(); !ok {
 		return back{}, commands.Refuse("nothing_to_roll_back", fmt.Sprintf("There is nothing to roll back to: nothing good came before %s in %s.", now.ID, environment)).WithExample("history " + service)
@@ -170,15 +169,12 @@ func (f *feature) placeBack(tx *store.Tx, c *commands.Call, service, environment
 	return b, err
 }
 
-// versionOf is a pin's version, for a sentence that names its SHA or nothing.
-func versionOf(o *store.Operation) string {
-	if o.Strategy != "pin" {
-		return ""
+// at is where an operation brought its service: a version or a SHA.
+func at(o *store.Operation) string {
+	if o.Strategy == "pin" {
+		return version(o.To)
 	}
-	if o.ToSHA != "" {
-		return ", " + version(o.To)
-	}
-	return version(o.To)
+	return short(o.ToSHA)
 }
 
 // offers names the newest few that can be gone back to.
@@ -195,23 +191,19 @@ func (p past) offers(most int) string {
 	return " The last good ones: " + strings.Join(out, "; ") + "."
 }
 
-// example ends a line with what can be gone back to: the one that is named, if it
-// can, or else the newest.
-func (p past) example(want string) string {
-	found := ""
-	for _, g := range slices.Backward(p.goods) {
-		word := g.op
-		if word == "" {
-			word = g.label()
-		}
-		if !p.there(g) && (found != want || want == "") {
-			found = word
+// example ends a line with the newest that can be gone back to, from before an
+// operation if one is given.
+func (p past) example(before *store.Operation) string {
+	for _, g := range p.goods {
+		switch {
+		case p.there(g), before != nil && !g.at.Before(before.Merged):
+		case g.op == "":
+			return " to " + g.label()
+		default:
+			return " to " + g.op
 		}
 	}
-	if found == "" {
-		return ""
-	}
-	return " to " + found
+	return ""
 }
 
 // infraBack is about a merge of people: what it changed goes back.
@@ -223,7 +215,7 @@ func (f *feature) infraBack(tx *store.Tx, c *commands.Call, op *store.Operation)
 	if c.Version != 0 && c.Version != b.stamp() {
 		return back{}, commands.Refuse("stale", op.ID+" has changed since this button was drawn.").WithExample("rollback " + op.ID)
 	}
-	b.ships = []store.Ship{{Number: op.PR, Title: op.Reason, Author: op.Requester.GitHub, URL: op.PRURL, Commits: 1}}
+	b.ships = []store.Ship{{Number: op.PR, Title: op.Reason, Author: op.Requester.GitHub, URL: op.PRURL}}
 	if op.Rollback || op.PR == 0 {
 		b.ships = op.Ships
 	}

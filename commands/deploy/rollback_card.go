@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
@@ -56,11 +57,11 @@ func backButton(b back) integrations.Button {
 	op := b.undo
 	ask := fmt.Sprintf("Open a pull request that takes back what %s changed on %s?", op.ID, strings.Join(op.Targets, ", "))
 	if !b.infra {
-		from := short(op.ToSHA)
-		if op.Strategy == "pin" {
-			from = version(op.To)
+		to := b.to.told()
+		if op.Rollback && b.to.op == op.Undoes {
+			to += ", which " + op.ID + " took back"
 		}
-		ask = fmt.Sprintf("Open a pull request that takes %s in %s back from %s to %s?", op.Service, op.Environment, from, b.to.told())
+		ask = fmt.Sprintf("Open a pull request that takes %s in %s back from %s to %s?", op.Service, op.Environment, at(op), to)
 	}
 	return integrations.Button{Label: "Roll back", Command: "rollback " + op.ID, Version: b.stamp(), Confirm: ask}
 }
@@ -75,8 +76,7 @@ func (f *feature) withBack(tx *store.Tx, op *store.Operation, why []any, buttons
 	if b.unsafe != "" {
 		why = append(why, "⚠️ Rolling back may not be enough: ", b.unsafe, ".")
 	}
-	at := max(0, len(buttons)-1) // the log comes last
-	return why, append(buttons[:at:at], append([]integrations.Button{backButton(b)}, buttons[at:]...)...), nil
+	return why, slices.Insert(buttons, max(0, len(buttons)-1), backButton(b)), nil // the log comes last
 }
 
 // backTitle says in one line what a rollback is.
@@ -86,6 +86,8 @@ func backTitle(op *store.Operation) string {
 		return fmt.Sprintf("roll back %s in %s (%s → %s)", op.Service, op.Environment, version(op.From), version(op.To))
 	case op.Strategy == "promote":
 		return fmt.Sprintf("roll back %s in %s (%s → %s)", op.Service, op.Environment, short(op.From), short(op.ToSHA))
+	case len(op.Ships) > 0 && op.Ships[0].Number > 0 && op.Again:
+		return fmt.Sprintf("bring #%d “%s” again in %s", op.Ships[0].Number, clip(op.Ships[0].Title, 60), op.Environment)
 	case len(op.Ships) > 0 && op.Ships[0].Number > 0:
 		return fmt.Sprintf("roll back #%d “%s” in %s", op.Ships[0].Number, clip(op.Ships[0].Title, 60), op.Environment)
 	}

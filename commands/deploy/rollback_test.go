@@ -340,7 +340,9 @@ func TestRollbackWarns(t *testing.T) {
 	pr := w.forge.newPull(integrations.PullRequest{Title: "by hand", Author: "bob", Branch: "hand", Base: "deployment/production", Head: "eee"}, "app/main.go")
 	w.hook(pr)
 	w.wait("planned", isPlanned(w, pr.Number, "eee"))
-	w.forge.do(func() { w.forge.reviews[pr.Number] = []integrations.Review{{Author: "alice", State: "APPROVED", Head: "eee"}} })
+	w.forge.do(func() {
+		w.forge.reviews[pr.Number] = []integrations.Review{{Author: "alice", State: "APPROVED", Head: "eee"}}
+	})
 	w.hook(w.forge.mergeAs(pr.Number, "bob"))
 	w.reaches("op-3", store.OpSucceeded)
 	text := cardText(w.card(op.ID))
