@@ -35,7 +35,7 @@ func TestKillRollback(t *testing.T) {
 			}
 			fired := b.arm(s)
 			b.say("bob", "/ops rollback web in staging")
-			b.untilCard("op-2", ": open", "plan +1 ~0 -0")
+			b.untilCard("op-2", ": open", "plan +0 ~1 -0")
 			b.pressMerge("op-2")
 			b.untilCard("op-2", ": succeeded")
 			if s.lose == nil && !fired() {
