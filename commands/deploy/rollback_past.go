@@ -18,7 +18,6 @@ type good struct {
 	sha     string    // what was asked for then
 	version string    // pin: the version
 	at      time.Time // when it was there
-	undone  bool      // something newer took it back
 }
 
 // label names a good thing as people do: by its version or SHA.
@@ -59,21 +58,15 @@ func pastOf(tx *store.Tx, service, environment string) (past, error) {
 	})
 	slices.SortStableFunc(ops, func(a, b *store.Operation) int { return b.Merged.Compare(a.Merged) })
 	p := past{merged: ops}
-	undoing, until := false, ""
 	for i, o := range ops {
-		if undoing && o.ID == until {
-			undoing = false
+		if !worked(o) || i == 0 {
+			continue
 		}
-		if worked(o) && i > 0 {
-			g := good{op: o.ID, tree: brought(o), merge: o.MergeSHA, sha: o.ToSHA, at: o.Ended, undone: undoing}
-			if o.Strategy == "pin" {
-				g.version = o.To
-			}
-			p.goods = append(p.goods, g)
+		g := good{op: o.ID, tree: brought(o), merge: o.MergeSHA, sha: o.ToSHA, at: o.Ended}
+		if o.Strategy == "pin" {
+			g.version = o.To
 		}
-		if o.Rollback && worked(o) && !undoing {
-			undoing, until = true, o.Back
-		}
+		p.goods = append(p.goods, g)
 	}
 	if len(ops) > 0 && whole {
 		first := ops[len(ops)-1]
@@ -115,16 +108,14 @@ func (p past) there(g good) bool {
 	return g.tree == brought(p.now())
 }
 
-// last is the last good thing before the newest operation. What that took back,
-// if it is a rollback, is what taking it back brings again; else nothing that was
-// ever taken back is.
+// last is the last good thing before the newest operation, and of a rollback that
+// which it took back: taking it back brings that again. What a rollback took back
+// is never the last before anything else, as the rollback itself comes after it.
 func (p past) last() (good, bool) {
 	for _, g := range p.goods {
 		switch {
 		case p.there(g):
-		case p.now().Rollback && g.op == p.now().Undoes:
-			return g, true
-		case !p.now().Rollback && !g.undone:
+		case !p.now().Rollback, g.op == p.now().Undoes:
 			return g, true
 		}
 	}

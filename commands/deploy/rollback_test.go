@@ -473,6 +473,56 @@ func TestRollbackOfAPin(t *testing.T) {
 	}
 }
 
+// A version that came again is not what it is gone back to from itself.
+func TestRollbackOfAPinThatCameAgain(t *testing.T) {
+	w := newWorld(t)
+	pin := func(v, end string) {
+		t.Helper()
+		w.through(w.must("alice", "deploy", map[string]string{"service": "api", "environment": "staging", "ref": v}).Subject, end)
+	}
+	pin("v2", store.OpSucceeded)
+	w.tool.set(func(f *fakeTool) { f.fail = errors.New("no") })
+	pin("v3", store.OpFailed)
+	w.tool.set(func(f *fakeTool) { f.fail = nil })
+	pin("v2", store.OpSucceeded)
+	if op := w.back(place("api", "staging")); op.To != "v1" {
+		t.Errorf("it goes to %q, want what was there before", op.To)
+	}
+}
+
+// What goes with a rollback is what came since, but for what is gone already.
+func TestWhatARollbackTakes(t *testing.T) {
+	deploy := func(id string) *store.Operation { return &store.Operation{ID: id, State: store.OpSucceeded} }
+	undo := func(id, undoes, back string) *store.Operation {
+		return &store.Operation{ID: id, State: store.OpSucceeded, Rollback: true, Undoes: undoes, Back: back}
+	}
+	failed := undo("op-4", "op-3", "op-1")
+	failed.State = store.OpFailed
+	one, two, three, four, five := deploy("op-1"), deploy("op-2"), deploy("op-3"), undo("op-4", "op-3", "op-1"), deploy("op-5")
+	for _, c := range []struct {
+		say    string
+		merged []*store.Operation // newest first
+		to     string
+		want   string
+	}{
+		{"the newest", []*store.Operation{three, two, one}, "op-2", "op-3"},
+		{"several", []*store.Operation{three, two, one}, "op-1", "op-3 op-2"},
+		{"all", []*store.Operation{three, two, one}, "", "op-3 op-2 op-1"},
+		{"back to a rollback", []*store.Operation{five, four, three, two, one}, "op-4", "op-5"},
+		{"past a rollback, which had taken the rest", []*store.Operation{five, four, three, two, one}, "op-1", "op-5"},
+		{"before a rollback that did not work", []*store.Operation{five, failed, three, two, one}, "op-2", "op-5 op-4 op-3"},
+		{"a rollback", []*store.Operation{four, three, two, one}, "op-3", "op-4"},
+	} {
+		var got []string
+		for _, o := range (past{merged: c.merged}).taken(good{op: c.to}) {
+			got = append(got, o.ID)
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s: %v, want %s", c.say, got, c.want)
+		}
+	}
+}
+
 // mergedByHand merges a pull request of people that touches the network.
 func (w *world) mergedByHand(title string, before, after map[string]string) (op *store.Operation, merge string) {
 	w.t.Helper()
@@ -485,7 +535,10 @@ func (w *world) mergedByHand(title string, before, after map[string]string) (op 
 		w.forge.held[w.forge.order[len(w.forge.order)-1]] = before
 	})
 	merged := w.forge.mergeAs(pr.Number, "bob")
-	w.forge.do(func() { w.forge.held[merged.MergeSHA] = after })
+	w.forge.do(func() {
+		w.forge.held[merged.MergeSHA], w.forge.besides[merged.MergeSHA] = after, []string{"README.md"}
+		after["README.md"] = "of " + title
+	})
 	w.hook(merged)
 	w.wait("applied", func(tx *store.Tx) (bool, error) {
 		ops, err := tx.OperationByPull(1, pr.Number)

@@ -380,13 +380,14 @@ type fakeForge struct {
 	trees    map[string]string // the tree of a commit, where it is not its own
 	made     map[string]integrations.NewCommit
 	held     map[string]map[string]string // the files of a commit, by path: blobs
+	besides  map[string][]string          // what a commit changes beside the network
 	pins     map[string]string            // what the version file of api holds at a commit
 }
 
 func newForge() *fakeForge {
 	f := &fakeForge{now: time.Now().Truncate(time.Second), branches: map[string]string{}, files: map[int][]string{}, authors: map[string]string{},
 		reviews: map[int][]integrations.Review{}, before: map[string]func(){}, errs: map[string]error{},
-		trees: map[string]string{}, made: map[string]integrations.NewCommit{}, held: map[string]map[string]string{}, pins: map[string]string{}}
+		trees: map[string]string{}, made: map[string]integrations.NewCommit{}, held: map[string]map[string]string{}, pins: map[string]string{}, besides: map[string][]string{}}
 	base := f.commit("dave")
 	f.branches["deployment/staging"], f.branches["deployment/production"] = base, base
 	f.branches["main"] = f.commit("dave")
@@ -714,7 +715,9 @@ func (t fakeTrees) Contains(_ context.Context, _, head, sha string) (bool, error
 	return t.f.at(sha) <= t.f.at(head), nil
 }
 func (t fakeTrees) Introduced(_ context.Context, _, sha string) ([]string, error) {
-	return []string{"network/main.tf"}, nil
+	t.f.mu.Lock()
+	defer t.f.mu.Unlock()
+	return append([]string{"network/main.tf"}, t.f.besides[sha]...), nil
 }
 
 func (t fakeTrees) Parent(_ context.Context, _, sha string) (string, error) {
