@@ -50,7 +50,7 @@ func (f *feature) chart(ctx context.Context, op *store.Operation, base string) (
 	}
 	op.Commits, op.CompareURL = len(cmp.Commits), cmp.URL
 	if op.Forward {
-		return false, nil
+		return f.sameTree(ctx, op.Repo, base, op.ToSHA)
 	}
 	return cmp.Ahead == 0, nil
 }
