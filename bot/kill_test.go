@@ -153,8 +153,10 @@ func (b *box) mergeOnGitHub() {
 func (b *box) pressMerge(op string) {
 	b.t.Helper()
 	b.until("Merge is pressed", func() bool {
-		if b.pulls("acme/web")[0].State == "merged" {
-			return true
+		for _, p := range b.pulls("acme/web") {
+			if strings.HasSuffix(p.HeadRef, "-"+op) && p.State == "merged" {
+				return true
+			}
 		}
 		m := b.card(op)
 		if !b.ready() || m == nil || len(m.Buttons) == 0 || m.Buttons[0].Label != "Merge" {

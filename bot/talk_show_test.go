@@ -33,6 +33,7 @@ var (
 	talkHours    = regexp.MustCompile(`\b\d\d:\d\d-\d\d:\d\d\b`)
 	talkWeekday  = regexp.MustCompile(`\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (20\d\d-)`)
 	talkOutside  = regexp.MustCompile(`\b(?:\w+day )?\d\d:\d\d( is outside)`)
+	talkShortDay = regexp.MustCompile(`\b\d{1,2} [A-Z][a-z]{2} 20\d\d\b`)
 	talkClock    = regexp.MustCompile(`\b\d\d:\d\d UTC`)
 	talkRow      = regexp.MustCompile("`\\d\\d:\\d\\d:\\d\\d`")
 	talkDate     = regexp.MustCompile(`\w+day 20\d\d-\d\d-\d\d\b|\b20\d\d-\d\d-\d\d-\d{4}\b`)
@@ -77,6 +78,7 @@ func (n *talkNames) tame(s string, now time.Time) string {
 		}
 		return fmt.Sprintf("<in %s>", strings.TrimSuffix(at.Sub(now).Round(15*time.Minute).String(), "0m0s"))
 	})
+	s = talkShortDay.ReplaceAllString(s, "<date>")
 	s = talkClock.ReplaceAllString(s, "<time>")
 	s = talkAge.ReplaceAllString(s, "<time> ago")
 	s = talkTook.ReplaceAllString(s, "took <time>")

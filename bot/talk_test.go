@@ -431,7 +431,7 @@ func (k *talk) find(who, label, on string) (talkButton, bool) {
 			return talkButton{k.where[mine[i].TS], mine[i].TS}, true
 		}
 	}
-	var found talkButton
+	var found, own talkButton // a card may speak of another operation
 	k.directly(func(to string, m slacksim.Message) {
 		if to == who && has(m.Buttons, m.Text, m.Blocks) {
 			found = talkButton{"@signalbox", m.TS}
@@ -441,10 +441,16 @@ func (k *talk) find(who, label, on string) (talkButton, bool) {
 		return found, true
 	}
 	k.everywhere(func(channel string, m slacksim.Message) {
-		if has(m.Buttons, m.Text, m.Blocks) {
-			found = talkButton{channel, m.TS}
+		if !has(m.Buttons, m.Text, m.Blocks) {
+			return
+		}
+		if found = (talkButton{channel, m.TS}); strings.HasPrefix(m.Text, on+" ") {
+			own = found
 		}
 	})
+	if own.ts != "" {
+		return own, true
+	}
 	return found, found.ts != ""
 }
 

@@ -270,12 +270,54 @@ func (t trees) Introduced(ctx context.Context, repo, sha string) ([]string, erro
 	if err != nil {
 		return nil, err
 	}
-	log, err := r.FirstParentLog(ctx, "", sha, 1)
+	parent, err := t.Parent(ctx, repo, sha)
 	if err != nil {
 		return nil, err
 	}
-	if len(log) == 0 || len(log[0].Parents) == 0 {
-		return nil, fmt.Errorf("commit %s of %s has no parent to compare with", sha, repo)
+	return r.DiffFiles(ctx, parent, sha)
+}
+
+func (t trees) Parent(ctx context.Context, repo, sha string) (string, error) {
+	r, err := t.repo(repo)
+	if err != nil {
+		return "", err
 	}
-	return r.DiffFiles(ctx, log[0].Parents[0], sha)
+	if err := r.Ensure(ctx, sha); err != nil {
+		return "", err
+	}
+	log, err := r.FirstParentLog(ctx, "", sha, 1)
+	if err != nil {
+		return "", err
+	}
+	if len(log) == 0 || len(log[0].Parents) == 0 {
+		return "", fmt.Errorf("commit %s of %s has no parent to compare with", sha, repo)
+	}
+	return log[0].Parents[0], nil
+}
+
+func (t trees) Tree(ctx context.Context, repo, sha string) (string, error) {
+	r, err := t.repo(repo)
+	if err != nil {
+		return "", err
+	}
+	if err := r.Ensure(ctx, sha); err != nil {
+		return "", err
+	}
+	return r.Tree(ctx, sha)
+}
+
+func (t trees) Blobs(ctx context.Context, repo, sha string, paths []string) (map[string]integrations.FileChange, error) {
+	r, err := t.repo(repo)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Ensure(ctx, sha); err != nil {
+		return nil, err
+	}
+	found, err := r.Entries(ctx, sha, paths)
+	out := map[string]integrations.FileChange{}
+	for path, e := range found {
+		out[path] = integrations.FileChange{Path: path, Blob: e.SHA, Mode: e.Mode}
+	}
+	return out, err
 }

@@ -70,6 +70,7 @@ const (
 	ArgHold        ArgKind = "hold"        // such a scope, or one hold: "hold-4"
 	ArgRef         ArgKind = "ref"         // branch, tag or SHA, as typed
 	ArgSubject     ArgKind = "subject"     // "op-12", "job-31", "#12", a pull request's URL or acme/web#12
+	ArgThing       ArgKind = "thing"       // a service or a subject; beside a service an environment is asked for
 	ArgVerb        ArgKind = "verb"
 	ArgDuration    ArgKind = "duration" // "2h", "90m", "1d", "2h30m"; kept as a Go duration string
 	ArgWord        ArgKind = "word"
@@ -85,6 +86,8 @@ type Arg struct {
 	// Keyword must stand before it ("to" before an environment). It may be left
 	// out where the words around it are unambiguous, and stands in usage.
 	Keyword string
+	// Strict keywords may not be left out: without one, any word would do.
+	Strict  bool
 	Help    string
 	Default string
 }

@@ -88,6 +88,13 @@ func (g *grammar) complete(u *understood, v *Verb) {
 			}
 		}
 	}
+	if _, service := g.cat.Service(u.valueOf(ArgThing)); service && u.valueOf(ArgEnvironment) == "" {
+		for _, a := range v.Args {
+			if a.Kind == ArgEnvironment && !given(a.Name) && !slices.ContainsFunc(u.missing, func(m Arg) bool { return m.Name == a.Name }) {
+				u.missing = append(u.missing, a)
+			}
+		}
+	}
 	g.checkPair(u, v)
 	for _, p := range u.picks {
 		if p.problem != nil {
@@ -99,6 +106,9 @@ func (g *grammar) complete(u *understood, v *Verb) {
 // checkPair asks whether the service has the environment.
 func (g *grammar) checkPair(u *understood, v *Verb) {
 	s, ok := g.cat.Service(u.valueOf(ArgService))
+	if !ok {
+		s, ok = g.cat.Service(u.valueOf(ArgThing))
+	}
 	if !ok {
 		return
 	}
@@ -197,6 +207,9 @@ func (m *matcher) walkWord(ai, ti, cost int, gap bool) {
 			r := m.resolve(a.Kind, ti+1)
 			m.with(pick{a, r}, func() { m.walk(ai+1, ti+1+r.used, cost+r.cost+gainKeyword, gap) })
 		}
+	}
+	if a.Strict {
+		return
 	}
 	if gap {
 		cost += costSkipped

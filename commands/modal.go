@@ -72,7 +72,10 @@ func input(verbs []Verb, c *Call, a Arg, asked bool) integrations.Input {
 		if in.Hint == "" {
 			in.Hint = "90m, 2h, 2h30m, 1d"
 		}
-	case ArgSubject:
+	case ArgSubject, ArgThing:
+		if in.Hint == "" && a.Kind == ArgThing {
+			in.Hint = "a service, or op-12, #12 or acme/web#12"
+		}
 		if in.Hint == "" {
 			in.Hint = "op-12, job-31, #12, acme/web#12 or a pull request's address"
 		}
@@ -82,7 +85,7 @@ func input(verbs []Verb, c *Call, a Arg, asked bool) integrations.Input {
 
 func serviceOf(c *Call) string {
 	for _, a := range c.Verb.Args {
-		if a.Kind == ArgService && c.Args[a.Name] != "" {
+		if (a.Kind == ArgService || a.Kind == ArgThing) && c.Args[a.Name] != "" {
 			return c.Args[a.Name]
 		}
 	}

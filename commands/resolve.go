@@ -80,6 +80,11 @@ func (g *grammar) resolve(kind ArgKind, toks []token) reading {
 			word = t.link.url
 		}
 		return subject(word)
+	case ArgThing:
+		if r := subject(word); r.problem == nil {
+			return r
+		}
+		return g.service(word)
 	case ArgDuration:
 		return duration(toks)
 	case ArgBool:

@@ -67,6 +67,12 @@ func testVerbs() []Verb {
 			{Name: "ref", Kind: ArgRef, Optional: true},
 			{Name: "environment", Kind: ArgEnvironment, Keyword: "to", Optional: true},
 		}},
+		{Name: "rollback", Aliases: []string{"revert", "undo"}, Effect: Changes, Args: []Arg{
+			{Name: "subject", Kind: ArgThing},
+			{Name: "environment", Kind: ArgEnvironment, Keyword: "in", Optional: true},
+			{Name: "version", Kind: ArgWord, Keyword: "to", Strict: true, Optional: true},
+			{Name: "reason", Kind: ArgText, Optional: true},
+		}, Examples: []string{"rollback {service} in {environment}"}},
 		{Name: "whoami", Effect: Reads, Open: true},
 		{Name: "help", Effect: Reads, Open: true, Args: []Arg{{Name: "command", Kind: ArgVerb, Optional: true}}},
 	}

@@ -38,7 +38,7 @@ type Operation struct {
 	Service     string   `json:"service,omitempty"`
 	Environment string   `json:"environment"`
 	Targets     []string `json:"targets"`
-	Strategy    string   `json:"strategy,omitempty"` // "promote" or "pin"
+	Strategy    string   `json:"strategy,omitempty"` // "promote", "pin", or "restore": files go back to what they were
 
 	RepoID  int64  `json:"repo_id"`
 	Repo    string `json:"repo"`             // "owner/name"
@@ -47,7 +47,7 @@ type Operation struct {
 	Ref     string `json:"ref,omitempty"`    // as asked: "main", "v1.2", a SHA
 	FromSHA string `json:"from_sha,omitempty"`
 	ToSHA   string `json:"to_sha,omitempty"`
-	From    string `json:"from,omitempty"` // pin: the version before
+	From    string `json:"from,omitempty"` // pin: the version before; rollback: what was asked for then
 	To      string `json:"to,omitempty"`   // pin: the version after
 
 	PR    int    `json:"pr,omitempty"`
@@ -79,14 +79,26 @@ type Operation struct {
 	Fix bool `json:"fix,omitempty"`
 	// Waits is the operation that holds the reservation which this one waits for.
 	Waits string `json:"waits,omitempty"`
-	// Rollback says that the operation takes its targets back to ToSHA or To, and
-	// Undoes names the operation whose change that takes back.
+	// Rollback says that the operation takes its targets back to ToSHA or To,
+	// Undoes names the operation whose change that takes back, and Back the one
+	// whose result comes back, "" for what stood there before the first one.
 	Rollback bool   `json:"rollback,omitempty"`
 	Undoes   string `json:"undoes,omitempty"`
+	Back     string `json:"back,omitempty"`
+	// Again says that what it undoes is a rollback, so that what that took back
+	// comes again.
+	Again bool `json:"again,omitempty"`
+	// TreeOf is the commit that a rollback goes by: the merge whose tree comes
+	// back, or, of a pull request of people, the merge whose files go back.
+	TreeOf string `json:"tree_of,omitempty"`
+	// Unsafe says why going back may not be enough.
+	Unsafe string `json:"unsafe,omitempty"`
 	// Forward says that the base branch was rolled back, so that the head has to
 	// be a commit on it with the tree of ToSHA: a merge alone would keep what the
 	// rollback took away.
 	Forward bool `json:"forward,omitempty"`
+	// Made is the head commit that was made for a rollback or for Forward.
+	Made string `json:"made,omitempty"`
 
 	MergeAskedBy *Person `json:"merge_asked_by,omitempty"`
 	CloseAskedBy *Person `json:"close_asked_by,omitempty"`

@@ -77,6 +77,9 @@ func (f *feature) operationCard(tx *store.Tx, s *store.Surface) (integrations.Me
 		m.Blocks = append(m.Blocks, integrations.Block{Text: f.passLine(p)})
 	}
 	if ships := v.ships(); ships != nil {
+		if op.Rollback {
+			m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R(shipsTitle(op), ":")})
+		}
 		m.Blocks = append(m.Blocks, integrations.Block{Context: ships})
 	}
 	for _, j := range v.jobs {
@@ -199,8 +202,11 @@ func (v view) fields(now time.Time) []integrations.Field {
 	if op.PRURL != "" {
 		out = append(out, integrations.Field{Name: "Pull request", Value: integrations.R(integrations.Link(op.PRURL, fmt.Sprintf("%s#%d", op.Repo, op.PR)))})
 	}
-	if op.FromSHA != "" {
+	if op.FromSHA != "" && op.Strategy != "restore" {
 		what := integrations.R(integrations.Code(short(op.FromSHA)), " → ", integrations.Code(short(op.ToSHA)))
+		if op.Rollback {
+			what = integrations.R(integrations.Code(short(op.From)), " → ", integrations.Code(short(op.ToSHA)))
+		}
 		if op.Strategy == "pin" {
 			what = integrations.R(integrations.Code(version(op.From)), " → ", integrations.Code(version(op.To)))
 		}
@@ -288,6 +294,9 @@ func tailOf(tx *store.Tx, job string) (string, error) {
 // warning names what is destroyed or replaced.
 func (v view) warning() integrations.Rich {
 	var parts []any
+	if v.op != nil && v.op.Unsafe != "" && !v.op.Terminal() {
+		parts = append(parts, "⚠️ Rolling back may not be enough: ", v.op.Unsafe, ". ")
+	}
 	if d := v.plans.Destroyed(); len(d) > 0 {
 		parts = append(parts, "⚠️ destroys ", integrations.Code(strings.Join(d[:min(8, len(d))], ", ")), " ")
 	}

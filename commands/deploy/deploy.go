@@ -43,28 +43,38 @@ func (f *feature) decideDeploy(ctx context.Context, c *commands.Call) (commands.
 	}
 	return func(tx *store.Tx) (commands.Reply, error) {
 		o := *op
-		reply := commands.Reply{Service: o.Service, Environment: o.Environment}
-		var err error
-		if o.ID, err = tx.NextID("op"); err != nil { // a refusal gives the number back
-			return reply, err
-		}
-		if err := f.mayBegin(tx, c, &o); err != nil {
-			return reply, err
-		}
-		o.Branch = fmt.Sprintf("signalbox/%s-%s-%s", o.Service, o.Environment, o.ID)
-		o.Created = f.Clock.Now()
-		if err := tx.PutOperation(&o); err != nil {
-			return reply, err
-		}
-		if err := f.openCard(tx, &o); err != nil {
-			return reply, err
-		}
-		reply.Subject = o.ID
-		if o.Waits != "" {
-			return reply, nil
-		}
-		return reply, f.queueOpen(tx, &o, "")
+		return f.begin(tx, c, &o)
 	}, nil
+}
+
+// begin takes in a request that was worked out: its operation, its card, and the
+// opening of its pull request.
+func (f *feature) begin(tx *store.Tx, c *commands.Call, o *store.Operation) (commands.Reply, error) {
+	reply := commands.Reply{Service: o.Service, Environment: o.Environment}
+	var err error
+	if o.ID, err = tx.NextID("op"); err != nil { // a refusal gives the number back
+		return reply, err
+	}
+	if err := f.mayBegin(tx, c, o); err != nil {
+		return reply, err
+	}
+	place := o.Service + "-" + o.Environment
+	if o.Service == "" {
+		place = strings.ReplaceAll(o.Targets[0], "/", "-")
+	}
+	o.Branch = fmt.Sprintf("signalbox/%s-%s", place, o.ID)
+	o.Created = f.Clock.Now()
+	if err := tx.PutOperation(o); err != nil {
+		return reply, err
+	}
+	if err := f.openCard(tx, o); err != nil {
+		return reply, err
+	}
+	reply.Subject = o.ID
+	if o.Waits != "" {
+		return reply, nil
+	}
+	return reply, f.queueOpen(tx, o, "")
 }
 
 // request works out what a deploy would ship. Having nothing to ship is a refusal.
@@ -95,8 +105,18 @@ func (f *feature) request(ctx context.Context, c *commands.Call) (*store.Operati
 		Nonce: ulid.Make().String(), State: store.OpOpening, Kind: "deploy", Strategy: svc.Strategy,
 		Service: svc.Name, Environment: env.Name, Targets: se.Targets,
 		RepoID: id, Repo: svc.Repository, Base: se.Branch,
-		Fix: c.Arg("fix") != "", Ref: c.Arg("ref"), Reason: c.Arg("reason"), Requester: gate.ToStore(c.Who), Channel: c.Heard.Channel,
+		Fix: c.Arg("fix") != "", Ref: c.Arg("ref"), Reason: c.Arg("reason"), Requester: gate.ToStore(c.Who),
 	}
+	f.spoken(c, env, op)
+	if svc.Strategy == "pin" {
+		return op, f.requestPin(ctx, svc, se, op)
+	}
+	return op, f.requestPromote(ctx, svc, op)
+}
+
+// spoken notes where an operation was asked for, which is where it is shown.
+func (f *feature) spoken(c *commands.Call, env integrations.Environment, op *store.Operation) {
+	op.Channel = c.Heard.Channel
 	switch {
 	case c.Heard.Private:
 		op.Channel, op.Asked = f.home(env), "in a direct message"
@@ -105,10 +125,6 @@ func (f *feature) request(ctx context.Context, c *commands.Call) (*store.Operati
 	default:
 		op.Asked = "in Slack"
 	}
-	if svc.Strategy == "pin" {
-		return op, f.requestPin(ctx, svc, se, op)
-	}
-	return op, f.requestPromote(ctx, svc, op)
 }
 
 // home is the channel where an environment's operations are shown when nobody
@@ -178,12 +194,12 @@ func (f *feature) requestPromote(ctx context.Context, svc integrations.Service, 
 	} else if err != nil {
 		return err
 	}
-	cmp, err := f.Forge.Compare(ctx, svc.Repository, from, sha)
+	op.Ref, op.ToSHA, op.Head = ref, sha, sha
+	nothing, err := f.chart(ctx, op, from)
 	if err != nil {
 		return err
 	}
-	op.Ref, op.FromSHA, op.ToSHA, op.Head, op.Commits, op.CompareURL = ref, from, sha, sha, len(cmp.Commits), cmp.URL
-	if cmp.Ahead == 0 {
+	if nothing {
 		return commands.Refuse("nothing_to_ship", fmt.Sprintf("There is nothing to ship: %s is at %s, and all of %s (%s) is in it.", op.Base, short(from), ref, short(sha))).
 			WithHint("No pull request was opened.").WithExample("history " + svc.Name)
 	}
@@ -240,15 +256,9 @@ func (f *feature) requestPin(ctx context.Context, svc integrations.Service, se i
 	if err != nil {
 		return err
 	}
-	content, _, err := f.Forge.ReadFile(ctx, svc.Repository, se.File, from)
-	if errors.Is(err, integrations.ErrNotFound) {
-		return commands.Refuse("no_file", fmt.Sprintf("%s has no file %s on %s, where the version of %s stands.", svc.Repository, se.File, op.Base, svc.Name))
-	} else if err != nil {
-		return err
-	}
-	_, old, err := setVersion(se.File, content, se.Key, version)
+	old, err := f.pinned(ctx, svc, se, from, version)
 	if err != nil {
-		return commands.Refuse("no_key", fmt.Sprintf("The version of %s cannot be set: %v.", svc.Name, err))
+		return err
 	}
 	op.FromSHA, op.From, op.To = from, old, version
 	if old == version {
@@ -259,6 +269,22 @@ func (f *feature) requestPin(ctx context.Context, svc integrations.Service, se i
 		f.describePin(ctx, svc, op)
 	}
 	return nil
+}
+
+// pinned is the version that stands in the file of a service at a commit, where
+// another one could be set.
+func (f *feature) pinned(ctx context.Context, svc integrations.Service, se integrations.ServiceEnvironment, at, version string) (string, error) {
+	content, _, err := f.Forge.ReadFile(ctx, svc.Repository, se.File, at)
+	if errors.Is(err, integrations.ErrNotFound) {
+		return "", commands.Refuse("no_file", fmt.Sprintf("%s has no file %s on %s, where the version of %s stands.", svc.Repository, se.File, se.Branch, svc.Name))
+	} else if err != nil {
+		return "", err
+	}
+	_, old, err := setVersion(se.File, content, se.Key, version)
+	if err != nil {
+		return "", commands.Refuse("no_key", fmt.Sprintf("The version of %s cannot be set: %v.", svc.Name, err))
+	}
+	return old, nil
 }
 
 // describePin adds what the source repository knows of the two versions; a

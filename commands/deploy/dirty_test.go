@@ -74,7 +74,7 @@ func TestAFailedApplyLeavesItsTargetDirtyUntilItsRetry(t *testing.T) {
 		t.Fatalf("the holds are %+v", holds)
 	}
 	contains(t, holds[0].Reason, "failed while it changed things: the cloud says no")
-	contains(t, w.card(op.ID), "a/production is dirty ("+holds[0].ID+")")
+	contains(t, w.cardLines(op.ID), "a/production is dirty ("+holds[0].ID+")")
 
 	next := w.merged("bbb", "a/x")
 	blocked := w.job(next, "a/production", is(store.JobBlocked))
@@ -92,8 +92,8 @@ func TestAFailedApplyLeavesItsTargetDirtyUntilItsRetry(t *testing.T) {
 	if w.audited("dirty", holds[0].ID) != 1 || w.audited("clean", holds[0].ID) != 1 {
 		t.Error("the audit does not tell of it once each")
 	}
-	contains(t, w.card(next.ID), "What blocked it is gone")
-	if strings.Contains(w.card(op.ID), "is dirty") {
+	contains(t, w.cardLines(next.ID), "What blocked it is gone")
+	if strings.Contains(w.cardLines(op.ID), "is dirty") {
 		t.Error("the card still calls it dirty")
 	}
 }
@@ -234,7 +234,7 @@ func TestABlockedJobIsLetOnAsTheFix(t *testing.T) {
 	w.failed("aaa")
 	op := w.merged("bbb", "a/x")
 	w.job(op, "a/production", is(store.JobBlocked))
-	contains(t, w.card(op.ID), "[Approve] approve "+op.ID)
+	contains(t, w.cardLines(op.ID), "[Approve] approve "+op.ID)
 	w.must("bob", "approve", about(op.ID))
 	w.reaches(op.ID, store.OpSucceeded)
 	if left := w.dirty("a/production"); len(left) > 0 {

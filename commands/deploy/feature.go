@@ -39,6 +39,7 @@ type changer interface {
 	Redeliver(ctx context.Context, repo string, d integrations.Delivery) error
 	CreateBranch(ctx context.Context, repo, branch, sha string) error
 	DeleteBranch(ctx context.Context, repo, branch string) error
+	CreateCommit(ctx context.Context, repo string, c integrations.NewCommit) (string, error)
 	MoveBranch(ctx context.Context, repo, branch, sha string) error
 	UpdatePull(ctx context.Context, repo string, number int, title, body string) error
 	CommitFile(ctx context.Context, repo, branch, path string, content []byte, blob, message string) (string, error)
@@ -71,6 +72,12 @@ type Trees interface {
 	Contains(ctx context.Context, repo, head, sha string) (bool, error)
 	// Introduced names the files in which sha differs from its first parent.
 	Introduced(ctx context.Context, repo, sha string) ([]string, error)
+	// Parent is the first parent of sha.
+	Parent(ctx context.Context, repo, sha string) (string, error)
+	// Tree is the SHA of the files of sha, all together.
+	Tree(ctx context.Context, repo, sha string) (string, error)
+	// Blobs are the files of sha by path; a path that it does not hold is left out.
+	Blobs(ctx context.Context, repo, sha string, paths []string) (map[string]integrations.FileChange, error)
 }
 
 // Deps are what the feature works with.
@@ -178,7 +185,7 @@ const (
 func (f *feature) verbs() []commands.Verb {
 	return []commands.Verb{
 		f.deployVerb(), f.planVerb(), f.mergeVerb(), f.approveVerb(), f.confirmVerb(),
-		f.cancelVerb(), f.retryVerb(), f.resolveVerb(), f.includeVerb(), f.logVerb(), f.driftVerb(), f.reapplyVerb(), f.deliveriesVerb(),
+		f.cancelVerb(), f.retryVerb(), f.resolveVerb(), f.includeVerb(), f.rollbackVerb(), f.logVerb(), f.driftVerb(), f.reapplyVerb(), f.deliveriesVerb(),
 		f.whyVerb(), f.passVerb(), f.signVerb(),
 	}
 }

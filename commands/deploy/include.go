@@ -25,7 +25,7 @@ func (f *feature) promotions(tx *store.Tx, repo, branch string) ([]*store.Operat
 	}
 	var out []*store.Operation
 	for _, op := range live {
-		if op.State == store.OpOpen && op.Strategy == "promote" && op.Repo == repo && op.Ref == branch {
+		if op.State == store.OpOpen && op.Strategy == "promote" && !op.Rollback && op.Repo == repo && op.Ref == branch {
 			out = append(out, op)
 		}
 	}
@@ -56,7 +56,7 @@ func (f *feature) reconcileSources(ctx context.Context, repo string) error {
 	err := f.Store.View(func(tx *store.Tx) error {
 		live, err := tx.LiveOperations()
 		for _, op := range live {
-			if op.Repo == repo && op.State == store.OpOpen && op.Strategy == "promote" {
+			if op.Repo == repo && op.State == store.OpOpen && op.Strategy == "promote" && !op.Rollback {
 				branches[op.Ref] = true
 			}
 		}
@@ -119,7 +119,7 @@ func (f *feature) decideInclude(ctx context.Context, c *commands.Call) (commands
 	if err != nil {
 		return nil, err
 	}
-	if op == nil || op.Strategy != "promote" || op.State != store.OpOpen {
+	if op == nil || op.Strategy != "promote" || op.Rollback || op.State != store.OpOpen {
 		return nil, commands.Refuse("not_open", c.Arg("subject")+" is no open promotion, so there is nothing to take in.").WithExample("status")
 	}
 	if err := commands.Allow(c, "deploy", op.Environment); err != nil {
@@ -167,12 +167,16 @@ func (f *feature) include(ctx context.Context, r *runner.Run) runner.End {
 	if err != nil {
 		return again(j, err)
 	}
-	if head != j.SHA {
-		if err := f.Forge.MoveBranch(ctx, j.Repo, op.Branch, j.SHA); err != nil {
+	op.ToSHA = j.SHA
+	want, err := f.forwardOn(ctx, r, op, head)
+	if err != nil {
+		return again(j, err)
+	}
+	if head != want {
+		if err := f.Forge.MoveBranch(ctx, j.Repo, op.Branch, want); err != nil {
 			return again(j, err)
 		}
 	}
-	op.ToSHA = j.SHA
 	if err := f.gatherShips(ctx, op); err != nil {
 		return again(j, err)
 	}
@@ -186,7 +190,7 @@ func (f *feature) include(ctx context.Context, r *runner.Run) runner.End {
 	if err != nil {
 		return again(j, err)
 	}
-	if pr.State == "open" && pr.Head != j.SHA {
+	if pr.State == "open" && pr.Head != want {
 		return again(j, fmt.Errorf("%s#%d does not show its new head yet", j.Repo, op.PR))
 	}
 	s, err := f.look(ctx, pr)
@@ -198,12 +202,32 @@ func (f *feature) include(ctx context.Context, r *runner.Run) runner.End {
 		if err != nil {
 			return err
 		}
+		if now.Forward {
+			now.Made = want
+		}
 		now.ToSHA, now.Ships, now.Commits, now.CompareURL, now.Newer, now.Note = op.ToSHA, op.Ships, op.Commits, op.CompareURL, 0, ""
 		if err := tx.PutOperation(now); err != nil {
 			return err
 		}
 		return f.take(tx, s)
 	}}
+}
+
+// forwardOn is where the branch of a promotion moves to: what ships, or, of one
+// that goes forward past a rollback, a commit with that tree on top of its branch.
+func (f *feature) forwardOn(ctx context.Context, r *runner.Run, op *store.Operation, head string) (string, error) {
+	rec := recordOf(r.Job)
+	if !op.Forward {
+		return op.ToSHA, nil
+	} else if rec.Made != "" {
+		return rec.Made, nil
+	}
+	made, err := f.makeCommit(ctx, op, head)
+	if err != nil {
+		return "", err
+	}
+	rec.Made = made
+	return made, r.Update(ctx, func(_ *store.Tx, j *store.Job) error { return setRecord(j, rec) })
 }
 
 // choseHead finds who chose an operation's head, where that was not whoever
@@ -215,11 +239,11 @@ func (f *feature) choseHead(tx *store.Tx, op *store.Operation, by string) (*stor
 		return nil, err
 	}
 	for _, j := range slices.Backward(all) {
-		if j.Kind == kindInclude && j.SHA == op.Head {
+		if j.Kind == kindInclude && (j.SHA == op.Head || recordOf(j).Made == op.Head) {
 			return notRequester(op, j.Requester), nil
 		}
 	}
-	if op.Head == op.ToSHA || by == "" {
+	if op.Head == headWanted(op) || by == "" {
 		return nil, nil
 	}
 	return notRequester(op, gate.ToStore(f.Catalog().PersonByGitHub(by))), nil

@@ -18,6 +18,7 @@ type record struct {
 	Files    []string           `json:"files,omitempty"`
 	From     string             `json:"from,omitempty"`
 	Branch   string             `json:"branch,omitempty"`
+	Made     string             `json:"made,omitempty"`     // the head that was made
 	Explicit bool               `json:"explicit,omitempty"` // the merger merged what they themselves asked for
 	Channel  string             `json:"channel,omitempty"`
 	Line     string             `json:"line,omitempty"`

@@ -42,9 +42,11 @@ func (f *feature) next(tx *store.Tx, v view) (integrations.Rich, []integrations.
 			}
 			why = append(why, ended(j), " ")
 		}
-		return note(why...), []integrations.Button{{Label: "Retry", Command: "retry " + op.ID, Style: "primary"}, log}, nil
+		why, buttons, err := f.withBack(tx, op, why, integrations.Button{Label: "Retry", Command: "retry " + op.ID, Style: "primary"}, log)
+		return note(why...), buttons, err
 	case op.State == store.OpSucceeded:
-		return note(), []integrations.Button{log}, nil
+		why, buttons, err := f.withBack(tx, op, nil, log)
+		return note(why...), buttons, err
 	}
 	return note(), nil, nil
 }

@@ -59,6 +59,9 @@ func (f *feature) open(ctx context.Context, r *runner.Run) runner.End {
 	if err := f.gatherShips(ctx, op); err != nil {
 		return again(r.Job, err)
 	}
+	if err := f.makeHead(ctx, r, op); err != nil {
+		return again(r.Job, err)
+	}
 	if err := f.makeBranch(ctx, op); err != nil {
 		return again(r.Job, err)
 	}
@@ -76,7 +79,7 @@ func (f *feature) open(ctx context.Context, r *runner.Run) runner.End {
 			return err
 		}
 		now.Ships, now.Commits, now.CompareURL = op.Ships, op.Commits, op.CompareURL
-		now.FromSHA, now.From = op.FromSHA, op.From
+		now.FromSHA, now.From, now.Forward, now.Unsafe = op.FromSHA, op.From, op.Forward, op.Unsafe
 		if err := tx.PutOperation(now); err != nil {
 			return err
 		}
@@ -88,21 +91,24 @@ func (f *feature) open(ctx context.Context, r *runner.Run) runner.End {
 // stands now. What it ships does not move; shipped says that the one before it
 // shipped all of that.
 func (f *feature) atItsTurn(ctx context.Context, op *store.Operation) (shipped string, err error) {
+	if op.Rollback {
+		return f.renewRollback(ctx, op)
+	}
 	from, err := f.Forge.BranchHead(ctx, op.Repo, op.Base)
-	if err != nil || from == op.FromSHA {
+	if err != nil || from == op.FromSHA || op.Made != "" {
 		return "", err
 	}
-	op.FromSHA = from
 	if op.Strategy != "pin" {
-		cmp, err := f.Forge.Compare(ctx, op.Repo, from, op.ToSHA)
+		nothing, err := f.chart(ctx, op, from)
 		if err != nil {
 			return "", err
 		}
-		if op.Commits, op.CompareURL = len(cmp.Commits), cmp.URL; cmp.Ahead == 0 {
+		if nothing {
 			shipped = fmt.Sprintf("there is nothing left to ship: %s is at %s, and all of %s is in it", op.Base, short(from), short(op.ToSHA))
 		}
 		return shipped, nil
 	}
+	op.FromSHA = from
 	svc, _ := f.Catalog().Service(op.Service)
 	se := svc.Environments[op.Environment]
 	content, _, err := f.Forge.ReadFile(ctx, op.Repo, se.File, from)
@@ -180,7 +186,7 @@ func (f *feature) openChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 
 // gatherShips groups what a promotion ships by pull request.
 func (f *feature) gatherShips(ctx context.Context, op *store.Operation) error {
-	if op.Strategy != "promote" {
+	if op.Strategy != "promote" || op.Rollback {
 		return nil
 	}
 	cmp, err := f.Forge.Compare(ctx, op.Repo, op.FromSHA, op.ToSHA)
@@ -230,7 +236,7 @@ func shippedBy(prs []integrations.PullRequest, op *store.Operation) (integration
 func (f *feature) makeBranch(ctx context.Context, op *store.Operation) error {
 	head, err := f.Forge.BranchHead(ctx, op.Repo, op.Branch)
 	if errors.Is(err, integrations.ErrNotFound) {
-		start := op.ToSHA
+		start := headWanted(op)
 		if op.Strategy == "pin" {
 			start = op.FromSHA
 		}
@@ -242,8 +248,8 @@ func (f *feature) makeBranch(ctx context.Context, op *store.Operation) error {
 		return err
 	}
 	if op.Strategy != "pin" {
-		if head != op.ToSHA {
-			return fmt.Errorf("branch %s is at %s, not at %s: somebody else made it (%w)", op.Branch, short(head), short(op.ToSHA), integrations.ErrExists)
+		if head != headWanted(op) {
+			return fmt.Errorf("branch %s is at %s, not at %s: somebody else made it (%w)", op.Branch, short(head), short(headWanted(op)), integrations.ErrExists)
 		}
 		return nil
 	}
@@ -281,81 +287,6 @@ func (f *feature) makePull(ctx context.Context, op *store.Operation) (integratio
 		return pr, err
 	}
 	return f.Forge.OpenPull(ctx, op.Repo, integrations.NewPull{Title: upper(title(op)), Body: f.body(op), Head: op.Branch, Base: op.Base})
-}
-
-// title says in one line what an operation is: "deploy web to staging (a1b2c3d → d4e5f6a)".
-func title(op *store.Operation) string {
-	switch {
-	case op.Kind == "infra":
-		return fmt.Sprintf("merge of #%d “%s” in %s", op.PR, clip(op.Reason, 60), op.Environment)
-	case op.Kind == opReapply:
-		return fmt.Sprintf("apply %s on %s again", short(op.MergeSHA), strings.Join(op.Targets, ", "))
-	case op.Kind == "unplanned":
-		return fmt.Sprintf("unplanned commit %s on %s in %s", short(op.MergeSHA), op.Base, op.Environment)
-	case op.Strategy == "pin":
-		return fmt.Sprintf("deploy %s to %s (%s → %s)", op.Service, op.Environment, version(op.From), version(op.To))
-	}
-	return fmt.Sprintf("deploy %s to %s (%s → %s)", op.Service, op.Environment, short(op.FromSHA), short(op.ToSHA))
-}
-
-// version shortens a version that is a SHA.
-func version(v string) string {
-	if len(v) == 40 && strings.Trim(v, "0123456789abcdef") == "" {
-		return short(v)
-	}
-	if v == "" {
-		return "nothing"
-	}
-	return v
-}
-
-// body is the pull request's text: who asked, what ships, by whom.
-func (f *feature) body(op *store.Operation) string {
-	var b strings.Builder
-	who := gate.FromStore(op.Requester)
-	asked := who.Display()
-	if who.GitHub != "" {
-		asked = "@" + who.GitHub
-	}
-	fmt.Fprintf(&b, "%s asked %s for **%s** to be deployed to **%s**.\n", asked, quiet(op.Asked), op.Service, op.Environment)
-	if op.Reason != "" {
-		fmt.Fprintf(&b, "\n> %s\n", quiet(strings.ReplaceAll(op.Reason, "\n", "\n> ")))
-	}
-	if op.Strategy == "pin" {
-		fmt.Fprintf(&b, "\n`%s` → `%s`", strings.ReplaceAll(version(op.From), "`", "'"), strings.ReplaceAll(version(op.To), "`", "'"))
-	} else {
-		fmt.Fprintf(&b, "\n`%s` → `%s` (%s)", short(op.FromSHA), short(op.ToSHA), quiet(op.Ref))
-	}
-	if op.CompareURL != "" {
-		fmt.Fprintf(&b, ", [%s](%s)", plural(op.Commits, "commit"), op.CompareURL)
-	}
-	b.WriteString("\n")
-	if len(op.Ships) > 0 {
-		b.WriteString("\n### What ships\n\n")
-	}
-	for _, s := range op.Ships {
-		by := ""
-		if s.Author != "" {
-			by = " by @" + s.Author
-		}
-		if s.Number > 0 {
-			fmt.Fprintf(&b, "- #%d %s%s (%s)\n", s.Number, quiet(s.Title), by, plural(s.Commits, "commit"))
-		} else {
-			fmt.Fprintf(&b, "- without a pull request: %s, the first is “%s”%s\n", plural(s.Commits, "commit"), quiet(s.Title), by)
-		}
-	}
-	fmt.Fprintf(&b, "\nThe merge of this pull request starts the apply on %s. Operation `%s`.\n", strings.Join(op.Targets, ", "), op.ID)
-	fmt.Fprintf(&b, "\n<!-- signalbox:operation %s -->\n", op.Nonce)
-	text := b.String()
-	if len(text) > 60000 { // GitHub takes 65,536 characters
-		text = strings.ToValidUTF8(text[:59000], "") + fmt.Sprintf("\n…\n\n<!-- signalbox:operation %s -->\n", op.Nonce)
-	}
-	return text
-}
-
-// quiet keeps somebody's words from mentioning people or closing issues.
-func quiet(s string) string {
-	return strings.NewReplacer("@", "@\u200b", "#", "#\u200b", "<!--", "<\u200b!--", "`", "'").Replace(s)
 }
 
 // close closes the pull request of a cancelled operation.

@@ -75,7 +75,7 @@ func TestAFailedAttemptStillCountsAsTheLast(t *testing.T) {
 	contains(t, behind.Why, "open a pull request that reverts to it")
 	closed := w.reaches(late.ID, store.OpClosed)
 	contains(t, closed.Note, j.ID+" of "+op.ID)
-	card := w.card(late.ID)
+	card := w.cardLines(late.ID)
 	if strings.Count(card, "open a pull request that reverts to it") != 2 { // for phones, and in the card
 		t.Errorf("the card does not tell what to do, once: %s", card)
 	}

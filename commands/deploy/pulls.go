@@ -253,7 +253,7 @@ const pushed = "Somebody pushed to the branch: "
 // pushedNote says what became of the head that was asked for.
 func pushedNote(op *store.Operation, head string) string {
 	switch {
-	case head != op.ToSHA:
+	case head != headWanted(op):
 		return fmt.Sprintf(pushed+"the head is %s now. It is planned again, and approvals of the old head no longer count.", short(head))
 	case strings.HasPrefix(op.Note, pushed):
 		return fmt.Sprintf("Somebody pushed to the branch and back: the head is %s again, as it was asked for.", short(head))

@@ -97,7 +97,7 @@ func (w *world) order() []string {
 	return slices.Clone(w.tool.order)
 }
 
-func (w *world) card(op string) string {
+func (w *world) cardLines(op string) string {
 	w.t.Helper()
 	var all []string
 	w.view(func(tx *store.Tx) error {
@@ -132,7 +132,7 @@ func TestSiblingsFinishAndLaterWavesDoNotStart(t *testing.T) {
 	}
 	contains(t, c.Why, "never started: b/production of an earlier wave failed")
 	w.reaches(op.ID, store.OpPartial)
-	contains(t, w.card(op.ID), "Waves: a/production succeeded, b/production failed → c/production never started")
+	contains(t, w.cardLines(op.ID), "Waves: a/production succeeded, b/production failed → c/production never started")
 	if got := w.order(); slices.Contains(got, "c/production") {
 		t.Fatalf("applied %v", got)
 	}

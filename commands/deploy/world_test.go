@@ -100,7 +100,10 @@ func testCatalog(tool integrations.Applier) *integrations.Catalog {
 			{Name: "staging", Channels: []string{"ops"}, Review: "none"},
 			{Name: "production", Channels: []string{"ops"}, Approvals: 1, Review: "required"},
 		},
-		Services: []integrations.Service{{Name: "web", Repository: repo, Strategy: "promote", Branch: "main",
+		Services: []integrations.Service{{Name: "api", Repository: repo, Strategy: "pin", Branch: "main",
+			Environments: map[string]integrations.ServiceEnvironment{
+				"staging": {Branch: "main", File: "api.version", Targets: []string{"api/staging"}},
+			}}, {Name: "web", Repository: repo, Strategy: "promote", Branch: "main",
 			Environments: map[string]integrations.ServiceEnvironment{
 				"staging":    {Branch: "deployment/staging", Targets: []string{"web/staging"}},
 				"production": {Branch: "deployment/production", Targets: []string{"web/production"}},
@@ -110,6 +113,7 @@ func testCatalog(tool integrations.Applier) *integrations.Catalog {
 			target("web/production", "production", "deployment/production", "app/**"),
 			target("cdn/production", "production", "deployment/production", "cdn/**"),
 			target("network/production", "production", "main", "network/**"),
+			target("api/staging", "staging", "main", "api.version"),
 		},
 	}
 }
@@ -401,22 +405,37 @@ type fakeForge struct {
 	checks   []integrations.Check
 	lost     []integrations.Delivery // newest first
 	asked    []string                // GUIDs that were to be sent again
+	trees    map[string]string       // the tree of a commit, where it is not its own
+	made     map[string]integrations.NewCommit
+	held     map[string]map[string]string // the files of a commit, by path: blobs
+	besides  map[string][]string          // what a commit changes beside the network
+	pins     map[string]string            // what the version file of api holds at a commit
 }
 
 func newForge() *fakeForge {
 	f := &fakeForge{now: time.Now().Truncate(time.Second), branches: map[string]string{}, files: map[int][]string{}, authors: map[string]string{},
-		reviews: map[int][]integrations.Review{}, before: map[string]func(){}, errs: map[string]error{}}
+		reviews: map[int][]integrations.Review{}, before: map[string]func(){}, errs: map[string]error{},
+		trees: map[string]string{}, made: map[string]integrations.NewCommit{}, held: map[string]map[string]string{}, pins: map[string]string{}, besides: map[string][]string{}}
 	base := f.commit("dave")
 	f.branches["deployment/staging"], f.branches["deployment/production"] = base, base
 	f.branches["main"] = f.commit("dave")
+	f.pins[f.branches["main"]] = "v1\n"
 	return f
 }
 
 func (f *fakeForge) commit(author string) string {
-	sha := fmt.Sprintf("%040x", 0xabc0000+len(f.order))
+	sha := fmt.Sprintf("%07x%033d", 0xabc0000+len(f.order), 0)
 	f.order = append(f.order, sha)
 	f.authors[sha] = author
 	return sha
+}
+
+// tree is the tree of a commit; a merge has that of the head that it merged.
+func (f *fakeForge) tree(sha string) string {
+	if t, ok := f.trees[sha]; ok {
+		return t
+	}
+	return "tree of " + sha
 }
 
 func (f *fakeForge) at(sha string) int { return slices.Index(f.order, sha) }
@@ -466,6 +485,7 @@ func (f *fakeForge) mergeAs(n int, who string) integrations.PullRequest {
 func (f *fakeForge) merge(p *integrations.PullRequest, who string) {
 	p.State, p.MergedBy, p.MergedAt = "merged", who, f.now
 	p.MergeSHA = f.commit(who)
+	f.trees[p.MergeSHA], f.pins[p.MergeSHA] = f.tree(p.Head), f.pins[p.Head]
 	f.branches[p.Base] = p.MergeSHA
 }
 
@@ -531,7 +551,15 @@ func (f *fakeForge) PullsOfCommit(_ context.Context, _, sha string) ([]integrati
 	}
 	return out, nil
 }
-func (f *fakeForge) ReadFile(context.Context, string, string, string) ([]byte, string, error) {
+func (f *fakeForge) ReadFile(_ context.Context, _, _, ref string) ([]byte, string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if sha, ok := f.branches[ref]; ok {
+		ref = sha
+	}
+	if v, ok := f.pins[ref]; ok {
+		return []byte(v), "blob of " + v, nil
+	}
 	return nil, "", integrations.ErrNotFound
 }
 func (f *fakeForge) Pull(_ context.Context, _ string, n int) (integrations.PullRequest, error) {
@@ -637,8 +665,25 @@ func (f *fakeForge) UpdatePull(_ context.Context, _ string, n int, title, body s
 	f.edit(n, func(p *integrations.PullRequest) { p.Title, p.Body = title, body })
 	return nil
 }
-func (f *fakeForge) CommitFile(context.Context, string, string, string, []byte, string, string) (string, error) {
-	return "", errors.New("nothing is pinned here")
+func (f *fakeForge) CommitFile(_ context.Context, _, branch, _ string, content []byte, _, _ string) (sha string, err error) {
+	f.do(func() {
+		sha = f.commit("signalbox")
+		f.pins[sha], f.branches[branch] = string(content), sha
+	})
+	return sha, nil
+}
+func (f *fakeForge) CreateCommit(_ context.Context, _ string, c integrations.NewCommit) (sha string, err error) {
+	if err := f.call("CreateCommit"); err != nil {
+		return "", err
+	}
+	f.do(func() {
+		sha = f.commit("signalbox")
+		f.made[sha] = c
+		if c.Tree != "" {
+			f.trees[sha] = c.Tree
+		}
+	})
+	return sha, f.call("CreateCommit answer")
 }
 func (f *fakeForge) OpenPull(_ context.Context, _ string, n integrations.NewPull) (integrations.PullRequest, error) {
 	if err := f.call("OpenPull"); err != nil {
@@ -710,7 +755,34 @@ func (t fakeTrees) Contains(_ context.Context, _, head, sha string) (bool, error
 	return t.f.at(sha) <= t.f.at(head), nil
 }
 func (t fakeTrees) Introduced(_ context.Context, _, sha string) ([]string, error) {
-	return []string{"network/main.tf"}, nil
+	t.f.mu.Lock()
+	defer t.f.mu.Unlock()
+	return append([]string{"network/main.tf"}, t.f.besides[sha]...), nil
+}
+
+func (t fakeTrees) Parent(_ context.Context, _, sha string) (string, error) {
+	t.f.mu.Lock()
+	defer t.f.mu.Unlock()
+	return t.f.order[t.f.at(sha)-1], nil
+}
+func (t fakeTrees) Tree(_ context.Context, _, sha string) (string, error) {
+	t.f.mu.Lock()
+	defer t.f.mu.Unlock()
+	if t.f.at(sha) < 0 {
+		return "", integrations.ErrNotFound
+	}
+	return t.f.tree(sha), nil
+}
+func (t fakeTrees) Blobs(_ context.Context, _, sha string, paths []string) (map[string]integrations.FileChange, error) {
+	t.f.mu.Lock()
+	defer t.f.mu.Unlock()
+	out := map[string]integrations.FileChange{}
+	for _, p := range paths {
+		if blob, ok := t.f.held[sha][p]; ok {
+			out[p] = integrations.FileChange{Path: p, Blob: blob, Mode: "100644"}
+		}
+	}
+	return out, nil
 }
 
 func contains(t *testing.T, text, part string) {

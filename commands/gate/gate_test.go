@@ -240,3 +240,11 @@ func TestAge(t *testing.T) {
 		}
 	}
 }
+
+// Rolling back is a right of its own: whoever may deploy may not therefore do it.
+func TestPolicyOfARollback(t *testing.T) {
+	q := Question{At: AtDequeue, Environment: "production", Requester: alice, Actor: bob, Op: &store.Operation{Rollback: true}}
+	if got, want := asked(t, Policy, q, nil), "alice, who asked for it, may not rollback in production"; got != want {
+		t.Errorf("the gate says %q, want %q", got, want)
+	}
+}

@@ -26,16 +26,20 @@ func Policy(tx *store.Tx, q Question) ([]Closed, error) {
 		}
 		out[len(out)-1].Opens = "somebody who may approve in " + q.Environment + " presses Approve"
 	}
+	right := "deploy"
+	if q.rollback() {
+		right = "rollback"
+	}
 	if q.Requester.Same(q.Actor) {
 		check(q.Actor, "asked for it and merged it", "merge")
 	} else {
-		check(q.Requester, "asked for it", "deploy")
+		check(q.Requester, "asked for it", right)
 		check(q.Actor, "merged it", "merge")
 	}
 	if len(out) == 0 {
 		return nil, nil
 	}
-	for _, right := range []string{"deploy", "merge"} { // they may be in a group that cannot be read now
+	for _, right := range []string{right, "merge"} { // they may be in a group that cannot be read now
 		if err := q.Catalog.Doubt(right, q.Environment); err != nil {
 			return nil, err
 		}

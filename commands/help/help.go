@@ -159,6 +159,7 @@ var kinds = map[commands.ArgKind]string{
 	commands.ArgHold:        "hold-4, or what it holds: web/production, a target, a service, an environment, everything",
 	commands.ArgRef:         "a branch, tag or commit",
 	commands.ArgSubject:     "op-12, job-31, #12, acme/web#12 or a pull request's address",
+	commands.ArgThing:       "a service, or op-12, job-31, #12, acme/web#12 or a pull request's address",
 	commands.ArgVerb:        "a command",
 	commands.ArgDuration:    "a time span: 90m, 2h, 1d",
 	commands.ArgWord:        "a word",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
@@ -539,5 +540,33 @@ func TestURLsThatAreRefused(t *testing.T) {
 	a, b := must[*Repo](t)(m.Repo("https://h/acme/infra")), must[*Repo](t)(m.Repo("https://h/acme/infra-prod"))
 	if again := must[*Repo](t)(m.Repo("https://h/acme/infra")); again != a || a.dir == b.dir {
 		t.Errorf("mirrors at %s and %s", a.dir, b.dir)
+	}
+}
+
+// Two commits with the same files have one tree; a path is a name, and what it
+// does not name is not found by it.
+func TestTreesAndEntries(t *testing.T) {
+	o := newOrigin(t)
+	first := o.commit("one", "refs/heads/main", "a", "1", "b/*", "2", "b/c", "3", "d e", "4")
+	second := o.commit("two", "refs/heads/main", "a", "9")
+	third := o.commit("three", "refs/heads/main", "a", "1")
+	r := mirror(t, o.url())
+	if err := r.Ensure(t.Context(), first, second, third); err != nil {
+		t.Fatal(err)
+	}
+	tree := func(sha string) string { return must[string](t)(r.Tree(t.Context(), sha)) }
+	if tree(first) != tree(third) || tree(first) == tree(second) || tree(first) != o.git(o.work, "rev-parse", first+"^{tree}") {
+		t.Errorf("trees %s, %s, %s", tree(first), tree(second), tree(third))
+	}
+	if _, err := r.Tree(t.Context(), strings.Repeat("1", 40)); !errors.Is(err, ErrNotFound) {
+		t.Errorf("the tree of what is nowhere: %v", err)
+	}
+	got := must[map[string]Entry](t)(r.Entries(t.Context(), first, []string{"b/*", "d e", "b", "nothing"}))
+	want := map[string]Entry{
+		"b/*": {"100644", o.git(o.work, "rev-parse", first+":b/*")},
+		"d e": {"100644", o.git(o.work, "rev-parse", first+":d e")},
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("entries %v, want %v", got, want)
 	}
 }

@@ -174,6 +174,50 @@ func (r *Repo) DiffFiles(ctx context.Context, a, b string) ([]string, error) {
 	return strings.FieldsFunc(string(out), func(c rune) bool { return c == 0 }), nil
 }
 
+// Tree is the SHA of a commit's tree: two commits with the same hold the same files.
+func (r *Repo) Tree(ctx context.Context, sha string) (string, error) {
+	op := fmt.Sprintf("find the tree of %s in %s", sha, r.url)
+	if err := checkSHAs([]string{sha}); err != nil {
+		return "", fmt.Errorf("%s: %w", op, err)
+	}
+	out, code, err := r.read(ctx, call{op: op, args: []string{"rev-parse", "--verify", "--quiet", "--end-of-options", sha + "^{tree}"}, ok: []int{1, 128}})
+	if err == nil && code != 0 {
+		err = fmt.Errorf("%s: %w", op, ErrNotFound)
+	}
+	return strings.TrimSpace(string(out)), err
+}
+
+// Entry is a file as a commit holds it.
+type Entry struct {
+	Mode string // "100644", "100755", "120000", or "160000" for a submodule
+	SHA  string // of the blob
+}
+
+// Entries are those of the paths that a commit holds; the others it does not.
+func (r *Repo) Entries(ctx context.Context, sha string, paths []string) (map[string]Entry, error) {
+	op := fmt.Sprintf("list the files of %s in %s", sha, r.url)
+	if err := checkSHAs([]string{sha}); err != nil {
+		return nil, fmt.Errorf("%s: %w", op, err)
+	}
+	// All are listed: what ls-tree is given as a path it takes for a pattern.
+	out, _, err := r.read(ctx, call{op: op, args: []string{"ls-tree", "-r", "-z", "--full-tree", sha}})
+	if err != nil {
+		return nil, err
+	}
+	wanted := map[string]bool{}
+	for _, p := range paths {
+		wanted[p] = true
+	}
+	found := map[string]Entry{}
+	for _, rec := range strings.Split(string(out), "\x00") {
+		about, path, ok := strings.Cut(rec, "\t")
+		if f := strings.Fields(about); ok && wanted[path] && len(f) == 3 {
+			found[path] = Entry{Mode: f[0], SHA: f[2]}
+		}
+	}
+	return found, nil
+}
+
 // MaxFile is the largest file that Show returns.
 const MaxFile = 16 << 20
 
