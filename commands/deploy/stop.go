@@ -77,7 +77,9 @@ func (f *feature) closeOpen(tx *store.Tx, c *commands.Call, op *store.Operation,
 	who := gate.ToStore(c.Who)
 	if op.CloseAskedBy, op.Note = &who, note; op.Waits != "" {
 		op.Waits, op.State, op.Ended = "", store.OpClosed, f.Clock.Now()
-		op.Note = "Cancelled by " + c.Who.Display() + " before a pull request was opened."
+		if !strings.HasPrefix(note, supersededBy) {
+			op.Note = "Cancelled by " + c.Who.Display() + " before a pull request was opened."
+		}
 		return f.putOp(tx, op, true)
 	}
 	_, _, err := tx.InsertJob(&store.Job{Key: fmt.Sprintf("close|%s|%d", op.ID, c.Event), Kind: kindClose, Operation: op.ID, Repo: op.Repo, RepoID: op.RepoID, PR: op.PR,

@@ -69,6 +69,9 @@ func (f *feature) waitingOne(tx *store.Tx, id string) error {
 	if err != nil {
 		return err
 	}
+	if err := f.unstuck(tx, v.op); err != nil {
+		return err
+	}
 	if v.op.State == store.OpOpen && v.pull != nil {
 		before := v.op.Ask
 		level := 0
