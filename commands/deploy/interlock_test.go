@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
@@ -42,4 +43,61 @@ func TestWhatWaitsForOneThatIsOverIsOpened(t *testing.T) {
 	if op := w.op(third, nil); op.Waits != second {
 		t.Errorf("it waits for %q", op.Waits)
 	}
+}
+
+// A yes to staging is no yes to production: whoever turns the pull request to
+// another branch takes nobody's approval along, nor what was passed alone.
+func TestRetargetingTakesNoApprovalAlong(t *testing.T) {
+	w := newWorld(t)
+	op := w.planned(w.deploy("alice", "staging").ID)
+	w.must("bob", "approve", about(op.ID))
+	w.must("alice", "break-glass", because(op.ID, "down", "hotfix"))
+	pr := w.forge.edit(op.PR, func(p *integrations.PullRequest) { p.Base = "deployment/production" })
+	w.hook(pr)
+	w.wait("planned for production, too", isPlanned(w, op.PR, op.Head))
+	w.hook(w.forge.mergeAs(op.PR, "alice"))
+	w.wait("production waits for a second person", func(tx *store.Tx) (bool, error) {
+		all := w.jobs(kindApply)
+		return len(all) == 1 && all[0].Target == "web/production" && (all[0].State == store.JobBlocked || all[0].Terminal()), nil
+	})
+	if n := w.tool.count(); n != 0 {
+		t.Error("alice alone brought it to production")
+	}
+}
+
+// Whoever pushed to a deploy pull request is not the second person to what it
+// changes elsewhere, either.
+func TestWhoPushedIsNotTheSecondPersonElsewhere(t *testing.T) {
+	w := newWorld(t)
+	op := w.planned(w.deploy("alice", "production").ID)
+	head := w.forge.commit("bob")
+	w.forge.do(func() { w.forge.files[op.PR] = []string{"app/main.go", "cdn/main.tf"} })
+	w.hook(w.forge.edit(op.PR, func(p *integrations.PullRequest) { p.Head = head }))
+	w.wait("planned at the new head", isPlanned(w, op.PR, head))
+	w.hook(w.forge.mergeAs(op.PR, "bob"))
+	w.wait("both wait", func(tx *store.Tx) (bool, error) {
+		all := w.jobs(kindApply)
+		return len(all) == 2 && all[0].State != store.JobQueued && all[1].State != store.JobQueued && all[0].State != store.JobRunning && all[1].State != store.JobRunning, nil
+	})
+	for _, j := range w.jobs(kindApply) {
+		if j.State != store.JobBlocked {
+			t.Errorf("%s of %s is %s", j.ID, j.Target, j.State)
+		}
+	}
+}
+
+// The pull request was turned to another branch while the merge was on its way:
+// signalbox merges it into no branch that nobody asked for.
+func TestNoMergeIntoAnotherBranch(t *testing.T) {
+	w := newWorld(t)
+	op := w.planned(w.deploy("alice", "staging").ID)
+	w.forge.do(func() {
+		w.forge.find(op.PR).Base = "deployment/production" // and no webhook told of it
+	})
+	w.must("bob", "merge", about(op.ID))
+	op = w.op(op.ID, func(o *store.Operation) bool { return o.MergeAskedBy == nil })
+	if p := w.forge.find(op.PR); p.State != "open" {
+		t.Errorf("it is %s into %s", p.State, p.Base)
+	}
+	contains(t, op.Note, "deployment/production")
 }

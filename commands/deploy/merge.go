@@ -148,20 +148,22 @@ func known(cat *integrations.Catalog, p store.Person) integrations.Person {
 // merge merges the planned head, unless it is merged already.
 func (f *feature) merge(ctx context.Context, r *runner.Run) runner.End {
 	j := r.Job
+	op, err := f.operation(j.Operation)
+	if err != nil {
+		return runner.Failed(err)
+	}
 	pr, err := f.Forge.Pull(ctx, j.Repo, j.PR)
 	if err != nil {
 		return again(j, err)
 	}
 	switch {
+	case pr.State == "open" && pr.Base != op.Base: // GitHub holds a merge to its head, not to its base
+		return f.seen(ctx, j, pr, runner.End{State: store.JobFailed, Why: fmt.Sprintf("the pull request goes into %s now, not into %s", pr.Base, op.Base)})
 	case pr.State == "closed":
 		return f.seen(ctx, j, pr, runner.End{State: store.JobFailed, Why: "the pull request was closed meanwhile"})
 	case pr.State == "open" && pr.Head != j.SHA:
 		return f.seen(ctx, j, pr, runner.End{State: store.JobFailed, Why: fmt.Sprintf("the head moved from %s to %s; it is planned again", short(j.SHA), short(pr.Head))})
 	case pr.State == "open":
-		op, err := f.operation(j.Operation)
-		if err != nil {
-			return runner.Failed(err)
-		}
 		_, err = f.Forge.MergePull(ctx, j.Repo, j.PR, j.SHA, upper(title(op)))
 		if end, stop := mergeError(j, err); stop {
 			return end
@@ -255,7 +257,12 @@ func (f *feature) mergedInfra(tx *store.Tx, p *store.Pull, from *store.Operation
 		o.Reason = p.Title
 		o.MergeSHA, o.MergedBy, o.Merged = p.MergeSHA, merger, f.Clock.Now()
 		if o.Requester = gate.ToStore(f.Catalog().PersonByGitHub(p.Author)); from != nil {
-			o.Requester, o.Approvals, o.Typed, o.Passes = from.Requester, from.Approvals, from.Typed, from.Passes
+			o.Requester, o.HeadBy, o.Typed = from.Requester, from.HeadBy, from.Typed
+			// A yes to one environment is none to another, nor to what was made of
+			// the pull request by turning it to another branch.
+			if env == from.Environment && p.Base == from.Base {
+				o.Approvals, o.Passes = from.Approvals, from.Passes
+			}
 		}
 		if err := f.queueApplies(tx, p, o, position); err != nil {
 			return err
@@ -270,9 +277,10 @@ func (f *feature) mergedInfra(tx *store.Tx, p *store.Pull, from *store.Operation
 	return nil
 }
 
-// merger is who merged: whoever pressed here, when the bot did it for them.
+// merger is who merged: whoever pressed here, when the bot did it for them. They
+// pressed for the branch that the operation is for, and for no other.
 func (f *feature) merger(p *store.Pull, op *store.Operation) store.Person {
-	if op != nil && op.MergeAskedBy != nil && !f.Catalog().PersonByGitHub(p.MergedBy).Linked() {
+	if op != nil && op.MergeAskedBy != nil && p.Base == op.Base && !f.Catalog().PersonByGitHub(p.MergedBy).Linked() {
 		return *op.MergeAskedBy
 	}
 	return gate.ToStore(f.Catalog().PersonByGitHub(p.MergedBy))
