@@ -2,8 +2,10 @@ package deploy
 
 import (
 	"context"
+	"sync"
 	"testing"
 
+	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
 )
@@ -100,4 +102,25 @@ func TestNoMergeIntoAnotherBranch(t *testing.T) {
 		t.Errorf("it is %s into %s", p.State, p.Base)
 	}
 	contains(t, op.Note, "deployment/production")
+}
+
+// What was begun on the target while the history was being compared counts: a
+// lower commit does not run over a higher one.
+func TestTheOrderIsThatOfTheLastWhenItStarts(t *testing.T) {
+	w := newWorld(t)
+	op := w.planned(w.deploy("alice", "staging").ID)
+	merged := w.forge.mergeAs(op.PR, "alice")
+	newer := &store.Job{ID: "job-900", Target: "web/staging", SHA: w.forge.commit("bob"), Order: 900}
+	w.update(func(tx *store.Tx) error {
+		return gate.Begin(tx, &store.Job{ID: "job-800", Target: "web/staging", SHA: w.forge.order[0], Order: 1})
+	})
+	var once sync.Once
+	w.forge.before["Contains"] = func() { // as the job looks, the newer one begins and ends
+		once.Do(func() { w.update(func(tx *store.Tx) error { return gate.Begin(tx, newer) }) })
+	}
+	w.hook(merged)
+	w.apply(op.ID, store.JobSuperseded)
+	if n := w.tool.count(); n != 0 {
+		t.Error("the lower commit was applied over the higher one")
+	}
 }

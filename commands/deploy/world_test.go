@@ -663,6 +663,9 @@ func (t fakeTrees) Touched(_ context.Context, _, base, head string) ([]string, e
 	return files, nil
 }
 func (t fakeTrees) Contains(_ context.Context, _, head, sha string) (bool, error) {
+	if err := t.f.call("Contains"); err != nil {
+		return false, err
+	}
 	t.f.mu.Lock()
 	defer t.f.mu.Unlock()
 	if t.f.beside[sha] || t.f.beside[head] {
