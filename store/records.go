@@ -199,6 +199,9 @@ type Job struct {
 	ConfirmedDigest string  `json:"confirmed_digest,omitempty"`
 	ConfirmedBy     *Person `json:"confirmed_by,omitempty"`
 	ApprovedBy      *Person `json:"approved_by,omitempty"` // released it from blocked
+	// ApprovedFor are the gates that kept it when it was approved: an approval is
+	// for what somebody has looked at, and not for what came later.
+	ApprovedFor []string `json:"approved_for,omitempty"`
 	// Closed are the gates that were closed when it was last blocked, and Waited
 	// is since when it waits for them.
 	Closed []string  `json:"closed,omitempty"`

@@ -2,9 +2,11 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 
+	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
@@ -123,4 +125,116 @@ func TestTheOrderIsThatOfTheLastWhenItStarts(t *testing.T) {
 	if n := w.tool.count(); n != 0 {
 		t.Error("the lower commit was applied over the higher one")
 	}
+}
+
+// approveButton is what the Approve button of an operation's card was drawn for.
+func (w *world) approveButton(id string) (drawn uint64) {
+	w.t.Helper()
+	w.view(func(tx *store.Tx) error {
+		v, err := w.f.view(tx, id)
+		if err != nil {
+			return err
+		}
+		_, list, err := w.f.next(tx, v)
+		for _, b := range list {
+			if b.Label == "Approve" {
+				drawn = b.Version
+			}
+		}
+		return err
+	})
+	if drawn == 0 {
+		w.t.Fatalf("the card of %s has no Approve button", id)
+	}
+	return drawn
+}
+
+// A button that was drawn for one head approves no merge of another.
+func TestApproveOfAnOldHeadDoesNotReleaseAMerge(t *testing.T) {
+	w := newWorld(t)
+	op := w.planned(w.deploy("alice", "production").ID)
+	var drawn uint64
+	w.view(func(tx *store.Tx) error {
+		p, err := tx.Pull(1, op.PR)
+		drawn = stamp(p, op.Targets)
+		return err
+	})
+	head := w.forge.commit("alice")
+	w.hook(w.forge.edit(op.PR, func(p *integrations.PullRequest) { p.Head = head }))
+	w.wait("planned at the new head", isPlanned(w, op.PR, head))
+	w.hook(w.forge.mergeAs(op.PR, "alice"))
+	j := w.apply(op.ID, store.JobBlocked)
+	var r *commands.Refusal
+	if _, err := w.press("bob", "approve", drawn, about(op.ID)); !errors.As(err, &r) || r.Code != "stale" {
+		t.Fatalf("bob's button of the old head: %v", err)
+	}
+	// The button of the blocked job is for why it is blocked now.
+	drawn = w.approveButton(op.ID)
+	w.update(func(tx *store.Tx) error {
+		return tx.PutHold(&store.Hold{Kind: store.HoldDirty, Target: "web/production", Owner: store.Person{Name: "bob"}, Reason: "by hand"}, 0)
+	})
+	w.must("alice", "retry", about(op.ID))
+	w.wait("blocked for two reasons", func(tx *store.Tx) (bool, error) {
+		now, err := tx.Job(j.ID)
+		return now.State == store.JobBlocked && len(now.Closed) == 2, err
+	})
+	if _, err := w.press("bob", "approve", drawn, about(op.ID)); !errors.As(err, &r) || r.Code != "stale" {
+		t.Fatalf("bob's button for one of two reasons: %v", err)
+	}
+	if n := w.tool.count(); n != 0 {
+		t.Error("it was applied")
+	}
+	if _, err := w.press("bob", "approve", w.approveButton(op.ID), about(op.ID)); err != nil {
+		t.Fatal(err)
+	}
+	w.reaches(op.ID, store.OpSucceeded)
+}
+
+// An approval is for what kept a job when it was given: what leaves its target
+// dirty later has not been looked at by anybody.
+func TestAnApprovalIsNoFixOfWhatCameLater(t *testing.T) {
+	w := newWorld(t)
+	freeze := &store.Hold{Kind: store.HoldFreeze, Environment: "production", Owner: store.Person{Name: "bob"}, Reason: "audit"}
+	op := w.planned(w.deploy("alice", "production").ID)
+	w.update(func(tx *store.Tx) error { return tx.PutHold(freeze, 0) })
+	w.hook(w.forge.mergeAs(op.PR, "alice"))
+	w.apply(op.ID, store.JobBlocked)
+	w.must("bob", "approve", about(op.ID)) // frozen still
+	w.wait("blocked by the freeze alone", func(tx *store.Tx) (bool, error) {
+		all := w.jobs(kindApply)
+		return len(all) == 1 && len(all[0].Closed) == 1 && all[0].State == store.JobBlocked, nil
+	})
+	w.update(func(tx *store.Tx) error {
+		if err := tx.DeleteHold(freeze.ID, freeze.Version); err != nil {
+			return err
+		}
+		return tx.PutHold(&store.Hold{Kind: store.HoldDirty, Target: "web/production", Owner: store.Person{Name: "bob"}, Reason: "by hand"}, 0)
+	})
+	w.must("alice", "retry", about(op.ID))
+	w.wait("it is blocked or over", func(tx *store.Tx) (bool, error) {
+		j := w.jobs(kindApply)[0]
+		return j.Terminal() || j.State == store.JobBlocked && len(j.Closed) == 1 && j.Closed[0] == "dirty", nil
+	})
+	if n := w.tool.count(); n != 0 {
+		t.Error("it was applied to a dirty target")
+	}
+	if _, err := w.press("bob", "approve", w.approveButton(op.ID), about(op.ID)); err != nil {
+		t.Fatal(err)
+	}
+	w.reaches(op.ID, store.OpSucceeded)
+}
+
+// Where two have to agree to what was merged, each of them counts.
+func TestTwoApproveWhatIsBlocked(t *testing.T) {
+	w := newWorld(t)
+	w.cat.Environments[1].Approvals = 2
+	w.cat.Rules[0].Groups = append(w.cat.Rules[0].Groups, "stagers") // dave may approve, too
+	op := w.planned(w.deploy("alice", "production").ID)
+	w.hook(w.forge.mergeAs(op.PR, "alice"))
+	w.apply(op.ID, store.JobBlocked)
+	w.must("bob", "approve", about(op.ID))
+	j := w.apply(op.ID, store.JobBlocked)
+	contains(t, j.Why, "only bob agreed")
+	w.must("dave", "approve", about(op.ID))
+	w.reaches(op.ID, store.OpSucceeded)
 }

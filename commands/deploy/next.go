@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/signalbox-chatops/signalbox/commands/gate"
@@ -115,8 +116,9 @@ func (f *feature) nextBlocked(tx *store.Tx, v view, j *store.Job, note func(...a
 	q := f.question(gate.AtDequeue, f.Catalog(), op, v.pull)
 	q.Targets, q.Job, q.Actor = []string{j.Target}, j, known(f.Catalog(), op.MergedBy)
 	q.Explicit = op.Kind == "deploy" && q.Actor.Same(q.Requester)
-	if closed := gate.Ask(tx, q, "policy", "approvals"); len(closed) > 0 && op.Kind != "unplanned" {
-		return note("Blocked: ", coded(j.Why), "."), []integrations.Button{{Label: "Approve", Command: "approve " + op.ID, Style: "primary"}, retry, cancel}
+	looked := slices.ContainsFunc(j.Closed, func(g string) bool { return g == "dirty" || g == "order" }) // opened by somebody who has looked
+	if looked || op.Kind != "unplanned" && len(gate.Ask(tx, q, "policy", "approvals")) > 0 {
+		return note("Blocked: ", coded(j.Why), "."), []integrations.Button{{Label: "Approve", Command: "approve " + op.ID, Version: stampBlocked(v.jobs), Style: "primary"}, retry, cancel}
 	}
 	retry.Style = "primary"
 	if len(gate.Ask(tx, q)) == 0 {

@@ -116,19 +116,23 @@ func (f *feature) approveBlocked(tx *store.Tx, c *commands.Call, s subject) (com
 	if err := f.own(c, s.op, "approve"); env.Approvals > 0 && err != nil {
 		return commands.Reply{}, err
 	}
+	if c.Version != 0 && c.Version != stampBlocked(all) {
+		return commands.Reply{}, commands.Refuse("stale", s.op.ID+" is kept by something else than when this button was drawn.").
+			WithHint("Look at its card, then press the button there.").WithExample("why " + s.op.ID)
+	}
 	var done []string
 	for _, j := range all {
 		if j.State != store.JobBlocked {
 			continue
 		}
 		who := gate.ToStore(c.Who)
-		j.ApprovedBy, j.State, j.Why = &who, store.JobQueued, ""
+		j.ApprovedBy, j.ApprovedFor, j.State, j.Why = &who, append(j.ApprovedFor, without(j.Closed, j.ApprovedFor)...), store.JobQueued, ""
 		if err := tx.PutJob(j); err != nil {
 			return commands.Reply{}, err
 		}
 		done = append(done, j.Target)
 	}
-	if len(done) == 0 {
+	if f.approved(s.op, c.Who, "slack"); len(done) == 0 { // where several have to, each counts
 		return commands.Reply{}, commands.Refuse("not_blocked", fmt.Sprintf("%s waits for no approval; it is %s.", s.op.ID, s.op.State))
 	}
 	return commands.Reply{Private: say("You approved " + strings.Join(done, ", ") + " of " + s.op.ID + ".")}, f.putOp(tx, s.op, true)

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/signalbox-chatops/signalbox/store"
 )
@@ -34,6 +35,9 @@ func Dirty(tx *store.Tx, q Question) ([]Closed, error) {
 }
 
 // fix says whether somebody said that this change sets right what is dirty.
-func (q Question) fix() bool {
-	return q.Op != nil && q.Op.Fix || q.Job != nil && q.Job.ApprovedBy != nil
+func (q Question) fix() bool { return q.Op != nil && q.Op.Fix || q.approved("dirty") }
+
+// approved says whether the job was approved while a gate kept it.
+func (q Question) approved(name string) bool {
+	return q.Job != nil && q.Job.ApprovedBy != nil && slices.Contains(q.Job.ApprovedFor, name)
 }

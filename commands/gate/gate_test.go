@@ -227,7 +227,11 @@ func TestOrder(t *testing.T) {
 	if got := asked(t, Order, beside, seen); !strings.Contains(got, "moved back") {
 		t.Errorf("beside what was seen last the gate says %q", got)
 	}
-	beside.Job.ApprovedBy = &store.Person{Name: "bob"}
+	beside.Job.ApprovedBy, beside.Job.ApprovedFor = &store.Person{Name: "bob"}, []string{"policy"}
+	if got := asked(t, Order, beside, seen); !strings.Contains(got, "moved back") {
+		t.Errorf("approved for another reason, the gate says %q", got)
+	}
+	beside.Job.ApprovedFor = []string{"order"}
 	if got := asked(t, Order, beside, seen); got != "" {
 		t.Errorf("approved, the gate says %q", got)
 	}

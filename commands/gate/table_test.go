@@ -341,6 +341,9 @@ var acts = map[string]func(s *scene, who integrations.Person){
 	"merged it on GitHub": func(s *scene, _ integrations.Person) { s.q.At, s.q.Job = AtDequeue, s.job },
 	"merged it on GitHub, and bob let it go on": func(s *scene, _ integrations.Person) {
 		s.q.At, s.q.Job, s.job.ApprovedBy = AtDequeue, s.job, ptr(bob)
+		if s.job.ApprovedFor == nil { // he saw all that kept it
+			s.job.ApprovedFor = []string{"dirty", "order", "policy", "approvals"}
+		}
 	},
 	"retries what failed": func(s *scene, _ integrations.Person) {
 		s.q.At, s.q.Job = AtDequeue, s.job
