@@ -60,7 +60,7 @@ func (f *feature) breakGlass(tx *store.Tx, c *commands.Call) (commands.Reply, er
 	if err != nil {
 		return reply, err
 	}
-	op.Passes = append(op.Passes, store.Pass{By: gate.ToStore(c.Who), Reason: c.Arg("reason"), Why: why, Gates: gates, At: f.Clock.Now()})
+	op.Passes = append(op.Passes, store.Pass{By: gate.ToStore(c.Who), Reason: c.Arg("reason"), Why: why, Gates: gates, Head: op.Head, At: f.Clock.Now()})
 	if err := f.releaseBlocked(tx, op); err != nil {
 		return reply, err
 	}

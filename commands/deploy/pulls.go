@@ -266,6 +266,11 @@ func (f *feature) attach(op *store.Operation, p *store.Pull, was string, moved b
 	if op.PR == 0 {
 		op.PR, op.PRURL, op.Opened = p.Number, p.URL, f.Clock.Now()
 	}
+	for i := range op.Passes { // what was passed before there was a head
+		if op.Head == "" && op.Passes[i].Head == "" {
+			op.Passes[i].Head = p.Head
+		}
+	}
 	if moved { // whoever pressed Merge did so for another head
 		op.MergeAskedBy = nil
 	}
