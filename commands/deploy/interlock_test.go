@@ -5,10 +5,12 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/calendar"
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
@@ -237,4 +239,73 @@ func TestTwoApproveWhatIsBlocked(t *testing.T) {
 	contains(t, j.Why, "only bob agreed")
 	w.must("dave", "approve", about(op.ID))
 	w.reaches(op.ID, store.OpSucceeded)
+}
+
+// An open review is brought up until it is signed, however much was deployed since.
+func TestAnOpenReviewIsNotForgotten(t *testing.T) {
+	w := newWorld(t)
+	w.cat.Environments[1].OnCall = []string{"alice"}
+	op := w.planned(w.deploy("alice", "production").ID)
+	w.must("alice", "break-glass", because(op.ID, "down", "hotfix"))
+	w.must("alice", "merge", about(op.ID))
+	w.reaches(op.ID, store.OpSucceeded)
+	w.advance(time.Minute)
+	for i := range 250 {
+		w.update(func(tx *store.Tx) error {
+			id, err := tx.NextID("op")
+			if err != nil {
+				return err
+			}
+			return tx.PutOperation(&store.Operation{ID: id, Kind: "infra", State: store.OpSucceeded, Environment: "staging", Created: w.clock.Now().Add(time.Duration(i))})
+		})
+	}
+	w.advance(reviewEvery)
+	nagged := func() time.Time {
+		if err := w.f.waiting(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		return w.op(op.ID, nil).Passes[0].Nagged
+	}
+	first := nagged()
+	if first.IsZero() {
+		t.Fatal("nobody is reminded of the open review")
+	}
+	w.must("bob", "sign", about(op.ID))
+	w.advance(reviewEvery)
+	if nagged() != first {
+		t.Error("what is signed is brought up again")
+	}
+}
+
+// faulty is a window that cannot be asked.
+type faulty struct{ *opening }
+
+func (faulty) At(time.Time) calendar.State { panic("no such calendar") }
+
+// What cannot be looked at for one operation keeps no other from being looked at.
+func TestOneThatCannotBeLookedAtKeepsNoOtherWaiting(t *testing.T) {
+	w := newWorld(t)
+	window := &opening{open: true}
+	w.cat.Environments[1].Windows = window
+	op := w.planned(w.deploy("alice", "production").ID)
+	w.planned(w.deploy("alice", "staging").ID)
+	if err := w.f.waiting(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	marked := func() (n uint64) {
+		w.view(func(tx *store.Tx) error {
+			s, err := tx.Surface(cardID(op.ID))
+			n = s.Marked
+			return err
+		})
+		return n
+	}
+	before := marked()
+	window.open, w.cat.Environments[0].Windows = false, faulty{}
+	if err := w.f.waiting(context.Background()); err == nil {
+		t.Error("what went wrong is not said")
+	}
+	if marked() == before {
+		t.Error("the card of the other does not show that its window is closed")
+	}
 }
