@@ -309,3 +309,52 @@ func TestOneThatCannotBeLookedAtKeepsNoOtherWaiting(t *testing.T) {
 		t.Error("the card of the other does not show that its window is closed")
 	}
 }
+
+// A form that was filled in late is for the plan that it was opened for.
+func TestAFormIsForWhatItWasOpenedFor(t *testing.T) {
+	w := newWorld(t)
+	destroy := func(what string) {
+		w.tool.set(func(f *fakeTool) {
+			f.plan = integrations.Plan{Step: "fake", Destroy: 1, Changes: []integrations.Change{{Address: what, Actions: []string{"delete"}, Hash: what}}}
+		})
+	}
+	destroy("thing.a")
+	op := w.planned(w.deploy("alice", "staging").ID)
+	w.trigger = "T1"
+	form := w.must("alice", "merge", about(op.ID)).Modal
+	if form == nil || form.Version == 0 {
+		t.Fatalf("the form is %+v", form)
+	}
+	destroy("thing.b")
+	head := w.forge.commit("alice")
+	w.hook(w.forge.edit(op.PR, func(p *integrations.PullRequest) { p.Head = head }))
+	w.wait("planned at the new head", isPlanned(w, op.PR, head))
+	filled := map[string]string{"subject": op.ID, "destroys": "web/staging"}
+	var r *commands.Refusal
+	if _, err := w.press("alice", "merge", form.Version, filled); !errors.As(err, &r) || r.Code != "stale" {
+		t.Fatalf("the form of the old plan: %v", err)
+	}
+	form = w.must("alice", "merge", about(op.ID)).Modal
+	if _, err := w.press("alice", "merge", form.Version, filled); err != nil {
+		t.Fatal(err)
+	}
+	w.reaches(op.ID, store.OpSucceeded)
+
+	// The same for a confirmation.
+	destroy("thing.c")
+	w.forge.do(func() { w.forge.branches["main"] = w.forge.commit("dave") })
+	next := w.planned(w.deploy("alice", "staging").ID)
+	w.hook(w.forge.mergeAs(next.PR, "alice"))
+	j := w.apply(next.ID, store.JobNeedsConfirm)
+	form = w.must("alice", "confirm", about(j.ID)).Modal
+	w.trigger = ""
+	destroy("thing.d")
+	w.must("bob", "confirm", map[string]string{"subject": j.ID, "destroys": "web/staging"}) // asks again: it differs
+	w.wait("it asks again", func(tx *store.Tx) (bool, error) {
+		now, err := tx.Job(j.ID)
+		return now.State == store.JobNeedsConfirm && now.Attempt == 2, err
+	})
+	if _, err := w.press("alice", "confirm", form.Version, map[string]string{"subject": j.ID, "destroys": "web/staging"}); !errors.As(err, &r) || r.Code != "stale" {
+		t.Fatalf("the form of the old confirmation: %v", err)
+	}
+}

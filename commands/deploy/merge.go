@@ -63,7 +63,7 @@ func (f *feature) askMerge(tx *store.Tx, c *commands.Call, facts store.Facts) (c
 		return reply, r
 	}
 	if p != nil {
-		if ask, err := f.typeNames(c, op, destroying(op, p, q.Targets)); err != nil {
+		if ask, err := f.typeNames(c, op, destroying(op, p, q.Targets), stamp(p, op.Targets)); err != nil {
 			return reply, err
 		} else if ask != nil {
 			reply.Modal, reply.Outcome = ask.Modal, ask.Outcome
