@@ -358,3 +358,25 @@ func TestAFormIsForWhatItWasOpenedFor(t *testing.T) {
 		t.Fatalf("the form of the old confirmation: %v", err)
 	}
 }
+
+// A stop that comes between the press of Merge and the merge holds it.
+func TestRuleTheMergeAsksTheGatesAgain(t *testing.T) {
+	w := newWorld(t)
+	op := w.planned(w.deploy("alice", "staging").ID)
+	var once sync.Once
+	w.forge.errs["MergePull"] = &integrations.Later{After: time.Minute}
+	w.forge.before["MergePull"] = func() {
+		once.Do(func() {
+			w.update(func(tx *store.Tx) error {
+				return tx.PutHold(&store.Hold{Kind: store.HoldFreeze, Stop: true, Owner: store.Person{Name: "bob"}, Reason: "fire"}, 0)
+			})
+			w.forge.do(func() { delete(w.forge.errs, "MergePull") })
+		})
+	}
+	w.must("alice", "merge", about(op.ID))
+	op = w.op(op.ID, func(o *store.Operation) bool { return o.MergeAskedBy == nil })
+	contains(t, op.Note, "It was not merged: everything is stopped by bob")
+	if p := w.forge.find(op.PR); p.State != "open" {
+		t.Errorf("it is %s", p.State)
+	}
+}

@@ -164,6 +164,11 @@ func (f *feature) merge(ctx context.Context, r *runner.Run) runner.End {
 	case pr.State == "open" && pr.Head != j.SHA:
 		return f.seen(ctx, j, pr, runner.End{State: store.JobFailed, Why: fmt.Sprintf("the head moved from %s to %s; it is planned again", short(j.SHA), short(pr.Head))})
 	case pr.State == "open":
+		if why, err := f.mergeHeld(ctx, j); err != nil {
+			return again(j, err)
+		} else if why != "" {
+			return runner.End{State: store.JobFailed, Why: why}
+		}
 		_, err = f.Forge.MergePull(ctx, j.Repo, j.PR, j.SHA, upper(title(op)))
 		if end, stop := mergeError(j, err); stop {
 			return end
@@ -176,6 +181,35 @@ func (f *feature) merge(ctx context.Context, r *runner.Run) runner.End {
 		}
 	}
 	return f.seen(ctx, j, pr, runner.End{State: store.JobSucceeded})
+}
+
+// mergeHeld asks the gates of the merge again, right before it: GitHub may have
+// kept the job waiting since somebody pressed. "" lets it go on.
+func (f *feature) mergeHeld(ctx context.Context, j *store.Job) (string, error) {
+	_, facts, err := f.factsOf(ctx, j.RepoID, j.PR)
+	if err != nil {
+		return "", err
+	}
+	var why []string
+	err = f.Store.View(func(tx *store.Tx) error {
+		op, err := tx.Operation(j.Operation)
+		if err != nil {
+			return err
+		}
+		p, err := tx.Pull(j.RepoID, j.PR)
+		if err != nil {
+			return err
+		}
+		withFacts(p, facts)
+		q := f.question(gate.AtMerge, f.Catalog(), op, p)
+		q.Actor = known(f.Catalog(), j.Requester)
+		q.Explicit = q.Actor.Same(q.Requester)
+		for _, c := range gate.Ask(tx, q) {
+			why = append(why, c.Reason)
+		}
+		return nil
+	})
+	return strings.Join(why, "; "), err
 }
 
 // mergeError sorts what a refused merge means. A status that GitHub has not seen
