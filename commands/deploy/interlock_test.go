@@ -380,3 +380,24 @@ func TestRuleTheMergeAsksTheGatesAgain(t *testing.T) {
 		t.Errorf("it is %s", p.State)
 	}
 }
+
+// place, is not the operation's pull request.
+func TestAPullRequestIntoAnotherBranchIsNotOurs(t *testing.T) {
+	w := newWorld(t)
+	var once sync.Once
+	w.forge.before["OpenPull"] = func() {
+		once.Do(func() {
+			var branch string
+			w.view(func(tx *store.Tx) error {
+				op, err := tx.Operation("op-1")
+				branch = op.Branch
+				return err
+			})
+			w.hook(w.forge.newPull(integrations.PullRequest{Title: "mine", Author: "dave", Branch: branch, Base: "deployment/production", Head: w.forge.branches["main"]}, "app/main.go"))
+		})
+	}
+	op := w.planned(w.deploy("alice", "staging").ID)
+	if p := w.forge.find(op.PR); p.Base != "deployment/staging" {
+		t.Errorf("its pull request goes into %s", p.Base)
+	}
+}

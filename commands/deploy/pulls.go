@@ -168,7 +168,7 @@ func (f *feature) ownOperation(tx *store.Tx, pr integrations.PullRequest) (*stor
 	}
 	id := pr.Branch[strings.LastIndex(pr.Branch, "-op-")+1:]
 	op, err := tx.Operation(id)
-	if errors.Is(err, store.ErrNotFound) || err == nil && (op.RepoID != pr.RepoID || op.Branch != pr.Branch || op.PR != 0 && op.PR != pr.Number) {
+	if errors.Is(err, store.ErrNotFound) || err == nil && (op.RepoID != pr.RepoID || op.Branch != pr.Branch || op.PR != 0 && op.PR != pr.Number || op.PR == 0 && op.Base != pr.Base) {
 		return nil, nil
 	}
 	return op, err
