@@ -401,3 +401,24 @@ func TestAPullRequestIntoAnotherBranchIsNotOurs(t *testing.T) {
 		t.Errorf("its pull request goes into %s", p.Base)
 	}
 }
+
+// The buttons of a refusal do what they say: a retry queues, too.
+func TestARetriedOpeningQueues(t *testing.T) {
+	w := newWorld(t)
+	w.forge.errs["CreateBranch"] = integrations.ErrNotFound
+	first := w.reaches(w.must("alice", "deploy", web("staging")).Subject, store.OpFailed)
+	w.forge.do(func() { delete(w.forge.errs, "CreateBranch") })
+	second := w.planned(w.deploy("bob", "staging").ID)
+	_, err := w.say("alice", "retry", about(first.ID))
+	var r *commands.Refusal
+	if !errors.As(err, &r) || r.Code != "reserved" {
+		t.Fatalf("the retry: %v", err)
+	}
+	contains(t, r.Buttons[0].Command, "retry "+first.ID+" --queue")
+	w.must("alice", "retry", map[string]string{"subject": first.ID, "queue": "true"})
+	if op := w.op(first.ID, nil); op.Waits != second.ID || op.State != store.OpOpening {
+		t.Errorf("it is %s and waits for %q", op.State, op.Waits)
+	}
+	w.must("bob", "cancel", about(second.ID))
+	w.reaches(first.ID, store.OpOpen)
+}

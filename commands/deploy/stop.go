@@ -167,7 +167,7 @@ func lost(j *store.Job) error {
 func (f *feature) retryVerb() commands.Verb {
 	return commands.Verb{
 		Name: "retry", Summary: "Try again what failed, or what was blocked", Effect: commands.Changes,
-		Args: subjectArg("the operation or one of its jobs"), Examples: []string{"retry op-3", "retry job-7"},
+		Args: subjectArg("the operation or one of its jobs"), Flags: reserveFlags, Examples: []string{"retry op-3", "retry job-7"},
 		Detail: "An apply is planned again first, from the same merge commit.",
 		Decide: f.act(f.retry),
 	}
