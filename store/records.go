@@ -323,6 +323,8 @@ type Pull struct {
 	Branch  string `json:"branch"` // head ref
 	Fork    bool   `json:"fork,omitempty"`
 	Base    string `json:"base"` // base ref
+	// HeadBy is the GitHub login of who pushed the head; "" until somebody did.
+	HeadBy string `json:"head_by,omitempty"`
 
 	MergeSHA string    `json:"merge_sha,omitempty"`
 	MergedBy string    `json:"merged_by,omitempty"` // GitHub login

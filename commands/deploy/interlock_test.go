@@ -422,3 +422,54 @@ func TestARetriedOpeningQueues(t *testing.T) {
 	w.must("bob", "cancel", about(second.ID))
 	w.reaches(first.ID, store.OpOpen)
 }
+
+// Who pushed is whoever GitHub names, however the head was first seen: a commit's
+// author is whatever the one who made it wrote.
+func TestTheAuthorOfACommitIsNotWhoPushedIt(t *testing.T) {
+	for _, author := range []string{"alice", ""} {
+		w := newWorld(t)
+		op := w.planned(w.deploy("alice", "production").ID)
+		head := w.forge.commit(author) // bob wrote her name on it, or nobody's
+		pr := w.forge.edit(op.PR, func(p *integrations.PullRequest) { p.Head = head })
+		if err := w.f.reconcile(t.Context()); err != nil { // the webhook is late
+			t.Fatal(err)
+		}
+		w.wait("planned at the new head", isPlanned(w, op.PR, head))
+		act, err := w.f.onPull(t.Context(), commands.Happening{Forge: &integrations.ForgeEvent{PullRequest: &pr, Action: "synchronize", Sender: "bob"}, Catalog: w.cat})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.update(func(tx *store.Tx) error { _, err := act(tx); return err })
+		w.refused("bob", "approve", "own", about(op.ID))
+		w.refused("bob", "merge", "approvals", about(op.ID))
+	}
+}
+
+// Who pushed to somebody else's pull request has chosen what it brings.
+func TestWhoPushedToAPlainPullRequestIsNotTheSecondPerson(t *testing.T) {
+	w := newWorld(t)
+	pr := w.forge.newPull(integrations.PullRequest{Title: "network", Author: "alice", Branch: "net", Base: "main", Head: w.forge.commit("alice")}, "network/main.tf")
+	w.hook(pr)
+	w.wait("planned", isPlanned(w, pr.Number, pr.Head))
+	pr = w.forge.edit(pr.Number, func(p *integrations.PullRequest) { p.Head = w.forge.commit("bob") })
+	act, err := w.f.onPull(t.Context(), commands.Happening{Forge: &integrations.ForgeEvent{PullRequest: &pr, Action: "synchronize", Sender: "bob"}, Catalog: w.cat})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.update(func(tx *store.Tx) error { _, err := act(tx); return err })
+	w.wait("planned at bob's head", isPlanned(w, pr.Number, pr.Head))
+	w.hook(w.forge.mergeAs(pr.Number, "bob"))
+	w.wait("it is looked at", func(*store.Tx) (bool, error) {
+		all := w.jobs(kindApply)
+		return len(all) == 1 && (all[0].State == store.JobBlocked || all[0].Terminal()), nil
+	})
+	id := w.jobs(kindApply)[0].Operation
+	if n := w.tool.count(); n != 0 {
+		t.Fatal("bob alone brought his own push to production")
+	}
+	w.refused("bob", "approve", "own", about(id))
+	w.must("alice", "approve", about(id))
+	w.reaches(id, store.OpSucceeded)
+}
+
+// A branch of ours that somebody else opened a pull request from, into another

@@ -290,7 +290,9 @@ func (f *feature) mergedInfra(tx *store.Tx, p *store.Pull, from *store.Operation
 		o.State, o.PR, o.PRURL, o.Head, o.Branch = store.OpMerged, p.Number, p.URL, p.Head, p.Branch
 		o.Reason = p.Title
 		o.MergeSHA, o.MergedBy, o.Merged = p.MergeSHA, merger, f.Clock.Now()
-		if o.Requester = gate.ToStore(f.Catalog().PersonByGitHub(p.Author)); from != nil {
+		if o.Requester = gate.ToStore(f.Catalog().PersonByGitHub(p.Author)); from == nil && p.HeadBy != "" {
+			o.HeadBy = notRequester(o, gate.ToStore(f.Catalog().PersonByGitHub(p.HeadBy)))
+		} else if from != nil {
 			o.Requester, o.HeadBy, o.Typed = from.Requester, from.HeadBy, from.Typed
 			// A yes to one environment is none to another, nor to what was made of
 			// the pull request by turning it to another branch.

@@ -83,11 +83,11 @@ func (f *feature) approve(tx *store.Tx, c *commands.Call, s subject) (commands.R
 
 // own refuses to let somebody be the second person to what they chose themselves.
 func (f *feature) own(c *commands.Call, op *store.Operation, what string) error {
-	if !known(c.Catalog, gate.ToStore(gate.Chooser(op, gate.FromStore(op.Requester)))).Same(c.Who) {
+	if !slices.ContainsFunc(gate.Choosers(op, gate.FromStore(op.Requester)), func(p integrations.Person) bool { return known(c.Catalog, gate.ToStore(p)).Same(c.Who) }) {
 		return nil
 	}
 	did := "asked for " + op.ID
-	if op.HeadBy != nil {
+	if op.HeadBy != nil && gate.FromStore(*op.HeadBy).Same(c.Who) {
 		did = "chose the head of " + op.ID + ", by pushing to it or taking newer commits in"
 	}
 	return commands.Refuse("own", fmt.Sprintf("You %s, so somebody else has to %s it.", did, what)).WithHint(f.whoElse(c, op, c.Who))
