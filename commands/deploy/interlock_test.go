@@ -381,6 +381,7 @@ func TestRuleTheMergeAsksTheGatesAgain(t *testing.T) {
 	}
 }
 
+// A branch of ours that somebody else opened a pull request from, into another
 // place, is not the operation's pull request.
 func TestAPullRequestIntoAnotherBranchIsNotOurs(t *testing.T) {
 	w := newWorld(t)
@@ -471,5 +472,3 @@ func TestWhoPushedToAPlainPullRequestIsNotTheSecondPerson(t *testing.T) {
 	w.must("alice", "approve", about(id))
 	w.reaches(id, store.OpSucceeded)
 }
-
-// A branch of ours that somebody else opened a pull request from, into another
