@@ -67,11 +67,13 @@ type Button struct {
 
 // Modal asks for what a command line lacked. What is submitted becomes that line.
 type Modal struct {
-	Title  string  `json:"title"`
-	Submit string  `json:"submit"`
-	Verb   string  `json:"verb"`
-	Intro  string  `json:"intro,omitempty"`
-	Inputs []Input `json:"inputs"`
+	Title  string `json:"title"`
+	Submit string `json:"submit"`
+	Verb   string `json:"verb"`
+	// Version is of what it was drawn for, as a button's is; it comes back with the answer.
+	Version uint64  `json:"version,omitempty"`
+	Intro   string  `json:"intro,omitempty"`
+	Inputs  []Input `json:"inputs"`
 }
 
 // Input is one question of a modal.

@@ -156,6 +156,7 @@ type Pass struct {
 	Reason   string    `json:"reason"`
 	Why      string    `json:"why"` // "break-glass", or the incident: "incident-3"
 	Gates    []string  `json:"gates"`
+	Head     string    `json:"head,omitempty"` // what it is for; a push takes it back
 	At       time.Time `json:"at"`
 	SignedBy *Person   `json:"signed_by,omitempty"`
 	SignedAt time.Time `json:"signed_at,omitzero"`
@@ -211,6 +212,9 @@ type Job struct {
 	ConfirmedDigest string  `json:"confirmed_digest,omitempty"`
 	ConfirmedBy     *Person `json:"confirmed_by,omitempty"`
 	ApprovedBy      *Person `json:"approved_by,omitempty"` // released it from blocked
+	// ApprovedFor are the gates that kept it when it was approved: an approval is
+	// for what somebody has looked at, and not for what came later.
+	ApprovedFor []string `json:"approved_for,omitempty"`
 	// Closed are the gates that were closed when it was last blocked, and Waited
 	// is since when it waits for them.
 	Closed []string  `json:"closed,omitempty"`
@@ -331,6 +335,8 @@ type Pull struct {
 	Branch  string `json:"branch"` // head ref
 	Fork    bool   `json:"fork,omitempty"`
 	Base    string `json:"base"` // base ref
+	// HeadBy is the GitHub login of who pushed the head; "" until somebody did.
+	HeadBy string `json:"head_by,omitempty"`
 
 	MergeSHA string    `json:"merge_sha,omitempty"`
 	MergedBy string    `json:"merged_by,omitempty"` // GitHub login

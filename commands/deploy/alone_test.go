@@ -77,6 +77,8 @@ func TestRuleAloneNeverPassesAHoldOrADirtyTarget(t *testing.T) {
 		drop(h)
 	}
 	put(store.HoldFreeze)
+	w.refused("alice", "merge", "freeze", about(op.ID)) // it came later
+	w.must("alice", "break-glass", because(op.ID, "down", "hotfix"))
 	w.must("alice", "merge", about(op.ID)) // passed with the right break-glass
 	w.reaches(op.ID, store.OpSucceeded)
 }

@@ -23,6 +23,7 @@ const phaseApply = "apply"
 type dequeued struct {
 	facts  store.Facts
 	stands string // see gate.Question
+	last   string // the commit that stands is said of
 }
 
 // applyFacts reads how the job's commit stands to what its target saw last, and
@@ -42,40 +43,41 @@ func (f *feature) applyFacts(ctx context.Context, j *store.Job) (any, error) {
 		d.facts = f.readFacts(ctx, p, nil, t.Environment)
 	}
 	var err error
-	if d.stands, err = f.stands(ctx, j); err != nil {
+	if d.stands, d.last, err = f.stands(ctx, j); err != nil {
 		return nil, err
 	}
 	return d, ctx.Err()
 }
 
-// stands says how a job's commit stands to what its target saw last.
-func (f *feature) stands(ctx context.Context, j *store.Job) (string, error) {
+// stands says how a job's commit stands to what its target saw last, and which
+// commit that is.
+func (f *feature) stands(ctx context.Context, j *store.Job) (stands, of string, err error) {
 	var last gate.Attempted
 	var ok bool
-	err := f.Store.View(func(tx *store.Tx) (err error) {
+	err = f.Store.View(func(tx *store.Tx) (err error) {
 		last, ok, err = gate.LastOn(tx, j.Target)
 		return err
 	})
 	switch {
 	case err != nil || !ok:
-		return "", err
+		return "", "", err
 	case last.SHA == j.SHA:
-		return gate.StandsIdentical, nil
+		return gate.StandsIdentical, last.SHA, nil
 	}
 	if err := f.Trees.Fetch(ctx, j.Repo, j.SHA); err != nil {
-		return "", err
+		return "", "", err
 	}
 	for _, c := range []struct{ head, in, stands string }{{j.SHA, last.SHA, gate.StandsAhead}, {last.SHA, j.SHA, gate.StandsBehind}} {
 		within, err := f.Trees.Contains(ctx, j.Repo, c.head, c.in)
 		if err != nil { // what is no longer to be had anywhere is in no history
 			f.Log.Warn("compare with what a target saw last", "job", j.ID, "last", last.SHA, "error", err)
-			return gate.StandsDiverged, ctx.Err()
+			return gate.StandsDiverged, last.SHA, ctx.Err()
 		}
 		if within {
-			return c.stands, nil
+			return c.stands, last.SHA, nil
 		}
 	}
-	return gate.StandsDiverged, nil
+	return gate.StandsDiverged, last.SHA, nil
 }
 
 // unmergedGates are those of what no merge brought: a person confirms it instead
@@ -108,6 +110,13 @@ func (f *feature) applyGate(tx *store.Tx, j *store.Job, facts any) (runner.Verdi
 		return runner.Go, err
 	}
 	outside, _ := facts.(dequeued)
+	// What was begun while the history was compared makes the comparison void.
+	if last, _, err := gate.LastOn(tx, j.Target); err != nil {
+		return runner.Go, err
+	} else if last.SHA != outside.last {
+		why := last.Job + " began on " + j.Target + " meanwhile; how they stand to each other is looked at again"
+		return runner.Verdict{State: store.JobQueued, Why: why, After: time.Second}, nil
+	}
 	var p *store.Pull
 	if j.PR > 0 {
 		if p, err = tx.Pull(j.RepoID, j.PR); err != nil {

@@ -67,7 +67,7 @@ func (f *feature) askFirst(tx *store.Tx, q gate.Question, op *store.Operation) e
 // approver picks who is asked: on call, or next in turn. Nobody who has agreed
 // already, and not whoever chose the change.
 func (f *feature) approver(tx *store.Tx, q gate.Question, op *store.Operation) (integrations.Person, string, error) {
-	agreed := append(gate.Approvers(q), gate.Chooser(op, q.Requester))
+	agreed := append(gate.Approvers(q), gate.Choosers(op, q.Requester)...)
 	may := func(p integrations.Person) bool {
 		return p.Slack != "" && !slices.ContainsFunc(agreed, p.Same) && q.Catalog.May(p, "approve", op.Environment)
 	}
@@ -154,7 +154,7 @@ func (f *feature) askCard(tx *store.Tx, s *store.Surface) (integrations.Message,
 
 // everyone asks all who may approve, by name.
 func (f *feature) everyone(q gate.Question, op *store.Operation) integrations.Rich {
-	not := append(gate.Approvers(q), gate.Chooser(op, q.Requester))
+	not := append(gate.Approvers(q), gate.Choosers(op, q.Requester)...)
 	var parts []any
 	for _, p := range q.Catalog.Who("approve", op.Environment) {
 		if len(parts) < 20 && !slices.ContainsFunc(not, p.Same) {

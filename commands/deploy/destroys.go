@@ -42,8 +42,8 @@ func wasTyped(op *store.Operation, target, digest string) bool {
 }
 
 // typeNames takes the names that somebody typed for plans that destroy something.
-// While one is missing, ask is what they are asked.
-func (f *feature) typeNames(c *commands.Call, op *store.Operation, plans map[string]integrations.Plans) (ask *commands.Reply, err error) {
+// While one is missing, ask is what they are asked, for the plans of a stamp.
+func (f *feature) typeNames(c *commands.Call, op *store.Operation, plans map[string]integrations.Plans, drawn uint64) (ask *commands.Reply, err error) {
 	typed := strings.FieldsFunc(c.Arg("destroys"), func(r rune) bool { return r == ',' || r == ' ' || r == '、' || r == '\n' })
 	var missing []string
 	for t := range plans {
@@ -70,7 +70,7 @@ func (f *feature) typeNames(c *commands.Call, op *store.Operation, plans map[str
 	// Slack does not say when a slash command was sent; those come at once.
 	fresh := c.Heard.Sent.IsZero() || f.Clock.Now().Sub(c.Heard.Sent) < formWait
 	if c.Arg("destroys") == "" && c.Heard.Trigger != "" && fresh {
-		return f.namesForm(c, text, missing), nil
+		return f.namesForm(c, text, missing, drawn), nil
 	}
 	one := *c
 	one.Args = map[string]string{"destroys": strings.Join(missing, " ")}
@@ -88,22 +88,31 @@ func (f *feature) typeNames(c *commands.Call, op *store.Operation, plans map[str
 
 // typeConfirmed is typeNames for the jobs that wait for a confirmation.
 func (f *feature) typeConfirmed(c *commands.Call, op *store.Operation, jobs []*store.Job) (*commands.Reply, error) {
-	plans := map[string]integrations.Plans{}
+	plans, drawn, waiting := map[string]integrations.Plans{}, uint64(0), 0
 	for _, j := range jobs {
-		if p := recordOf(j).Plans; j.State == store.JobNeedsConfirm && len(destroys(p)) > 0 {
+		if j.State != store.JobNeedsConfirm {
+			continue
+		}
+		p := recordOf(j).Plans
+		if len(destroys(p)) > 0 {
 			plans[j.Target] = p
 		}
+		waiting++
+		drawn = stampOf(p.Digest())
 	}
-	return f.typeNames(c, op, plans)
+	if waiting > 1 { // no one stamp is that of several plans
+		drawn = 0
+	}
+	return f.typeNames(c, op, plans, drawn)
 }
 
 // formWait is how long after somebody spoke a form can still be opened for them.
 const formWait = 2 * time.Second
 
 // namesForm asks for the names in a form.
-func (f *feature) namesForm(c *commands.Call, text string, missing []string) *commands.Reply {
+func (f *feature) namesForm(c *commands.Call, text string, missing []string, drawn uint64) *commands.Reply {
 	m := commands.NewModal(nil, c, []commands.Arg{destroysFlag})
-	m.Intro = text
+	m.Intro, m.Version = text, drawn
 	for i := range m.Inputs {
 		if m.Inputs[i].Name == destroysFlag.Name {
 			m.Inputs[i].Label = "Type " + strings.Join(missing, " and ")

@@ -62,7 +62,7 @@ func (f *feature) askMerge(tx *store.Tx, c *commands.Call, facts store.Facts) (c
 		return reply, heldRefusal(tx, c, op.Environment, closed)
 	}
 	if p != nil {
-		if ask, err := f.typeNames(c, op, destroying(op, p, q.Targets)); err != nil {
+		if ask, err := f.typeNames(c, op, destroying(op, p, q.Targets), stamp(p, op.Targets)); err != nil {
 			return reply, err
 		} else if ask != nil {
 			reply.Modal, reply.Outcome = ask.Modal, ask.Outcome
@@ -147,19 +147,26 @@ func known(cat *integrations.Catalog, p store.Person) integrations.Person {
 // merge merges the planned head, unless it is merged already.
 func (f *feature) merge(ctx context.Context, r *runner.Run) runner.End {
 	j := r.Job
+	op, err := f.operation(j.Operation)
+	if err != nil {
+		return runner.Failed(err)
+	}
 	pr, err := f.Forge.Pull(ctx, j.Repo, j.PR)
 	if err != nil {
 		return again(j, err)
 	}
 	switch {
+	case pr.State == "open" && pr.Base != op.Base: // GitHub holds a merge to its head, not to its base
+		return f.seen(ctx, j, pr, runner.End{State: store.JobFailed, Why: fmt.Sprintf("the pull request goes into %s now, not into %s", pr.Base, op.Base)})
 	case pr.State == "closed":
 		return f.seen(ctx, j, pr, runner.End{State: store.JobFailed, Why: "the pull request was closed meanwhile"})
 	case pr.State == "open" && pr.Head != j.SHA:
 		return f.seen(ctx, j, pr, runner.End{State: store.JobFailed, Why: fmt.Sprintf("the head moved from %s to %s; it is planned again", short(j.SHA), short(pr.Head))})
 	case pr.State == "open":
-		op, err := f.operation(j.Operation)
-		if err != nil {
-			return runner.Failed(err)
+		if why, err := f.mergeHeld(ctx, j); err != nil {
+			return again(j, err)
+		} else if why != "" {
+			return runner.End{State: store.JobFailed, Why: why}
 		}
 		_, err = f.Forge.MergePull(ctx, j.Repo, j.PR, j.SHA, upper(title(op)))
 		if end, stop := mergeError(j, err); stop {
@@ -173,6 +180,35 @@ func (f *feature) merge(ctx context.Context, r *runner.Run) runner.End {
 		}
 	}
 	return f.seen(ctx, j, pr, runner.End{State: store.JobSucceeded})
+}
+
+// mergeHeld asks the gates of the merge again, right before it: GitHub may have
+// kept the job waiting since somebody pressed. "" lets it go on.
+func (f *feature) mergeHeld(ctx context.Context, j *store.Job) (string, error) {
+	_, facts, err := f.factsOf(ctx, j.RepoID, j.PR)
+	if err != nil {
+		return "", err
+	}
+	var why []string
+	err = f.Store.View(func(tx *store.Tx) error {
+		op, err := tx.Operation(j.Operation)
+		if err != nil {
+			return err
+		}
+		p, err := tx.Pull(j.RepoID, j.PR)
+		if err != nil {
+			return err
+		}
+		withFacts(p, facts)
+		q := f.question(gate.AtMerge, f.Catalog(), op, p)
+		q.Actor = known(f.Catalog(), j.Requester)
+		q.Explicit = q.Actor.Same(q.Requester)
+		for _, c := range gate.Ask(tx, q) {
+			why = append(why, c.Reason)
+		}
+		return nil
+	})
+	return strings.Join(why, "; "), err
 }
 
 // mergeError sorts what a refused merge means. A status that GitHub has not seen
@@ -253,8 +289,15 @@ func (f *feature) mergedInfra(tx *store.Tx, p *store.Pull, from *store.Operation
 		o.State, o.PR, o.PRURL, o.Head, o.Branch = store.OpMerged, p.Number, p.URL, p.Head, p.Branch
 		o.Reason = p.Title
 		o.MergeSHA, o.MergedBy, o.Merged = p.MergeSHA, merger, f.Clock.Now()
-		if o.Requester = gate.ToStore(f.Catalog().PersonByGitHub(p.Author)); from != nil {
-			o.Requester, o.Approvals, o.Typed, o.Passes = from.Requester, from.Approvals, from.Typed, from.Passes
+		if o.Requester = gate.ToStore(f.Catalog().PersonByGitHub(p.Author)); from == nil && p.HeadBy != "" {
+			o.HeadBy = notRequester(o, gate.ToStore(f.Catalog().PersonByGitHub(p.HeadBy)))
+		} else if from != nil {
+			o.Requester, o.HeadBy, o.Typed = from.Requester, from.HeadBy, from.Typed
+			// A yes to one environment is none to another, nor to what was made of
+			// the pull request by turning it to another branch.
+			if env == from.Environment && p.Base == from.Base {
+				o.Approvals, o.Passes = from.Approvals, from.Passes
+			}
 		}
 		if err := f.queueApplies(tx, p, o, position); err != nil {
 			return err
@@ -269,9 +312,10 @@ func (f *feature) mergedInfra(tx *store.Tx, p *store.Pull, from *store.Operation
 	return nil
 }
 
-// merger is who merged: whoever pressed here, when the bot did it for them.
+// merger is who merged: whoever pressed here, when the bot did it for them. They
+// pressed for the branch that the operation is for, and for no other.
 func (f *feature) merger(p *store.Pull, op *store.Operation) store.Person {
-	if op != nil && op.MergeAskedBy != nil && !f.Catalog().PersonByGitHub(p.MergedBy).Linked() {
+	if op != nil && op.MergeAskedBy != nil && p.Base == op.Base && !f.Catalog().PersonByGitHub(p.MergedBy).Linked() {
 		return *op.MergeAskedBy
 	}
 	return gate.ToStore(f.Catalog().PersonByGitHub(p.MergedBy))

@@ -119,7 +119,7 @@ func (f *feature) nextBlocked(tx *store.Tx, v view, j *store.Job, note func(...a
 	q.Explicit = op.Kind == "deploy" && q.Actor.Same(q.Requester)
 	closed := gate.Ask(tx, q, j.Closed...) // the others may have been opened by facts that are too old by now
 	if approvable(op, j, closed) {
-		return note("Blocked: ", coded(j.Why), "."), []integrations.Button{{Label: "Approve", Command: "approve " + op.ID, Style: "primary"}, retry, cancel}
+		return note("Blocked: ", coded(j.Why), "."), []integrations.Button{{Label: "Approve", Command: "approve " + op.ID, Version: stampBlocked(v.jobs), Style: "primary"}, retry, cancel}
 	}
 	retry.Style = "primary"
 	if len(closed) == 0 {

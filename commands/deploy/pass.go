@@ -60,7 +60,10 @@ func (f *feature) breakGlass(tx *store.Tx, c *commands.Call) (commands.Reply, er
 	if err != nil {
 		return reply, err
 	}
-	op.Passes = append(op.Passes, store.Pass{By: gate.ToStore(c.Who), Reason: c.Arg("reason"), Why: why, Gates: gates, At: f.Clock.Now()})
+	op.Passes = append(op.Passes, store.Pass{By: gate.ToStore(c.Who), Reason: c.Arg("reason"), Why: why, Gates: gates, Head: op.Head, At: f.Clock.Now()})
+	if err := store.Feature[bool](tx, reviewFeature).Put(op.ID, true); err != nil {
+		return reply, err
+	}
 	if err := f.releaseBlocked(tx, op); err != nil {
 		return reply, err
 	}
@@ -267,6 +270,11 @@ func (f *feature) sign(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
 	case signed == 0:
 		return reply, commands.Refuse("not_waiting", op.ID+" has no open review.")
 	}
+	if !own { // all of them are signed
+		if err := store.Feature[bool](tx, reviewFeature).Delete(op.ID); err != nil {
+			return reply, err
+		}
+	}
 	reply.Private = say("Signed: what was passed alone for " + op.ID + ".")
 	return reply, f.putOp(tx, op, true)
 }
@@ -274,8 +282,25 @@ func (f *feature) sign(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
 // reviewEvery is how often an open review is brought up again.
 const reviewEvery = 24 * time.Hour
 
+// reviewFeature keeps the operations whose open reviews nobody has signed yet, so
+// that none is forgotten however much is deployed meanwhile.
+const reviewFeature = "open review"
+
+// openReviews are those operations.
+func openReviews(tx *store.Tx) (ids []string, err error) {
+	err = store.Feature[bool](tx, reviewFeature).Each("", func(id string, _ bool) error {
+		ids = append(ids, id)
+		return nil
+	})
+	return ids, err
+}
+
 // nagReviews brings up, once a day, what nobody has signed yet.
-func (f *feature) nagReviews(tx *store.Tx, op *store.Operation) error {
+func (f *feature) nagReviews(tx *store.Tx, id string) error {
+	op, err := tx.Operation(id)
+	if err != nil {
+		return err
+	}
 	changed := false
 	for i := range op.Passes {
 		p := &op.Passes[i]

@@ -83,11 +83,11 @@ func (f *feature) approve(tx *store.Tx, c *commands.Call, s subject) (commands.R
 
 // own refuses to let somebody be the second person to what they chose themselves.
 func (f *feature) own(c *commands.Call, op *store.Operation, what string) error {
-	if !known(c.Catalog, gate.ToStore(gate.Chooser(op, gate.FromStore(op.Requester)))).Same(c.Who) {
+	if !slices.ContainsFunc(gate.Choosers(op, gate.FromStore(op.Requester)), func(p integrations.Person) bool { return known(c.Catalog, gate.ToStore(p)).Same(c.Who) }) {
 		return nil
 	}
 	did := "asked for " + op.ID
-	if op.HeadBy != nil {
+	if op.HeadBy != nil && gate.FromStore(*op.HeadBy).Same(c.Who) {
 		did = "chose the head of " + op.ID + ", by pushing to it or taking newer commits in"
 	}
 	return commands.Refuse("own", fmt.Sprintf("You %s, so somebody else has to %s it.", did, what)).WithHint(f.whoElse(c, op, c.Who))
@@ -116,19 +116,23 @@ func (f *feature) approveBlocked(tx *store.Tx, c *commands.Call, s subject) (com
 	if err := f.own(c, s.op, "approve"); env.Approvals > 0 && err != nil {
 		return commands.Reply{}, err
 	}
+	if c.Version != 0 && c.Version != stampBlocked(all) {
+		return commands.Reply{}, commands.Refuse("stale", s.op.ID+" is kept by something else than when this button was drawn.").
+			WithHint("Look at its card, then press the button there.").WithExample("why " + s.op.ID)
+	}
 	var done []string
 	for _, j := range all {
 		if j.State != store.JobBlocked {
 			continue
 		}
 		who := gate.ToStore(c.Who)
-		j.ApprovedBy, j.State, j.Why = &who, store.JobQueued, ""
+		j.ApprovedBy, j.ApprovedFor, j.State, j.Why = &who, append(j.ApprovedFor, without(j.Closed, j.ApprovedFor)...), store.JobQueued, ""
 		if err := tx.PutJob(j); err != nil {
 			return commands.Reply{}, err
 		}
 		done = append(done, j.Target)
 	}
-	if len(done) == 0 {
+	if f.approved(s.op, c.Who, "slack"); len(done) == 0 { // where several have to, each counts
 		return commands.Reply{}, commands.Refuse("not_blocked", fmt.Sprintf("%s waits for no approval; it is %s.", s.op.ID, s.op.State))
 	}
 	return commands.Reply{Private: say("You approved " + strings.Join(done, ", ") + " of " + s.op.ID + ".")}, f.putOp(tx, s.op, true)

@@ -25,6 +25,7 @@ type sight struct {
 	examined bool
 	position uint64 // of the merge commit on the base branch
 	by       string // who pushed the head, where it is not the one we knew: a GitHub login
+	told     bool   // GitHub itself said so; else it is the author of the newest commit
 }
 
 func (f *feature) onPull(ctx context.Context, h commands.Happening) (commands.Act, error) {
@@ -35,8 +36,8 @@ func (f *feature) onPull(ctx context.Context, h commands.Happening) (commands.Ac
 	if err != nil {
 		return nil, err
 	}
-	if h.Forge.Action == "synchronize" {
-		s.by = h.Forge.Sender
+	if h.Forge.Action == "synchronize" && h.Forge.Sender != "" {
+		s.by, s.told = h.Forge.Sender, true
 	}
 	return func(tx *store.Tx) (commands.Reply, error) {
 		return commands.Reply{Subject: pullSubject(s.pr.RepoID, s.pr.Number)}, f.take(tx, s)
@@ -71,7 +72,7 @@ func (f *feature) look(ctx context.Context, pr integrations.PullRequest) (sight,
 	if err != nil {
 		return s, err
 	}
-	if known != nil && known.Operation != "" && known.Head != pr.Head {
+	if known != nil && (known.Operation != "" || len(known.Targets) > 0) && known.Head != pr.Head {
 		s.by = f.author(ctx, pr, known.Head)
 	}
 	if known != nil && known.ExaminedHead == pr.Head && known.Base == pr.Base {
@@ -168,7 +169,7 @@ func (f *feature) ownOperation(tx *store.Tx, pr integrations.PullRequest) (*stor
 	}
 	id := pr.Branch[strings.LastIndex(pr.Branch, "-op-")+1:]
 	op, err := tx.Operation(id)
-	if errors.Is(err, store.ErrNotFound) || err == nil && (op.RepoID != pr.RepoID || op.Branch != pr.Branch || op.PR != 0 && op.PR != pr.Number) {
+	if errors.Is(err, store.ErrNotFound) || err == nil && (op.RepoID != pr.RepoID || op.Branch != pr.Branch || op.PR != 0 && op.PR != pr.Number || op.PR == 0 && op.Base != pr.Base) {
 		return nil, nil
 	}
 	return op, err
@@ -206,6 +207,9 @@ func (f *feature) take(tx *store.Tx, s sight) error {
 	if pr.State == "merged" {
 		p.MergeSHA, p.MergedBy, p.MergedAt = pr.MergeSHA, pr.MergedBy, pr.MergedAt
 	}
+	if moved || s.told { // a webhook that comes late still knows better who pushed
+		p.HeadBy = s.by
+	}
 	if s.examined {
 		p.ExaminedHead, p.Targets = pr.Head, s.targets
 	}
@@ -215,7 +219,7 @@ func (f *feature) take(tx *store.Tx, s sight) error {
 			return err
 		}
 		f.attach(op, p, was, moved)
-		if moved {
+		if moved || s.told {
 			if op.HeadBy, err = f.choseHead(tx, op, s.by); err != nil {
 				return err
 			}
@@ -265,6 +269,11 @@ func pushedNote(op *store.Operation, head string) string {
 func (f *feature) attach(op *store.Operation, p *store.Pull, was string, moved bool) {
 	if op.PR == 0 {
 		op.PR, op.PRURL, op.Opened = p.Number, p.URL, f.Clock.Now()
+	}
+	for i := range op.Passes { // what was passed before there was a head
+		if op.Head == "" && op.Passes[i].Head == "" {
+			op.Passes[i].Head = p.Head
+		}
 	}
 	if moved { // whoever pressed Merge did so for another head
 		op.MergeAskedBy = nil

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,7 +41,6 @@ func (f *feature) reserve(tx *store.Tx, c *commands.Call, op *store.Operation) e
 	if err != nil || len(held) == 0 {
 		return err
 	}
-	last := held[len(held)-1]
 	switch {
 	case c.Arg("supersede") != "":
 		for _, o := range held {
@@ -48,9 +48,14 @@ func (f *feature) reserve(tx *store.Tx, c *commands.Call, op *store.Operation) e
 				return err
 			}
 		}
+		// One that only waited for its turn is over by now, and wakes nobody again.
+		if held, err = reservations(tx, op); err != nil || len(held) == 0 {
+			return err
+		}
 	case c.Arg("queue") == "":
 		return f.reserved(c, op, held)
 	}
+	last := held[len(held)-1]
 	op.Waits = last.ID
 	op.Note = fmt.Sprintf("It is opened when %s is over.", last.ID)
 	return nil
@@ -163,9 +168,25 @@ func (f *feature) advance(tx *store.Tx, op *store.Operation) error {
 	return f.putOp(tx, op, true)
 }
 
+// unstuck opens an operation whose turn came without a word: what it waits for
+// is over, and nothing more will happen to that.
+func (f *feature) unstuck(tx *store.Tx, op *store.Operation) error {
+	if op.Waits == "" {
+		return nil
+	}
+	ahead, err := tx.Operation(op.Waits)
+	if err != nil && !errors.Is(err, store.ErrNotFound) || err == nil && !ahead.Terminal() {
+		return err
+	}
+	return f.advance(tx, op)
+}
+
 // older says whether one operation was asked for before another.
 func older(a, b *store.Operation) bool {
-	return a.Created.Before(b.Created) || a.Created.Equal(b.Created) && len(a.ID) <= len(b.ID) && a.ID < b.ID
+	if !a.Created.Equal(b.Created) {
+		return a.Created.Before(b.Created)
+	}
+	return len(a.ID) < len(b.ID) || len(a.ID) == len(b.ID) && a.ID < b.ID // op-9 comes before op-10
 }
 
 // queueOpen queues the opening of an operation's pull request.

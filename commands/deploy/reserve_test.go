@@ -225,3 +225,11 @@ func TestRuleAPlanIsGoodForADay(t *testing.T) {
 	j := w.apply(op.ID, store.JobNeedsConfirm)
 	contains(t, j.Why, "nobody has reviewed a plan")
 }
+
+// Operations that were asked for at the same instant stand in the order of their numbers.
+func TestOlderByNumber(t *testing.T) {
+	nine, ten := &store.Operation{ID: "op-9"}, &store.Operation{ID: "op-10"}
+	if !older(nine, ten) || older(ten, nine) || older(nine, nine) {
+		t.Error("op-9 does not come before op-10")
+	}
+}

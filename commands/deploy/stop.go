@@ -77,7 +77,9 @@ func (f *feature) closeOpen(tx *store.Tx, c *commands.Call, op *store.Operation,
 	who := gate.ToStore(c.Who)
 	if op.CloseAskedBy, op.Note = &who, note; op.Waits != "" {
 		op.Waits, op.State, op.Ended = "", store.OpClosed, f.Clock.Now()
-		op.Note = "Cancelled by " + c.Who.Display() + " before a pull request was opened."
+		if !strings.HasPrefix(note, supersededBy) {
+			op.Note = "Cancelled by " + c.Who.Display() + " before a pull request was opened."
+		}
 		return f.putOp(tx, op, true)
 	}
 	_, _, err := tx.InsertJob(&store.Job{Key: fmt.Sprintf("close|%s|%d", op.ID, c.Event), Kind: kindClose, Operation: op.ID, Repo: op.Repo, RepoID: op.RepoID, PR: op.PR,
@@ -165,7 +167,7 @@ func lost(j *store.Job) error {
 func (f *feature) retryVerb() commands.Verb {
 	return commands.Verb{
 		Name: "retry", Summary: "Try again what failed, or what was blocked", Effect: commands.Changes,
-		Args: subjectArg("the operation or one of its jobs"), Examples: []string{"retry op-3", "retry job-7"},
+		Args: subjectArg("the operation or one of its jobs"), Flags: reserveFlags, Examples: []string{"retry op-3", "retry job-7"},
 		Detail: "An apply is planned again first, from the same merge commit.",
 		Decide: f.act(f.retry),
 	}

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,56 +19,65 @@ import (
 // stood, so that it is shown anew when one opens or closes.
 type openTimes struct {
 	mu   sync.Mutex
-	last map[string]string // operation -> the gates of time that were closed
+	last map[string]string // operation or pull request -> the gates of time that were closed
 }
 
 // timed are the gates that open and close with the clock alone.
 var timed = []string{"window", "cool-down", "fresh"}
 
 // waiting looks, every minute, at what waits: an approval is asked for once more,
-// a window that opened is said, an open review is brought up.
+// a window that opened is said, an open review is brought up. Each has a
+// transaction of its own, so that a fault in one keeps no other waiting.
 func (f *feature) waiting(ctx context.Context) error {
-	return f.Store.Update(ctx, func(tx *store.Tx) error {
-		live, err := tx.LiveOperations()
-		if err != nil {
+	var live []*store.Operation
+	var open []*store.Pull
+	var reviews []string
+	err := f.Store.View(func(tx *store.Tx) (err error) {
+		if live, err = tx.LiveOperations(); err != nil {
 			return err
 		}
-		for _, op := range live {
-			if err := f.waitingOne(tx, op.ID); err != nil {
-				return fmt.Errorf("look at what %s waits for: %w", op.ID, err)
-			}
-		}
-		f.times.forget(live)
-		open, err := tx.OpenPulls("")
-		if err != nil {
+		if open, err = tx.OpenPulls(""); err != nil {
 			return err
 		}
-		for _, p := range open {
-			if err := f.showPullTimes(tx, p); err != nil {
-				return err
-			}
-		}
-		recent, err := tx.Operations("", reviewsLookBack)
-		if err != nil {
-			return err
-		}
-		for _, op := range recent {
-			if err := f.nagReviews(tx, op); err != nil {
-				return err
-			}
-		}
-		return nil
+		reviews, err = openReviews(tx)
+		return err
 	})
-}
-
-// reviewsLookBack is how many of the newest operations are looked through for
-// open reviews.
-const reviewsLookBack = 200
-
-func (f *feature) waitingOne(tx *store.Tx, id string) error {
-	v, err := f.view(tx, id)
 	if err != nil {
 		return err
+	}
+	f.times.forget(live, open)
+	var errs []error
+	each := func(what string, do func(tx *store.Tx) (stood, error)) {
+		if ctx.Err() != nil {
+			return
+		}
+		var s stood
+		err := f.Store.Update(ctx, func(tx *store.Tx) (err error) { s, err = do(tx); return err })
+		if err != nil {
+			errs = append(errs, fmt.Errorf("look at what %s waits for: %w", what, err))
+			return
+		}
+		f.times.keep(s) // only what is stored was shown
+	}
+	for _, op := range live {
+		each(op.ID, func(tx *store.Tx) (stood, error) { return f.waitingOne(tx, op.ID) })
+	}
+	for _, p := range open {
+		each(fmt.Sprintf("%s#%d", p.Repo, p.Number), func(tx *store.Tx) (stood, error) { return f.showPullTimes(tx, p.RepoID, p.Number) })
+	}
+	for _, id := range reviews {
+		each(id, func(tx *store.Tx) (stood, error) { return stood{}, f.nagReviews(tx, id) })
+	}
+	return errors.Join(append(errs, ctx.Err())...)
+}
+
+func (f *feature) waitingOne(tx *store.Tx, id string) (stood, error) {
+	v, err := f.view(tx, id)
+	if err != nil {
+		return stood{}, err
+	}
+	if err := f.unstuck(tx, v.op); err != nil {
+		return stood{}, err
 	}
 	if v.op.State == store.OpOpen && v.pull != nil {
 		before := v.op.Ask
@@ -76,47 +86,46 @@ func (f *feature) waitingOne(tx *store.Tx, id string) error {
 			level = before.Level
 		}
 		if err := f.askApproval(tx, v.op, v.pull); err != nil {
-			return err
+			return stood{}, err
 		}
 		if v.op.Ask != nil && (before == nil || v.op.Ask.Level != level) {
 			if err := tx.PutOperation(v.op); err != nil {
-				return err
+				return stood{}, err
 			}
 		}
-	}
-	if err := f.showTimes(tx, v); err != nil {
-		return err
 	}
 	for _, j := range v.jobs {
 		if j.State == store.JobBlocked {
 			if err := f.reopened(tx, v.op, v.pull, j); err != nil {
-				return err
+				return stood{}, err
 			}
 		}
 	}
-	return nil
+	return f.showTimes(tx, v)
 }
 
 // showTimes has an operation shown anew when a gate of time has opened or closed.
-func (f *feature) showTimes(tx *store.Tx, v view) error {
+func (f *feature) showTimes(tx *store.Tx, v view) (stood, error) {
 	q := f.question(gate.AtCard, f.Catalog(), v.op, v.pull)
 	var closed []string
 	for _, c := range gate.Ask(tx, q, timed...) {
 		closed = append(closed, c.Gate)
 	}
-	if !f.times.changed(v.op.ID, strings.Join(closed, " ")) {
-		return nil
+	now := stood{v.op.ID, strings.Join(closed, " ")}
+	if !f.times.changed(now) {
+		return now, nil
 	}
 	if err := f.markOperationPull(tx, v.op); err != nil {
-		return err
+		return now, err
 	}
-	return tell.Mark(tx, v.op.ID, true)
+	return now, tell.Mark(tx, v.op.ID, true)
 }
 
 // showPullTimes does the same for a pull request of people.
-func (f *feature) showPullTimes(tx *store.Tx, p *store.Pull) error {
-	if p.Operation != "" || len(p.Targets) == 0 {
-		return nil
+func (f *feature) showPullTimes(tx *store.Tx, repoID int64, number int) (stood, error) {
+	p, err := tx.Pull(repoID, number)
+	if err != nil || p.State != "open" || p.Operation != "" || len(p.Targets) == 0 {
+		return stood{}, err
 	}
 	var closed []string
 	for _, c := range f.closedFor(tx, p, nil) {
@@ -124,28 +133,47 @@ func (f *feature) showPullTimes(tx *store.Tx, p *store.Pull) error {
 			closed = append(closed, c.Gate)
 		}
 	}
-	if !f.times.changed(pullSubject(p.RepoID, p.Number), strings.Join(closed, " ")) {
-		return nil
+	now := stood{pullSubject(p.RepoID, p.Number), strings.Join(closed, " ")}
+	if !f.times.changed(now) {
+		return now, nil
 	}
-	return f.markHead(tx, p)
+	return now, f.markHead(tx, p)
 }
 
-func (o *openTimes) changed(op, closed string) bool {
+// stood is how the gates of time stood of an operation or a pull request.
+type stood struct{ subject, closed string }
+
+func (o *openTimes) changed(now stood) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	was, seen := o.last[op]
+	was, seen := o.last[now.subject]
+	return !seen || was != now.closed // after a restart nobody knows what it showed
+}
+
+func (o *openTimes) keep(now stood) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if o.last == nil {
 		o.last = map[string]string{}
 	}
-	o.last[op] = closed
-	return !seen || was != closed // after a restart nobody knows what it showed
+	if now.subject != "" {
+		o.last[now.subject] = now.closed
+	}
 }
 
-func (o *openTimes) forget(live []*store.Operation) {
+// forget drops what is over.
+func (o *openTimes) forget(live []*store.Operation, open []*store.Pull) {
+	there := map[string]bool{}
+	for _, op := range live {
+		there[op.ID] = true
+	}
+	for _, p := range open {
+		there[pullSubject(p.RepoID, p.Number)] = true
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for id := range o.last {
-		if strings.HasPrefix(id, "op-") && !slices.ContainsFunc(live, func(op *store.Operation) bool { return op.ID == id }) {
+		if !there[id] {
 			delete(o.last, id)
 		}
 	}

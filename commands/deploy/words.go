@@ -50,6 +50,18 @@ func stampOf(digest string) uint64 {
 	return fit(h.Sum64())
 }
 
+// stampBlocked names what keeps the blocked ones of some jobs: an approval is for
+// that, and for the head that they were merged at.
+func stampBlocked(jobs []*store.Job) uint64 {
+	h := fnv.New64a()
+	for _, j := range jobs {
+		if j.State == store.JobBlocked {
+			fmt.Fprint(h, j.ID, "|", j.SHA, "|", j.Closed, "|")
+		}
+	}
+	return fit(h.Sum64())
+}
+
 // fit keeps a stamp within what JSON carries exactly, and never zero.
 func fit(n uint64) uint64 { return n>>12 | 1 }
 

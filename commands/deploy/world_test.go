@@ -31,7 +31,9 @@ type world struct {
 	verbs map[string]commands.Verb
 	cat   *integrations.Catalog
 	event uint64
-	stop  func()
+	// trigger is what a form is opened with; "" is somebody for whom none can be.
+	trigger string
+	stop    func()
 }
 
 const (
@@ -142,7 +144,7 @@ func (w *world) press(who, verb string, version uint64, args map[string]string) 
 		}
 	}
 	c := &commands.Call{Verb: &v, Args: args, Who: p, Event: w.event, Version: version, Catalog: w.cat,
-		Heard: integrations.Heard{User: p.Slack, Channel: "C-ops", ChannelName: "ops"}}
+		Heard: integrations.Heard{Trigger: w.trigger, User: p.Slack, Channel: "C-ops", ChannelName: "ops"}}
 	act, err := v.Decide(context.Background(), c)
 	if err != nil {
 		return commands.Reply{}, err
@@ -747,6 +749,9 @@ func (t fakeTrees) Touched(_ context.Context, _, base, head string) ([]string, e
 	return files, nil
 }
 func (t fakeTrees) Contains(_ context.Context, _, head, sha string) (bool, error) {
+	if err := t.f.call("Contains"); err != nil {
+		return false, err
+	}
 	t.f.mu.Lock()
 	defer t.f.mu.Unlock()
 	if t.f.beside[sha] || t.f.beside[head] {

@@ -33,7 +33,11 @@ func Approvals(_ *store.Tx, q Question) ([]Closed, error) {
 	if err := q.Catalog.Doubt("approve", q.Environment); err != nil {
 		return nil, err // somebody who agreed may be in a group that cannot be read now
 	}
-	who := Chooser(q.Op, q.Requester).Display()
+	var chose []string
+	for _, p := range q.choosers() {
+		chose = append(chose, p.Display())
+	}
+	who := strings.Join(chose, " and ")
 	c := Closed{Opens: fmt.Sprintf("somebody other than %s approves", who)}
 	switch {
 	case env.Approvals == 1:
@@ -60,11 +64,33 @@ func Chooser(op *store.Operation, requester integrations.Person) integrations.Pe
 	return requester
 }
 
+// Choosers are those who are not the second person to the head: who chose it, and
+// whoever asked, too, while nobody can tell who is behind the account that did.
+func Choosers(op *store.Operation, requester integrations.Person) []integrations.Person {
+	who := Chooser(op, requester)
+	if who.Linked() || who.Same(requester) {
+		return []integrations.Person{who}
+	}
+	return []integrations.Person{who, requester}
+}
+
+// choosers are those of the question; a pull request of people has no operation
+// until it is merged.
+func (q Question) choosers() []integrations.Person {
+	op := q.Op
+	if op == nil && q.Pull != nil && q.Pull.HeadBy != "" {
+		by := ToStore(q.Catalog.PersonByGitHub(q.Pull.HeadBy))
+		op = &store.Operation{HeadBy: &by}
+	}
+	return Choosers(op, q.Requester)
+}
+
 // Approvers are the people who agreed to the head and count, each once.
 func Approvers(q Question) []integrations.Person {
 	var out []integrations.Person
+	choosers := q.choosers()
 	add := func(p integrations.Person) {
-		if p.Same(Chooser(q.Op, q.Requester)) || !q.Catalog.May(p, "approve", q.Environment) || slices.ContainsFunc(out, p.Same) {
+		if slices.ContainsFunc(choosers, p.Same) || !q.Catalog.May(p, "approve", q.Environment) || slices.ContainsFunc(out, p.Same) {
 			return
 		}
 		out = append(out, p)

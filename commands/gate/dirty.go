@@ -2,6 +2,7 @@ package gate
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/signalbox-chatops/signalbox/store"
 )
@@ -37,5 +38,10 @@ func Dirty(tx *store.Tx, q Question) ([]Closed, error) {
 // became dirty only after they said so is not what they meant.
 func (q Question) fix(h *store.Hold) bool {
 	said := q.Op != nil && q.Op.Fix && (q.Op.Created.IsZero() || !q.Op.Created.Before(h.Created))
-	return said || q.Job != nil && q.Job.ApprovedBy != nil
+	return said || q.approved("dirty")
+}
+
+// approved says whether the job was approved while a gate kept it.
+func (q Question) approved(name string) bool {
+	return q.Job != nil && q.Job.ApprovedBy != nil && slices.Contains(q.Job.ApprovedFor, name)
 }

@@ -133,7 +133,7 @@ func List(tx *store.Tx, q Question) []Line {
 		}
 		line := Line{Rule: r, Closed: closed}
 		if len(closed) > 0 && r.Passable {
-			line.Passed = passed(q, r.Name)
+			line.Passed = passed(q, r.Name, closed)
 		}
 		out = append(out, line)
 	}
@@ -152,14 +152,18 @@ func Ask(tx *store.Tx, q Question, only ...string) []Closed {
 	return out
 }
 
-// passed finds who let the operation through a gate.
-func passed(q Question, name string) *store.Pass {
+// passed finds who let the operation through a gate. A pass is for the head that
+// it was given to, as an approval is, and for what was frozen then: a stop that
+// comes later stops it, too.
+func passed(q Question, name string, closed []Closed) *store.Pass {
 	if q.Op == nil {
 		return nil
 	}
 	for i := range q.Op.Passes {
-		if slices.Contains(q.Op.Passes[i].Gates, name) {
-			return &q.Op.Passes[i]
+		p := &q.Op.Passes[i]
+		later := slices.ContainsFunc(closed, func(c Closed) bool { return c.Hold != "" && c.Since.After(p.At) })
+		if slices.Contains(p.Gates, name) && (p.Head == q.Head || q.Head == "") && !later {
+			return p
 		}
 	}
 	return nil

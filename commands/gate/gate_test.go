@@ -94,6 +94,8 @@ func TestApprovals(t *testing.T) {
 		{"alice asked and merged, bob let it go on", Question{Requester: alice, At: AtDequeue, Actor: alice, Job: &store.Job{ApprovedBy: ptr(bob)}}, ""},
 		{"alice asked, merged and let it go on", Question{Requester: alice, At: AtDequeue, Actor: alice, Job: &store.Job{ApprovedBy: ptr(alice)}}, "alice"},
 		{"bob took newer commits in and agreed", Question{Requester: alice, Op: &store.Operation{HeadBy: ptr(bob), Approvals: []store.Approval{{By: ToStore(bob), Head: "h"}}}}, "bob"},
+		{"an account that nobody is linked to pushed, and alice agreed", Question{Requester: alice, Op: &store.Operation{HeadBy: ptr(mallory), Approvals: []store.Approval{{By: ToStore(alice), Head: "h"}}}}, "mallory and alice"},
+		{"bob pushed to the pull request of alice and merges it", Question{Requester: alice, At: AtMerge, Actor: bob, Pull: &store.Pull{HeadBy: "bob", Head: "h", Facts: store.Facts{Head: "h", At: noon}}}, "bob"},
 		{"bob took newer commits in, alice agreed", Question{Requester: alice, Op: &store.Operation{HeadBy: ptr(bob), Approvals: []store.Approval{{By: ToStore(alice), Head: "h"}}}}, ""},
 		{"the environment is gone from the configuration", Question{Environment: "moon", Requester: alice, Op: yes(bob, "h")}, "!"},
 	} {
@@ -227,7 +229,11 @@ func TestOrder(t *testing.T) {
 	if got := asked(t, Order, beside, seen); !strings.Contains(got, "moved back") {
 		t.Errorf("beside what was seen last the gate says %q", got)
 	}
-	beside.Job.ApprovedBy = &store.Person{Name: "bob"}
+	beside.Job.ApprovedBy, beside.Job.ApprovedFor = &store.Person{Name: "bob"}, []string{"policy"}
+	if got := asked(t, Order, beside, seen); !strings.Contains(got, "moved back") {
+		t.Errorf("approved for another reason, the gate says %q", got)
+	}
+	beside.Job.ApprovedFor = []string{"order"}
 	if got := asked(t, Order, beside, seen); got != "" {
 		t.Errorf("approved, the gate says %q", got)
 	}

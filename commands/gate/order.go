@@ -55,7 +55,7 @@ func stands(q Question, last Attempted) *Closed {
 		}
 		return &Closed{Reason: "it is " + by + " already", Opens: fmt.Sprintf("`/ops retry %s`, if that has to be done again", last.Job), Never: true, By: last.Job}
 	case StandsDiverged:
-		if q.Job.ApprovedBy != nil {
+		if q.approved("order") {
 			return nil
 		}
 		return &Closed{Reason: "the base branch was moved back: " + by + ", is not in it", Opens: "somebody who has looked presses Approve"}

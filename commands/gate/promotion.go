@@ -28,6 +28,9 @@ func Promotion(tx *store.Tx, q Question) ([]Closed, error) {
 	if !runs {
 		return nil, nil // it has no earlier place to succeed in
 	}
+	if pushed(q.Op, q.Head) {
+		return []Closed{{Reason: fmt.Sprintf("%s was pushed to it, which never ran in %s", short(q.Head), env.After), Opens: fmt.Sprintf("the push is taken back, or what it brings succeeds in %s", env.After)}}, nil
+	}
 	what, opens := shipped(q.Op), fmt.Sprintf("`/ops deploy %s %s to %s` succeeds", q.Op.Service, shipped(q.Op), env.After)
 	first := Question{At: q.At, Now: q.Now, Catalog: q.Catalog, Environment: env.After, Service: q.Op.Service, Targets: place.Targets}
 	if dirty, err := holdsOn(tx, first, store.HoldDirty); err != nil || len(dirty) > 0 {
@@ -41,7 +44,7 @@ func Promotion(tx *store.Tx, q Question) ([]Closed, error) {
 		return nil, err
 	}
 	for _, o := range earlier {
-		same := o.Strategy == q.Op.Strategy && shipped(o) == what && !o.Rollback
+		same := o.Strategy == q.Op.Strategy && o.To == q.Op.To && (o.Strategy == "pin" || o.ToSHA == q.Op.ToSHA) && !o.Rollback && !pushed(o, o.Head)
 		switch o.State {
 		case store.OpSucceeded, store.OpNoop:
 			if same {
@@ -57,6 +60,12 @@ func Promotion(tx *store.Tx, q Question) ([]Closed, error) {
 		}
 	}
 	return []Closed{{Reason: fmt.Sprintf("%s of %s has not succeeded in %s, which comes first", what, q.Op.Service, env.After), Opens: opens}}, nil
+}
+
+// pushed says whether a promotion's head is another one than the commit that was
+// asked for. A pin's head is a commit of ours on the base branch.
+func pushed(o *store.Operation, head string) bool {
+	return o.Strategy != "pin" && !o.Forward && head != "" && head != o.ToSHA
 }
 
 // shipped names what an operation brings: a commit or a version.

@@ -98,7 +98,7 @@ func TestDirty(t *testing.T) {
 		"another commit, tried again":         {Question{Job: &store.Job{ID: "job-2", SHA: "bbb", Again: true}, Op: op(false, 0)}, false},
 		"the retry":                           {Question{Job: &store.Job{ID: "job-1", SHA: "aaa", Again: true}, Op: op(false, 2*time.Hour)}, true},
 		"the same commit applied again":       {Question{Job: &store.Job{ID: "job-2", SHA: "aaa", Again: true}, Op: op(false, 0)}, true},
-		"what somebody approved":              {Question{Job: &store.Job{ID: "job-2", SHA: "bbb", ApprovedBy: ptr(bob)}, Op: op(false, 0)}, true},
+		"what somebody approved":              {Question{Job: &store.Job{ID: "job-2", SHA: "bbb", ApprovedBy: ptr(bob), ApprovedFor: []string{"dirty"}}, Op: op(false, 0)}, true},
 		"a fix":                               {Question{Op: op(true, time.Minute)}, true},
 		"a fix of what was wrong before that": {Question{Op: op(true, 2*time.Hour)}, false},
 		"a fix that is being asked for":       {Question{Op: &store.Operation{Fix: true}}, true},

@@ -114,6 +114,13 @@ var table = []row{
 	{"a check is red", "alice", "breaks the glass and merges it", ""},
 	{"our own status is pending", "alice", "merges it", ""},
 
+	{"a check is red", "alice", "breaks the glass, takes a push and merges it", "checks"},
+	{"nobody agreed", "alice", "breaks the glass, takes a push and merges it", "approvals"},
+	{"everything was stopped after that", "alice", "breaks the glass and merges it", "freeze"},
+	{"staging had another commit that begins alike", "alice", "merges it", "promotion"},
+	{"somebody pushed to what staging had", "alice", "merges it", "promotion"},
+	{"somebody pushed there to what staging had", "alice", "merges it", "promotion"},
+
 	{"nobody agreed", "alice", "looks at the card", "approvals"},
 	{"nobody agreed", "alice", "merges it", "approvals"},
 	{"nobody agreed", "bob", "merges it", ""},
@@ -177,6 +184,13 @@ func newScene(t *testing.T) *scene {
 	s.earlier(&store.Operation{ID: "op-1", State: store.OpSucceeded, ToSHA: "h", MergeSHA: "m1"})
 	s.q = Question{Now: noon, Catalog: s.cat, Environment: "production", Service: "web", Targets: []string{"web"}, Requester: alice, Head: "h"}
 	return s
+}
+
+// at is another head that everything is about.
+func (s *scene) at(head string) {
+	s.op.ToSHA, s.op.Head, s.op.Approvals[0].Head, s.q.Head = head, head, head, head
+	s.pull.Head, s.pull.ExaminedHead, s.pull.Facts.Head = head, head, head
+	s.pull.Plans["web"] = store.Planned{Head: head, State: "done", At: noon.Add(-time.Hour)}
 }
 
 // earlier adds an operation of web in staging.
@@ -257,6 +271,22 @@ var states = map[string]func(s *scene){
 	},
 	"staging was rolled back since": func(s *scene) {
 		s.earlier(&store.Operation{ID: "op-22", State: store.OpSucceeded, ToSHA: "g", MergeSHA: "m2", Rollback: true})
+	},
+	"everything was stopped after that": func(s *scene) {
+		s.hold("freeze", dave, func(h *store.Hold) { h.Service, h.Environment, h.Stop, h.Created = "", "", true, noon })
+	},
+	"staging had another commit that begins alike": func(s *scene) {
+		s.at("abcdef0123")
+		s.put = nil
+		s.earlier(&store.Operation{ID: "op-1", State: store.OpSucceeded, ToSHA: "abcdef0999", Head: "abcdef0999", MergeSHA: "m1"})
+	},
+	"somebody pushed to what staging had": func(s *scene) {
+		s.at("i")
+		s.op.ToSHA = "h"
+	},
+	"somebody pushed there to what staging had": func(s *scene) {
+		s.put = nil
+		s.earlier(&store.Operation{ID: "op-1", State: store.OpSucceeded, ToSHA: "h", Head: "i", MergeSHA: "m1"})
 	},
 	"staging is dirty": func(s *scene) {
 		s.hold("dirty", alice, func(h *store.Hold) { h.Service, h.Environment, h.Target = "", "", "web-staging" })
@@ -341,6 +371,9 @@ var acts = map[string]func(s *scene, who integrations.Person){
 	"merged it on GitHub": func(s *scene, _ integrations.Person) { s.q.At, s.q.Job = AtDequeue, s.job },
 	"merged it on GitHub, and bob let it go on": func(s *scene, _ integrations.Person) {
 		s.q.At, s.q.Job, s.job.ApprovedBy = AtDequeue, s.job, ptr(bob)
+		if s.job.ApprovedFor == nil { // he saw all that kept it
+			s.job.ApprovedFor = []string{"dirty", "order", "policy", "approvals"}
+		}
 	},
 	"retries what failed": func(s *scene, _ integrations.Person) {
 		s.q.At, s.q.Job = AtDequeue, s.job
@@ -352,7 +385,11 @@ var acts = map[string]func(s *scene, who integrations.Person){
 	"rolls back": func(s *scene, _ integrations.Person) { s.q.At, s.op.Rollback = AtMerge, true },
 	"breaks the glass and merges it": func(s *scene, who integrations.Person) {
 		s.q.At = AtMerge
-		s.op.Passes = []store.Pass{{By: ToStore(who), Reason: "the shop is down", Gates: Passable()}}
+		s.op.Passes = []store.Pass{{By: ToStore(who), Reason: "the shop is down", Gates: Passable(), Head: s.q.Head, At: noon.Add(-time.Minute)}}
+	},
+	"breaks the glass, takes a push and merges it": func(s *scene, who integrations.Person) {
+		s.q.At = AtMerge
+		s.op.Passes = []store.Pass{{By: ToStore(who), Reason: "the shop is down", Gates: Passable(), Head: "before", At: noon.Add(-time.Minute)}}
 	},
 }
 

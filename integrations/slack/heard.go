@@ -204,7 +204,8 @@ func (p clickPayload) heard(kind string) integrations.Heard {
 
 // modalMetadata travels with a modal: what its answer is about.
 type modalMetadata struct {
-	Verb string `json:"verb"`
+	Verb    string `json:"verb"`
+	Version uint64 `json:"v,omitempty"`
 	Place
 }
 
@@ -222,7 +223,7 @@ func (s Self) submit(p clickPayload) (integrations.Heard, error) {
 	h.Stranger = s.stranger(h.Team, p.View.AppInstalledTeamID, p.View.TeamID, p.home())
 	h.Channel, h.ChannelName, h.Thread = m.Channel, m.ChannelName, m.Thread
 	h.Private = strings.HasPrefix(h.Channel, "D")
-	h.Verb, h.Values = m.Verb, map[string]string{}
+	h.Verb, h.Version, h.Values = m.Verb, m.Version, map[string]string{}
 	for name, actions := range p.View.State.Values {
 		for _, in := range actions {
 			switch {

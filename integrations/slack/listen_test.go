@@ -170,7 +170,7 @@ func TestClickAndModalComeBack(t *testing.T) {
 	all := e.heard()
 	sub := all[len(all)-1]
 	h, err = o.DecodeHeard(sub.Kind, sub.Body)
-	if err != nil || h.Kind != "submit" || h.Verb != "deploy" || h.Channel != "C0OPS" || h.Values["service"] != "web" || h.Values["reason"] != "because <b>" {
+	if err != nil || h.Kind != "submit" || h.Verb != "deploy" || h.Channel != "C0OPS" || h.Values["service"] != "web" || h.Version != 9 || h.Values["reason"] != "because <b>" {
 		t.Errorf("heard %+v, %v", h, err)
 	}
 	if _, there := h.Values["note"]; there {

@@ -26,7 +26,7 @@ const (
 // view is a modal in Slack's form. Its private metadata says what it is about:
 // Slack's submission names neither the verb nor the channel.
 func view(m integrations.Modal, p Place) (slackgo.ModalViewRequest, error) {
-	meta, err := json.Marshal(modalMetadata{Verb: m.Verb, Place: p})
+	meta, err := json.Marshal(modalMetadata{Verb: m.Verb, Version: m.Version, Place: p})
 	if err != nil {
 		return slackgo.ModalViewRequest{}, fmt.Errorf("render the form of %s: %w", m.Verb, err)
 	}

@@ -41,7 +41,7 @@ func modal(trigger string) integrations.Post {
 	return integrations.Post{
 		Where: map[string]string{"trigger": trigger},
 		Message: integrations.Message{Text: "Deploy what?", Modal: &integrations.Modal{
-			Title: "Deploy a service to an environment", Submit: "Deploy", Verb: "deploy", Intro: "What is to be deployed?",
+			Title: "Deploy a service to an environment", Submit: "Deploy", Verb: "deploy", Version: 9, Intro: "What is to be deployed?",
 			Inputs: []integrations.Input{
 				{Name: "service", Label: "Service", Options: []integrations.Option{{Value: "web", Label: "web"}, {Value: "api", Label: "api"}}, Value: "api"},
 				{Name: "reason", Label: "Reason", Optional: true, Long: true},
