@@ -197,6 +197,13 @@ func place(row *store.AuditRow, c *Call) {
 		case value == "":
 		case a.Kind == ArgService:
 			row.Service = value
+		case a.Kind == ArgScope, a.Kind == ArgHold:
+			if s, ok := ScopeOf(c.Catalog, value); ok {
+				row.Service, row.Environment, row.Target = s.Service, s.Environment, s.Target
+			}
+			if t, ok := c.Catalog.Target(row.Target); ok {
+				row.Environment = t.Environment
+			}
 		case a.Kind == ArgTarget:
 			if t, ok := c.Catalog.Target(value); ok {
 				row.Target = t.Name

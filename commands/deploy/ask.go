@@ -106,7 +106,8 @@ func (f *feature) approver(tx *store.Tx, q gate.Question, op *store.Operation) (
 func (f *feature) openAsk(tx *store.Tx, op *store.Operation) error {
 	return tell.Open(tx, store.Surface{
 		ID: tell.ID(placeMessage, op.ID, cardAsk, short(op.Head), strconv.Itoa(op.Ask.Level)), Place: placeMessage, Card: cardAsk, Subject: op.ID,
-		Where: map[string]string{"channel": op.Channel, "under": cardID(op.ID), "head": op.Head, "level": strconv.Itoa(op.Ask.Level)},
+		Where: map[string]string{"channel": op.Channel, "under": cardID(op.ID), "head": op.Head, "level": strconv.Itoa(op.Ask.Level),
+			"name": op.Ask.Person.Name, "why": op.Ask.Why},
 	})
 }
 
@@ -134,10 +135,10 @@ func (f *feature) askCard(tx *store.Tx, s *store.Surface) (integrations.Message,
 	case !gate.Named(gate.Ask(tx, q, "approvals"), "approvals"):
 		settled = "it is not needed any more"
 	}
-	asked := integrations.R(integrations.Who(known(f.Catalog(), op.Ask.Person)))
+	asked := integrations.R(integrations.Who(known(f.Catalog(), store.Person{Name: s.Where["name"]})))
 	switch s.Where["level"] {
 	case strconv.Itoa(askedOne):
-		asked = integrations.R(asked, " (", op.Ask.Why, "): ", integrations.Code(op.ID), " waits for your approval")
+		asked = integrations.R(asked, " (", s.Where["why"], "): ", integrations.Code(op.ID), " waits for your approval")
 	case strconv.Itoa(askedAgain):
 		asked = integrations.R(asked, ": ", integrations.Code(op.ID), " still waits for your approval")
 	default:

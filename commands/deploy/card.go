@@ -229,7 +229,9 @@ func (v view) fields(now time.Time) []integrations.Field {
 		}
 	}
 	for _, j := range v.jobs {
-		if j.ApprovedBy != nil {
+		if j.ApprovedBy != nil && !slices.ContainsFunc(op.Approvals, func(a store.Approval) bool {
+			return a.Head == op.Head && gate.FromStore(a.By).Same(gate.FromStore(*j.ApprovedBy))
+		}) {
 			approved = append(approved, integrations.Who(gate.FromStore(*j.ApprovedBy)), " (the blocked merge) ")
 		}
 		if j.ConfirmedBy != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/signalbox-chatops/signalbox/commands"
@@ -106,7 +107,8 @@ func (f *feature) mergeable(c *commands.Call, op *store.Operation, p *store.Pull
 
 // countMerger makes the merger the second person, where they can be that.
 func (f *feature) countMerger(op *store.Operation, who integrations.Person) {
-	if who.Same(gate.FromStore(op.Requester)) || !f.Catalog().May(who, "approve", op.Environment) {
+	chose := slices.ContainsFunc(gate.Choosers(op, gate.FromStore(op.Requester)), who.Same)
+	if chose || !f.Catalog().May(who, "approve", op.Environment) {
 		return
 	}
 	f.approved(op, who, "slack")
