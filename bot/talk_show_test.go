@@ -40,7 +40,7 @@ var (
 	talkInstant  = regexp.MustCompile(`\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)`)
 	talkAge      = regexp.MustCompile(`\b\d+(?: ?s| min| h| days?)(?: \d+ min| \d+ h)? ago`)
 	talkTook     = regexp.MustCompile(`took \d+ (?:s|min|h)(?: \d+ min)?`)
-	talkSpent    = regexp.MustCompile(`after \d+m?\d*s\b`)
+	talkSpent    = regexp.MustCompile(`after \d+(?:m?\d*s| s| min)\b`)
 	talkHeld     = regexp.MustCompile(`(by \w+ for|since|hold-\d+, for) \d+ (?:s|min)\b`)
 	talkSignal   = regexp.MustCompile(`\b(killed|interrupt)\. Output:`)
 	talkTemp     = regexp.MustCompile(`/tmp/[\w./-]+`)

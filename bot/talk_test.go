@@ -75,6 +75,9 @@ func talkFile(t *testing.T, file string) {
 // of an environment, a service or a target.
 var talkSetting = regexp.MustCompile(`^# The configuration of (\S+): (.*)$`)
 
+// talkInstead is a line of a script that says a part of the configuration otherwise.
+var talkInstead = regexp.MustCompile(`^# The configuration says (.*), not (.*)$`)
+
 // talkFromNow is a time of day in a setting, counted from now: "{+30m}".
 var talkFromNow = regexp.MustCompile(`\{[+-]\w+\}`)
 
@@ -83,6 +86,9 @@ func talkConfig(script []string) func([]byte) []byte {
 	return func(b []byte) []byte {
 		text := string(b)
 		for _, line := range script {
+			if m := talkInstead.FindStringSubmatch(line); m != nil {
+				text = strings.Replace(text, m[2], m[1], 1)
+			}
 			if m := talkSetting.FindStringSubmatch(line); m != nil {
 				set := talkFromNow.ReplaceAllStringFunc(m[2], func(s string) string {
 					d, err := time.ParseDuration(strings.Trim(s, "{}"))
