@@ -64,6 +64,12 @@ func (y *history) forbids(tx *store.Tx, j *store.Job) string {
 	if env.Windows != nil && !env.Windows.At(now).Open && !passedBy(op, "window") && !op.Rollback {
 		return "the deploy window is closed"
 	}
+	if n := len(y.tools[j.Target].begun); n > 0 {
+		last := y.tools[j.Target].begun[n-1]
+		if y.hub.contains(last.sha, j.SHA) && !(last.sha == j.SHA && (last.job == j.ID || j.Again)) {
+			return fmt.Sprintf("%s lies behind %s, which was applied", j.SHA[:7], last.sha[:7])
+		}
+	}
 	if op.Kind == "unplanned" {
 		return "" // what confirms it is asked when the plan is known
 	}
@@ -486,9 +492,14 @@ func (y *history) unapplied(tx *store.Tx) (string, error) {
 // written.
 var ages = regexp.MustCompile(`\d+ (s|min|h|days)\b( \d+ min)?`)
 
+// rollBack is a button whose offer ends when something newer is applied. The card
+// of what it would take back is not shown anew for that: the version that the
+// button carries has it refused.
+var rollBack = regexp.MustCompile(`\{"label":"Roll back"[^}]*\},?`)
+
 func plainly(m integrations.Message) string {
 	b, _ := json.Marshal(m)
-	return ages.ReplaceAllString(string(b), "a while")
+	return rollBack.ReplaceAllString(ages.ReplaceAllString(string(b), "a while"), "")
 }
 
 // misshown finds a surface that does not show what the store says, or that was
