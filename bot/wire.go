@@ -112,6 +112,9 @@ var manners = map[string]tell.Manner{
 	"slack.file":    {Key: "channel"},
 	"slack.private": {AtMostOnce: true},
 	"slack.modal":   {AtMostOnce: true},
+	// Pull requests with the same head share its statuses: one that is on its way
+	// must not land on a newer one of another.
+	"github.status": {One: []string{"repo", "sha", "context"}},
 }
 
 // wired is the features' parts, sorted by who needs them.

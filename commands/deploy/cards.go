@@ -98,7 +98,7 @@ func (f *feature) confirmCard(tx *store.Tx, s *store.Surface) (integrations.Mess
 		if digest == s.Where["digest"] && j.ConfirmedBy != nil && j.ConfirmedDigest == digest {
 			end = "confirmed by " + gate.FromStore(*j.ConfirmedBy).Display()
 		}
-		text := fmt.Sprintf("%s %s: the plan of %s that was asked about here is settled: %s", op.ID, op.State, j.Target, end)
+		text := fmt.Sprintf("%s %s: the plan of %s that was asked about here is settled: %s", op.ID, j.State, j.Target, end)
 		return integrations.Message{Text: text, Blocks: []integrations.Block{{Text: integrations.R(text)}}}, nil
 	}
 	text := fmt.Sprintf("%s %s: %s would change %s; %s", op.ID, j.State, j.Target, rec.Plans, rec.Differs)

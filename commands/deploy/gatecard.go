@@ -12,25 +12,36 @@ import (
 )
 
 // gateCard is the one status that a repository should require. A commit has one
-// status of that name, however many pull requests have it as their head: it
+// status of that name, however many open pull requests have it as their head: it
 // shows the worst of them.
 func (f *feature) gateCard(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
 	p, op, err := f.pullOf(tx, s.Subject)
 	if err != nil {
 		return integrations.Message{}, err
 	}
-	state, text := f.gateState(tx, p, op, s.Where["sha"])
-	others, err := f.sameHead(tx, p, s.Where["sha"])
+	sha := s.Where["sha"]
+	others, err := f.sameHead(tx, p, sha)
 	if err != nil {
 		return integrations.Message{}, err
 	}
-	for _, other := range others {
-		_, op, err := f.pullOf(tx, pullSubject(other.RepoID, other.Number))
-		if err != nil {
-			return integrations.Message{}, err
-		}
-		if st, why := f.gateState(tx, other, op, s.Where["sha"]); worse(st, state) || p.State != "open" || p.Head != s.Where["sha"] {
-			state, text = st, fmt.Sprintf("#%d: %s", other.Number, why)
+	if len(others) > 0 && (p.State != "open" || p.Head != sha) {
+		// It is theirs to show: this one is not marked when they change, so that what
+		// it says would stand there, out of date.
+		return integrations.Message{Hold: true}, nil
+	}
+	state, text := f.gateState(tx, p, op, sha)
+	if len(others) > 0 { // each of them says the same, whichever is shown last
+		state, text = "", ""
+		all := append(others, p)
+		slices.SortFunc(all, func(a, b *store.Pull) int { return a.Number - b.Number })
+		for _, one := range all {
+			_, op, err := f.pullOf(tx, pullSubject(one.RepoID, one.Number))
+			if err != nil {
+				return integrations.Message{}, err
+			}
+			if st, why := f.gateState(tx, one, op, sha); worse(st, state) {
+				state, text = st, fmt.Sprintf("#%d: %s", one.Number, why)
+			}
 		}
 	}
 	return integrations.Message{Text: text, Status: &integrations.Status{Context: s.Where["context"], State: state, Description: text}}, nil

@@ -257,26 +257,26 @@ func (f *feature) mergeChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 }
 
 // merged turns a merge into one apply job for each target, once.
-func (f *feature) merged(tx *store.Tx, p *store.Pull, op *store.Operation, position uint64) error {
+func (f *feature) merged(tx *store.Tx, p *store.Pull, op *store.Operation, s sight) error {
 	if err := f.dropPlans(tx, p); err != nil {
 		return err
 	}
 	if p.Applied || len(p.Targets) == 0 && op == nil {
 		return nil
 	}
-	merger, rest := f.merger(p, op), p.Targets
+	merger, rest := f.merger(p, op, s.byUs), p.Targets
 	if op != nil {
 		rest = without(p.Targets, op.Targets)
 		op.MergeSHA, op.MergedBy, op.Merged, op.State, op.Note = p.MergeSHA, merger, f.Clock.Now(), store.OpMerged, ""
 		if p.Base != op.Base {
 			op.State, op.Ended = store.OpClosed, f.Clock.Now()
 			op.Note = fmt.Sprintf("The pull request was merged into %s instead of %s, so nothing was deployed to %s.", p.Base, op.Base, op.Environment)
-		} else if err := f.queueApplies(tx, p, op, position); err != nil {
+		} else if err := f.queueApplies(tx, p, op, s.position); err != nil {
 			return err
 		}
 	}
 	p.Applied = true
-	return f.mergedInfra(tx, p, op, rest, merger, position)
+	return f.mergedInfra(tx, p, op, rest, merger, s.position)
 }
 
 // mergedInfra begins an operation in each environment whose targets a merge
@@ -314,10 +314,11 @@ func (f *feature) mergedInfra(tx *store.Tx, p *store.Pull, from *store.Operation
 	return nil
 }
 
-// merger is who merged: whoever pressed here, when the bot did it for them. They
-// pressed for the branch that the operation is for, and for no other.
-func (f *feature) merger(p *store.Pull, op *store.Operation) store.Person {
-	if op != nil && op.MergeAskedBy != nil && p.Base == op.Base && !f.Catalog().PersonByGitHub(p.MergedBy).Linked() {
+// merger is who merged: whoever pressed here, when we did it for them. They pressed
+// for the branch that the operation is for, and for no other; and somebody else may
+// have been faster on GitHub, also one whom nobody knows.
+func (f *feature) merger(p *store.Pull, op *store.Operation, byUs bool) store.Person {
+	if op != nil && op.MergeAskedBy != nil && p.Base == op.Base && byUs {
 		return *op.MergeAskedBy
 	}
 	return gate.ToStore(f.Catalog().PersonByGitHub(p.MergedBy))

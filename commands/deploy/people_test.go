@@ -53,6 +53,20 @@ func TestOwnMergeOnGitHubIsBlocked(t *testing.T) {
 	w.reaches(op.ID, store.OpSucceeded)
 }
 
+// Who presses Merge here after a stranger has merged on GitHub, unseen, did not
+// merge it.
+func TestAStrangersMergeIsNotThatOfWhoeverAskedForOne(t *testing.T) {
+	w := newWorld(t)
+	op := w.planned(w.deploy("alice", "production").ID)
+	w.must("bob", "approve", about(op.ID))
+	w.forge.mergeAs(op.PR, "mallory") // and the webhook is lost
+	w.must("bob", "merge", about(op.ID))
+	contains(t, w.apply(op.ID, store.JobBlocked).Why, "mallory")
+	if by := w.op(op.ID, nil).MergedBy; by.Name != "" || by.GitHub != "mallory" {
+		t.Errorf("it was merged by %+v", by)
+	}
+}
+
 func TestAReviewOnGitHubCounts(t *testing.T) {
 	w := newWorld(t)
 	op := w.planned(w.deploy("alice", "production").ID)

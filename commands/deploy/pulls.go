@@ -24,6 +24,7 @@ type sight struct {
 	targets  []string // that the changed files touch
 	examined bool
 	position uint64 // of the merge commit on the base branch
+	byUs     bool   // we merged it, so that whoever asked us to is its merger
 	by       string // who pushed the head, where it is not the one we knew: a GitHub login
 	told     bool   // GitHub itself said so; else it is the author of the newest commit
 }
@@ -92,6 +93,11 @@ func (f *feature) look(ctx context.Context, pr integrations.PullRequest) (sight,
 		if s.position, err = f.Trees.Position(ctx, pr.Repo, pr.MergeSHA); err != nil {
 			return s, err
 		}
+		us, err := f.Forge.Login(ctx)
+		if err != nil {
+			return s, err
+		}
+		s.byUs = strings.EqualFold(pr.MergedBy, us)
 	}
 	return s, nil
 }
@@ -233,7 +239,7 @@ func (f *feature) take(tx *store.Tx, s sight) error {
 	case "closed":
 		err = f.dropPlans(tx, p)
 	case "merged":
-		err = f.merged(tx, p, op, s.position)
+		err = f.merged(tx, p, op, s)
 	}
 	if err != nil {
 		return err
@@ -267,6 +273,8 @@ func pushedNote(op *store.Operation, head string) string {
 
 // attach tells an operation what became of its pull request.
 func (f *feature) attach(op *store.Operation, p *store.Pull, was string, moved bool) {
+	// GitHub may have made it and lost the answer, and its opening was given up.
+	afterAll := op.PR == 0 && op.State == store.OpFailed
 	if op.PR == 0 {
 		op.PR, op.PRURL, op.Opened = p.Number, p.URL, f.Clock.Now()
 	}
@@ -282,6 +290,9 @@ func (f *feature) attach(op *store.Operation, p *store.Pull, was string, moved b
 	case "open":
 		if op.State == store.OpOpening {
 			op.State, op.Note = store.OpOpen, ""
+		}
+		if afterAll {
+			op.State, op.Note, op.Ended = store.OpOpen, "The pull request was opened after all.", time.Time{}
 		}
 		if op.State == store.OpClosed && was == "closed" {
 			op.State, op.Note, op.CloseAskedBy, op.Ended = store.OpOpen, "The pull request was reopened.", nil, time.Time{}
@@ -325,7 +336,7 @@ func (f *feature) putOp(tx *store.Tx, op *store.Operation, urgent bool) error {
 		return err
 	}
 	if op.Terminal() && op.Kind == "deploy" {
-		if err := f.freed(tx, op); err != nil {
+		if err := errors.Join(f.freed(tx, op), f.promoted(tx, op)); err != nil {
 			return err
 		}
 	}

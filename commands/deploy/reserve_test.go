@@ -72,6 +72,43 @@ func TestRuleSupersedeClosesTheOpenOne(t *testing.T) {
 	}
 }
 
+// Who supersedes an open one closes those that wait behind it, too; those are over
+// at once, and nobody may wait for them.
+func TestSupersedeWaitsForNobodyWhoIsOver(t *testing.T) {
+	w := newWorld(t)
+	first := w.planned(w.deploy("alice", "staging").ID)
+	second := w.must("bob", "deploy", web("staging", "queue")).Subject
+	third := w.must("alice", "deploy", web("staging", "supersede")).Subject
+	w.reaches(second, store.OpClosed)
+	w.reaches(first.ID, store.OpClosed)
+	w.reaches(third, store.OpOpen)
+}
+
+// GitHub opened it and lost the answer, and then a freeze kept it from being tried
+// again: it is there all the same, and is shown and reserves its target.
+func TestAPullRequestThatIsThereAfterAllIsOpen(t *testing.T) {
+	w := newWorld(t)
+	w.forge.errs["OpenPull answer"] = errors.New("the answer was lost")
+	id := w.must("alice", "deploy", web("staging")).Subject
+	w.wait("it is to be tried again", func(tx *store.Tx) (bool, error) {
+		all, err := tx.JobsOf(id)
+		return err == nil && all[0].State == store.JobQueued && all[0].Attempt > 0, err
+	})
+	w.update(func(tx *store.Tx) error {
+		return tx.PutHold(&store.Hold{Kind: store.HoldFreeze, Environment: "staging", Reason: "audit"}, 0)
+	})
+	w.reaches(id, store.OpFailed)
+	if err := w.f.reconcile(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	op := w.reaches(id, store.OpOpen)
+	contains(t, op.Note, "after all")
+	if op.PR == 0 || !op.Ended.IsZero() {
+		t.Errorf("it is %+v", op)
+	}
+	w.refused("bob", "deploy", "freeze", web("staging"))
+}
+
 // Merged jobs queue: nobody's reservation keeps what people merged on GitHub from
 // being applied.
 func TestRuleMergedJobsNeverExcludeEachOther(t *testing.T) {

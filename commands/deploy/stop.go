@@ -40,6 +40,10 @@ func (f *feature) cancel(tx *store.Tx, c *commands.Call, s subject) (commands.Re
 	}
 	var did []string
 	for _, j := range jobs {
+		j, err := tx.Job(j.ID) // the end of one before it may have changed it: a later wave is asked at once
+		if err != nil {
+			return commands.Reply{}, err
+		}
 		if err := cancellable(j); err != nil {
 			return commands.Reply{}, err
 		}

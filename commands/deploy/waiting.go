@@ -22,8 +22,9 @@ type openTimes struct {
 	last map[string]string // operation or pull request -> the gates of time that were closed
 }
 
-// timed are the gates that open and close with the clock alone.
-var timed = []string{"window", "cool-down", "fresh"}
+// timed are the gates that open and close without anybody doing anything to the
+// operation: with the clock, or by what becomes of another one.
+var timed = []string{"window", "cool-down", "fresh", "promotion"}
 
 // waiting looks, every minute, at what waits: an approval is asked for once more,
 // a window that opened is said, an open review is brought up. Each has a
@@ -177,6 +178,28 @@ func (o *openTimes) forget(live []*store.Operation, open []*store.Pull) {
 			delete(o.last, id)
 		}
 	}
+}
+
+// promoted has the operations shown anew that wait for a service to have run in
+// another environment first, when an operation there is over.
+func (f *feature) promoted(tx *store.Tx, over *store.Operation) error {
+	if over.Service == "" {
+		return nil
+	}
+	live, err := tx.LiveOperations()
+	if err != nil {
+		return err
+	}
+	for _, op := range live {
+		env, _ := f.Catalog().Environment(op.Environment)
+		if op.Service != over.Service || env.After != over.Environment {
+			continue
+		}
+		if err := errors.Join(tell.Mark(tx, op.ID, true), f.markOperationPull(tx, op)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // clockGates are those that keep a merged job waiting until a time.

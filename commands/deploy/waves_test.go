@@ -251,3 +251,19 @@ func TestABlockedJobIsSkippedWithItsWave(t *testing.T) {
 	}
 	w.reaches(op.ID, store.OpFailed)
 }
+
+// A cancel of the whole operation cancels the later waves, too, which the end of
+// the first one wakes in the same transaction.
+func TestCancelOfAnOperationInWaves(t *testing.T) {
+	w := wavesWorld(t)
+	pr := w.planPull("h1", "a/x", "c/x")
+	w.hook(w.forge.mergeAs(pr.Number, "alice")) // her own: it is blocked
+	op := w.opOf(pr.Number)
+	for _, target := range []string{"a/production", "c/production"} {
+		w.job(op, target, func(j *store.Job) bool { return j.State == store.JobBlocked })
+	}
+	w.must("bob", "cancel", about(op.ID))
+	for _, target := range []string{"a/production", "c/production"} {
+		w.job(op, target, func(j *store.Job) bool { return j.State == store.JobCancelled })
+	}
+}

@@ -39,9 +39,12 @@ type Question struct {
 	// Explicit says that Actor asked for this very change, so that their own
 	// hold lets it pass.
 	Explicit bool
-	Op       *store.Operation
-	Pull     *store.Pull
-	Job      *store.Job
+	// Shown says that the answer is only shown: facts count then however old they
+	// are. Else what a card says would depend on when it was last drawn.
+	Shown bool
+	Op    *store.Operation
+	Pull  *store.Pull
+	Job   *store.Job
 	// Stands is how Job's commit stands to what its target saw last.
 	Stands string
 	// Head is the pull request's head that would be merged or was merged.
@@ -187,7 +190,7 @@ func (q Question) facts(gate string) (store.Facts, error) {
 		return store.Facts{}, fmt.Errorf("what GitHub knows of %s has not been read yet", short(q.Head))
 	case q.Pull.Facts.Unread[gate] != "":
 		return store.Facts{}, fmt.Errorf("%s", q.Pull.Facts.Unread[gate])
-	case (q.At == AtMerge || q.At == AtDequeue) && q.Now.Sub(q.Pull.Facts.At) > factsLife:
+	case (q.At == AtMerge || q.At == AtDequeue) && !q.Shown && q.Now.Sub(q.Pull.Facts.At) > factsLife:
 		return store.Facts{}, fmt.Errorf("it was read %s ago, which is too old to decide by", Age(q.Now.Sub(q.Pull.Facts.At)))
 	}
 	return q.Pull.Facts, nil

@@ -142,7 +142,7 @@ func (f *feature) endedCard(tx *store.Tx, id, room string) (integrations.Message
 	if !ok {
 		return *say("🔓 " + id + " is over."), nil
 	}
-	waiting, err := f.waiting(tx, &e.Hold)
+	waiting, err := f.waited(tx, &e.Hold)
 	if err != nil {
 		return integrations.Message{}, err
 	}
@@ -172,7 +172,7 @@ func (f *feature) openedCard(tx *store.Tx, s *store.Surface) (integrations.Messa
 	if err != nil || !ok {
 		return integrations.Message{Hold: true}, err
 	}
-	waiting, err := f.waiting(tx, &e.Hold)
+	waiting, err := f.waited(tx, &e.Hold)
 	if err != nil {
 		return integrations.Message{}, err
 	}

@@ -214,7 +214,8 @@ func (f *feature) waysPast(c *commands.Call, holds ...*store.Hold) []integration
 }
 
 // mark has everything shown anew that a change of a hold shows in: its own
-// messages, those of others on the same, and what it keeps waiting, or no longer.
+// messages, those of others on the same, those of ended ones that ask about what
+// it keeps waiting, and that itself.
 func (f *feature) mark(tx *store.Tx, h *store.Hold) error {
 	if err := tell.Mark(tx, h.ID, true); err != nil {
 		return err
@@ -229,6 +230,9 @@ func (f *feature) mark(tx *store.Tx, h *store.Hold) error {
 				return err
 			}
 		}
+	}
+	if err := f.markAsking(tx); err != nil {
+		return err
 	}
 	ops, err := tx.LiveOperations()
 	if err != nil {

@@ -219,20 +219,39 @@ func (f *feature) remember(tx *store.Tx, h *store.Hold) error {
 	return store.Feature[[]string](tx, askedAbout).Put(h.ID, ids)
 }
 
+// waited are the jobs that the messages of an ended hold still ask about. What came
+// to wait later, for another one in the same place, never waited for this one.
+func (f *feature) waited(tx *store.Tx, h *store.Hold) ([]*store.Job, error) {
+	ids, _, err := store.Feature[[]string](tx, askedAbout).Get(h.ID)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	waiting, err := f.waiting(tx, h)
+	return slices.DeleteFunc(waiting, func(j *store.Job) bool { return !slices.Contains(ids, j.ID) }), err
+}
+
+// markAsking has the messages of ended holds shown anew that still ask about a job:
+// they name what else holds it.
+func (f *feature) markAsking(tx *store.Tx) error {
+	return store.Feature[[]string](tx, askedAbout).Each("", func(hold string, _ []string) error { return tell.Mark(tx, hold, false) })
+}
+
 // movedOn are the jobs that still wait, by the ended hold whose messages ask about
 // one that waits no more.
 func (f *feature) movedOn(tx *store.Tx) (map[string][]string, error) {
 	out := map[string][]string{}
 	err := store.Feature[[]string](tx, askedAbout).Each("", func(hold string, jobs []string) error {
+		e, _, err := gate.EndedHold(tx, hold)
+		if err != nil {
+			return err
+		}
+		still, err := f.waited(tx, &e.Hold) // one that waits for something else by now does not count
+		if err != nil {
+			return err
+		}
 		var left []string
-		for _, id := range jobs {
-			j, err := tx.Job(id)
-			if err != nil && !errors.Is(err, store.ErrNotFound) {
-				return err
-			}
-			if err == nil && j.State == store.JobBlocked {
-				left = append(left, id)
-			}
+		for _, j := range still {
+			left = append(left, j.ID)
 		}
 		if len(left) < len(jobs) {
 			out[hold] = left

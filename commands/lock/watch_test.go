@@ -2,6 +2,7 @@ package lock
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -370,5 +371,47 @@ func TestALongListFits(t *testing.T) {
 		if n == 300 {
 			has(t, m.Text, "more: `/ops locks <what>`")
 		}
+	}
+}
+
+// A message that asks about what waited for a lock says what else holds it now,
+// also what somebody took later.
+func TestWhatIsAskedAboutNamesWhatHoldsItSince(t *testing.T) {
+	d := newDesk(t)
+	d.says("alice", "lock web/production migration")
+	d.waits("job-1", "web/production", "hold")
+	d.says("alice", "unlock web/production")
+	before := d.marks("hold-1")
+	d.says("chief", `stop "the database is on fire"`)
+	has(t, d.card("hold-1").Text, "still everything is stopped by chief")
+	if d.marks("hold-1") == before {
+		t.Error("the stop changes what the message says, and nobody marked it")
+	}
+	has(t, d.card("hold-1").Text, "job-1")
+	d.waits("job-2", "web/production", "hold") // for a lock of later
+	if text := d.card("hold-1").Text; strings.Contains(text, "job-2") {
+		t.Errorf("job-2 never waited for hold-1, and its message says %q", text)
+	}
+}
+
+// What was tried again and waits for something else by now is asked about no more.
+func TestWhatWaitsForSomethingElseIsAskedAboutNoMore(t *testing.T) {
+	d := newDesk(t)
+	d.says("alice", "lock web/production migration")
+	d.waits("job-1", "web/production", "hold")
+	d.says("alice", "unlock web/production")
+	has(t, d.card("hold-1").Text, "job-1")
+	d.update(func(tx *store.Tx) error {
+		j, err := tx.Job("job-1")
+		if err != nil {
+			return err
+		}
+		j.Closed = []string{"approvals"}
+		return tx.PutJob(j)
+	})
+	before := d.marks("hold-1")
+	d.tick()
+	if text := d.card("hold-1").Text; strings.Contains(text, "job-1") || d.marks("hold-1") == before {
+		t.Errorf("marked %d times since, the message says %q", d.marks("hold-1")-before, text)
 	}
 }

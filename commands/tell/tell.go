@@ -35,6 +35,9 @@ type Manner struct {
 	// Key names in Where what surfaces of the place share: those with the same
 	// value are posted one at a time, by rank and then in order.
 	Key string
+	// One names in Where what several surfaces show as one thing, such as a commit's
+	// status: those with the same values are told one at a time, edits too.
+	One []string
 	// Edits is how many edits the place takes in any minute, all surfaces
 	// together; 0 is as many as there are. Ends and questions go first, and ends
 	// beyond forty are rolled up.
@@ -87,6 +90,9 @@ func (t *Teller) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	slots := make(chan struct{}, t.Workers)
+	if err := t.doubt(ctx); err != nil && ctx.Err() == nil {
+		t.Log.Error("doubt what is shown", "error", err)
+	}
 	for {
 		next, err := t.round(ctx, &workers, slots)
 		if err != nil && ctx.Err() == nil {
@@ -104,6 +110,31 @@ func (t *Teller) Run(ctx context.Context) error {
 		}
 		timer.Stop()
 	}
+}
+
+// years is further ahead than any surface is put off.
+const years = 10 * 365 * 24 * time.Hour
+
+// doubt forgets, at the start, what the surfaces that are to be told were seen to
+// show: the process before may have been killed between an edit and its record,
+// and if a subject is again as it was before that edit, the edit stands.
+func (t *Teller) doubt(ctx context.Context) error {
+	return t.Store.Update(ctx, func(tx *store.Tx) error {
+		due, err := tx.DueSurfaces(t.Clock.Now().Add(years), 0)
+		if err != nil {
+			return err
+		}
+		for _, s := range due {
+			if s.Ref == "" || s.Hash == "" {
+				continue
+			}
+			s.Hash = ""
+			if err := tx.PutSurface(s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // caught keeps a fault in one card or place from ending the process, at which it
@@ -274,6 +305,7 @@ func (t *Teller) failed(s *store.Surface, err error) {
 		t.Log.Warn("surface parked", "surface", s.ID, "why", gone.Why)
 		return
 	}
+	s.Hash = "" // it may show what was tried: only its answer was lost
 	atMostOnce := t.Manners[s.Place].AtMostOnce
 	var later *integrations.Later
 	if errors.As(err, &later) {

@@ -426,3 +426,71 @@ func TestOrderWithinAChannel(t *testing.T) {
 		t.Errorf("told in the order %q", got)
 	}
 }
+
+func TestAnEditWhoseAnswerWasLostIsNotTrusted(t *testing.T) {
+	r := newHall(t, Manner{})
+	id := r.open("op-1", "queued", nil)
+	r.start()
+	r.shows(id, "queued")
+	r.wall.mu.Lock()
+	r.wall.answer = func(integrations.Post) error { return errors.New("the answer was lost") }
+	r.wall.mu.Unlock()
+	r.says("op-1", "running", true)
+	r.wait("an edit without an answer", func() bool { return r.surface(id).Tries > 0 })
+	r.wall.mu.Lock()
+	r.wall.answer = nil
+	r.wall.mu.Unlock()
+	r.says("op-1", "queued", true) // as it was last known to show
+	r.advance(time.Minute)
+	r.shows(id, "queued")
+}
+
+func TestAnEditThatAKillCutShortIsNotTrusted(t *testing.T) {
+	r := newHall(t, Manner{})
+	id := r.open("op-1", "queued", nil)
+	r.start()
+	r.shows(id, "queued")
+	r.stop()
+	r.says("op-1", "running", true)
+	if _, err := r.wall.Show(t.Context(), integrations.Post{Ref: "ref 1", Message: integrations.Message{Text: "running"}}); err != nil {
+		t.Fatal(err) // the process before made the edit, and was killed before it wrote that down
+	}
+	r.says("op-1", "queued", true)
+	r.start()
+	r.shows(id, "queued")
+}
+
+// Two surfaces that show one thing are told one after the other: what one of them
+// said before must not land on what the other says since.
+func TestWhatShowsOneThingIsToldOneAtATime(t *testing.T) {
+	r := newHall(t, Manner{One: []string{"sha"}})
+	where := map[string]string{"sha": "abc"}
+	a, b := r.open("a", "planning", where), r.open("b", "planning", where)
+	r.start()
+	r.shows(a, "planning")
+	r.shows(b, "planning")
+	slow, hold := make(chan bool), make(chan bool)
+	r.wall.mu.Lock()
+	r.wall.showing = func(p integrations.Post) {
+		if p.Message.Text == "slow" { // it is on its way for a while
+			r.wall.mu.Unlock()
+			close(slow)
+			<-hold
+			r.wall.mu.Lock()
+		}
+	}
+	r.wall.mu.Unlock()
+	r.says("a", "slow", true)
+	<-slow
+	r.says("b", "done", true)
+	for range 20 {
+		time.Sleep(time.Millisecond) // it could be told, if it did not wait its turn
+	}
+	close(hold)
+	r.wait("both are told", func() bool {
+		return r.surface(a).Shown == r.surface(a).Marked && r.surface(b).Shown == r.surface(b).Marked
+	})
+	if texts := r.wall.texts(); texts[len(texts)-1] != "done" {
+		t.Errorf("it was told as %q", texts)
+	}
+}

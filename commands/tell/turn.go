@@ -296,9 +296,17 @@ func (u *turn) change(tx *store.Tx, id string, change func(*store.Surface)) erro
 	return tx.PutSurface(s)
 }
 
-// key names what is told one at a time: posts in one channel, and else each
-// surface by itself, for edits of different messages do not wait for each other.
+// key names what is told one at a time: posts in one channel, what several
+// surfaces show as one thing, and else each surface by itself, for edits of
+// different messages do not wait for each other.
 func (t *Teller) key(s *store.Surface) string {
+	if one := t.Manners[s.Place].One; len(one) > 0 {
+		name := []string{s.Place}
+		for _, k := range one {
+			name = append(name, s.Where[k])
+		}
+		return strings.Join(name, "\x00")
+	}
 	if k := t.Manners[s.Place].Key; k != "" && s.Ref == "" {
 		return strings.Join([]string{s.Place, s.Where[k]}, "\x00")
 	}
