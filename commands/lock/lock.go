@@ -2,6 +2,7 @@ package lock
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -231,7 +232,7 @@ func (f *feature) mark(tx *store.Tx, h *store.Hold) error {
 			}
 		}
 	}
-	if err := f.markAsking(tx); err != nil {
+	if err := errors.Join(f.markAsking(tx), f.markCause(tx, h)); err != nil {
 		return err
 	}
 	ops, err := tx.LiveOperations()

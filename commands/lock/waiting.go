@@ -236,6 +236,21 @@ func (f *feature) markAsking(tx *store.Tx) error {
 	return store.Feature[[]string](tx, askedAbout).Each("", func(hold string, _ []string) error { return tell.Mark(tx, hold, false) })
 }
 
+// markCause has the operation shown anew whose apply left something dirty; it is
+// over, and its card says what is dirty.
+func (f *feature) markCause(tx *store.Tx, h *store.Hold) error {
+	if h.Job == "" {
+		return nil
+	}
+	j, err := tx.Job(h.Job)
+	if errors.Is(err, store.ErrNotFound) || err == nil && j.Operation == "" {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return tell.Mark(tx, j.Operation, true)
+}
+
 // movedOn are the jobs that still wait, by the ended hold whose messages ask about
 // one that waits no more.
 func (f *feature) movedOn(tx *store.Tx) (map[string][]string, error) {

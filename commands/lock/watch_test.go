@@ -1,7 +1,9 @@
 package lock
 
 import (
+	"errors"
 	"fmt"
+	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"strings"
 	"testing"
 	"time"
@@ -413,5 +415,23 @@ func TestWhatWaitsForSomethingElseIsAskedAboutNoMore(t *testing.T) {
 	d.tick()
 	if text := d.card("hold-1").Text; strings.Contains(text, "job-1") || d.marks("hold-1") == before {
 		t.Errorf("marked %d times since, the message says %q", d.marks("hold-1")-before, text)
+	}
+}
+
+// The card of the operation that left something dirty says so, and says so no more
+// when somebody counts it as clean.
+func TestTheCauseOfADirtyTargetIsShownAnew(t *testing.T) {
+	d := newDesk(t)
+	d.update(func(tx *store.Tx) error {
+		return errors.Join(
+			tx.PutOperation(&store.Operation{ID: "op-1", State: store.OpFailed, Kind: "deploy", Environment: "production", Targets: []string{"cdn"}}),
+			tx.PutJob(&store.Job{ID: "job-1", Key: "k", Kind: "apply", Target: "cdn", Operation: "op-1", State: store.JobFailed}),
+			tell.Open(tx, store.Surface{ID: "card", Place: "p", Card: "c", Subject: "op-1"}),
+			tx.PutHold(&store.Hold{Kind: store.HoldDirty, Target: "cdn", Reason: "job-1 failed", Job: "job-1"}, 0))
+	})
+	before := d.marks("op-1")
+	d.says("root", "unlock cdn I looked")
+	if d.marks("op-1") == before {
+		t.Error("its card still says that it is dirty")
 	}
 }
