@@ -387,7 +387,15 @@ func (y *history) waitsWell(tx *store.Tx, j *store.Job) (string, error) {
 			}
 		}
 	}
-	return "no message offers anybody to go on with it", nil
+	// A card speaks of the job that comes first; one of a later wave has its turn
+	// when a person has settled that.
+	jobs, err := tx.JobsOf(op.ID)
+	for _, other := range jobs {
+		if other.Wave < j.Wave && (other.State == store.JobUnknown || other.State == store.JobNeedsConfirm || other.State == store.JobBlocked) {
+			return "", err
+		}
+	}
+	return "no message offers anybody to go on with it", err
 }
 
 // offers says whether a message has a button about one of these.

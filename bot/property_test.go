@@ -25,7 +25,7 @@ import (
 //	go test ./bot -run TestHistories -rapid.checks 10000 -timeout 1h
 //
 // and one that broke a law again with the -history.tell that the failure prints.
-const histories = 1500
+const histories = 400
 
 // A telling is all that a history is told by.
 type telling struct {

@@ -335,6 +335,11 @@ func (f *feature) applyChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 	if err := f.afterApply(tx, op, j); err != nil {
 		return err
 	}
+	if j.Terminal() {
+		if err := f.markBeside(tx, j); err != nil {
+			return err
+		}
+	}
 	if j.State == store.JobNeedsConfirm {
 		if err := f.openConfirm(tx, op, j); err != nil {
 			return err

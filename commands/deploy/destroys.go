@@ -107,7 +107,7 @@ func (f *feature) typeConfirmed(c *commands.Call, op *store.Operation, jobs []*s
 }
 
 // formWait is how long after somebody spoke a form can still be opened for them.
-const formWait = 2 * time.Second
+const formWait = 2500 * time.Millisecond
 
 // namesForm asks for the names in a form.
 func (f *feature) namesForm(c *commands.Call, text string, missing []string, drawn uint64) *commands.Reply {

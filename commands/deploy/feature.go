@@ -114,6 +114,7 @@ func New(d Deps) commands.Feature {
 		{Name: "reconcile", Every: d.Poll, Run: f.reconcile},
 		{Name: "expire confirmations", Every: 15 * time.Minute, Run: f.expire},
 		{Name: "what waits", Every: time.Minute, Run: f.waiting},
+		{Name: "show anew", Every: showEvery, Run: f.showAnew},
 		{Name: "drift", Every: time.Minute, Run: f.drifts},
 	}
 	if d.Hooks > 0 {

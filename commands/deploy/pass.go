@@ -167,11 +167,23 @@ func (f *feature) releaseBlocked(tx *store.Tx, op *store.Operation) error {
 			continue
 		}
 		j.State, j.Why, j.NotBefore = store.JobQueued, "", time.Time{}
-		if err := tx.PutJob(j); err != nil {
+		if err := f.letOn(tx, j); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// letOn stores a blocked job that a person let on, and has what shows it shown
+// anew; its operation is the caller's to store.
+func (f *feature) letOn(tx *store.Tx, j *store.Job) error {
+	if err := tx.PutJob(j); err != nil {
+		return err
+	}
+	if err := tell.Mark(tx, j.ID, true); err != nil {
+		return err
+	}
+	return f.markPull(tx, j)
 }
 
 // markOperationPull has the statuses of an operation's pull request shown anew.

@@ -127,7 +127,7 @@ func (f *feature) approveBlocked(tx *store.Tx, c *commands.Call, s subject) (com
 		}
 		who := gate.ToStore(c.Who)
 		j.ApprovedBy, j.ApprovedFor, j.State, j.Why = &who, append(j.ApprovedFor, without(j.Closed, j.ApprovedFor)...), store.JobQueued, ""
-		if err := tx.PutJob(j); err != nil {
+		if err := f.letOn(tx, j); err != nil {
 			return commands.Reply{}, err
 		}
 		done = append(done, j.Target)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
 )
@@ -120,4 +121,39 @@ func shipsTitle(op *store.Operation) string {
 		return "What comes again"
 	}
 	return "What is taken back"
+}
+
+// earlierShown is how many of a target's newest operations are shown anew when
+// another one changes it: what their cards say of going back has changed.
+const earlierShown = 10
+
+// markBeside has the cards of others on a job's target shown anew when it comes or
+// goes: of those that changed the target before it, since going back to before
+// them takes this change, too; and of those that wait in line with it.
+func (f *feature) markBeside(tx *store.Tx, j *store.Job) error {
+	ops, err := tx.OperationsByTarget(j.Target, earlierShown)
+	if err != nil {
+		return err
+	}
+	for _, op := range ops {
+		if op.ID == j.Operation || !op.Terminal() {
+			continue
+		}
+		if err := tell.Mark(tx, op.ID, false); err != nil {
+			return err
+		}
+	}
+	queue, err := tx.TargetQueue(j.Target)
+	if err != nil {
+		return err
+	}
+	for _, other := range queue {
+		if other.Operation == j.Operation || other.Operation == "" {
+			continue
+		}
+		if err := tell.Mark(tx, other.Operation, false); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,7 +1,12 @@
 package deploy
 
 import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/store"
@@ -48,6 +53,9 @@ func (f *feature) openCard(tx *store.Tx, op *store.Operation) error {
 // openJobSurfaces opens what shows one apply: the log in the card's thread, the
 // whole log as a file at its end, and the deployment on GitHub.
 func (f *feature) openJobSurfaces(tx *store.Tx, op *store.Operation, j *store.Job) error {
+	if err := f.markBeside(tx, j); err != nil {
+		return err
+	}
 	deployment := store.Surface{ID: tell.ID(placeDeployment, j.ID), Place: placeDeployment, Card: cardDeployment, Subject: j.ID, Where: map[string]string{"repo": j.Repo}}
 	if err := tell.Open(tx, deployment); err != nil {
 		return err
@@ -121,4 +129,53 @@ func (f *feature) openAttention(tx *store.Tx, op *store.Operation, j *store.Job)
 		ID: tell.ID(placeMessage, j.ID, cardAttention, strconv.Itoa(j.Attempt), j.State), Place: placeMessage, Card: cardAttention, Subject: j.ID,
 		Where: map[string]string{"channel": op.Channel, "under": cardID(op.ID), "state": j.State, "attempt": strconv.Itoa(j.Attempt)},
 	})
+}
+
+// showEvery is how often everything that is under way is shown anew. A card tells
+// of more than its own operation: of holds, of who is ahead in line, of what came
+// since. Each of these marks it when it changes, and this mends what none of them
+// thought of. One that reads the same is not edited, but an age in it changes.
+const showEvery = 10 * time.Minute
+
+// shownAnew is how many of the newest operations that are over are among them.
+const shownAnew = 20
+
+// showAnew marks what shows the live operations, the newest that are over, and the
+// open pull requests, each in a transaction of its own.
+func (f *feature) showAnew(ctx context.Context) error {
+	subjects := map[string]bool{}
+	err := f.Store.View(func(tx *store.Tx) error {
+		live, err := tx.LiveOperations()
+		if err != nil {
+			return err
+		}
+		newest, err := tx.Operations("", shownAnew)
+		if err != nil {
+			return err
+		}
+		for _, op := range append(live, newest...) {
+			subjects[op.ID] = true
+			jobs, err := (subject{op: op}).applies(tx)
+			if err != nil {
+				return err
+			}
+			for _, j := range jobs {
+				subjects[j.ID] = true
+			}
+		}
+		open, err := tx.OpenPulls("")
+		for _, p := range open {
+			subjects[pullSubject(p.RepoID, p.Number)] = true
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, s := range slices.Sorted(maps.Keys(subjects)) {
+		if err := f.Store.Update(ctx, func(tx *store.Tx) error { return tell.Mark(tx, s, false) }); err != nil {
+			return fmt.Errorf("show %s anew: %w", s, err)
+		}
+	}
+	return nil
 }

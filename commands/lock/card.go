@@ -181,7 +181,7 @@ func (f *feature) openedCard(tx *store.Tx, s *store.Surface) (integrations.Messa
 	if h.Stop {
 		text = fmt.Sprintf("🟢 Go: everything may go on, says %s. It was stopped since %s.", gate.FromStore(e.By).Display(), gate.Clock(h.Created))
 	}
-	if s.Ref == "" && len(waiting) == 0 && !h.Stop {
+	if s.Ref == "" && s.IntentAt.IsZero() && len(waiting) == 0 && !h.Stop {
 		return integrations.Message{Hold: true}, nil
 	}
 	if len(waiting) == 0 && !h.Stop {
