@@ -110,7 +110,7 @@ func TestNoMergeIntoAnotherBranch(t *testing.T) {
 
 // What was begun on the target while the history was being compared counts: a
 // lower commit does not run over a higher one.
-func TestTheOrderIsThatOfTheLastWhenItStarts(t *testing.T) {
+func TestRuleLocalFactsAreThoseOfTheTransactionThatStarts(t *testing.T) {
 	w := newWorld(t)
 	op := w.planned(w.deploy("alice", "staging").ID)
 	merged := w.forge.mergeAs(op.PR, "alice")

@@ -9,7 +9,7 @@ import (
 
 // The rule of the second person, by every way around it that we could think of.
 
-func TestSecondPersonInChat(t *testing.T) {
+func TestRuleTheRequesterIsNeverTheApprover(t *testing.T) {
 	w := newWorld(t)
 	op := w.planned(w.deploy("alice", "production").ID)
 	w.refused("alice", "approve", "own", about(op.ID))
@@ -22,7 +22,7 @@ func TestSecondPersonInChat(t *testing.T) {
 	w.reaches(op.ID, store.OpSucceeded)
 }
 
-func TestAnApprovalIsForOneHead(t *testing.T) {
+func TestRuleAnApprovalIsForOneHead(t *testing.T) {
 	w := newWorld(t)
 	op := w.planned(w.deploy("alice", "production").ID)
 	w.must("bob", "approve", about(op.ID))
@@ -31,7 +31,7 @@ func TestAnApprovalIsForOneHead(t *testing.T) {
 	w.refused("alice", "merge", "approvals", about(op.ID))
 }
 
-func TestOwnMergeOnGitHubIsBlocked(t *testing.T) {
+func TestRuleAMergeOnGitHubThatSkippedAGateIsBlocked(t *testing.T) {
 	w := newWorld(t)
 	op := w.planned(w.deploy("alice", "production").ID)
 	w.forge.do(func() { // and her own review does not help

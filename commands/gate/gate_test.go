@@ -143,7 +143,7 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-func TestHold(t *testing.T) {
+func TestRuleAHoldStopsAllButItsOwnersOwnAct(t *testing.T) {
 	hold := func(change func(h *store.Hold)) func(tx *store.Tx) error {
 		return func(tx *store.Tx) error {
 			h := &store.Hold{Kind: "hold", Owner: ToStore(alice), Reason: "migration", Created: noon.Add(-time.Hour), Expires: noon.Add(time.Hour)}
@@ -187,7 +187,7 @@ func TestHold(t *testing.T) {
 	}
 }
 
-func TestCovered(t *testing.T) {
+func TestRuleEveryTargetIsPlannedAtThisHead(t *testing.T) {
 	pull := func(state, head, examined string) *store.Pull {
 		return &store.Pull{Number: 4, Head: "h", ExaminedHead: examined, Plans: map[string]store.Planned{"web": {Head: head, State: state, Why: "no such bucket"}}}
 	}

@@ -111,7 +111,7 @@ var began = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (w *world) since() time.Duration { return time.Since(began) }
 
-func TestAnAnswerCountsForFiveMinutes(t *testing.T) {
+func TestRuleAGroupIsReadAgainAfterFiveMinutes(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.may("", "the GitHub team acme/sre has not been read yet")
 		w.set(team, nil, "bob")
