@@ -84,7 +84,7 @@ func TestRuleAFailedAttemptStillCountsAsTheLast(t *testing.T) {
 
 // A commit that was applied as unplanned, and of which GitHub says later that it
 // came by a pull request, is not applied twice.
-func TestACommitThatWasAppliedIsSupersededOnce(t *testing.T) {
+func TestRuleTheSameCommitIsNotAppliedAgainUnasked(t *testing.T) {
 	w := wavesWorld(t)
 	before := w.forge.branches["main"]
 	pr := w.forge.newPull(integrations.PullRequest{Title: "late", Author: "alice", Branch: "late", Base: "main", Head: "aaa"}, "network/main.tf")

@@ -53,7 +53,7 @@ func TestRuleAMergeOnGitHubThatSkippedAGateIsBlocked(t *testing.T) {
 	w.reaches(op.ID, store.OpSucceeded)
 }
 
-func TestAReviewOnGitHubCounts(t *testing.T) {
+func TestRuleAReviewOnGitHubCountsAtItsHead(t *testing.T) {
 	w := newWorld(t)
 	op := w.planned(w.deploy("alice", "production").ID)
 	w.forge.do(func() {
@@ -107,7 +107,7 @@ func TestUnplannedWantsSomebodyElse(t *testing.T) {
 
 // The plan of what was merged differs from the reviewed one: whoever asked does
 // not let it go on alone.
-func TestOwnConfirm(t *testing.T) {
+func TestRuleAnotherPlanIsConfirmedBySomebodyElse(t *testing.T) {
 	w := newWorld(t)
 	op := w.planned(w.deploy("alice", "production").ID)
 	w.must("bob", "approve", about(op.ID))

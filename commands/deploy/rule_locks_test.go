@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -241,4 +242,37 @@ func TestRuleTheCommandAsksTheGatesAndNamesEveryBlocker(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// The glass is broken by who has the right to, with a reason, and the channel reads
+// who did it and why until a second person has signed it.
+func TestRuleBreakGlassWantsARightAndAReasonAndIsPosted(t *testing.T) {
+	w := newWorld(t)
+	op := w.planned(w.deploy("alice", "production").ID)
+	w.must("bob", "approve", about(op.ID))
+	w.hold(store.Hold{Kind: store.HoldFreeze, Owner: ownedBy("bob"), Reason: "the shop is full"})
+	w.refused("dave", "break-glass", "not_allowed", because(op.ID, "the shop is down"))
+	w.refused("alice", "break-glass", "no_reason", because(op.ID, " "))
+	w.refused("alice", "merge", "freeze", about(op.ID))
+	w.must("alice", "break-glass", because(op.ID, "the shop is down"))
+	w.view(func(tx *store.Tx) error {
+		all, err := tx.SurfacesOf(op.ID)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(all, func(s *store.Surface) bool { return s.Card == cardPass })
+		if i < 0 {
+			t.Fatal("nothing is posted")
+		}
+		m, err := w.f.passCard(tx, all[i])
+		if where := all[i].Where["channel"]; where != "C-ops" {
+			t.Errorf("it is posted in %s", where)
+		}
+		contains(t, m.Text, "alice passed freeze")
+		contains(t, m.Text, "the shop is down")
+		contains(t, m.Text, "open review")
+		return err
+	})
+	w.must("alice", "merge", about(op.ID))
+	w.reaches(op.ID, store.OpSucceeded)
 }

@@ -65,7 +65,7 @@ func asked(t *testing.T, g Gate, q Question, put func(tx *store.Tx) error) strin
 }
 
 // The second person, read aloud: who asked, who merged, who agreed to which head.
-func TestApprovals(t *testing.T) {
+func TestRuleTheSecondPerson(t *testing.T) {
 	const closed = "production wants a second person, and nobody but %s has agreed to this head"
 	yes := func(p integrations.Person, head string) *store.Operation {
 		return &store.Operation{Approvals: []store.Approval{{By: ToStore(p), Head: head}}}
@@ -210,7 +210,7 @@ func TestRuleEveryTargetIsPlannedAtThisHead(t *testing.T) {
 	}
 }
 
-func TestOrder(t *testing.T) {
+func TestRuleTheOrderIsThatOfTheBaseBranch(t *testing.T) {
 	seen := func(tx *store.Tx) error {
 		return store.Feature[Attempted](tx, AttemptedFeature).Put("web", Attempted{SHA: "abcdefgh", Order: 7, Job: "job-3"})
 	}
@@ -248,7 +248,7 @@ func TestAge(t *testing.T) {
 }
 
 // Rolling back is a right of its own: whoever may deploy may not therefore do it.
-func TestPolicyOfARollback(t *testing.T) {
+func TestRuleRollbackIsARightOfItsOwn(t *testing.T) {
 	q := Question{At: AtDequeue, Environment: "production", Requester: alice, Actor: bob, Op: &store.Operation{Rollback: true}}
 	if got, want := asked(t, Policy, q, nil), "alice, who asked for it, may not rollback in production"; got != want {
 		t.Errorf("the gate says %q, want %q", got, want)

@@ -128,7 +128,7 @@ func TestRuleAGroupIsReadAgainAfterFiveMinutes(t *testing.T) {
 
 // A source that cannot answer has no members; what it said before counts until it
 // is too old.
-func TestASourceThatIsDown(t *testing.T) {
+func TestRuleASourceThatIsDownMeansNo(t *testing.T) {
 	inWorld(t, func(w *world) {
 		down := errors.New("GitHub answered 503")
 		w.set(team, fmt.Errorf("read the members: %w", down))
