@@ -96,6 +96,7 @@ var holdRules = []rule{
 
 var gateRules = []rule{
 	{says: "the command asks the gates, and its refusal names every blocker", dir: here, test: "TestRuleTheCommandAsksTheGatesAndNamesEveryBlocker"},
+	{says: "a refusal gives the link of each blocker, too", not: "it names the hold by its id; the link stands on the hold's message and in /ops locks"},
 	{says: "the opening of the pull request asks them again", dir: here, test: "TestRuleTheOpeningAsksTheGatesAgain"},
 	{says: "the merge asks them again", dir: here, test: "TestRuleTheMergeAsksTheGatesAgain"},
 	{says: "the dequeue asks them again", dir: here, test: "TestRuleGatesAreAskedAgainAtDequeue"},
@@ -108,6 +109,7 @@ var planRules = []rule{
 	{says: "each target has a plan at this head", dir: gates, test: "TestRuleEveryTargetIsPlannedAtThisHead"},
 	{says: "the status is green only when every target is planned at this head", dir: here, test: "TestRuleTheStatusIsGreenOnlyWhenEveryTargetIsPlannedAtThisHead"},
 	{says: "kinds without a plan record the command and what it would change", not: "the appliers that have none come with the fleet; each step that exists plans"},
+	{says: "a plan is kept with its tool's version, the digest of its configuration and of its file", not: "no file is kept for the apply: the merge commit is planned again, and what people reviewed is kept as its change list and their keyed hash (DESIGN.md section 4)"},
 	{says: "the head that was planned is merged, and no other", dir: here, test: "TestRuleTheMergeIsOfThePlannedHead"},
 	{says: "the base has not touched the target's paths", dir: here, test: "TestRuleAMovedBaseIsSeenAtTheMerge"},
 	{says: "a plan is good for a day", dir: here, test: "TestRuleAPlanIsGoodForADay"},
@@ -177,6 +179,8 @@ var crashRules = []rule{
 	{says: "the reconciler comes to the same end with every webhook lost", dir: whole, test: "TestEveryWebhookLost"},
 	{says: "and when the bot was not there", dir: whole, test: "TestEveryWebhookLostWhileTheBotIsDead"},
 	{says: "webhooks that come twice, or backwards, change nothing", dir: whole, test: "TestWebhooksBackwards"},
+	{says: "an older look after a newer one changes nothing", dir: here, test: "TestWebhooksOutOfOrder"},
+	{says: "what GitHub's lists lag behind is taken from git at the head that was told of", dir: here, test: "TestFilesAreThoseOfTheHead"},
 	{says: "a kill at any moment loses nothing and does nothing twice", dir: whole, test: "TestKillAnywhere"},
 }
 
@@ -188,6 +192,7 @@ var restRules = []rule{
 	{says: "an event is accepted once and decided once", dir: kept, test: "TestRuleAnEventIsAcceptedOnceAndDecidedOnce"},
 	{says: "keys are remembered for longer than an hour", dir: kept, test: "TestRuleKeysAreRememberedForEightDays"},
 	{says: "a log keeps its head and its tail", dir: "integrations/kit/proc", test: "TestHugeOutputKeepsHeadAndTail"},
+	{says: "two processes never hold one store", dir: kept, test: "TestOpenNamesTheProcessThatHoldsTheFile"},
 	{says: "a backup is a store of one commit", dir: kept, test: "TestBackupIsAStoreAsOfOneCommit"},
 	{says: "no audit, no change", dir: "commands", test: "TestRuleNoAuditNoChange"},
 	{says: "no audit, no start", dir: running, test: "TestRuleNoAuditNoStart"},
