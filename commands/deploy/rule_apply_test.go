@@ -1,7 +1,10 @@
 package deploy
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -56,12 +59,28 @@ func TestRuleTheStatusIsGreenOnlyWhenEveryTargetIsPlannedAtThisHead(t *testing.T
 	close(hold)
 	planned(pr.Number, "b/production")
 	w.wait("its facts are read", func(*store.Tx) (bool, error) { return w.status(1) == "success", nil })
+	older := func(head string) {
+		w.update(func(tx *store.Tx) error {
+			p, err := tx.Pull(1, pr.Number)
+			if err != nil {
+				return err
+			}
+			plan := p.Plans["b/production"]
+			plan.Head = head
+			p.Plans["b/production"] = plan
+			return tx.PutPull(p)
+		})
+	}
+	older("an older head")
+	is("pending", "with a plan of an older head")
+	older("aaa")
+	is("success", "with the plan of this one")
 	hold = make(chan struct{})
 	defer close(hold)
 	b.set(func(f *fakeTool) { f.gate = hold })
 	w.hook(w.forge.edit(pr.Number, func(p *integrations.PullRequest) { p.Head = "bbb" }))
 	planned(pr.Number, "a/production")
-	is("pending", "with one of two planned at an older head")
+	is("pending", "with one of two being planned at a new head")
 }
 
 // The merge is of the head that was planned, also when a push comes between the
@@ -293,4 +312,48 @@ func TestRuleAnUnknownApplyIsSettledByAPerson(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// Nobody waits for GitHub inside a transaction, in which everybody else waits for
+// the one writer: from the request to the apply, no call is made by what the store
+// has called.
+func TestRuleNoCallGoesOutInsideATransaction(t *testing.T) {
+	w := newWorld(t)
+	w.cat.Environments[1].Checks = []string{"build"}
+	w.forge.do(func() { w.forge.checks = []integrations.Check{{Name: "build", State: "success"}} })
+	var mu sync.Mutex
+	calls := map[string]bool{} // by name: whether one was made inside
+	w.forge.mu.Lock()
+	w.forge.heard = func(name string) {
+		stack := make([]byte, 1<<16)
+		stack = stack[:runtime.Stack(stack, false)]
+		mu.Lock()
+		defer mu.Unlock()
+		calls[name] = calls[name] || bytes.Contains(stack, []byte("signalbox/store.("))
+	}
+	w.forge.mu.Unlock()
+	op := w.planned(w.deploy("alice", "production").ID)
+	w.must("bob", "merge", about(op.ID))
+	w.reaches(op.ID, store.OpSucceeded)
+	w.more()
+	op = w.planned(w.deploy("alice", "production").ID)
+	w.hook(w.forge.mergeAs(op.PR, "bob"))
+	w.reaches(op.ID, store.OpSucceeded)
+	for _, tick := range []func(context.Context) error{w.f.expire, w.f.reconcile, w.f.waiting} {
+		if err := tick(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for _, name := range []string{"RepoID", "BranchHead", "Pull", "OpenPull", "MergePull", "Checks", "Contains", "OpenPulls", "RecentPulls"} {
+		if _, made := calls[name]; !made {
+			t.Errorf("%s was never called", name)
+		}
+	}
+	for name, inside := range calls {
+		if inside {
+			t.Errorf("%s is called inside a transaction", name)
+		}
+	}
 }

@@ -165,7 +165,7 @@ var peopleRules = []rule{
 }
 
 var crashRules = []rule{
-	{says: "no call goes out inside a transaction", not: "a gate and an act are given a transaction and nothing that reaches the network: their types hold it"},
+	{says: "no call goes out inside a transaction", dir: here, test: "TestRuleNoCallGoesOutInsideATransaction"},
 	{says: "at boot, what waits is kept and meets its gates again", dir: running, test: "TestRuleBootKeepsWhatWaits"},
 	{says: "at boot, what had changed nothing is begun again as the same attempt", dir: running, test: "TestRuleBootBeginsAgainWhatHadChangedNothing"},
 	{says: "at boot, a call without a remote id is looked for by its nonce; a remote run is polled and not dispatched again", not: "nothing runs at a provider yet"},

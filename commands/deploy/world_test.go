@@ -400,6 +400,7 @@ type fakeForge struct {
 	reviews  map[int][]integrations.Review
 	deleted  []string
 	before   map[string]func() // called before a call of that name, without the lock
+	heard    func(name string) // called with each call's name, by whoever makes it
 	errs     map[string]error
 	touched  map[string][]string // what the mirror says a head changes
 	beside   map[string]bool     // commits that a moved branch left behind
@@ -444,8 +445,11 @@ func (f *fakeForge) at(sha string) int { return slices.Index(f.order, sha) }
 
 func (f *fakeForge) call(name string) error {
 	f.mu.Lock()
-	do, err := f.before[name], f.errs[name]
+	do, err, heard := f.before[name], f.errs[name], f.heard
 	f.mu.Unlock()
+	if heard != nil {
+		heard(name)
+	}
 	if do != nil {
 		do()
 	}
