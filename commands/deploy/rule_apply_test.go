@@ -192,16 +192,16 @@ func TestRuleTheFreshPlanIsHeldToTheReviewedOne(t *testing.T) {
 	other.Hash = "other values"
 	for say, c := range map[string]struct {
 		reviewed, fresh integrations.Plan
-		state           string
+		state, why      string
 	}{
-		"nothing is left":           {planOf(a, b), planOf(), store.JobNoop},
-		"it is the same":            {planOf(a, b), planOf(a, b), store.JobSucceeded},
-		"it is less":                {planOf(a, b), planOf(b), store.JobSucceeded},
-		"it is more":                {planOf(a), planOf(a, b), store.JobNeedsConfirm},
-		"it is something else":      {planOf(a), planOf(b), store.JobNeedsConfirm},
-		"it sets other values":      {planOf(a, b), planOf(a, other), store.JobNeedsConfirm},
-		"it destroys, unseen":       {planOf(a), planOf(a, drop), store.JobNeedsConfirm},
-		"what remains is a destroy": {planOf(a, drop), planOf(drop), store.JobNeedsConfirm},
+		"nothing is left":           {planOf(a, b), planOf(), store.JobNoop, ""},
+		"it is the same":            {planOf(a, b), planOf(a, b), store.JobSucceeded, ""},
+		"it is less":                {planOf(a, b), planOf(b), store.JobSucceeded, ""},
+		"it is more":                {planOf(a), planOf(a, b), store.JobNeedsConfirm, "not in the reviewed plan: thing.b (update)"},
+		"it is something else":      {planOf(a), planOf(b), store.JobNeedsConfirm, "not in the reviewed plan: thing.b (update)"},
+		"it sets other values":      {planOf(a, b), planOf(a, other), store.JobNeedsConfirm, "not in the reviewed plan: thing.b (update)"},
+		"it destroys, unseen":       {planOf(a), planOf(a, drop), store.JobNeedsConfirm, "not in the reviewed plan: thing.c (delete)"},
+		"what remains is a destroy": {planOf(a, drop), planOf(drop), store.JobNeedsConfirm, "what remains destroys thing.c"},
 	} {
 		t.Run(say, func(t *testing.T) {
 			w := wavesWorld(t)
@@ -210,7 +210,7 @@ func TestRuleTheFreshPlanIsHeldToTheReviewedOne(t *testing.T) {
 			w.planSays(c.fresh)
 			w.hook(w.forge.mergeAs(pr.Number, "bob"))
 			op := w.opOf(pr.Number)
-			w.job(op, "a/production", is(c.state))
+			contains(t, w.job(op, "a/production", is(c.state)).Why, c.why)
 			if got, want := w.tool.count(), map[bool]int{true: 1}[c.state == store.JobSucceeded]; got != want {
 				t.Errorf("applied %d times, want %d", got, want)
 			}
