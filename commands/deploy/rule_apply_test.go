@@ -139,6 +139,9 @@ func TestRuleOneMergeIsOneJob(t *testing.T) {
 			if jobs := w.jobs(kindApply); len(jobs) != 1 || w.tool.count() != 1 {
 				t.Errorf("%d jobs, applied %d times", len(jobs), w.tool.count())
 			}
+			if op = w.op(op.ID, nil); op.State != store.OpSucceeded {
+				t.Errorf("what was told again brought it back to %s", op.State)
+			}
 		})
 	}
 }
