@@ -41,7 +41,7 @@ func TestARefusalIsOnRecordWhereItWouldHaveHappened(t *testing.T) {
 
 // A change and its audit row stand or fall together. With the bucket of the rows
 // gone from the file, everything else in the transaction works.
-func TestAChangeWhoseAuditCannotBeWrittenIsNotMade(t *testing.T) {
+func TestRuleNoAuditNoChange(t *testing.T) {
 	h := build(t, func(h *house, d *Deps) {
 		path := h.st.Path()
 		if err := h.st.Close(); err != nil {

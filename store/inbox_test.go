@@ -43,7 +43,7 @@ func accept(t testing.TB, s *Store, e Event) (seq uint64, duplicate bool) {
 	return seq, duplicate
 }
 
-func TestAnEventIsAcceptedOnceAndDecidedOnce(t *testing.T) {
+func TestRuleAnEventIsAcceptedOnceAndDecidedOnce(t *testing.T) {
 	s := open(t)
 	heard, end := s.Watch(TopicInbox)
 	defer end()
@@ -191,7 +191,7 @@ func TestABodyThatCannotBeWrittenIsNotAccepted(t *testing.T) {
 	})
 }
 
-func TestRememberedKeysAreForgottenAfterEightDays(t *testing.T) {
+func TestRuleKeysAreRememberedForEightDays(t *testing.T) {
 	clock := &movable{at: start}
 	s := openAt(t, filepath.Join(t.TempDir(), "x.db"), clock.now)
 	update(t, s, func(tx *Tx) error { return tx.Remember("delivery", "d-1") })

@@ -11,7 +11,7 @@ import (
 
 func try(s *Store, fn func(*Tx) error) error { return s.Update(context.Background(), fn) }
 
-func TestARunLockIsOneJobs(t *testing.T) {
+func TestRuleARunLockIsOneJobs(t *testing.T) {
 	s := open(t)
 	take := func(target, job string, attempt int) error {
 		return try(s, func(tx *Tx) error { return tx.TakeRunLock(RunLock{Target: target, Job: job, Attempt: attempt}) })
@@ -67,7 +67,7 @@ func TestARunLockIsOneJobs(t *testing.T) {
 }
 
 // What cannot be read holds: it is neither free nor overwritten.
-func TestALockThatCannotBeReadHolds(t *testing.T) {
+func TestRuleALockThatCannotBeReadHolds(t *testing.T) {
 	s := open(t)
 	update(t, s, func(tx *Tx) error {
 		b, err := tx.change(bucketRunLocks)
@@ -94,7 +94,7 @@ func TestALockThatCannotBeReadHolds(t *testing.T) {
 	}
 }
 
-func TestAHoldIsChangedAndReleasedAtItsVersion(t *testing.T) {
+func TestRuleAHoldIsChangedAndReleasedAtItsVersion(t *testing.T) {
 	s := open(t)
 	h := &Hold{Kind: "hold", Reason: "migration", Service: "web"}
 	later := &Hold{Kind: "freeze", Reason: "holidays", Created: start.Add(time.Hour)}

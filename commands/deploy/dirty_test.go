@@ -66,7 +66,7 @@ func (w *world) failed(head string) (*store.Operation, *store.Job) {
 	return w.reaches(op.ID, store.OpFailed), j
 }
 
-func TestAFailedApplyLeavesItsTargetDirtyUntilItsRetry(t *testing.T) {
+func TestRuleAFailedApplyLeavesItsTargetDirtyUntilItsRetry(t *testing.T) {
 	w := wavesWorld(t)
 	op, j := w.failed("aaa")
 	holds := w.dirty("a/production")
@@ -161,7 +161,7 @@ func TestAnUnknownApplyIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestAnUnknownApplyIsDirtyOnceSomebodySaysItFailed(t *testing.T) {
+func TestRuleAnUnknownApplyThatFailedLeavesDirt(t *testing.T) {
 	for outcome, want := range map[string]int{"failed": 1, "succeeded": 0, "retry": 0} {
 		t.Run(outcome, func(t *testing.T) {
 			w := wavesWorld(t)
@@ -178,7 +178,7 @@ func TestAnUnknownApplyIsDirtyOnceSomebodySaysItFailed(t *testing.T) {
 	}
 }
 
-func TestAConfirmationThatExpiresLeavesItsTargetDirty(t *testing.T) {
+func TestRuleAConfirmationExpiresInADayAndLeavesDirt(t *testing.T) {
 	w := wavesWorld(t)
 	pr := w.planPull("aaa", "a/x")
 	w.tool.set(func(f *fakeTool) { f.plan = onePlan("another") })

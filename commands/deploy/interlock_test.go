@@ -110,7 +110,7 @@ func TestNoMergeIntoAnotherBranch(t *testing.T) {
 
 // What was begun on the target while the history was being compared counts: a
 // lower commit does not run over a higher one.
-func TestTheOrderIsThatOfTheLastWhenItStarts(t *testing.T) {
+func TestRuleLocalFactsAreThoseOfTheTransactionThatStarts(t *testing.T) {
 	w := newWorld(t)
 	op := w.planned(w.deploy("alice", "staging").ID)
 	merged := w.forge.mergeAs(op.PR, "alice")
@@ -364,8 +364,7 @@ func TestRuleTheMergeAsksTheGatesAgain(t *testing.T) {
 	w := newWorld(t)
 	op := w.planned(w.deploy("alice", "staging").ID)
 	var once sync.Once
-	w.forge.errs["MergePull"] = &integrations.Later{After: time.Minute}
-	w.forge.before["MergePull"] = func() {
+	between := func() {
 		once.Do(func() {
 			w.update(func(tx *store.Tx) error {
 				return tx.PutHold(&store.Hold{Kind: store.HoldFreeze, Stop: true, Owner: store.Person{Name: "bob"}, Reason: "fire"}, 0)
@@ -373,6 +372,9 @@ func TestRuleTheMergeAsksTheGatesAgain(t *testing.T) {
 			w.forge.do(func() { delete(w.forge.errs, "MergePull") })
 		})
 	}
+	w.forge.do(func() {
+		w.forge.errs["MergePull"], w.forge.before["MergePull"] = &integrations.Later{After: time.Minute}, between
+	})
 	w.must("alice", "merge", about(op.ID))
 	op = w.op(op.ID, func(o *store.Operation) bool { return o.MergeAskedBy == nil })
 	contains(t, op.Note, "It was not merged: everything is stopped by bob")

@@ -13,7 +13,7 @@ import (
 // The jobs of a target run by position on the base branch, and of several that
 // wait on one that coalesces the newest runs alone.
 
-func TestFiveMergesBehindAHoldWithCoalesceRunOne(t *testing.T) {
+func TestRuleCoalesceRunsTheNewestAlone(t *testing.T) {
 	w := wavesWorld(t)
 	for i := range w.cat.Targets {
 		w.cat.Targets[i].Coalesce = w.cat.Targets[i].Name == "a/production"
@@ -60,7 +60,7 @@ func TestWithoutCoalesceEachRuns(t *testing.T) {
 
 // A merge that is heard of after a newer one was begun is behind, also when the
 // newer one failed: it may have come half the way.
-func TestAFailedAttemptStillCountsAsTheLast(t *testing.T) {
+func TestRuleAFailedAttemptStillCountsAsTheLast(t *testing.T) {
 	w := wavesWorld(t)
 	older := w.planPull("aaa", "a/x")
 	older = w.forge.mergeAs(older.Number, "bob") // of which no webhook tells yet
@@ -84,7 +84,7 @@ func TestAFailedAttemptStillCountsAsTheLast(t *testing.T) {
 
 // A commit that was applied as unplanned, and of which GitHub says later that it
 // came by a pull request, is not applied twice.
-func TestACommitThatWasAppliedIsSupersededOnce(t *testing.T) {
+func TestRuleTheSameCommitIsNotAppliedAgainUnasked(t *testing.T) {
 	w := wavesWorld(t)
 	before := w.forge.branches["main"]
 	pr := w.forge.newPull(integrations.PullRequest{Title: "late", Author: "alice", Branch: "late", Base: "main", Head: "aaa"}, "network/main.tf")

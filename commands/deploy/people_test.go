@@ -9,7 +9,7 @@ import (
 
 // The rule of the second person, by every way around it that we could think of.
 
-func TestSecondPersonInChat(t *testing.T) {
+func TestRuleTheRequesterIsNeverTheApprover(t *testing.T) {
 	w := newWorld(t)
 	op := w.planned(w.deploy("alice", "production").ID)
 	w.refused("alice", "approve", "own", about(op.ID))
@@ -22,7 +22,7 @@ func TestSecondPersonInChat(t *testing.T) {
 	w.reaches(op.ID, store.OpSucceeded)
 }
 
-func TestAnApprovalIsForOneHead(t *testing.T) {
+func TestRuleAnApprovalIsForOneHead(t *testing.T) {
 	w := newWorld(t)
 	op := w.planned(w.deploy("alice", "production").ID)
 	w.must("bob", "approve", about(op.ID))
@@ -31,7 +31,7 @@ func TestAnApprovalIsForOneHead(t *testing.T) {
 	w.refused("alice", "merge", "approvals", about(op.ID))
 }
 
-func TestOwnMergeOnGitHubIsBlocked(t *testing.T) {
+func TestRuleAMergeOnGitHubThatSkippedAGateIsBlocked(t *testing.T) {
 	w := newWorld(t)
 	op := w.planned(w.deploy("alice", "production").ID)
 	w.forge.do(func() { // and her own review does not help
@@ -67,7 +67,7 @@ func TestAStrangersMergeIsNotThatOfWhoeverAskedForOne(t *testing.T) {
 	}
 }
 
-func TestAReviewOnGitHubCounts(t *testing.T) {
+func TestRuleAReviewOnGitHubCountsAtItsHead(t *testing.T) {
 	w := newWorld(t)
 	op := w.planned(w.deploy("alice", "production").ID)
 	w.forge.do(func() {
@@ -121,7 +121,7 @@ func TestUnplannedWantsSomebodyElse(t *testing.T) {
 
 // The plan of what was merged differs from the reviewed one: whoever asked does
 // not let it go on alone.
-func TestOwnConfirm(t *testing.T) {
+func TestRuleAnotherPlanIsConfirmedBySomebodyElse(t *testing.T) {
 	w := newWorld(t)
 	op := w.planned(w.deploy("alice", "production").ID)
 	w.must("bob", "approve", about(op.ID))

@@ -32,7 +32,7 @@ func (w *world) digest(number int, target string) string {
 	return plansOf(w.pull(number).Plans[target]).Digest()
 }
 
-func TestAfterAnApplyOpenPullRequestsArePlannedAgain(t *testing.T) {
+func TestRuleAfterAnApplyOpenPullRequestsArePlannedAgain(t *testing.T) {
 	w := wavesWorld(t)
 	open := w.planPull("open", "a/x", "b/x")
 	other := w.planPull("other", "b/x")

@@ -253,7 +253,7 @@ func TestRollbackToWhatSomebodyNames(t *testing.T) {
 
 // What failed is taken back to the newest that succeeded; the first one to what
 // was there before.
-func TestAFailureOffersRetryAndRollBack(t *testing.T) {
+func TestRuleAFailureOffersRetryAndRollBack(t *testing.T) {
 	w := newWorld(t)
 	before := w.baseOf("staging")
 	w.tool.set(func(f *fakeTool) { f.fail = errors.New("no") })
@@ -355,7 +355,7 @@ func TestRollbackWarns(t *testing.T) {
 
 // A hold stops a rollback and a dirty target does not; the right is its own; and
 // where a second person is wanted, one is.
-func TestRollbackSkipsNoHoldAndNoSecondPerson(t *testing.T) {
+func TestRuleARollbackSkipsNoHoldAndNoSecondPerson(t *testing.T) {
 	w := newWorld(t)
 	w.ship("production", store.OpSucceeded)
 	w.newMain()

@@ -117,7 +117,7 @@ func (w *world) cardLines(op string) string {
 	return strings.Join(all, "\n")
 }
 
-func TestSiblingsFinishAndLaterWavesDoNotStart(t *testing.T) {
+func TestRuleSiblingsFinishAndLaterWavesDoNotStart(t *testing.T) {
 	w := wavesWorld(t)
 	end := w.slow("a/production")
 	w.fails("b/production", errors.New("the cloud says no"))
@@ -218,7 +218,7 @@ func (w *world) release(h *store.Hold) {
 	w.update(func(tx *store.Tx) error { return tx.DeleteHold(h.ID, h.Version) })
 }
 
-func TestAFreezeInTheMiddleStopsLaterWaves(t *testing.T) {
+func TestRuleAFreezeInTheMiddleStopsLaterWaves(t *testing.T) {
 	w := wavesWorld(t)
 	end := w.slow("a/production")
 	op := w.merged("aaa", "a/x", "c/x")

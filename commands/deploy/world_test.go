@@ -400,6 +400,7 @@ type fakeForge struct {
 	reviews  map[int][]integrations.Review
 	deleted  []string
 	before   map[string]func() // called before a call of that name, without the lock
+	heard    func(name string) // called with each call's name, by whoever makes it
 	errs     map[string]error
 	touched  map[string][]string // what the mirror says a head changes
 	beside   map[string]bool     // commits that a moved branch left behind
@@ -444,8 +445,11 @@ func (f *fakeForge) at(sha string) int { return slices.Index(f.order, sha) }
 
 func (f *fakeForge) call(name string) error {
 	f.mu.Lock()
-	do, err := f.before[name], f.errs[name]
+	do, err, heard := f.before[name], f.errs[name], f.heard
 	f.mu.Unlock()
+	if heard != nil {
+		heard(name)
+	}
 	if do != nil {
 		do()
 	}
@@ -460,9 +464,11 @@ func (f *fakeForge) do(change func()) {
 	change()
 }
 
-func (f *fakeForge) find(n int) *integrations.PullRequest {
+func (f *fakeForge) find(n int) *integrations.PullRequest { return f.findIn(repo, n) }
+
+func (f *fakeForge) findIn(repo string, n int) *integrations.PullRequest {
 	for _, p := range f.pulls {
-		if p.Number == n {
+		if p.Number == n && p.Repo == repo {
 			return p
 		}
 	}
@@ -470,9 +476,13 @@ func (f *fakeForge) find(n int) *integrations.PullRequest {
 }
 
 // edit changes a pull request and returns it as it then is.
-func (f *fakeForge) edit(n int, change func(*integrations.PullRequest)) (out integrations.PullRequest) {
+func (f *fakeForge) edit(n int, change func(*integrations.PullRequest)) integrations.PullRequest {
+	return f.editIn(repo, n, change)
+}
+
+func (f *fakeForge) editIn(repo string, n int, change func(*integrations.PullRequest)) (out integrations.PullRequest) {
 	f.do(func() {
-		p := f.find(n)
+		p := f.findIn(repo, n)
 		change(p)
 		p.UpdatedAt = f.now
 		out = *p
@@ -497,14 +507,30 @@ func (f *fakeForge) newPull(p integrations.PullRequest, files ...string) (out in
 }
 
 func (f *fakeForge) add(p integrations.PullRequest, files ...string) integrations.PullRequest {
-	p.RepoID, p.Repo, p.Number, p.State = 1, repo, len(f.pulls)+1, "open"
-	p.URL = fmt.Sprintf("https://github.test/%s/pull/%d", repo, p.Number)
+	if p.Repo == "" {
+		p.Repo = repo
+	}
+	p.RepoID, p.Number, p.State = repoID(p.Repo), 1, "open"
+	for f.findIn(p.Repo, p.Number) != nil {
+		p.Number++
+	}
+	p.URL = fmt.Sprintf("https://github.test/%s/pull/%d", p.Repo, p.Number)
 	p.CreatedAt, p.UpdatedAt = f.now, f.now
 	f.pulls, f.files[p.Number] = append(f.pulls, &p), files
 	return p
 }
 
-func (f *fakeForge) RepoID(context.Context, string) (int64, error) { return 1, f.call("RepoID") }
+// repoID is the number of a repository: 1 is the one that most tests know alone.
+func repoID(name string) int64 {
+	if name == repo {
+		return 1
+	}
+	return 2
+}
+
+func (f *fakeForge) RepoID(_ context.Context, repo string) (int64, error) {
+	return repoID(repo), f.call("RepoID")
+}
 func (f *fakeForge) Resolve(_ context.Context, _, ref string) (string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -564,32 +590,32 @@ func (f *fakeForge) ReadFile(_ context.Context, _, _, ref string) ([]byte, strin
 	}
 	return nil, "", integrations.ErrNotFound
 }
-func (f *fakeForge) Pull(_ context.Context, _ string, n int) (integrations.PullRequest, error) {
+func (f *fakeForge) Pull(_ context.Context, repo string, n int) (integrations.PullRequest, error) {
 	if err := f.call("Pull"); err != nil {
 		return integrations.PullRequest{}, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if p := f.find(n); p != nil {
+	if p := f.findIn(repo, n); p != nil {
 		return *p, nil
 	}
 	return integrations.PullRequest{}, integrations.ErrNotFound
 }
-func (f *fakeForge) FindPull(_ context.Context, _, head, base string) (integrations.PullRequest, error) {
+func (f *fakeForge) FindPull(_ context.Context, repo, head, base string) (integrations.PullRequest, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, p := range f.pulls {
-		if p.Branch == head && p.Base == base {
+		if p.Branch == head && p.Base == base && p.Repo == repo {
 			return *p, nil
 		}
 	}
 	return integrations.PullRequest{}, integrations.ErrNotFound
 }
-func (f *fakeForge) OpenPulls(context.Context, string) ([]integrations.PullRequest, error) {
-	return f.list(func(p *integrations.PullRequest) bool { return p.State == "open" }), f.call("OpenPulls")
+func (f *fakeForge) OpenPulls(_ context.Context, repo string) ([]integrations.PullRequest, error) {
+	return f.list(func(p *integrations.PullRequest) bool { return p.Repo == repo && p.State == "open" }), f.call("OpenPulls")
 }
-func (f *fakeForge) RecentPulls(_ context.Context, _, base string, _ time.Time) ([]integrations.PullRequest, error) {
-	return f.list(func(p *integrations.PullRequest) bool { return p.State == "merged" && p.Base == base }), f.call("RecentPulls")
+func (f *fakeForge) RecentPulls(_ context.Context, repo, base string, _ time.Time) ([]integrations.PullRequest, error) {
+	return f.list(func(p *integrations.PullRequest) bool { return p.Repo == repo && p.State == "merged" && p.Base == base }), f.call("RecentPulls")
 }
 func (f *fakeForge) list(want func(*integrations.PullRequest) bool) (out []integrations.PullRequest) {
 	f.mu.Lock()
@@ -663,8 +689,8 @@ func (f *fakeForge) MoveBranch(_ context.Context, _, branch, sha string) error {
 	})
 	return nil
 }
-func (f *fakeForge) UpdatePull(_ context.Context, _ string, n int, title, body string) error {
-	f.edit(n, func(p *integrations.PullRequest) { p.Title, p.Body = title, body })
+func (f *fakeForge) UpdatePull(_ context.Context, repo string, n int, title, body string) error {
+	f.editIn(repo, n, func(p *integrations.PullRequest) { p.Title, p.Body = title, body })
 	return nil
 }
 func (f *fakeForge) CommitFile(_ context.Context, _, branch, _ string, content []byte, _, _ string) (sha string, err error) {
@@ -687,31 +713,31 @@ func (f *fakeForge) CreateCommit(_ context.Context, _ string, c integrations.New
 	})
 	return sha, f.call("CreateCommit answer")
 }
-func (f *fakeForge) OpenPull(_ context.Context, _ string, n integrations.NewPull) (integrations.PullRequest, error) {
+func (f *fakeForge) OpenPull(_ context.Context, repo string, n integrations.NewPull) (integrations.PullRequest, error) {
 	if err := f.call("OpenPull"); err != nil {
 		return integrations.PullRequest{}, err
 	}
 	var out integrations.PullRequest
 	f.do(func() {
-		out = f.add(integrations.PullRequest{Title: n.Title, Body: n.Body, Branch: n.Head, Base: n.Base, Head: f.branches[n.Head], Author: "signalbox"}, "app/main.go")
+		out = f.add(integrations.PullRequest{Repo: repo, Title: n.Title, Body: n.Body, Branch: n.Head, Base: n.Base, Head: f.branches[n.Head], Author: "signalbox"}, "app/main.go")
 	})
 	return out, f.call("OpenPull answer")
 }
-func (f *fakeForge) MergePull(_ context.Context, _ string, n int, head, _ string) (string, error) {
+func (f *fakeForge) MergePull(_ context.Context, repo string, n int, head, _ string) (string, error) {
 	if err := f.call("MergePull"); err != nil {
 		return "", err
 	}
 	f.mu.Lock()
-	p := f.find(n)
+	p := f.findIn(repo, n)
 	moved := p.Head != head
 	f.mu.Unlock()
 	if moved {
 		return "", integrations.ErrMoved
 	}
-	return f.mergeAs(n, "signalbox").MergeSHA, nil
+	return f.editIn(repo, n, func(p *integrations.PullRequest) { f.merge(p, "signalbox") }).MergeSHA, nil
 }
-func (f *fakeForge) ClosePull(_ context.Context, _ string, n int) error {
-	f.edit(n, func(p *integrations.PullRequest) { p.State = "closed" })
+func (f *fakeForge) ClosePull(_ context.Context, repo string, n int) error {
+	f.editIn(repo, n, func(p *integrations.PullRequest) { p.State = "closed" })
 	return nil
 }
 

@@ -65,7 +65,7 @@ func asked(t *testing.T, g Gate, q Question, put func(tx *store.Tx) error) strin
 }
 
 // The second person, read aloud: who asked, who merged, who agreed to which head.
-func TestApprovals(t *testing.T) {
+func TestRuleTheSecondPerson(t *testing.T) {
 	const closed = "production wants a second person, and nobody but %s has agreed to this head"
 	yes := func(p integrations.Person, head string) *store.Operation {
 		return &store.Operation{Approvals: []store.Approval{{By: ToStore(p), Head: head}}}
@@ -143,7 +143,7 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-func TestHold(t *testing.T) {
+func TestRuleAHoldStopsAllButItsOwnersOwnAct(t *testing.T) {
 	hold := func(change func(h *store.Hold)) func(tx *store.Tx) error {
 		return func(tx *store.Tx) error {
 			h := &store.Hold{Kind: "hold", Owner: ToStore(alice), Reason: "migration", Created: noon.Add(-time.Hour), Expires: noon.Add(time.Hour)}
@@ -187,7 +187,7 @@ func TestHold(t *testing.T) {
 	}
 }
 
-func TestCovered(t *testing.T) {
+func TestRuleEveryTargetIsPlannedAtThisHead(t *testing.T) {
 	pull := func(state, head, examined string) *store.Pull {
 		return &store.Pull{Number: 4, Head: "h", ExaminedHead: examined, Plans: map[string]store.Planned{"web": {Head: head, State: state, Why: "no such bucket"}}}
 	}
@@ -210,7 +210,7 @@ func TestCovered(t *testing.T) {
 	}
 }
 
-func TestOrder(t *testing.T) {
+func TestRuleTheOrderIsThatOfTheBaseBranch(t *testing.T) {
 	seen := func(tx *store.Tx) error {
 		return store.Feature[Attempted](tx, AttemptedFeature).Put("web", Attempted{SHA: "abcdefgh", Order: 7, Job: "job-3"})
 	}
@@ -248,7 +248,7 @@ func TestAge(t *testing.T) {
 }
 
 // Rolling back is a right of its own: whoever may deploy may not therefore do it.
-func TestPolicyOfARollback(t *testing.T) {
+func TestRuleRollbackIsARightOfItsOwn(t *testing.T) {
 	q := Question{At: AtDequeue, Environment: "production", Requester: alice, Actor: bob, Op: &store.Operation{Rollback: true}}
 	if got, want := asked(t, Policy, q, nil), "alice, who asked for it, may not rollback in production"; got != want {
 		t.Errorf("the gate says %q, want %q", got, want)

@@ -83,7 +83,7 @@ func TestTheSameCommitAgainIsNothingToGoBackFrom(t *testing.T) {
 }
 
 // What sets a dirty target right passes, and nothing else does.
-func TestDirty(t *testing.T) {
+func TestRuleOnlyWhatSetsItRightPassesADirtyTarget(t *testing.T) {
 	dirty := func(tx *store.Tx) error {
 		return tx.PutHold(&store.Hold{Kind: store.HoldDirty, Target: "web", Job: "job-1", SHA: "aaa", Reason: "job-1 failed", Created: noon.Add(-time.Hour)}, 0)
 	}

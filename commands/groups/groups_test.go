@@ -111,7 +111,7 @@ var began = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (w *world) since() time.Duration { return time.Since(began) }
 
-func TestAnAnswerCountsForFiveMinutes(t *testing.T) {
+func TestRuleAGroupIsReadAgainAfterFiveMinutes(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.may("", "the GitHub team acme/sre has not been read yet")
 		w.set(team, nil, "bob")
@@ -128,7 +128,7 @@ func TestAnAnswerCountsForFiveMinutes(t *testing.T) {
 
 // A source that cannot answer has no members; what it said before counts until it
 // is too old.
-func TestASourceThatIsDown(t *testing.T) {
+func TestRuleASourceThatIsDownMeansNo(t *testing.T) {
 	inWorld(t, func(w *world) {
 		down := errors.New("GitHub answered 503")
 		w.set(team, fmt.Errorf("read the members: %w", down))

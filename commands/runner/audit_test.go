@@ -40,7 +40,7 @@ func (y *yard) renameBucket(from, to string) {
 // If the audit cannot be written, the apply does not start: its row is in the
 // transaction that takes the run lock. With the rows' bucket gone, everything else
 // in that transaction works.
-func TestAnApplyWhoseAuditCannotBeWrittenDoesNotStart(t *testing.T) {
+func TestRuleNoAuditNoStart(t *testing.T) {
 	y := newYard(t)
 	var ran atomic.Int32
 	y.kind(Kind{Name: "apply", Run: func(context.Context, *Run) End {

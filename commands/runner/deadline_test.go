@@ -53,7 +53,7 @@ func (y *yard) advance(d time.Duration) {
 
 // A deadline that passes takes the way of a cancel: one SIGINT, recorded before,
 // and the time to clean up. It has failed then, with the reason and its log.
-func TestADeadlineInterruptsOnceAndFails(t *testing.T) {
+func TestRuleATimeOutInterruptsOnceAndFails(t *testing.T) {
 	y := newYard(t)
 	y.limited()
 	y.start()
@@ -99,7 +99,7 @@ func TestADeadlineInterruptsOnceAndFails(t *testing.T) {
 }
 
 // What waits in line, or for a confirmation, does not use up its time.
-func TestADeadlineDoesNotCountWaiting(t *testing.T) {
+func TestRuleADeadlineDoesNotCountWaiting(t *testing.T) {
 	y := newYard(t)
 	y.limited()
 	asked := false
@@ -233,7 +233,7 @@ func TestADeadlineIsOfOneAttempt(t *testing.T) {
 
 // One command's own limit, of wall time, goes the same way: it may clean up, and
 // its log is kept.
-func TestACommandsTimeOutKeepsTheLog(t *testing.T) {
+func TestRuleATimeOutKeepsTheLog(t *testing.T) {
 	y := newYard(t)
 	y.kind(Kind{Name: "brief", Run: func(ctx context.Context, r *Run) End {
 		_, err := r.Exec(nil).Effect(ctx, "it", integrations.Command{Step: "sh", Dir: "/", Timeout: 200 * time.Millisecond,

@@ -79,7 +79,7 @@ func (y *yard) saysIn(channel string, want ...string) {
 
 // A drain begins nothing, lets what runs come to its end, and says so where its
 // operation is shown: at the beginning, at the end, and when the next process is up.
-func TestDrainWaitsForWhatRunsAndBeginsNothing(t *testing.T) {
+func TestRuleADrainWaitsAndBeginsNothing(t *testing.T) {
 	y := newYard(t)
 	running := y.add("script", "web", 1, y.waiting("running"))
 	y.of(running, "op-3", "C1")
@@ -108,7 +108,7 @@ func TestDrainWaitsForWhatRunsAndBeginsNothing(t *testing.T) {
 
 // What still runs after the limit is interrupted once, which is written down
 // first: it ends as cancelled, and says why.
-func TestDrainInterruptsWhatTakesTooLong(t *testing.T) {
+func TestRuleADrainInterruptsWhatTakesTooLong(t *testing.T) {
 	y := newYard(t)
 	id := y.add("script", "web", 1, y.counting())
 	y.of(id, "op-3", "C1")

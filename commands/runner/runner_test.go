@@ -287,7 +287,7 @@ func TestStepEnvironment(t *testing.T) {
 }
 
 // One at a time on a target, in order; different targets side by side.
-func TestOneAtATimeOnATarget(t *testing.T) {
+func TestRuleOneAtATimeOnATarget(t *testing.T) {
 	y := newYard(t)
 	second := y.add("script", "web", 20, "echo second >> "+y.file("marks"))
 	first := y.add("script", "web", 10, y.waiting("first"))
@@ -346,7 +346,7 @@ func TestAnEarlierOneWaitsQuietly(t *testing.T) {
 
 // The process is gone in mid-effect; the next one follows the step, and the
 // effect happens once.
-func TestAnEffectIsFollowedAfterARestart(t *testing.T) {
+func TestRuleBootFollowsWhatRuns(t *testing.T) {
 	y := newYard(t)
 	y.start()
 	id := y.add("script", "web", 1, y.waiting("once"))
@@ -364,7 +364,7 @@ func TestAnEffectIsFollowedAfterARestart(t *testing.T) {
 }
 
 // It ended while there was no bot: its exit file is its result.
-func TestAnEffectThatEndedMeanwhile(t *testing.T) {
+func TestRuleBootTakesTheExitFileAsTheResult(t *testing.T) {
 	y := newYard(t)
 	y.start()
 	id := y.add("script", "web", 1, y.waiting("once")+"; exit 3")
@@ -382,7 +382,7 @@ func TestAnEffectThatEndedMeanwhile(t *testing.T) {
 
 // Killed with its shim: nobody knows how far it came, the lock stays, and no
 // machine tries it again.
-func TestALostEffectIsUnknown(t *testing.T) {
+func TestRuleUnknownKeepsTheRunLockAndNoMachineRetries(t *testing.T) {
 	y := newYard(t)
 	y.start()
 	id := y.add("script", "web", 1, y.waiting("once"))
@@ -410,7 +410,7 @@ func TestALostEffectIsUnknown(t *testing.T) {
 
 // A tool that was killed, by the kernel or by hand, had no time to put down what
 // it did: nobody can tell how far it came, although its shim saw it end.
-func TestAKilledToolIsUnknown(t *testing.T) {
+func TestRuleAKilledApplyIsUnknown(t *testing.T) {
 	y := newYard(t)
 	y.start()
 	id := y.add("script", "web", 1, "echo begun >> "+y.file("marks")+"; kill -9 $$")
@@ -421,7 +421,7 @@ func TestAKilledToolIsUnknown(t *testing.T) {
 }
 
 // What had begun no effect is begun again, as the same attempt.
-func TestWhatChangedNothingIsBegunAgain(t *testing.T) {
+func TestRuleBootBeginsAgainWhatHadChangedNothing(t *testing.T) {
 	y := newYard(t)
 	y.kind(Kind{Name: "look", Run: func(ctx context.Context, r *Run) End {
 		_, err := r.Exec(nil).Run(ctx, integrations.Command{Step: "look", Argv: []string{"sh", "-c", y.waiting("look")}, Dir: "/"})
@@ -444,7 +444,7 @@ func TestWhatChangedNothingIsBegunAgain(t *testing.T) {
 
 // The first cancel interrupts the step, which may clean up; the second kills it,
 // and then nobody knows.
-func TestCancelTwice(t *testing.T) {
+func TestRuleACancelInterruptsAndASecondOneKills(t *testing.T) {
 	y := newYard(t)
 	y.start()
 	press := func(id string) {
