@@ -140,8 +140,8 @@ const showEvery = 10 * time.Minute
 // shownAnew is how many of the newest operations that are over are among them.
 const shownAnew = 20
 
-// showAnew marks what shows the live operations, the newest that are over, and the
-// open pull requests, each in a transaction of its own.
+// showAnew marks what shows the live operations, the newest that are over, the
+// holds and the open pull requests, each in a transaction of its own.
 func (f *feature) showAnew(ctx context.Context) error {
 	subjects := map[string]bool{}
 	err := f.Store.View(func(tx *store.Tx) error {
@@ -162,6 +162,13 @@ func (f *feature) showAnew(ctx context.Context) error {
 			for _, j := range jobs {
 				subjects[j.ID] = true
 			}
+		}
+		holds, err := tx.Holds()
+		if err != nil {
+			return err
+		}
+		for _, h := range holds {
+			subjects[h.ID] = true
 		}
 		open, err := tx.OpenPulls("")
 		for _, p := range open {
