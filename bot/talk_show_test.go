@@ -39,6 +39,7 @@ var (
 	talkDate     = regexp.MustCompile(`\w+day 20\d\d-\d\d-\d\d\b|\b20\d\d-\d\d-\d\d-\d{4}\b`)
 	talkInstant  = regexp.MustCompile(`\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)`)
 	talkAge      = regexp.MustCompile(`\b\d+(?: ?s| min| h| days?)(?: \d+ min| \d+ h)? ago`)
+	talkMoment   = regexp.MustCompile(`\b(?:a moment|\d+ seconds) ago`)
 	talkTook     = regexp.MustCompile(`took \d+ (?:s|min|h)(?: \d+ min)?`)
 	talkSpent    = regexp.MustCompile(`after \d+(?:m?\d*s| s| min)\b`)
 	talkHeld     = regexp.MustCompile(`(by \w+ for|since|hold-\d+, for) \d+ (?:s|min)\b`)
@@ -83,6 +84,7 @@ func (n *talkNames) tame(s string, now time.Time) string {
 	s = talkAge.ReplaceAllString(s, "<time> ago")
 	s = talkTook.ReplaceAllString(s, "took <time>")
 	s = talkSignal.ReplaceAllString(s, "<signal>. Output:")
+	s = talkMoment.ReplaceAllString(s, "<time> ago")
 	s = talkSpent.ReplaceAllString(s, "after <time>")
 	s = talkHeld.ReplaceAllString(s, "$1 <time>")
 	s = talkSHA.ReplaceAllStringFunc(s, func(sha string) string {
