@@ -156,9 +156,10 @@ func (c *Config) github() github.Config {
 // assemble joins features and systems.
 func (a *app) assemble() error {
 	c := a.Config
+	a.mirrors = git.New(filepath.Join(c.Data, "mirrors"), a.github.GitToken)
 	s := systems{
-		store: a.store, slack: a.slack, github: a.github, clock: a.Clock, log: a.Log, catalog: a.catalog.Load, channel: a.channelID,
-		mirrors: git.New(filepath.Join(c.Data, "mirrors"), a.github.GitToken), poll: pollWebhooks, data: c.Data,
+		store: a.store, slack: a.slack, github: a.github, forge: a.github, trees: trees{a.mirrors, a.github}, clock: a.Clock, log: a.Log, catalog: a.catalog.Load, channel: a.channelID,
+		poll: pollWebhooks, data: c.Data,
 		verbs: func() []commands.Verb { return a.wired.verbs },
 	}
 	if c.Inbound == "none" {
@@ -166,7 +167,6 @@ func (a *app) assemble() error {
 	} else if c.PublicURL != "" || c.GitHub.App != nil { // else nobody can tell ours from others' webhooks
 		s.hooks = pollWebhooks
 	}
-	a.mirrors = s.mirrors
 	var err error
 	if a.wired, err = wire(features(s)); err != nil {
 		return err

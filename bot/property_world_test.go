@@ -16,11 +16,7 @@ import (
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/commands"
-	"github.com/signalbox-chatops/signalbox/commands/deploy"
-	"github.com/signalbox-chatops/signalbox/commands/incident"
-	"github.com/signalbox-chatops/signalbox/commands/lock"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
-	"github.com/signalbox-chatops/signalbox/commands/status"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/calendar"
@@ -309,14 +305,12 @@ func (y *history) boot() {
 
 func (y *history) assemble(st *store.Store) (err error) {
 	log, catalog := slog.New(listener{y}), func() *integrations.Catalog { return y.catalog }
-	channel := func(name string) string { return "C-" + name }
 	p := &y.parts
-	p.wired, err = wire([]commands.Feature{
-		deploy.New(deploy.Deps{Store: st, Forge: hubClient{y}, Trees: hubTrees{y}, Clock: y.clock, Log: log, Catalog: catalog, Poll: pollWebhooks, Channel: channel}),
-		lock.New(lock.Deps{Store: st, Clock: y.clock, Log: log, Catalog: catalog, Channel: channel}),
-		incident.New(incident.Deps{Clock: y.clock}),
-		status.New(status.Deps{Clock: y.clock}),
-	})
+	p.wired, err = wire(features(systems{
+		store: st, forge: hubClient{y}, trees: hubTrees{y}, clock: y.clock, log: log, catalog: catalog, poll: pollWebhooks, data: y.dir,
+		channel: func(name string) string { return "C-" + name },
+		verbs:   func() []commands.Verb { return p.wired.verbs },
+	}))
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,8 @@ type systems struct {
 	store   *store.Store
 	slack   *slack.Client
 	github  *github.Client
-	mirrors *git.Mirrors
+	forge   deploy.Forge
+	trees   deploy.Trees
 	clock   clock.Clock
 	log     *slog.Logger
 	catalog func() *integrations.Catalog
@@ -52,7 +53,7 @@ type systems struct {
 // done without being asked.
 func features(s systems) []commands.Feature {
 	return []commands.Feature{
-		deploy.New(deploy.Deps{Store: s.store, Forge: s.github, Trees: trees{s.mirrors, s.github}, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
+		deploy.New(deploy.Deps{Store: s.store, Forge: s.forge, Trees: s.trees, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
 		incident.New(incident.Deps{Clock: s.clock}),
 		status.New(status.Deps{Clock: s.clock}),
