@@ -27,13 +27,19 @@ func (f *feature) logCard(tx *store.Tx, s *store.Surface) (integrations.Message,
 	}, nil
 }
 
-// attentionCard calls whoever asked for what a job now needs from a person.
-func (f *feature) attentionCard(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
-	j, err := tx.Job(s.Subject)
+// jobAndOperation reads a job and the operation that it belongs to.
+func jobAndOperation(tx *store.Tx, id string) (*store.Job, *store.Operation, error) {
+	j, err := tx.Job(id)
 	if err != nil {
-		return integrations.Message{}, err
+		return nil, nil, err
 	}
 	op, err := tx.Operation(j.Operation)
+	return j, op, err
+}
+
+// attentionCard calls whoever asked for what a job now needs from a person.
+func (f *feature) attentionCard(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
+	j, op, err := jobAndOperation(tx, s.Subject)
 	if err != nil {
 		return integrations.Message{}, err
 	}
@@ -83,11 +89,7 @@ func (f *feature) logFileCard(tx *store.Tx, s *store.Surface) (integrations.Mess
 // confirmCard asks about a plan that nobody reviewed. It is asked once for each
 // change set; when that is settled the message says so and loses its buttons.
 func (f *feature) confirmCard(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
-	j, err := tx.Job(s.Subject)
-	if err != nil {
-		return integrations.Message{}, err
-	}
-	op, err := tx.Operation(j.Operation)
+	j, op, err := jobAndOperation(tx, s.Subject)
 	if err != nil {
 		return integrations.Message{}, err
 	}
@@ -306,11 +308,7 @@ func (f *feature) targetCard(tx *store.Tx, s *store.Surface) (integrations.Messa
 
 // deploymentCard is an apply as GitHub's deployments show it.
 func (f *feature) deploymentCard(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
-	j, err := tx.Job(s.Subject)
-	if err != nil {
-		return integrations.Message{}, err
-	}
-	op, err := tx.Operation(j.Operation)
+	j, op, err := jobAndOperation(tx, s.Subject)
 	if err != nil {
 		return integrations.Message{}, err
 	}

@@ -49,11 +49,7 @@ func (f *feature) openStopped(tx *store.Tx, op *store.Operation, j *store.Job) e
 }
 
 func (f *feature) stoppedCard(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
-	j, err := tx.Job(s.Subject)
-	if err != nil {
-		return integrations.Message{}, err
-	}
-	op, err := tx.Operation(j.Operation)
+	j, op, err := jobAndOperation(tx, s.Subject)
 	if err != nil {
 		return integrations.Message{}, err
 	}

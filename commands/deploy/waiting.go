@@ -257,11 +257,7 @@ func (f *feature) startOver(tx *store.Tx, j *store.Job, why string) error {
 
 // openedCard asks whether what waited for a window is to start now.
 func (f *feature) openedCard(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
-	j, err := tx.Job(s.Subject)
-	if err != nil {
-		return integrations.Message{}, err
-	}
-	op, err := tx.Operation(j.Operation)
+	j, op, err := jobAndOperation(tx, s.Subject)
 	if err != nil {
 		return integrations.Message{}, err
 	}
