@@ -51,6 +51,10 @@ const (
 	// An event that is not stored after dropWait was dropped by its door.
 	dropWait  = 500 * time.Millisecond
 	dropLooks = 50
+	// How long an answer is waited for after its event was decided, and how often
+	// that is looked at. With much to tell in a channel it may come later.
+	answerWait = 2 * time.Second
+	answerLook = 5 * time.Millisecond
 )
 
 // app is the running process.
@@ -96,7 +100,7 @@ func run(ctx context.Context, o options) (err error) {
 	a.life.start("work", stopWait+stopLimit(a.workers()), a.work)
 	o.Log.Info("doors open", "version", version(), "store", a.store.Path())
 	if o.Started != nil {
-		o.Started(sandbox.Bot{Handler: a.handler(), Idle: a.idle, WaitDecided: a.waitDecided})
+		o.Started(sandbox.Bot{Handler: a.handler(), UnderWay: a.underWay, WaitDecided: a.waitDecided})
 	}
 	for {
 		select {
@@ -218,9 +222,9 @@ func (a *app) openDoors() error {
 	return nil
 }
 
-// waitDecided waits for the decision on an event. What a door did not store,
-// because it is no business of ours, needs none; a door stores before it
-// acknowledges, so that shows within a moment.
+// waitDecided waits for the decision on an event, and answerWait at most for what
+// is said of it. What a door did not store, because it is no business of ours,
+// needs none; a door stores before it acknowledges, so that shows within a moment.
 func (a *app) waitDecided(ctx context.Context, key string) error {
 	for range dropLooks {
 		accepted := false
@@ -238,7 +242,13 @@ func (a *app) waitDecided(ctx context.Context, key string) error {
 			return err
 		}
 		if accepted {
-			return a.dispatcher.WaitDecided(ctx, key)
+			if err := a.dispatcher.WaitDecided(ctx, key); err != nil {
+				return err
+			}
+			for end := time.Now().Add(answerWait); ctx.Err() == nil && !a.teller.Idle() && time.Now().Before(end); {
+				time.Sleep(answerLook)
+			}
+			return ctx.Err()
 		}
 		select {
 		case <-ctx.Done():
@@ -383,9 +393,25 @@ func (a *app) channelID(name string) string {
 	return name
 }
 
-// idle says whether nothing is to be decided, done or told.
-func (a *app) idle() bool {
-	return a.ready.Load() && a.ticks.Idle() && a.groups.Idle() && a.dispatcher.Idle() && a.runner.Idle() && a.teller.Idle()
+// underWay names what is being decided, done or told, and nothing when all is
+// quiet.
+func (a *app) underWay() string {
+	switch {
+	case !a.ready.Load():
+		return "the bot is starting or stopping"
+	case !a.ticks.Idle():
+		return "a tick"
+	case !a.groups.Idle():
+		return "the reading of groups"
+	case !a.dispatcher.Idle():
+		return "an event that is not decided"
+	case !a.runner.Idle():
+		return fmt.Sprintf("a job (%d are running)", a.runner.Active())
+	case !a.teller.Idle():
+		return "something to tell"
+	default:
+		return ""
+	}
 }
 
 // reload reads the configuration again. One with a mistake changes nothing.

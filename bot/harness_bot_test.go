@@ -244,7 +244,7 @@ func (b *box) settle() {
 	b.t.Helper()
 	quiet := 0 // a timer that fired needs a little time to become work
 	b.until("the bot is idle", func() bool {
-		if quiet++; !b.inside.Load().Idle() {
+		if quiet++; b.inside.Load().UnderWay() != "" {
 			quiet = 0
 		}
 		return quiet == 3

@@ -89,7 +89,7 @@ const (
 	settleLimit = 2 * time.Minute
 )
 
-var errNotIdle = fmt.Errorf("work is still under way after %s; the clock stands where it is now", settleLimit)
+var errNotIdle = errors.New("the clock stands where it is now")
 
 // advance moves the clock timer by timer, and waits for all that comes of it.
 func (w *world) advance(ctx context.Context, by time.Duration) (time.Time, error) {
@@ -116,8 +116,7 @@ func (w *world) advance(ctx context.Context, by time.Duration) (time.Time, error
 }
 
 func (w *world) settle(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, settleLimit, errNotIdle)
-	defer cancel()
+	limit := time.Now().Add(settleLimit)
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
 	for quiet := 0; quiet < quietLooks; {
@@ -126,21 +125,33 @@ func (w *world) settle(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-t.C:
 		}
-		if w.idle(ctx) {
+		what := w.underWay(ctx)
+		switch {
+		case what == "":
 			quiet++
-		} else {
+		case time.Now().After(limit):
+			return fmt.Errorf("%s is still under way after %s; %w", what, settleLimit, errNotIdle)
+		default:
 			quiet = 0
 		}
 	}
 	return nil
 }
 
-func (w *world) idle(ctx context.Context) bool {
-	b := w.bot.Load()
-	if b != nil && b.Idle != nil && !b.Idle() || !w.github.Idle() {
-		return false
+// underWay names what is being done now, and nothing when all is quiet.
+func (w *world) underWay(ctx context.Context) string {
+	if b := w.bot.Load(); b != nil && b.UnderWay != nil {
+		if what := b.UnderWay(); what != "" {
+			return what
+		}
+	}
+	if !w.github.Idle() {
+		return "a webhook of GitHub"
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Millisecond)
 	defer cancel()
-	return w.slack.WaitIdle(ctx) == nil
+	if w.slack.WaitIdle(ctx) != nil {
+		return "an envelope of Slack"
+	}
+	return ""
 }

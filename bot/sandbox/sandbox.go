@@ -25,8 +25,8 @@ import (
 
 // Bot is what a running bot shows of itself.
 type Bot struct {
-	Handler     http.Handler // its HTTP door and pages
-	Idle        func() bool  // nothing is to be decided, done or told
+	Handler     http.Handler  // its HTTP door and pages
+	UnderWay    func() string // what is being decided, done or told; empty when all is quiet
 	WaitDecided func(ctx context.Context, key string) error
 }
 

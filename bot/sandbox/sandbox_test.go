@@ -84,7 +84,7 @@ func (e *echoBot) run(ctx context.Context, config []byte, clk clock.Clock, start
 			}
 		}
 	})
-	started(Bot{Handler: e, Idle: func() bool { return true }})
+	started(Bot{Handler: e, UnderWay: func() string { return "" }})
 	return client.RunContext(ctx)
 }
 
