@@ -205,6 +205,9 @@ func (f *feature) take(tx *store.Tx, s sight) error {
 	}
 	was := p.State
 	moved := p.Head != "" && p.Head != pr.Head
+	if p.Base != "" && p.Base != pr.Base { // a yes to one branch is none to another
+		p.TurnedAfter, p.Turned, p.Reviews = p.Seen, pr.UpdatedAt, nil
+	}
 	p.URL, p.Title, p.Author, p.Base, p.Branch, p.Fork = pr.URL, pr.Title, pr.Author, pr.Base, pr.Branch, pr.Fork
 	p.State, p.Head = pr.State, pr.Head
 	if pr.UpdatedAt.After(p.Seen) {
@@ -364,6 +367,9 @@ func (f *feature) review(tx *store.Tx, pr integrations.PullRequest, r integratio
 	p, err := tx.Pull(pr.RepoID, pr.Number)
 	if err != nil {
 		return err
+	}
+	if !p.Turned.IsZero() && !r.At.After(p.Turned) { // it was given for another branch
+		return nil
 	}
 	if p.Reviews == nil {
 		p.Reviews = map[string]string{}

@@ -186,7 +186,7 @@ func (q Question) facts(gate string) (store.Facts, error) {
 	switch {
 	case q.Pull == nil:
 		return store.Facts{}, fmt.Errorf("the pull request is not known yet")
-	case q.Pull.Facts.Head != q.Head || q.Pull.Facts.At.IsZero():
+	case q.Pull.Facts.Head != q.Head || q.Pull.Facts.Into != q.Pull.Base || q.Pull.Facts.At.IsZero():
 		return store.Facts{}, fmt.Errorf("what GitHub knows of %s has not been read yet", short(q.Head))
 	case q.Pull.Facts.Unread[gate] != "":
 		return store.Facts{}, fmt.Errorf("%s", q.Pull.Facts.Unread[gate])

@@ -191,7 +191,7 @@ func newScene(t *testing.T) *scene {
 		ToSHA: "h", Head: "h", Requester: ToStore(alice), Approvals: []store.Approval{{By: ToStore(bob), Head: "h"}}}
 	s.pull = &store.Pull{RepoID: 1, Repo: "acme/web", Number: 4, Head: "h", ExaminedHead: "h", Base: "deployment/production", Targets: []string{"web"},
 		Plans: map[string]store.Planned{"web": {Head: "h", State: "done", At: noon.Add(-time.Hour)}},
-		Facts: store.Facts{At: noon, Head: "h", Checks: map[string]string{"build": "success"}}}
+		Facts: store.Facts{At: noon, Head: "h", Into: "deployment/production", Checks: map[string]string{"build": "success"}}}
 	s.job = &store.Job{ID: "job-9", Key: "job-9", Kind: "apply", Target: "web", Locks: true, Order: 9, Operation: "op-9", SHA: "m9", State: store.JobQueued, Version: 0}
 	s.earlier(&store.Operation{ID: "op-1", State: store.OpSucceeded, ToSHA: "h", MergeSHA: "m1"})
 	s.q = Question{Now: noon, Catalog: s.cat, Environment: "production", Service: "web", Targets: []string{"web"}, Requester: alice, Head: "h"}
@@ -319,7 +319,7 @@ var states = map[string]func(s *scene){
 	},
 	"people opened it, and staging never had it": func(s *scene) { s.opened(); s.put = nil },
 	"people opened it, and staging had it":       func(s *scene) { s.opened() },
-	"people opened it into another branch":       func(s *scene) { s.opened(); s.put, s.pull.Base = nil, "main" },
+	"people opened it into another branch":       func(s *scene) { s.opened(); s.put, s.pull.Base, s.pull.Facts.Into = nil, "main", "main" },
 	"people opened it, and brought it to staging": func(s *scene) {
 		s.opened()
 		s.put = nil
