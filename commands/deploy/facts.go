@@ -34,7 +34,7 @@ func (f *feature) readFacts(ctx context.Context, p *store.Pull, targets []string
 			facts.Unread["checks"] = "the checks cannot be read: " + err.Error()
 		}
 	}
-	if approvals {
+	if approvals || p.HeadBy != "" { // somebody may have to answer for the push
 		if err := f.readReviews(ctx, p, &facts); err != nil {
 			facts.Unread["approvals"] = "the reviews cannot be read: " + err.Error()
 		}

@@ -243,8 +243,11 @@ func (f *feature) choseHead(tx *store.Tx, op *store.Operation, by string) (*stor
 			return notRequester(op, j.Requester), nil
 		}
 	}
-	if op.Head == headWanted(op) || by == "" {
+	if op.Head == headWanted(op) {
 		return nil, nil
+	}
+	if by == "" {
+		by = nobodyKnown
 	}
 	return notRequester(op, gate.ToStore(f.Catalog().PersonByGitHub(by))), nil
 }

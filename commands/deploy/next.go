@@ -74,7 +74,7 @@ func (f *feature) nextOpen(tx *store.Tx, v view, note func(...any) integrations.
 	q.Explicit, q.Actor = true, q.Requester
 	closed := gate.Ask(tx, q)
 	buttons := []integrations.Button{merge, cancel}
-	if gate.Named(closed, "approvals") {
+	if gate.Named(closed, "approvals") || gate.Named(closed, "policy") {
 		buttons = []integrations.Button{{Label: "Approve", Command: "approve " + op.ID, Version: st, Style: "primary"}, merge, cancel}
 	}
 	var lines []integrations.Rich

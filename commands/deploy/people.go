@@ -58,7 +58,7 @@ func (f *feature) approve(tx *store.Tx, c *commands.Call, s subject) (commands.R
 	if op.State == store.OpMerged || op.State == store.OpApplying || op.Kind != "deploy" {
 		return f.approveBlocked(tx, c, s)
 	}
-	if err := f.own(c, op, "approve"); err != nil {
+	if err := f.ownHead(c, op); err != nil {
 		return commands.Reply{}, err
 	}
 	switch {
@@ -93,6 +93,17 @@ func (f *feature) own(c *commands.Call, op *store.Operation, what string) error 
 	return commands.Refuse("own", fmt.Sprintf("You %s, so somebody else has to %s it.", did, what)).WithHint(f.whoElse(c, op, c.Who))
 }
 
+// ownHead does the same for an approval. Where no second person is wanted whoever
+// asked may answer for what somebody else pushed; whoever pushed may not anywhere.
+func (f *feature) ownHead(c *commands.Call, op *store.Operation) error {
+	env, _ := c.Catalog.Environment(op.Environment)
+	pushed := op.HeadBy != nil && known(c.Catalog, *op.HeadBy).Same(c.Who)
+	if env.Approvals == 0 && op.HeadBy != nil && !pushed {
+		return nil
+	}
+	return f.own(c, op, "approve")
+}
+
 func (f *feature) whoElse(c *commands.Call, op *store.Operation, not ...integrations.Person) string {
 	var names []string
 	for _, p := range c.Catalog.Who("approve", op.Environment) {
@@ -113,7 +124,7 @@ func (f *feature) approveBlocked(tx *store.Tx, c *commands.Call, s subject) (com
 		return commands.Reply{}, err
 	}
 	env, _ := c.Catalog.Environment(s.op.Environment)
-	if err := f.own(c, s.op, "approve"); env.Approvals > 0 && err != nil {
+	if err := f.ownHead(c, s.op); err != nil && (env.Approvals > 0 || s.op.HeadBy != nil) {
 		return commands.Reply{}, err
 	}
 	if c.Version != 0 && c.Version != stampBlocked(all) {

@@ -26,8 +26,7 @@ func TestRuleAnApprovalIsForOneHead(t *testing.T) {
 	w := newWorld(t)
 	op := w.planned(w.deploy("alice", "production").ID)
 	w.must("bob", "approve", about(op.ID))
-	w.hook(w.forge.edit(op.PR, func(p *integrations.PullRequest) { p.Head = "eee" }))
-	w.wait("planned at the new head", isPlanned(w, op.PR, "eee"))
+	w.pushes(op.PR, "alice", true)
 	w.refused("alice", "merge", "approvals", about(op.ID))
 }
 

@@ -73,15 +73,15 @@ func (f *feature) look(ctx context.Context, pr integrations.PullRequest) (sight,
 	if err != nil {
 		return s, err
 	}
-	if known != nil && (known.Operation != "" || len(known.Targets) > 0) && known.Head != pr.Head {
-		s.by = f.author(ctx, pr, known.Head)
-	}
 	if known != nil && known.ExaminedHead == pr.Head && known.Base == pr.Base {
 		s.examined, s.targets = true, known.Targets
 	} else if s.targets, err = f.touched(ctx, pr, targets); err != nil {
 		return s, err
 	} else {
 		s.examined = true
+	}
+	if known != nil && (known.Operation != "" || len(known.Targets)+len(s.targets) > 0) && known.Head != pr.Head {
+		s.by = f.author(ctx, pr, known.Head)
 	}
 	if pr.State == "merged" && len(s.targets) > 0 && (known == nil || !known.Applied) {
 		if pr.MergeSHA == "" {
@@ -102,13 +102,17 @@ func (f *feature) look(ctx context.Context, pr integrations.PullRequest) (sight,
 	return s, nil
 }
 
+// nobodyKnown stands for a login where nobody can tell who pushed; no login holds
+// a space.
+const nobodyKnown = "somebody unknown"
+
 // author is who wrote the newest commit of a pushed head. Who pushed it is known
 // from the webhook alone, and that may have been lost.
 func (f *feature) author(ctx context.Context, pr integrations.PullRequest, was string) string {
 	cmp, err := f.Forge.Compare(ctx, pr.Repo, was, pr.Head)
 	if err != nil || len(cmp.Commits) == 0 {
 		f.Log.Info("who wrote a pushed head is not known", "repo", pr.Repo, "pr", pr.Number, "error", err)
-		return ""
+		return nobodyKnown
 	}
 	return cmp.Commits[len(cmp.Commits)-1].Author
 }

@@ -88,7 +88,7 @@ var Rules = []Rule{
 	{"freeze", "nothing is frozen", Freeze, []string{AtCommand, AtOpening, AtCard, AtMerge, AtDequeue}, true},
 	{"hold", "nobody holds it", Hold, []string{AtCommand, AtOpening, AtCard, AtMerge, AtDequeue}, false},
 	{"dirty", "no apply or handwork left it dirty", Dirty, []string{AtCommand, AtOpening, AtCard, AtMerge, AtDequeue}, false},
-	{"policy", "those who asked and merged may do so", Policy, []string{AtDequeue}, false},
+	{"policy", "those who asked, pushed and merged may do so", Policy, []string{AtCard, AtMerge, AtDequeue}, false},
 	{"window", "the deploy window is open", Window, []string{AtCard, AtMerge, AtDequeue}, true},
 	{"cool-down", "the last deploy is long enough ago", CoolDown, []string{AtCard, AtMerge, AtDequeue}, true},
 	{"promotion", "it succeeded where it has to run first", Promotion, []string{AtCard, AtMerge, AtDequeue}, false},

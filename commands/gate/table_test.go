@@ -142,6 +142,16 @@ var table = []row{
 	{"alice agreed to her own", "alice", "merges it", "approvals"},
 	{"bob reviewed on GitHub", "alice", "merges it", ""},
 	{"bob pushed and agreed", "alice", "looks at the card", "approvals"},
+	{"a stranger pushed", "alice", "looks at the card", "policy approvals"},
+	{"a stranger pushed", "alice", "merges it", "policy approvals"},
+	{"a stranger pushed", "bob", "merges it", ""},
+	{"a stranger pushed, and bob agreed", "alice", "merges it", ""},
+	{"a stranger pushed, and bob agreed", "alice", "merged it on GitHub", ""},
+	{"a stranger pushed, and the reviews are not read", "alice", "merges it", "policy approvals"},
+	{"carol, who may not, pushed", "alice", "merges it", "policy"},
+	{"carol, who may not, pushed", "alice", "merged it on GitHub", "policy"},
+	{"carol, who may not, pushed", "alice", "merged it on GitHub, and bob let it go on", ""},
+	{"carol, who may not, pushed", "carol", "merged it on GitHub", "policy policy"},
 	{"two have to agree, and bob did", "alice", "merges it", "approvals"},
 	{"two have to agree, and bob did", "dave", "merges it", ""},
 	{"two have to agree, and bob did", "bob", "merges it", "approvals"},
@@ -365,7 +375,16 @@ var states = map[string]func(s *scene){
 	"bob reviewed on GitHub": func(s *scene) {
 		s.op.Approvals, s.pull.Reviews = nil, map[string]string{"bob": "h"}
 	},
-	"bob pushed and agreed":          func(s *scene) { s.op.HeadBy = ptr(bob) },
+	"bob pushed and agreed":             func(s *scene) { s.op.HeadBy = ptr(bob) },
+	"a stranger pushed":                 func(s *scene) { s.op.HeadBy, s.op.Approvals = ptr(mallory), nil },
+	"a stranger pushed, and bob agreed": func(s *scene) { s.op.HeadBy = ptr(mallory) },
+	"a stranger pushed, and the reviews are not read": func(s *scene) {
+		s.op.HeadBy, s.pull.Facts.Unread = ptr(mallory), map[string]string{"approvals": "GitHub is away"}
+	},
+	"carol, who may not, pushed": func(s *scene) { // and agrees herself
+		s.cat.Environments[1].Approvals, s.op.HeadBy = 0, ptr(carol)
+		s.op.Approvals[0].By = ToStore(carol)
+	},
 	"two have to agree, and bob did": func(s *scene) { s.cat.Environments[1].Approvals = 2 },
 	"two have to agree, and bob and dave did": func(s *scene) {
 		s.cat.Environments[1].Approvals = 2
