@@ -187,7 +187,7 @@ func (f *feature) saveFacts(tx *store.Tx, repoID int64, number int, facts store.
 func (f *feature) decideWithFacts(ctx context.Context, c *commands.Call, do func(tx *store.Tx, facts store.Facts) (commands.Reply, error)) (commands.Act, error) {
 	var s subject
 	err := f.Store.View(func(tx *store.Tx) (err error) {
-		s, err = f.find(tx, c.Arg("subject"), c.Heard.Channel)
+		s, err = f.findOne(tx, c)
 		return err
 	})
 	if err != nil {

@@ -112,7 +112,7 @@ func (f *feature) includeVerb() commands.Verb {
 func (f *feature) decideInclude(ctx context.Context, c *commands.Call) (commands.Act, error) {
 	var op *store.Operation
 	err := f.Store.View(func(tx *store.Tx) error {
-		s, err := f.find(tx, c.Arg("subject"), c.Heard.Channel)
+		s, err := f.findOne(tx, c)
 		op = s.op
 		return err
 	})

@@ -284,7 +284,7 @@ func (f *feature) decidePlan(ctx context.Context, c *commands.Call) (commands.Ac
 		if err != nil {
 			return commands.Reply{}, err
 		}
-		sub, err := f.find(tx, word, c.Heard.Channel)
+		sub, err := f.findAny(tx, word, c.Heard.Channel)
 		if err != nil {
 			return commands.Reply{}, err
 		}
