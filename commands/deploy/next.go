@@ -81,7 +81,10 @@ func (f *feature) nextOpen(tx *store.Tx, v view, note func(...any) integrations.
 	for _, c := range closed {
 		lines = append(lines, shortLine(c))
 	}
-	if op.Newer > 0 {
+	switch {
+	case op.Newer > 0 && op.Head != headWanted(op):
+		lines = append(lines, integrations.R(plural(op.Newer, "newer pull request"), " on ", op.Ref, " would not ship; taking them in would take away what was pushed to the branch."))
+	case op.Newer > 0:
 		lines = append(lines, integrations.R(plural(op.Newer, "newer pull request"), " on ", op.Ref, " would not ship; Include takes them in and plans again."))
 		buttons = append(buttons, integrations.Button{Label: "Include", Command: "include " + op.ID, Version: st})
 	}

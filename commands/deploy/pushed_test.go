@@ -1,6 +1,8 @@
 package deploy
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/signalbox-chatops/signalbox/commands"
@@ -79,4 +81,41 @@ func TestAPushOfSomebodyWhoMayNotIsBlockedAtDequeue(t *testing.T) {
 	contains(t, j.Why, "carol, who pushed")
 	w.must("bob", "approve", about(j.Operation))
 	w.reaches(j.Operation, store.OpSucceeded)
+}
+
+// Include takes away nothing that people pushed to our branch, whether the push was
+// seen before it was asked for or not.
+func TestIncludeTakesNoPushAway(t *testing.T) {
+	for _, forward := range []bool{false, true} {
+		for _, seen := range []bool{true, false} {
+			w := newWorld(t)
+			op := w.planned(w.deploy("alice", "staging").ID)
+			if forward { // the base was rolled back, so that its head is a commit of ours
+				w.update(func(tx *store.Tx) error {
+					o, err := tx.Operation(op.ID)
+					o.Forward, o.Made = true, o.Head
+					return errors.Join(err, tx.PutOperation(o))
+				})
+			}
+			push := func() (head string) {
+				w.forge.do(func() { head = w.forge.commit("bob"); w.forge.branches[op.Branch] = head })
+				return head
+			}
+			w.forge.do(func() { w.forge.branches["main"] = w.forge.commit("dave") })
+			var head string
+			if seen {
+				head = push()
+				w.hook(w.forge.edit(op.PR, func(p *integrations.PullRequest) { p.Head = head }))
+				w.refused("alice", "include", "pushed", about(op.ID))
+			} else {
+				head = push() // and the webhook is lost
+				w.must("alice", "include", about(op.ID))
+				now := w.op(op.ID, func(o *store.Operation) bool { return strings.Contains(o.Note, "could not be taken in") })
+				contains(t, now.Note, "somebody pushed "+short(head))
+			}
+			if at, err := w.forge.BranchHead(t.Context(), repo, op.Branch); err != nil || at != head {
+				t.Errorf("forward %v, seen %v: the branch is at %s, %v; want %s", forward, seen, at, err, head)
+			}
+		}
+	}
 }
