@@ -215,6 +215,12 @@ func (f *feature) confirmVerb() commands.Verb {
 	}
 }
 
+// confirm lets the jobs that wait for it go on by the plan that they made at the
+// merge. One yes is enough, of somebody who may, and, where a second person is
+// wanted, who neither asked nor pushed; also where several have to approve. They
+// agreed to the change; this is about what it does now, and it is planned once more
+// for it. (What is to be confirmed and by whom: the semantics of an apply, step 5:
+// "by an approver, not the requester in production".)
 func (f *feature) confirm(tx *store.Tx, c *commands.Call, s subject) (commands.Reply, error) {
 	all, err := s.applies(tx)
 	if err != nil {

@@ -151,6 +151,24 @@ func TestRuleAnotherPlanIsConfirmedBySomebodyElse(t *testing.T) {
 	w.reaches(op.ID, store.OpSucceeded)
 }
 
+// Where two have to agree to a change, one of them, and never whoever asked,
+// confirms what its plan became at the merge.
+func TestRuleOneConfirmsAlsoWhereTwoApprove(t *testing.T) {
+	w := newWorld(t)
+	w.cat.Environments[1].Approvals = 2
+	w.cat.Rules[0].Groups = append(w.cat.Rules[0].Groups, "stagers") // dave may approve, too
+	op := w.planned(w.deploy("alice", "production").ID)
+	w.must("bob", "approve", about(op.ID))
+	w.must("dave", "approve", about(op.ID))
+	w.tool.set(func(f *fakeTool) { f.plan = onePlan("something else") })
+	w.must("alice", "merge", about(op.ID))
+	j := w.apply(op.ID, store.JobNeedsConfirm)
+	w.refused("alice", "confirm", "own", about(j.ID))
+	w.refused("carol", "confirm", "not_allowed", about(j.ID))
+	w.must("bob", "confirm", about(j.ID))
+	w.reaches(op.ID, store.OpSucceeded)
+}
+
 // Whoever takes newer commits in has chosen the head, and is not the second
 // person to it; whoever asked first may be.
 func TestIncludeIsNotApprovedByWhoeverDidIt(t *testing.T) {
