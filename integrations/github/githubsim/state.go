@@ -56,7 +56,7 @@ type pullRow struct {
 	Mergeable                               bool
 	Commits, Additions, Deletions, NumFiles int
 	Labels, Reviewers, Assignees            []string
-	Turns []turn // to other base branches, oldest first
+	Turns                                   []turn // to other base branches, oldest first
 	// Intent is a merge whose ref update may or may not have happened.
 	Intent *mergeIntent
 }
