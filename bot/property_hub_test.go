@@ -398,6 +398,11 @@ func (c hubClient) Reviews(ctx context.Context, _ string, n int) ([]integrations
 	})
 }
 
+// Retargeted is never: nobody here turns a pull request to another branch.
+func (c hubClient) Retargeted(context.Context, string, int) (time.Time, error) {
+	return time.Time{}, nil
+}
+
 func (c hubClient) Checks(ctx context.Context, _, sha string) ([]integrations.Check, error) {
 	return ask(ctx, c, "Checks "+sha[:7], func(h *hub) ([]integrations.Check, error) { return slices.Clone(h.checks[sha]), nil })
 }

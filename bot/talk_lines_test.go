@@ -52,6 +52,15 @@ var talkLines = []talkLine{
 		state := map[string]string{"close": "closed", "reopen": "open"}[m[1]]
 		return k.call(m[0], "PATCH", talkPull(m[2], m[3]), map[string]string{"state": state}, nil)
 	}},
+	{form: talkForm(`(\w+) on GitHub restores the branch of (\S+)#(\d+)`), do: func(k *talk, m []string) error {
+		var pr struct {
+			Head struct{ Ref, SHA string } `json:"head"`
+		}
+		if err := k.call(m[0], "GET", talkPull(m[1], m[2]), nil, &pr); err != nil {
+			return err
+		}
+		return k.call(m[0], "POST", "/api/v3/repos/"+m[1]+"/git/refs", map[string]string{"ref": "refs/heads/" + pr.Head.Ref, "sha": pr.Head.SHA}, nil)
+	}},
 	{form: talkForm(`(\w+) on GitHub changes (\S+) (\S+) on (\S+): (.*)`), do: (*talk).edit},
 	{form: talkForm(`(\w+) on GitHub opens a pull request in (\S+) from (\S+): (.*)`), do: func(k *talk, m []string) error {
 		return k.call(m[0], "POST", "/api/v3/repos/"+m[1]+"/pulls", map[string]string{"title": m[3], "head": m[2], "base": "main"}, nil)

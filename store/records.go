@@ -335,6 +335,11 @@ type Pull struct {
 	Branch  string `json:"branch"` // head ref
 	Fork    bool   `json:"fork,omitempty"`
 	Base    string `json:"base"` // base ref
+	// Turned is GitHub's own updated_at at which it was first seen to go into another
+	// branch, and TurnedAfter the one at which it was last seen to go into the branch
+	// before; zero until somebody turned it.
+	Turned      time.Time `json:"turned,omitzero"`
+	TurnedAfter time.Time `json:"turned_after,omitzero"`
 	// HeadBy is the GitHub login of who pushed the head; "" until somebody did.
 	HeadBy string `json:"head_by,omitempty"`
 
@@ -364,6 +369,8 @@ type Pull struct {
 type Facts struct {
 	At   time.Time `json:"at"`
 	Head string    `json:"head"` // the head for which they were read
+	// Into is the base branch for which they were read.
+	Into string `json:"into,omitempty"`
 	// Base is where the base branch stood, and Moved the files in a target's
 	// paths that it changed since the head parted from it, by target.
 	Base  string              `json:"base,omitempty"`
@@ -371,7 +378,8 @@ type Facts struct {
 	// Checks are the states of the head's checks by name: "pending", "success",
 	// "failure".
 	Checks map[string]string `json:"checks,omitempty"`
-	// Reviews are those of the pull request: login -> head approved.
+	// Reviews are those of the pull request since it goes into Into: login -> head
+	// approved.
 	Reviews map[string]string `json:"reviews,omitempty"`
 	// Unread says what could not be read, by gate: it keeps that gate closed.
 	Unread map[string]string `json:"unread,omitempty"`

@@ -35,7 +35,7 @@ func (f *feature) askApproval(tx *store.Tx, op *store.Operation, p *store.Pull) 
 	}
 	q := f.question(gate.AtCard, f.Catalog(), op, p)
 	q.Actor, q.Explicit = q.Requester, true
-	if !gate.Named(gate.Ask(tx, q, "approvals"), "approvals") {
+	if len(gate.Ask(tx, q, "approvals", "policy")) == 0 {
 		return nil
 	}
 	now := f.Clock.Now()

@@ -224,6 +224,7 @@ func (f *feature) commentCard(tx *store.Tx, s *store.Surface) (integrations.Mess
 		}
 	}
 	m.Blocks = append(m.Blocks, f.gateBlocks(tx, p, op)...)
+	m.Blocks = append(m.Blocks, tooLateBlocks(op)...)
 	ends, err := f.endBlocks(tx, p)
 	if err != nil {
 		return m, err

@@ -18,7 +18,7 @@ import (
 // head, the reviews. What cannot be read is written down by gate and keeps that
 // gate closed. environment "" is any that wants checks or approvals.
 func (f *feature) readFacts(ctx context.Context, p *store.Pull, targets []string, environments ...string) store.Facts {
-	facts := store.Facts{At: f.Clock.Now(), Head: p.Head, Unread: map[string]string{}}
+	facts := store.Facts{At: f.Clock.Now(), Head: p.Head, Into: p.Base, Unread: map[string]string{}}
 	if p.State == "open" && len(targets) > 0 {
 		if err := f.readBase(ctx, p, targets, &facts); err != nil {
 			facts.Unread["base"] = fmt.Sprintf("where %s stands cannot be read: %v", p.Base, err)
@@ -34,7 +34,7 @@ func (f *feature) readFacts(ctx context.Context, p *store.Pull, targets []string
 			facts.Unread["checks"] = "the checks cannot be read: " + err.Error()
 		}
 	}
-	if approvals {
+	if approvals || p.HeadBy != "" { // somebody may have to answer for the push
 		if err := f.readReviews(ctx, p, &facts); err != nil {
 			facts.Unread["approvals"] = "the reviews cannot be read: " + err.Error()
 		}
@@ -77,13 +77,25 @@ func (f *feature) readChecks(ctx context.Context, p *store.Pull, facts *store.Fa
 	return nil
 }
 
+// readReviews keeps the approvals that were given for the base branch of today: a
+// yes to one branch is none to another, also where it was turned there and back.
 func (f *feature) readReviews(ctx context.Context, p *store.Pull, facts *store.Facts) error {
 	reviews, err := f.Forge.Reviews(ctx, p.Repo, p.Number)
 	if err != nil {
 		return err
 	}
+	turned, err := f.Forge.Retargeted(ctx, p.Repo, p.Number)
+	if err != nil {
+		return err
+	}
+	if turned.Before(p.TurnedAfter) { // GitHub does not tell of it yet, so we go by when we saw it
+		turned = p.Turned
+	}
 	facts.Reviews = map[string]string{}
 	for _, r := range reviews {
+		if !turned.IsZero() && !r.At.After(turned) {
+			continue
+		}
 		switch strings.ToUpper(r.State) {
 		case "APPROVED":
 			facts.Reviews[r.Author] = r.Head
@@ -95,9 +107,9 @@ func (f *feature) readReviews(ctx context.Context, p *store.Pull, facts *store.F
 }
 
 // withFacts gives a pull request what was read of it, unless its head has moved
-// since or it knows newer.
+// since, it goes into another branch, or it knows newer.
 func withFacts(p *store.Pull, facts store.Facts) {
-	if facts.Head != p.Head || facts.At.Before(p.Facts.At) {
+	if facts.Head != p.Head || facts.Into != p.Base || facts.At.Before(p.Facts.At) {
 		return
 	}
 	if p.Facts = facts; facts.Reviews != nil {
@@ -125,7 +137,7 @@ func (f *feature) queueFacts(tx *store.Tx, p *store.Pull) error {
 	if p.State != "open" || len(p.Targets) == 0 {
 		return nil
 	}
-	j := &store.Job{Key: fmt.Sprintf("facts|%d|%d|%s", p.RepoID, p.Number, p.Head), Kind: kindFacts, Operation: p.Operation, Repo: p.Repo, RepoID: p.RepoID,
+	j := &store.Job{Key: fmt.Sprintf("facts|%d|%d|%s|%s", p.RepoID, p.Number, p.Head, p.Base), Kind: kindFacts, Operation: p.Operation, Repo: p.Repo, RepoID: p.RepoID,
 		PR: p.Number, SHA: p.Head, Base: p.Base, State: store.JobQueued, Created: f.Clock.Now()}
 	_, err := insertFresh(tx, j)
 	return err
@@ -175,7 +187,7 @@ func (f *feature) saveFacts(tx *store.Tx, repoID int64, number int, facts store.
 func (f *feature) decideWithFacts(ctx context.Context, c *commands.Call, do func(tx *store.Tx, facts store.Facts) (commands.Reply, error)) (commands.Act, error) {
 	var s subject
 	err := f.Store.View(func(tx *store.Tx) (err error) {
-		s, err = f.find(tx, c.Arg("subject"), c.Heard.Channel)
+		s, err = f.findOne(tx, c)
 		return err
 	})
 	if err != nil {

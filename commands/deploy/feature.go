@@ -30,6 +30,9 @@ type reader interface {
 	RecentPulls(ctx context.Context, repo, base string, since time.Time) ([]integrations.PullRequest, error)
 	PullFiles(ctx context.Context, repo string, number int) (files []string, truncated bool, err error)
 	Reviews(ctx context.Context, repo string, number int) ([]integrations.Review, error)
+	// Retargeted is when a pull request was last turned to another base branch;
+	// zero where it never was.
+	Retargeted(ctx context.Context, repo string, number int) (time.Time, error)
 	Checks(ctx context.Context, repo, sha string) ([]integrations.Check, error)
 	Login(ctx context.Context) (string, error)
 	FailedDeliveries(ctx context.Context, repo string, since time.Time) ([]integrations.Delivery, error)

@@ -3,8 +3,10 @@ package deploy
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,6 +21,9 @@ type subject struct {
 	op   *store.Operation
 	job  *store.Job
 	pull *store.Pull
+	// ops are the operations that a named pull request may mean, where they are
+	// several: one in each environment that its merge touched.
+	ops []*store.Operation
 }
 
 var (
@@ -26,8 +31,49 @@ var (
 	pullName = regexp.MustCompile(`^(?:([\w.-]+/[\w.-]+))?#(\d+)$`)
 )
 
-// find reads "op-12", "job-31", "#12", "acme/web#12", or a pull request's URL.
+// find reads "op-12", "job-31", "#12", "acme/web#12", or a pull request's URL. A
+// pull request that means several operations is refused: none of them is picked.
 func (f *feature) find(tx *store.Tx, word, channel string) (subject, error) {
+	s, err := f.findAny(tx, word, channel)
+	if err == nil && len(s.ops) > 1 {
+		return subject{}, severalOf(nil, word, s.ops)
+	}
+	return s, err
+}
+
+// findOne does the same for a call's subject, and offers its line for each.
+func (f *feature) findOne(tx *store.Tx, c *commands.Call) (subject, error) {
+	s, err := f.findAny(tx, c.Arg("subject"), c.Heard.Channel)
+	if err == nil && len(s.ops) > 1 {
+		return subject{}, severalOf(c, c.Arg("subject"), s.ops)
+	}
+	return s, err
+}
+
+func severalOf(c *commands.Call, word string, ops []*store.Operation) error {
+	var names []string
+	var buttons []integrations.Button
+	for _, o := range ops {
+		names = append(names, fmt.Sprintf("%s (%s, %s)", o.ID, o.Environment, o.State))
+		if c != nil {
+			buttons = append(buttons, integrations.Button{Label: o.ID + " " + o.Environment, Command: commands.Render(of(c, o))})
+		}
+	}
+	return commands.Refuse("several", fmt.Sprintf("%s is several operations: %s.", word, strings.Join(names, ", "))).
+		WithHint("Say which.").WithButtons(buttons...)
+}
+
+// of is a call as if it named an operation.
+func of(c *commands.Call, o *store.Operation) *commands.Call {
+	one := *c
+	one.Args = maps.Clone(c.Args)
+	one.Args["subject"] = o.ID
+	return &one
+}
+
+// findAny is find for what is about a pull request itself, or asks which by
+// itself.
+func (f *feature) findAny(tx *store.Tx, word, channel string) (subject, error) {
 	word = strings.TrimSpace(word)
 	lower := integrations.Fold(word)
 	switch {
@@ -141,6 +187,12 @@ func (f *feature) fill(tx *store.Tx, s subject) (subject, error) {
 				s.op = op
 			}
 		}
+		if s.ops = slices.DeleteFunc(slices.Clone(ops), wentWell); len(s.ops) == 0 {
+			s.ops = ops
+		}
+		if len(s.ops) == 1 {
+			s.op = s.ops[0]
+		}
 	}
 	if s.op != nil && s.pull == nil && s.op.PR > 0 {
 		s.pull, err = tx.Pull(s.op.RepoID, s.op.PR)
@@ -149,6 +201,11 @@ func (f *feature) fill(tx *store.Tx, s subject) (subject, error) {
 		}
 	}
 	return s, err
+}
+
+// wentWell says whether an operation is over and leaves nothing to do.
+func wentWell(o *store.Operation) bool {
+	return o.Terminal() && o.State != store.OpFailed && o.State != store.OpPartial
 }
 
 // applies are the apply jobs that a subject means: the one named, or all of its operation.

@@ -104,7 +104,7 @@ func (f *feature) includeVerb() commands.Verb {
 	return commands.Verb{
 		Name: "include", Summary: "Take newer pull requests into an open promotion, and plan it again", Effect: commands.Changes, Right: "deploy",
 		Args: subjectArg("the operation"), Examples: []string{"include op-3"},
-		Detail: "Approvals of the old head no longer count.",
+		Detail: "Approvals of the old head no longer count. What people pushed to the branch is not taken away: with such a push it is refused.",
 		Decide: f.decideInclude,
 	}
 }
@@ -112,7 +112,7 @@ func (f *feature) includeVerb() commands.Verb {
 func (f *feature) decideInclude(ctx context.Context, c *commands.Call) (commands.Act, error) {
 	var op *store.Operation
 	err := f.Store.View(func(tx *store.Tx) error {
-		s, err := f.find(tx, c.Arg("subject"), c.Heard.Channel)
+		s, err := f.findOne(tx, c)
 		op = s.op
 		return err
 	})
@@ -140,6 +140,10 @@ func (f *feature) decideInclude(ctx context.Context, c *commands.Call) (commands
 			return reply, commands.Refuse("not_open", now.ID+" is being merged or closed.")
 		case now.ToSHA == head:
 			return reply, commands.Refuse("nothing_newer", fmt.Sprintf("Nothing is newer: %s ships all of %s.", now.ID, now.Ref))
+		case now.Head != headWanted(now):
+			return reply, commands.Refuse("pushed", upper(overPush(now, now.Head))+".").
+				WithHint(fmt.Sprintf("Take that push back on GitHub, or bring it to %s and ask for a new deploy in place of this one.", now.Ref)).
+				WithExample(fmt.Sprintf("deploy %s %s to %s --supersede", now.Service, now.Ref, now.Environment))
 		}
 		now.Note = fmt.Sprintf("Taking in what came to %s since, as %s asked.", now.Ref, c.Who.Display())
 		_, _, err = tx.InsertJob(&store.Job{Key: fmt.Sprintf("include|%s|%s|%d", now.ID, head, c.Event), Kind: kindInclude, Operation: now.ID, Repo: now.Repo,
@@ -167,13 +171,19 @@ func (f *feature) include(ctx context.Context, r *runner.Run) runner.End {
 	if err != nil {
 		return again(j, err)
 	}
+	wanted, made := headWanted(op), recordOf(j).Made
+	if head != wanted && head != j.SHA && (made == "" || head != made) { // one that we moved to comes from an attempt before
+		return runner.End{State: store.JobFailed, Why: overPush(op, head)}
+	}
 	op.ToSHA = j.SHA
 	want, err := f.forwardOn(ctx, r, op, head)
 	if err != nil {
 		return again(j, err)
 	}
 	if head != want {
-		if err := f.Forge.MoveBranch(ctx, j.Repo, op.Branch, want); err != nil {
+		if err := f.Forge.MoveBranch(ctx, j.Repo, op.Branch, want); errors.Is(err, integrations.ErrMoved) {
+			return runner.End{State: store.JobFailed, Why: fmt.Sprintf("branch %s does not lead to %s: somebody pushed to it meanwhile, or %s was rewritten", op.Branch, short(want), op.Ref), Err: err}
+		} else if err != nil {
 			return again(j, err)
 		}
 	}
@@ -213,6 +223,11 @@ func (f *feature) include(ctx context.Context, r *runner.Run) runner.End {
 	}}
 }
 
+// overPush says that somebody's push is in the way of what is newer.
+func overPush(op *store.Operation, head string) string {
+	return fmt.Sprintf("somebody pushed %s to the branch of %s, and taking in what is newer would take that push away", short(head), op.ID)
+}
+
 // forwardOn is where the branch of a promotion moves to: what ships, or, of one
 // that goes forward past a rollback, a commit with that tree on top of its branch.
 func (f *feature) forwardOn(ctx context.Context, r *runner.Run, op *store.Operation, head string) (string, error) {
@@ -243,8 +258,11 @@ func (f *feature) choseHead(tx *store.Tx, op *store.Operation, by string) (*stor
 			return notRequester(op, j.Requester), nil
 		}
 	}
-	if op.Head == headWanted(op) || by == "" {
+	if op.Head == headWanted(op) {
 		return nil, nil
+	}
+	if by == "" {
+		by = nobodyKnown
 	}
 	return notRequester(op, gate.ToStore(f.Catalog().PersonByGitHub(by))), nil
 }

@@ -35,7 +35,7 @@ func (f *feature) mergeVerb() commands.Verb {
 
 // askMerge checks the gates and queues the merge.
 func (f *feature) askMerge(tx *store.Tx, c *commands.Call, facts store.Facts) (commands.Reply, error) {
-	sub, err := f.find(tx, c.Arg("subject"), c.Heard.Channel)
+	sub, err := f.findOne(tx, c)
 	if err != nil {
 		return commands.Reply{}, err
 	}

@@ -74,14 +74,17 @@ func (f *feature) nextOpen(tx *store.Tx, v view, note func(...any) integrations.
 	q.Explicit, q.Actor = true, q.Requester
 	closed := gate.Ask(tx, q)
 	buttons := []integrations.Button{merge, cancel}
-	if gate.Named(closed, "approvals") {
+	if gate.Named(closed, "approvals") || gate.Named(closed, "policy") {
 		buttons = []integrations.Button{{Label: "Approve", Command: "approve " + op.ID, Version: st, Style: "primary"}, merge, cancel}
 	}
 	var lines []integrations.Rich
 	for _, c := range closed {
 		lines = append(lines, shortLine(c))
 	}
-	if op.Newer > 0 {
+	switch {
+	case op.Newer > 0 && op.Head != headWanted(op):
+		lines = append(lines, integrations.R(plural(op.Newer, "newer pull request"), " on ", op.Ref, " would not ship; taking them in would take away what was pushed to the branch."))
+	case op.Newer > 0:
 		lines = append(lines, integrations.R(plural(op.Newer, "newer pull request"), " on ", op.Ref, " would not ship; Include takes them in and plans again."))
 		buttons = append(buttons, integrations.Button{Label: "Include", Command: "include " + op.ID, Version: st})
 	}

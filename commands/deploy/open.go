@@ -325,7 +325,7 @@ func (f *feature) closeChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 	if err != nil {
 		return err
 	}
-	if j.State == store.JobFailed && !op.Terminal() {
+	if j.State == store.JobFailed && (!op.Terminal() || strings.HasPrefix(op.Note, reopenedTooLate)) {
 		op.CloseAskedBy, op.Note = nil, "The pull request could not be closed: "+j.Error
 	}
 	return f.putOp(tx, op, urgent)

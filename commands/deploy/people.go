@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,33 +13,89 @@ import (
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
+type doing func(tx *store.Tx, c *commands.Call, s subject) (commands.Reply, error)
+
 // act is a verb about one subject that is decided in the transaction alone.
-func (f *feature) act(do func(tx *store.Tx, c *commands.Call, s subject) (commands.Reply, error)) func(context.Context, *commands.Call) (commands.Act, error) {
+func (f *feature) act(do doing) func(context.Context, *commands.Call) (commands.Act, error) {
 	return func(_ context.Context, c *commands.Call) (commands.Act, error) {
 		return func(tx *store.Tx) (commands.Reply, error) {
-			sub, err := f.find(tx, c.Arg("subject"), c.Heard.Channel)
+			sub, err := f.findOne(tx, c)
 			if err != nil {
 				return commands.Reply{}, err
 			}
-			reply := commands.Reply{}
-			env := ""
-			if sub.op != nil {
-				reply.Subject, reply.Service, reply.Environment, env = sub.op.ID, sub.op.Service, sub.op.Environment, sub.op.Environment
-			}
-			if sub.job != nil {
-				reply.Subject, reply.Target = sub.job.ID, sub.job.Target
-				if t, ok := c.Catalog.Target(sub.job.Target); ok {
-					env = t.Environment
-				}
-			}
-			if err := commands.Allow(c, c.Verb.Name, env); err != nil {
-				return reply, err
-			}
-			r, err := do(tx, c, sub)
-			r.Subject, r.Service, r.Environment, r.Target = reply.Subject, reply.Service, reply.Environment, reply.Target
-			return r, err
+			return f.allowed(tx, c, sub, do)
 		}, nil
 	}
+}
+
+// actAll is one that means all operations of a pull request: each of them, or, if
+// one refuses, none.
+func (f *feature) actAll(do doing) func(context.Context, *commands.Call) (commands.Act, error) {
+	return func(_ context.Context, c *commands.Call) (commands.Act, error) {
+		return func(tx *store.Tx) (commands.Reply, error) {
+			sub, err := f.findAny(tx, c.Arg("subject"), c.Heard.Channel)
+			if err != nil {
+				return commands.Reply{}, err
+			}
+			live := slices.DeleteFunc(slices.Clone(sub.ops), (*store.Operation).Terminal)
+			if len(live) < 2 {
+				return f.allowed(tx, c, sub, do)
+			}
+			reply := commands.Reply{Subject: pullSubject(sub.pull.RepoID, sub.pull.Number)}
+			var did []string
+			for _, op := range live {
+				one, err := f.fill(tx, subject{op: op})
+				if err != nil {
+					return reply, err
+				}
+				r, err := f.allowed(tx, of(c, op), one, do)
+				if err != nil {
+					return reply, amongSeveral(c, op, live, err)
+				}
+				if r.Private != nil {
+					did = append(did, op.ID+" in "+op.Environment+": "+r.Private.Text)
+				}
+			}
+			reply.Private = say(strings.Join(did, "\n"))
+			return reply, nil
+		}, nil
+	}
+}
+
+// amongSeveral says which operation refused, and offers each by itself.
+func amongSeveral(c *commands.Call, op *store.Operation, ops []*store.Operation, err error) error {
+	var r *commands.Refusal
+	if !errors.As(err, &r) {
+		return err
+	}
+	one := *r
+	one.What = fmt.Sprintf("%s of %s refuses, so nothing was done: %s", op.ID, c.Arg("subject"), r.What)
+	var each *commands.Refusal
+	if errors.As(severalOf(c, c.Arg("subject"), ops), &each) {
+		one.Buttons = append(slices.Clone(r.Buttons), each.Buttons...)
+	}
+	return &one
+}
+
+// allowed does what a verb does to a subject, if the caller may where that is.
+func (f *feature) allowed(tx *store.Tx, c *commands.Call, sub subject, do doing) (commands.Reply, error) {
+	reply := commands.Reply{}
+	env := ""
+	if sub.op != nil {
+		reply.Subject, reply.Service, reply.Environment, env = sub.op.ID, sub.op.Service, sub.op.Environment, sub.op.Environment
+	}
+	if sub.job != nil {
+		reply.Subject, reply.Target = sub.job.ID, sub.job.Target
+		if t, ok := c.Catalog.Target(sub.job.Target); ok {
+			env = t.Environment
+		}
+	}
+	if err := commands.Allow(c, c.Verb.Name, env); err != nil {
+		return reply, err
+	}
+	r, err := do(tx, c, sub)
+	r.Subject, r.Service, r.Environment, r.Target = reply.Subject, reply.Service, reply.Environment, reply.Target
+	return r, err
 }
 
 func (f *feature) approveVerb() commands.Verb {
@@ -58,7 +115,7 @@ func (f *feature) approve(tx *store.Tx, c *commands.Call, s subject) (commands.R
 	if op.State == store.OpMerged || op.State == store.OpApplying || op.Kind != "deploy" {
 		return f.approveBlocked(tx, c, s)
 	}
-	if err := f.own(c, op, "approve"); err != nil {
+	if err := f.ownHead(c, op); err != nil {
 		return commands.Reply{}, err
 	}
 	switch {
@@ -93,6 +150,17 @@ func (f *feature) own(c *commands.Call, op *store.Operation, what string) error 
 	return commands.Refuse("own", fmt.Sprintf("You %s, so somebody else has to %s it.", did, what)).WithHint(f.whoElse(c, op, c.Who))
 }
 
+// ownHead does the same for an approval. Where no second person is wanted whoever
+// asked may answer for what somebody else pushed; whoever pushed may not anywhere.
+func (f *feature) ownHead(c *commands.Call, op *store.Operation) error {
+	env, _ := c.Catalog.Environment(op.Environment)
+	pushed := op.HeadBy != nil && known(c.Catalog, *op.HeadBy).Same(c.Who)
+	if env.Approvals == 0 && op.HeadBy != nil && !pushed {
+		return nil
+	}
+	return f.own(c, op, "approve")
+}
+
 func (f *feature) whoElse(c *commands.Call, op *store.Operation, not ...integrations.Person) string {
 	var names []string
 	for _, p := range c.Catalog.Who("approve", op.Environment) {
@@ -113,7 +181,7 @@ func (f *feature) approveBlocked(tx *store.Tx, c *commands.Call, s subject) (com
 		return commands.Reply{}, err
 	}
 	env, _ := c.Catalog.Environment(s.op.Environment)
-	if err := f.own(c, s.op, "approve"); env.Approvals > 0 && err != nil {
+	if err := f.ownHead(c, s.op); err != nil && (env.Approvals > 0 || s.op.HeadBy != nil) {
 		return commands.Reply{}, err
 	}
 	if c.Version != 0 && c.Version != stampBlocked(all) {
@@ -147,6 +215,12 @@ func (f *feature) confirmVerb() commands.Verb {
 	}
 }
 
+// confirm lets the jobs that wait for it go on by the plan that they made at the
+// merge. One yes is enough, of somebody who may, and, where a second person is
+// wanted, who neither asked nor pushed; also where several have to approve. They
+// agreed to the change; this is about what it does now, and it is planned once more
+// for it. (What is to be confirmed and by whom: the semantics of an apply, step 5:
+// "by an approver, not the requester in production".)
 func (f *feature) confirm(tx *store.Tx, c *commands.Call, s subject) (commands.Reply, error) {
 	all, err := s.applies(tx)
 	if err != nil {

@@ -26,8 +26,7 @@ func TestRuleAnApprovalIsForOneHead(t *testing.T) {
 	w := newWorld(t)
 	op := w.planned(w.deploy("alice", "production").ID)
 	w.must("bob", "approve", about(op.ID))
-	w.hook(w.forge.edit(op.PR, func(p *integrations.PullRequest) { p.Head = "eee" }))
-	w.wait("planned at the new head", isPlanned(w, op.PR, "eee"))
+	w.pushes(op.PR, "alice", true)
 	w.refused("alice", "merge", "approvals", about(op.ID))
 }
 
@@ -148,6 +147,24 @@ func TestRuleAnotherPlanIsConfirmedBySomebodyElse(t *testing.T) {
 	if n := w.tool.count(); n != 0 {
 		t.Fatal("a plan that nobody confirmed was applied")
 	}
+	w.must("bob", "confirm", about(j.ID))
+	w.reaches(op.ID, store.OpSucceeded)
+}
+
+// Where two have to agree to a change, one of them, and never whoever asked,
+// confirms what its plan became at the merge.
+func TestRuleOneConfirmsAlsoWhereTwoApprove(t *testing.T) {
+	w := newWorld(t)
+	w.cat.Environments[1].Approvals = 2
+	w.cat.Rules[0].Groups = append(w.cat.Rules[0].Groups, "stagers") // dave may approve, too
+	op := w.planned(w.deploy("alice", "production").ID)
+	w.must("bob", "approve", about(op.ID))
+	w.must("dave", "approve", about(op.ID))
+	w.tool.set(func(f *fakeTool) { f.plan = onePlan("something else") })
+	w.must("alice", "merge", about(op.ID))
+	j := w.apply(op.ID, store.JobNeedsConfirm)
+	w.refused("alice", "confirm", "own", about(j.ID))
+	w.refused("carol", "confirm", "not_allowed", about(j.ID))
 	w.must("bob", "confirm", about(j.ID))
 	w.reaches(op.ID, store.OpSucceeded)
 }

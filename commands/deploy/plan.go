@@ -269,8 +269,9 @@ func (f *feature) planVerb() commands.Verb {
 			{Name: "environment", Kind: commands.ArgEnvironment, Keyword: "to", Optional: true, Help: "with a service: where to"},
 		},
 		Examples: []string{"plan {service} to {environment}", "plan #12", "plan op-3"},
-		Detail:   "With a pull request it is planned again, also a fork's, whose code then runs with the plan credentials: look at it first.",
-		Decide:   f.decidePlan,
+		Detail: "With a pull request it is planned again. A fork's code runs with the plan credentials then, so it is planned at the head that you have looked at and no other: " +
+			"the answer names it and has a button, or say `plan #12@` and its whole SHA.",
+		Decide: f.decidePlan,
 	}
 }
 
@@ -279,7 +280,11 @@ func (f *feature) decidePlan(ctx context.Context, c *commands.Call) (commands.Ac
 		return f.planService(ctx, c, svc)
 	}
 	return func(tx *store.Tx) (commands.Reply, error) {
-		sub, err := f.find(tx, c.Arg("subject"), c.Heard.Channel)
+		word, sha, err := cutSHA(c.Arg("subject"))
+		if err != nil {
+			return commands.Reply{}, err
+		}
+		sub, err := f.findAny(tx, word, c.Heard.Channel)
 		if err != nil {
 			return commands.Reply{}, err
 		}
@@ -299,8 +304,8 @@ func (f *feature) decidePlan(ctx context.Context, c *commands.Call) (commands.Ac
 				}
 			}
 		}
-		if p.Fork {
-			p.ForkAllowed = p.Head
+		if err := lookedAt(p, sha); err != nil {
+			return reply, err
 		}
 		for _, t := range targets {
 			if p.Plans[t].State == "pending" && p.Plans[t].Head == p.Head {

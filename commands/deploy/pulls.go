@@ -73,15 +73,15 @@ func (f *feature) look(ctx context.Context, pr integrations.PullRequest) (sight,
 	if err != nil {
 		return s, err
 	}
-	if known != nil && (known.Operation != "" || len(known.Targets) > 0) && known.Head != pr.Head {
-		s.by = f.author(ctx, pr, known.Head)
-	}
 	if known != nil && known.ExaminedHead == pr.Head && known.Base == pr.Base {
 		s.examined, s.targets = true, known.Targets
 	} else if s.targets, err = f.touched(ctx, pr, targets); err != nil {
 		return s, err
 	} else {
 		s.examined = true
+	}
+	if known != nil && (known.Operation != "" || len(known.Targets)+len(s.targets) > 0) && known.Head != pr.Head {
+		s.by = f.author(ctx, pr, known.Head)
 	}
 	if pr.State == "merged" && len(s.targets) > 0 && (known == nil || !known.Applied) {
 		if pr.MergeSHA == "" {
@@ -102,13 +102,17 @@ func (f *feature) look(ctx context.Context, pr integrations.PullRequest) (sight,
 	return s, nil
 }
 
+// nobodyKnown stands for a login where nobody can tell who pushed; no login holds
+// a space.
+const nobodyKnown = "somebody unknown"
+
 // author is who wrote the newest commit of a pushed head. Who pushed it is known
 // from the webhook alone, and that may have been lost.
 func (f *feature) author(ctx context.Context, pr integrations.PullRequest, was string) string {
 	cmp, err := f.Forge.Compare(ctx, pr.Repo, was, pr.Head)
 	if err != nil || len(cmp.Commits) == 0 {
 		f.Log.Info("who wrote a pushed head is not known", "repo", pr.Repo, "pr", pr.Number, "error", err)
-		return ""
+		return nobodyKnown
 	}
 	return cmp.Commits[len(cmp.Commits)-1].Author
 }
@@ -181,6 +185,28 @@ func (f *feature) ownOperation(tx *store.Tx, pr integrations.PullRequest) (*stor
 	return op, err
 }
 
+// onto writes down what was seen of a pull request; moved says that its head did.
+func (s sight) onto(p *store.Pull, moved bool) {
+	pr := s.pr
+	if p.Base != "" && p.Base != pr.Base { // a yes to one branch is none to another
+		p.TurnedAfter, p.Turned, p.Reviews = p.Seen, pr.UpdatedAt, nil
+	}
+	p.URL, p.Title, p.Author, p.Base, p.Branch, p.Fork = pr.URL, pr.Title, pr.Author, pr.Base, pr.Branch, pr.Fork
+	p.State, p.Head = pr.State, pr.Head
+	if pr.UpdatedAt.After(p.Seen) {
+		p.Seen = pr.UpdatedAt
+	}
+	if pr.State == "merged" {
+		p.MergeSHA, p.MergedBy, p.MergedAt = pr.MergeSHA, pr.MergedBy, pr.MergedAt
+	}
+	if moved || s.told { // a webhook that comes late still knows better who pushed
+		p.HeadBy = s.by
+	}
+	if s.examined {
+		p.ExaminedHead, p.Targets = pr.Head, s.targets
+	}
+}
+
 // take brings the store to what was seen. It may be given the same sight twice,
 // and older ones after newer ones.
 func (f *feature) take(tx *store.Tx, s sight) error {
@@ -205,46 +231,39 @@ func (f *feature) take(tx *store.Tx, s sight) error {
 	}
 	was := p.State
 	moved := p.Head != "" && p.Head != pr.Head
-	p.URL, p.Title, p.Author, p.Base, p.Branch, p.Fork = pr.URL, pr.Title, pr.Author, pr.Base, pr.Branch, pr.Fork
-	p.State, p.Head = pr.State, pr.Head
-	if pr.UpdatedAt.After(p.Seen) {
-		p.Seen = pr.UpdatedAt
-	}
-	if pr.State == "merged" {
-		p.MergeSHA, p.MergedBy, p.MergedAt = pr.MergeSHA, pr.MergedBy, pr.MergedAt
-	}
-	if moved || s.told { // a webhook that comes late still knows better who pushed
-		p.HeadBy = s.by
-	}
-	if s.examined {
-		p.ExaminedHead, p.Targets = pr.Head, s.targets
-	}
+	s.onto(p, moved)
 	var op *store.Operation
+	var held []*store.Operation
 	if p.Operation != "" {
 		if op, err = tx.Operation(p.Operation); err != nil {
 			return err
 		}
-		f.attach(op, p, was, moved)
+		if held, err = f.takenMeanwhile(tx, op, p, was); err != nil {
+			return err
+		}
+		f.attach(op, p, was, moved, held)
 		if moved || s.told {
 			if op.HeadBy, err = f.choseHead(tx, op, s.by); err != nil {
 				return err
 			}
 		}
 	}
-	switch p.State {
-	case "open":
+	switch {
+	case len(held) > 0:
+		err = f.closeAgain(tx, op, p)
+	case p.State == "open":
 		if err = f.ensurePlans(tx, p, op); err == nil {
 			err = f.queueFacts(tx, p)
 		}
-	case "closed":
+	case p.State == "closed":
 		err = f.dropPlans(tx, p)
-	case "merged":
+	case p.State == "merged":
 		err = f.merged(tx, p, op, s)
 	}
 	if err != nil {
 		return err
 	}
-	if err := f.tidyAfter(tx, p, op); err != nil {
+	if err := f.tidyAfter(tx, p, op, was); err != nil {
 		return err
 	}
 	if err := tx.PutPull(p); err != nil {
@@ -271,10 +290,10 @@ func pushedNote(op *store.Operation, head string) string {
 	return op.Note // we moved it
 }
 
-// attach tells an operation what became of its pull request.
-func (f *feature) attach(op *store.Operation, p *store.Pull, was string, moved bool) {
-	// GitHub may have made it and lost the answer, and its opening was given up.
-	afterAll := op.PR == 0 && op.State == store.OpFailed
+// attach tells an operation what became of its pull request. held are those that
+// took its targets while it was over.
+func (f *feature) attach(op *store.Operation, p *store.Pull, was string, moved bool, held []*store.Operation) {
+	afterAll := openedAfterAll(op)
 	if op.PR == 0 {
 		op.PR, op.PRURL, op.Opened = p.Number, p.URL, f.Clock.Now()
 	}
@@ -290,6 +309,10 @@ func (f *feature) attach(op *store.Operation, p *store.Pull, was string, moved b
 	case "open":
 		if op.State == store.OpOpening {
 			op.State, op.Note = store.OpOpen, ""
+		}
+		if len(held) > 0 {
+			op.State, op.Note = store.OpClosed, f.tooLate(op, held)
+			break
 		}
 		if afterAll {
 			op.State, op.Note, op.Ended = store.OpOpen, "The pull request was opened after all.", time.Time{}
@@ -317,13 +340,17 @@ func (f *feature) attach(op *store.Operation, p *store.Pull, was string, moved b
 }
 
 // tidyAfter deletes our branch once its pull request is over.
-func (f *feature) tidyAfter(tx *store.Tx, p *store.Pull, op *store.Operation) error {
+func (f *feature) tidyAfter(tx *store.Tx, p *store.Pull, op *store.Operation, was string) error {
 	if op == nil || p.State == "open" {
 		return nil
 	}
 	j := &store.Job{Key: fmt.Sprintf("tidy|%s|%s", op.ID, p.Head), Kind: kindTidy, Operation: op.ID, Repo: p.Repo, RepoID: p.RepoID, PR: p.Number,
 		State: store.JobQueued, Created: f.Clock.Now()}
 	if err := setRecord(j, record{Branch: op.Branch}); err != nil {
+		return err
+	}
+	if was == "open" { // it may have been tidied up, and reopened since
+		_, err := insertFresh(tx, j)
 		return err
 	}
 	_, _, err := tx.InsertJob(j)
@@ -341,43 +368,4 @@ func (f *feature) putOp(tx *store.Tx, op *store.Operation, urgent bool) error {
 		}
 	}
 	return tell.Mark(tx, op.ID, urgent)
-}
-
-// onReview keeps approvals made on GitHub, by the head that they were given to.
-func (f *feature) onReview(ctx context.Context, h commands.Happening) (commands.Act, error) {
-	if h.Forge == nil || h.Forge.PullRequest == nil || h.Forge.Review == nil || !f.watched(h.Forge.PullRequest) {
-		return nil, nil
-	}
-	s, err := f.look(ctx, *h.Forge.PullRequest)
-	if err != nil {
-		return nil, err
-	}
-	return func(tx *store.Tx) (commands.Reply, error) {
-		if err := f.take(tx, s); err != nil {
-			return commands.Reply{}, err
-		}
-		return commands.Reply{Subject: pullSubject(s.pr.RepoID, s.pr.Number)}, f.review(tx, s.pr, *h.Forge.Review)
-	}, nil
-}
-
-func (f *feature) review(tx *store.Tx, pr integrations.PullRequest, r integrations.Review) error {
-	p, err := tx.Pull(pr.RepoID, pr.Number)
-	if err != nil {
-		return err
-	}
-	if p.Reviews == nil {
-		p.Reviews = map[string]string{}
-	}
-	switch strings.ToUpper(r.State) {
-	case "APPROVED":
-		p.Reviews[r.Author] = r.Head
-	case "CHANGES_REQUESTED", "DISMISSED":
-		delete(p.Reviews, r.Author)
-	default:
-		return nil
-	}
-	if err := tx.PutPull(p); err != nil {
-		return err
-	}
-	return f.markPullOf(tx, p)
 }

@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -268,5 +269,51 @@ func TestOlderByNumber(t *testing.T) {
 	nine, ten := &store.Operation{ID: "op-9"}, &store.Operation{ID: "op-10"}
 	if !older(nine, ten) || older(ten, nine) || older(nine, nine) {
 		t.Error("op-9 does not come before op-10")
+	}
+}
+
+// Who reopens a pull request after somebody else took its target does not make two
+// open ones of it, whether a webhook tells of it or not.
+func TestReopeningTakesNoTargetThatSomebodyElseHolds(t *testing.T) {
+	for _, told := range []bool{true, false} {
+		w := newWorld(t)
+		first := w.planned(w.deploy("alice", "staging").ID)
+		sight := func(pr integrations.PullRequest) {
+			if told {
+				w.hook(pr)
+			} else if err := w.f.reconcile(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		state := func(s string) { sight(w.forge.edit(first.PR, func(p *integrations.PullRequest) { p.State = s })) }
+		closed := func() {
+			w.wait("it is closed on GitHub", func(*store.Tx) (bool, error) {
+				p, err := w.forge.Pull(t.Context(), repo, first.PR)
+				return p.State == "closed", err
+			})
+		}
+		state("closed")
+		w.reaches(first.ID, store.OpClosed)
+		second := w.planned(w.deploy("bob", "staging").ID)
+		state("open")
+		closed()
+		op := w.op(first.ID, nil)
+		contains(t, op.Note, second.ID+" ("+second.PRURL+") holds web/staging by now")
+		if op.State != store.OpClosed {
+			t.Errorf("it is %s", op.State)
+		}
+		w.wait("the comment says why", func(tx *store.Tx) (bool, error) {
+			m, err := w.f.commentCard(tx, &store.Surface{Subject: pullSubject(1, first.PR)})
+			return slices.ContainsFunc(m.Blocks, func(b integrations.Block) bool { return strings.Contains(b.Text.Plain(), "holds web/staging by now") }), err
+		})
+		w.must("bob", "cancel", about(second.ID))
+		w.reaches(second.ID, store.OpClosed)
+		w.wait("we saw it closed", func(tx *store.Tx) (bool, error) {
+			p, err := tx.Pull(1, first.PR)
+			return p.State == "closed", err
+		})
+		state("open") // nobody holds it any more
+		w.reaches(first.ID, store.OpOpen)
+		w.refused("bob", "deploy", "reserved", web("staging"))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/oklog/ulid/v2"
@@ -103,7 +104,10 @@ func (f *feature) whatBack(tx *store.Tx, c *commands.Call) (back, error) {
 	if svc, ok := c.Catalog.Service(c.Arg("subject")); ok {
 		return f.placeBack(tx, c, svc.Name, c.Arg("environment"), nil)
 	}
-	s, err := f.find(tx, c.Arg("subject"), c.Heard.Channel)
+	s, err := f.findAny(tx, c.Arg("subject"), c.Heard.Channel)
+	if err == nil && s.pull != nil {
+		s, err = f.mergedBy(tx, c, s)
+	}
 	switch {
 	case err != nil:
 		return back{}, err
@@ -123,6 +127,22 @@ func (f *feature) whatBack(tx *store.Tx, c *commands.Call) (back, error) {
 		return f.infraBack(tx, c, s.op)
 	}
 	return f.placeBack(tx, c, s.op.Service, s.op.Environment, s.op)
+}
+
+// mergedBy is the one operation that a pull request merged; several are asked about,
+// whichever of them are over.
+func (f *feature) mergedBy(tx *store.Tx, c *commands.Call, s subject) (subject, error) {
+	if len(s.ops) == 0 {
+		return s, nil
+	}
+	all, err := tx.OperationByPull(s.pull.RepoID, s.pull.Number)
+	if err != nil {
+		return s, err
+	}
+	if all = slices.DeleteFunc(all, func(o *store.Operation) bool { return o.MergeSHA == "" }); len(all) > 1 {
+		return subject{}, severalOf(c, c.Arg("subject"), all)
+	}
+	return s, nil
 }
 
 // placeBack is about a service in an environment: the newest operation there is

@@ -133,6 +133,7 @@ var orderRules = []rule{
 var applyRules = []rule{
 	{says: "nothing left is noop; equal or less is applied; anything else, or a destroy that remains, is confirmed", dir: here, test: "TestRuleTheFreshPlanIsHeldToTheReviewedOne"},
 	{says: "a confirmation is for one change set, by somebody else than the requester, and gives the run lock back meanwhile", dir: here, test: "TestRuleAnotherPlanIsConfirmedBySomebodyElse"},
+	{says: "one confirmation is enough, also where several approve", dir: here, test: "TestRuleOneConfirmsAlsoWhereTwoApprove"},
 	{says: "a confirmation that nobody gives in a day expires and leaves the target dirty", dir: here, test: "TestRuleAConfirmationExpiresInADayAndLeavesDirt"},
 	{says: "what destroys is merged by typing the target's name", dir: here, test: "TestRuleDestroysAreTyped"},
 	{says: "what destroys and was merged on GitHub is confirmed", dir: here, test: "TestRuleDestroysMergedOnGitHubAreConfirmed"},

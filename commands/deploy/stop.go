@@ -18,9 +18,9 @@ func (f *feature) cancelVerb() commands.Verb {
 	return commands.Verb{
 		Name: "cancel", Aliases: []string{"abort"}, Summary: "Close a deploy pull request, drop a queued job or interrupt a running one", Effect: commands.Changes, Halts: true,
 		Args: subjectArg("the operation, its pull request, or a job"), Examples: []string{"cancel op-3", "cancel job-7"},
-		Detail: "A running apply is interrupted once and may take its time to stop cleanly. Cancelling it again kills it, and then nobody knows how far it came.",
+		Detail: "A running apply is interrupted once and may take its time to stop cleanly. Cancelling it again kills it, and then nobody knows how far it came. A pull request stands for all that its merge began.",
 		Flags:  []commands.Arg{{Name: "kill", Kind: commands.ArgBool, Optional: true, Help: "end an interrupted apply at once, leaving it unknown"}},
-		Decide: f.act(f.cancel),
+		Decide: f.actAll(f.cancel),
 	}
 }
 
@@ -316,7 +316,7 @@ func (f *feature) logVerb() commands.Verb {
 		Args: subjectArg("the job, or its operation"), Examples: []string{"log job-7", "log op-3"},
 		Decide: func(_ context.Context, c *commands.Call) (commands.Act, error) {
 			return func(tx *store.Tx) (commands.Reply, error) {
-				sub, err := f.find(tx, c.Arg("subject"), c.Heard.Channel)
+				sub, err := f.findOne(tx, c)
 				if err != nil {
 					return commands.Reply{}, err
 				}

@@ -33,7 +33,7 @@ func (f *feature) decideWhy(ctx context.Context, c *commands.Call) (commands.Act
 		if target, is = f.targetNamed(c.Catalog, word); is {
 			return nil
 		}
-		s, err = f.find(tx, word, c.Heard.Channel)
+		s, err = f.findAny(tx, word, c.Heard.Channel)
 		return err
 	})
 	var refused *commands.Refusal
@@ -45,7 +45,35 @@ func (f *feature) decideWhy(ctx context.Context, c *commands.Call) (commands.Act
 	case target.Name != "":
 		return func(tx *store.Tx) (commands.Reply, error) { return f.whyTarget(tx, c, target) }, nil
 	}
+	if len(s.ops) > 1 {
+		return f.whyAll(ctx, c, s.ops)
+	}
 	return f.whySubject(ctx, c, s)
+}
+
+// whyAll answers for each operation of a pull request.
+func (f *feature) whyAll(ctx context.Context, c *commands.Call, ops []*store.Operation) (commands.Act, error) {
+	var acts []commands.Act
+	for _, op := range ops {
+		act, err := f.whySubject(ctx, of(c, op), subject{op: op})
+		if err != nil {
+			return nil, err
+		}
+		acts = append(acts, act)
+	}
+	return func(tx *store.Tx) (commands.Reply, error) {
+		all := &integrations.Message{}
+		for _, act := range acts {
+			r, err := act(tx)
+			if err != nil {
+				return commands.Reply{}, err
+			}
+			all.Text = strings.TrimPrefix(all.Text+"\n"+r.Private.Text, "\n")
+			all.Blocks = append(all.Blocks, r.Private.Blocks...)
+		}
+		all.Blocks = all.Blocks[:min(mostBlocks, len(all.Blocks))]
+		return commands.Reply{Private: all}, nil
+	}, nil
 }
 
 // targetNamed finds a target by its name, or by a service's place that has one.
@@ -107,7 +135,7 @@ func (f *feature) whySubject(ctx context.Context, c *commands.Call, s subject) (
 		}
 	}
 	return func(tx *store.Tx) (commands.Reply, error) {
-		now, err := f.find(tx, c.Arg("subject"), c.Heard.Channel)
+		now, err := f.findOne(tx, c)
 		if err != nil {
 			return commands.Reply{}, err
 		}
@@ -279,6 +307,9 @@ func (f *feature) whyTarget(tx *store.Tx, c *commands.Call, t integrations.Targe
 	return commands.Reply{Private: b.message(), Target: t.Name}, nil
 }
 
+// mostBlocks is how many blocks an answer has; Slack takes fifty.
+const mostBlocks = 45
+
 // answer is a message of lines.
 type answer struct{ m integrations.Message }
 
@@ -291,7 +322,7 @@ func (b *answer) line(r integrations.Rich) {
 		b.m.Text += "\n"
 	}
 	b.m.Text += r.Plain()
-	if len(b.m.Blocks) < 45 {
+	if len(b.m.Blocks) < mostBlocks {
 		b.m.Blocks = append(b.m.Blocks, integrations.Block{Text: r})
 	}
 }

@@ -398,6 +398,7 @@ type fakeForge struct {
 	order    []string // commits of every branch, oldest first
 	authors  map[string]string
 	reviews  map[int][]integrations.Review
+	turned   map[int]time.Time // when a pull request was turned to another base
 	deleted  []string
 	before   map[string]func() // called before a call of that name, without the lock
 	heard    func(name string) // called with each call's name, by whoever makes it
@@ -417,7 +418,7 @@ type fakeForge struct {
 
 func newForge() *fakeForge {
 	f := &fakeForge{now: time.Now().Truncate(time.Second), branches: map[string]string{}, files: map[int][]string{}, authors: map[string]string{},
-		reviews: map[int][]integrations.Review{}, before: map[string]func(){}, errs: map[string]error{},
+		reviews: map[int][]integrations.Review{}, turned: map[int]time.Time{}, before: map[string]func(){}, errs: map[string]error{},
 		trees: map[string]string{}, made: map[string]integrations.NewCommit{}, held: map[string]map[string]string{}, pins: map[string]string{}, besides: map[string][]string{}}
 	base := f.commit("dave")
 	f.branches["deployment/staging"], f.branches["deployment/production"] = base, base
@@ -483,8 +484,11 @@ func (f *fakeForge) edit(n int, change func(*integrations.PullRequest)) integrat
 func (f *fakeForge) editIn(repo string, n int, change func(*integrations.PullRequest)) (out integrations.PullRequest) {
 	f.do(func() {
 		p := f.findIn(repo, n)
+		was := p.Base
 		change(p)
-		p.UpdatedAt = f.now
+		if p.UpdatedAt = f.now; p.Base != was {
+			f.turned[n] = f.now
+		}
 		out = *p
 	})
 	return out
@@ -639,6 +643,11 @@ func (f *fakeForge) Reviews(_ context.Context, _ string, n int) ([]integrations.
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.reviews[n]), nil
+}
+func (f *fakeForge) Retargeted(_ context.Context, _ string, n int) (time.Time, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.turned[n], nil
 }
 func (f *fakeForge) Checks(context.Context, string, string) ([]integrations.Check, error) {
 	if err := f.call("Checks"); err != nil {

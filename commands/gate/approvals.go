@@ -77,12 +77,11 @@ func Choosers(op *store.Operation, requester integrations.Person) []integrations
 // choosers are those of the question; a pull request of people has no operation
 // until it is merged.
 func (q Question) choosers() []integrations.Person {
-	op := q.Op
-	if op == nil && q.Pull != nil && q.Pull.HeadBy != "" {
-		by := ToStore(q.Catalog.PersonByGitHub(q.Pull.HeadBy))
-		op = &store.Operation{HeadBy: &by}
+	if who, other := q.pusher(); other {
+		by := ToStore(who)
+		return Choosers(&store.Operation{HeadBy: &by}, q.Requester)
 	}
-	return Choosers(op, q.Requester)
+	return Choosers(nil, q.Requester)
 }
 
 // Approvers are the people who agreed to the head and count, each once.
@@ -95,25 +94,33 @@ func Approvers(q Question) []integrations.Person {
 		}
 		out = append(out, p)
 	}
+	for _, p := range agreed(q) {
+		add(p)
+	}
+	if q.At == AtMerge || q.At == AtDequeue {
+		add(q.Actor)
+	}
+	return out
+}
+
+// agreed are all who said yes to the head in so many words, whoever they are.
+func agreed(q Question) (out []integrations.Person) {
 	if q.Op != nil {
 		for _, a := range q.Op.Approvals {
 			if a.Head == q.Head {
-				add(FromStore(a.By))
+				out = append(out, FromStore(a.By))
 			}
 		}
 	}
 	if q.Pull != nil {
 		for _, login := range slices.Sorted(maps.Keys(q.Pull.Reviews)) {
 			if q.Pull.Reviews[login] == q.Head {
-				add(q.Catalog.PersonByGitHub(login))
+				out = append(out, q.Catalog.PersonByGitHub(login))
 			}
 		}
 	}
 	if q.Job != nil && q.Job.ApprovedBy != nil {
-		add(FromStore(*q.Job.ApprovedBy))
-	}
-	if q.At == AtMerge || q.At == AtDequeue {
-		add(q.Actor)
+		out = append(out, FromStore(*q.Job.ApprovedBy))
 	}
 	return out
 }

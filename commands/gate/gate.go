@@ -88,7 +88,7 @@ var Rules = []Rule{
 	{"freeze", "nothing is frozen", Freeze, []string{AtCommand, AtOpening, AtCard, AtMerge, AtDequeue}, true},
 	{"hold", "nobody holds it", Hold, []string{AtCommand, AtOpening, AtCard, AtMerge, AtDequeue}, false},
 	{"dirty", "no apply or handwork left it dirty", Dirty, []string{AtCommand, AtOpening, AtCard, AtMerge, AtDequeue}, false},
-	{"policy", "those who asked and merged may do so", Policy, []string{AtDequeue}, false},
+	{"policy", "those who asked, pushed and merged may do so", Policy, []string{AtCard, AtMerge, AtDequeue}, false},
 	{"window", "the deploy window is open", Window, []string{AtCard, AtMerge, AtDequeue}, true},
 	{"cool-down", "the last deploy is long enough ago", CoolDown, []string{AtCard, AtMerge, AtDequeue}, true},
 	{"promotion", "it succeeded where it has to run first", Promotion, []string{AtCard, AtMerge, AtDequeue}, false},
@@ -186,7 +186,7 @@ func (q Question) facts(gate string) (store.Facts, error) {
 	switch {
 	case q.Pull == nil:
 		return store.Facts{}, fmt.Errorf("the pull request is not known yet")
-	case q.Pull.Facts.Head != q.Head || q.Pull.Facts.At.IsZero():
+	case q.Pull.Facts.Head != q.Head || q.Pull.Facts.Into != q.Pull.Base || q.Pull.Facts.At.IsZero():
 		return store.Facts{}, fmt.Errorf("what GitHub knows of %s has not been read yet", short(q.Head))
 	case q.Pull.Facts.Unread[gate] != "":
 		return store.Facts{}, fmt.Errorf("%s", q.Pull.Facts.Unread[gate])

@@ -2,7 +2,9 @@ package gate
 
 import (
 	"fmt"
+	"slices"
 
+	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
@@ -10,56 +12,137 @@ import (
 const looksBack = 50
 
 // Promotion wants the same commit or version to have succeeded in the environment
-// that comes first, and nothing to have gone wrong there since. A rollback is
-// not held up by it.
+// that comes first, and nothing to have gone wrong there since. What people bring
+// to the branch of a place is a promotion of its head. A rollback is not held up
+// by it.
 func Promotion(tx *store.Tx, q Question) ([]Closed, error) {
 	env, err := q.environment()
 	if err != nil {
 		return nil, err
 	}
-	if env.After == "" || q.Op == nil || q.Op.Service == "" || q.rollback() {
+	if env.After == "" || q.rollback() {
 		return nil, nil
 	}
-	svc, ok := q.Catalog.Service(q.Op.Service)
-	if !ok {
-		return nil, fmt.Errorf("no service is called %q", q.Op.Service)
+	all, err := promotes(tx, q)
+	if err != nil {
+		return nil, err
 	}
-	place, runs := svc.Environments[env.After]
+	var out []Closed
+	for _, op := range all {
+		closed, err := ranFirst(tx, q, op, env.After)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, closed...)
+	}
+	return out, nil
+}
+
+// promotes are the operations that the change in question is: its own, or, of a
+// pull request that no operation of a service opened, one for each service whose
+// place the branch is that it goes into.
+func promotes(tx *store.Tx, q Question) ([]*store.Operation, error) {
+	if q.Op != nil && q.Op.Service != "" {
+		return []*store.Operation{q.Op}, nil
+	}
+	if q.Pull == nil || q.Op != nil && q.Op.Kind != "infra" {
+		return nil, nil
+	}
+	asked := &store.Operation{ToSHA: q.Head}
+	if q.Pull.Operation != "" { // what a deploy changes beside its own targets
+		op, err := tx.Operation(q.Pull.Operation)
+		if err != nil {
+			return nil, err
+		}
+		if op.Base == q.Pull.Base && op.Rollback {
+			return nil, nil
+		}
+		if op.Base == q.Pull.Base && op.Strategy == "promote" {
+			asked = op
+		}
+	}
+	var out []*store.Operation
+	for _, svc := range q.Catalog.Services {
+		if place := svc.Environments[q.Environment]; brings(svc, place, q.Pull.Repo, q.Pull.Base, q.Targets) {
+			out = append(out, &store.Operation{Service: svc.Name, Strategy: "promote", ToSHA: asked.ToSHA, Forward: asked.Forward})
+		}
+	}
+	return out, nil
+}
+
+// brings says whether a merge into a branch is a promotion of a service.
+func brings(svc integrations.Service, place integrations.ServiceEnvironment, repo, base string, targets []string) bool {
+	return svc.Strategy != "pin" && svc.Repository == repo && place.Branch == base &&
+		slices.ContainsFunc(place.Targets, func(t string) bool { return slices.Contains(targets, t) })
+}
+
+// ranFirst looks in the environment that comes first for what an operation ships.
+func ranFirst(tx *store.Tx, q Question, op *store.Operation, after string) ([]Closed, error) {
+	svc, ok := q.Catalog.Service(op.Service)
+	if !ok {
+		return nil, fmt.Errorf("no service is called %q", op.Service)
+	}
+	place, runs := svc.Environments[after]
 	if !runs {
 		return nil, nil // it has no earlier place to succeed in
 	}
-	if pushed(q.Op, q.Head) {
-		return []Closed{{Reason: fmt.Sprintf("%s was pushed to it, which never ran in %s", short(q.Head), env.After), Opens: fmt.Sprintf("the push is taken back, or what it brings succeeds in %s", env.After)}}, nil
+	if pushed(op, q.Head) {
+		return []Closed{{Reason: fmt.Sprintf("%s was pushed to it, which never ran in %s", short(q.Head), after), Opens: fmt.Sprintf("the push is taken back, or what it brings succeeds in %s", after)}}, nil
 	}
-	what, opens := shipped(q.Op), fmt.Sprintf("`/ops deploy %s %s to %s` succeeds", q.Op.Service, shipped(q.Op), env.After)
-	first := Question{At: q.At, Now: q.Now, Catalog: q.Catalog, Environment: env.After, Service: q.Op.Service, Targets: place.Targets}
+	what, opens := shipped(op), fmt.Sprintf("`/ops deploy %s %s to %s` succeeds", op.Service, shipped(op), after)
+	first := Question{At: q.At, Now: q.Now, Catalog: q.Catalog, Environment: after, Service: op.Service, Targets: place.Targets}
 	if dirty, err := holdsOn(tx, first, store.HoldDirty); err != nil || len(dirty) > 0 {
 		if err != nil {
 			return nil, err
 		}
-		return []Closed{{Reason: fmt.Sprintf("%s runs first, and is not healthy: %s", env.After, dirty[0].Reason), Opens: env.After + " is set right", Since: dirty[0].Created}}, nil
+		return []Closed{{Reason: fmt.Sprintf("%s runs first, and is not healthy: %s", after, dirty[0].Reason), Opens: after + " is set right", Since: dirty[0].Created}}, nil
 	}
-	earlier, err := tx.OperationsOf(q.Op.Service, env.After, looksBack)
+	earlier, err := earlierOf(tx, svc, after)
 	if err != nil {
 		return nil, err
 	}
 	for _, o := range earlier {
-		same := o.Strategy == q.Op.Strategy && o.To == q.Op.To && (o.Strategy == "pin" || o.ToSHA == q.Op.ToSHA) && !o.Rollback && !pushed(o, o.Head)
+		same := o.Strategy == op.Strategy && o.To == op.To && (o.Strategy == "pin" || o.ToSHA == op.ToSHA) && !o.Rollback && !pushed(o, o.Head)
 		switch o.State {
 		case store.OpSucceeded, store.OpNoop:
 			if same {
 				return nil, nil
 			}
 			if o.Rollback {
-				return []Closed{{Reason: fmt.Sprintf("%s was rolled back by %s since it had %s", env.After, o.ID, what), Opens: opens, Since: o.Ended}}, nil
+				return []Closed{{Reason: fmt.Sprintf("%s was rolled back by %s since it had %s", after, o.ID, what), Opens: opens, Since: o.Ended}}, nil
 			}
 		case store.OpFailed, store.OpPartial:
 			if o.MergeSHA != "" {
-				return []Closed{{Reason: fmt.Sprintf("%s runs first, and %s is %s there", env.After, o.ID, o.State), Opens: opens, Since: o.Ended}}, nil
+				return []Closed{{Reason: fmt.Sprintf("%s runs first, and %s is %s there", after, o.ID, o.State), Opens: opens, Since: o.Ended}}, nil
 			}
 		}
 	}
-	return []Closed{{Reason: fmt.Sprintf("%s of %s has not succeeded in %s, which comes first", what, q.Op.Service, env.After), Opens: opens}}, nil
+	return []Closed{{Reason: fmt.Sprintf("%s of %s has not succeeded in %s, which comes first", what, op.Service, after), Opens: opens}}, nil
+}
+
+// earlierOf are the operations of a service in an environment, and what people
+// brought there by pull requests of their own, newest first.
+func earlierOf(tx *store.Tx, svc integrations.Service, environment string) ([]*store.Operation, error) {
+	out, err := tx.OperationsOf(svc.Name, environment, looksBack)
+	if err != nil {
+		return nil, err
+	}
+	place := svc.Environments[environment]
+	for _, t := range place.Targets {
+		all, err := tx.OperationsByTarget(t, looksBack)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range all {
+			known := slices.ContainsFunc(out, func(k *store.Operation) bool { return k.ID == o.ID })
+			if o.Kind == "infra" && !known && brings(svc, place, o.Repo, o.Base, o.Targets) {
+				o.Strategy, o.ToSHA = "promote", o.Head
+				out = append(out, o)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *store.Operation) int { return b.Created.Compare(a.Created) })
+	return out, nil
 }
 
 // pushed says whether a promotion's head is another one than the commit that was

@@ -121,6 +121,16 @@ var table = []row{
 	{"somebody pushed to what staging had", "alice", "merges it", "promotion"},
 	{"somebody pushed there to what staging had", "alice", "merges it", "promotion"},
 
+	{"people opened it, and staging never had it", "alice", "looks at the card", "promotion approvals"},
+	{"people opened it, and staging never had it", "bob", "merged it on GitHub", "promotion"},
+	{"people opened it, and staging had it", "bob", "merged it on GitHub", ""},
+	{"people opened it into another branch", "bob", "merged it on GitHub", ""},
+	{"people opened it, and brought it to staging", "bob", "merged it on GitHub", ""},
+	{"people opened it, and it failed in staging", "bob", "merged it on GitHub", "promotion"},
+	{"people opened it, and staging is dirty", "bob", "merged it on GitHub", "promotion"},
+	{"people brought it to staging", "alice", "merges it", ""},
+	{"a rollback brings another service's place back, too", "bob", "merged it on GitHub", ""},
+
 	{"nobody agreed", "alice", "looks at the card", "approvals"},
 	{"nobody agreed", "alice", "merges it", "approvals"},
 	{"nobody agreed", "bob", "merges it", ""},
@@ -132,6 +142,16 @@ var table = []row{
 	{"alice agreed to her own", "alice", "merges it", "approvals"},
 	{"bob reviewed on GitHub", "alice", "merges it", ""},
 	{"bob pushed and agreed", "alice", "looks at the card", "approvals"},
+	{"a stranger pushed", "alice", "looks at the card", "policy approvals"},
+	{"a stranger pushed", "alice", "merges it", "policy approvals"},
+	{"a stranger pushed", "bob", "merges it", ""},
+	{"a stranger pushed, and bob agreed", "alice", "merges it", ""},
+	{"a stranger pushed, and bob agreed", "alice", "merged it on GitHub", ""},
+	{"a stranger pushed, and the reviews are not read", "alice", "merges it", "policy approvals"},
+	{"carol, who may not, pushed", "alice", "merges it", "policy"},
+	{"carol, who may not, pushed", "alice", "merged it on GitHub", "policy"},
+	{"carol, who may not, pushed", "alice", "merged it on GitHub, and bob let it go on", ""},
+	{"carol, who may not, pushed", "carol", "merged it on GitHub", "policy policy"},
 	{"two have to agree, and bob did", "alice", "merges it", "approvals"},
 	{"two have to agree, and bob did", "dave", "merges it", ""},
 	{"two have to agree, and bob did", "bob", "merges it", "approvals"},
@@ -173,13 +193,15 @@ func newScene(t *testing.T) *scene {
 	s.cat.Groups["deployers"] = []string{"alice", "bob", "dave"}
 	s.cat.Environments[1].After, s.cat.Environments[1].Checks = "staging", []string{"*"}
 	s.cat.Environments[1].CoolDown = time.Hour
-	s.cat.Services[0].Environments["staging"] = integrations.ServiceEnvironment{Targets: []string{"web-staging"}}
+	s.cat.Services[0].Repository = "acme/web"
+	s.cat.Services[0].Environments["staging"] = integrations.ServiceEnvironment{Branch: "deployment/staging", Targets: []string{"web-staging"}}
+	s.cat.Services[0].Environments["production"] = integrations.ServiceEnvironment{Branch: "deployment/production", Targets: []string{"web", "cdn"}}
 	s.cat.Targets = []integrations.Target{{Name: "web", Environment: "production"}, {Name: "web-staging", Environment: "staging"}}
 	s.op = &store.Operation{ID: "op-9", Kind: "deploy", State: store.OpOpen, Service: "web", Environment: "production", Strategy: "promote", Targets: []string{"web"},
 		ToSHA: "h", Head: "h", Requester: ToStore(alice), Approvals: []store.Approval{{By: ToStore(bob), Head: "h"}}}
-	s.pull = &store.Pull{RepoID: 1, Number: 4, Head: "h", ExaminedHead: "h", Base: "deployment/production", Targets: []string{"web"},
+	s.pull = &store.Pull{RepoID: 1, Repo: "acme/web", Number: 4, Head: "h", ExaminedHead: "h", Base: "deployment/production", Targets: []string{"web"},
 		Plans: map[string]store.Planned{"web": {Head: "h", State: "done", At: noon.Add(-time.Hour)}},
-		Facts: store.Facts{At: noon, Head: "h", Checks: map[string]string{"build": "success"}}}
+		Facts: store.Facts{At: noon, Head: "h", Into: "deployment/production", Checks: map[string]string{"build": "success"}}}
 	s.job = &store.Job{ID: "job-9", Key: "job-9", Kind: "apply", Target: "web", Locks: true, Order: 9, Operation: "op-9", SHA: "m9", State: store.JobQueued, Version: 0}
 	s.earlier(&store.Operation{ID: "op-1", State: store.OpSucceeded, ToSHA: "h", MergeSHA: "m1"})
 	s.q = Question{Now: noon, Catalog: s.cat, Environment: "production", Service: "web", Targets: []string{"web"}, Requester: alice, Head: "h"}
@@ -198,6 +220,23 @@ func (s *scene) earlier(o *store.Operation) {
 	o.Service, o.Environment, o.Strategy, o.Kind = "web", "staging", "promote", "deploy"
 	s.put = append(s.put, func(tx *store.Tx) error {
 		o.Version, o.Created = 0, noon.Add(-24*time.Hour).Add(time.Duration(len(o.ID))*time.Second)
+		return tx.PutOperation(o)
+	})
+}
+
+// opened makes it a pull request of people, which no operation knows before it is
+// merged.
+func (s *scene) opened() {
+	s.op.Kind, s.op.Service, s.op.Strategy, s.op.ToSHA = "infra", "", "", ""
+	s.pull.Author, s.q.Service = "alice", ""
+}
+
+// brought adds a pull request of people that was merged to staging.
+func (s *scene) brought(state string) {
+	o := &store.Operation{ID: "op-22", Kind: "infra", State: state, Environment: "staging", Targets: []string{"web-staging"}, Repo: "acme/web",
+		Base: "deployment/staging", Head: "h", MergeSHA: "m2"}
+	s.put = append(s.put, func(tx *store.Tx) error {
+		o.Version, o.Created = 0, noon.Add(-time.Hour)
 		return tx.PutOperation(o)
 	})
 }
@@ -288,6 +327,27 @@ var states = map[string]func(s *scene){
 		s.put = nil
 		s.earlier(&store.Operation{ID: "op-1", State: store.OpSucceeded, ToSHA: "h", Head: "i", MergeSHA: "m1"})
 	},
+	"people opened it, and staging never had it": func(s *scene) { s.opened(); s.put = nil },
+	"people opened it, and staging had it":       func(s *scene) { s.opened() },
+	"people opened it into another branch":       func(s *scene) { s.opened(); s.put, s.pull.Base, s.pull.Facts.Into = nil, "main", "main" },
+	"people opened it, and brought it to staging": func(s *scene) {
+		s.opened()
+		s.put = nil
+		s.brought(store.OpSucceeded)
+	},
+	"people opened it, and it failed in staging": func(s *scene) { s.opened(); s.brought(store.OpPartial) },
+	"people opened it, and staging is dirty": func(s *scene) {
+		s.opened()
+		s.hold("dirty", alice, func(h *store.Hold) { h.Service, h.Environment, h.Target = "", "", "web-staging" })
+	},
+	"people brought it to staging": func(s *scene) { s.put = nil; s.brought(store.OpNoop) },
+	"a rollback brings another service's place back, too": func(s *scene) {
+		s.opened()
+		s.pull.Operation = "op-8"
+		s.put = []func(tx *store.Tx) error{func(tx *store.Tx) error {
+			return tx.PutOperation(&store.Operation{ID: "op-8", Kind: "deploy", State: store.OpMerged, Service: "shop", Environment: "production", Rollback: true, Base: s.pull.Base})
+		}}
+	},
 	"staging is dirty": func(s *scene) {
 		s.hold("dirty", alice, func(h *store.Hold) { h.Service, h.Environment, h.Target = "", "", "web-staging" })
 	},
@@ -315,7 +375,16 @@ var states = map[string]func(s *scene){
 	"bob reviewed on GitHub": func(s *scene) {
 		s.op.Approvals, s.pull.Reviews = nil, map[string]string{"bob": "h"}
 	},
-	"bob pushed and agreed":          func(s *scene) { s.op.HeadBy = ptr(bob) },
+	"bob pushed and agreed":             func(s *scene) { s.op.HeadBy = ptr(bob) },
+	"a stranger pushed":                 func(s *scene) { s.op.HeadBy, s.op.Approvals = ptr(mallory), nil },
+	"a stranger pushed, and bob agreed": func(s *scene) { s.op.HeadBy = ptr(mallory) },
+	"a stranger pushed, and the reviews are not read": func(s *scene) {
+		s.op.HeadBy, s.pull.Facts.Unread = ptr(mallory), map[string]string{"approvals": "GitHub is away"}
+	},
+	"carol, who may not, pushed": func(s *scene) { // and agrees herself
+		s.cat.Environments[1].Approvals, s.op.HeadBy = 0, ptr(carol)
+		s.op.Approvals[0].By = ToStore(carol)
+	},
 	"two have to agree, and bob did": func(s *scene) { s.cat.Environments[1].Approvals = 2 },
 	"two have to agree, and bob and dave did": func(s *scene) {
 		s.cat.Environments[1].Approvals = 2
@@ -358,9 +427,13 @@ var acts = map[string]func(s *scene, who integrations.Person){
 	"asks for the fix": func(s *scene, who integrations.Person) {
 		s.q.At, s.q.Requester, s.op, s.pull = AtCommand, who, &store.Operation{Service: "web", Environment: "production", Requester: ToStore(who), Fix: true}, nil
 	},
-	"has it opened":     func(s *scene, _ integrations.Person) { s.q.At = AtOpening },
-	"looks at the card": func(s *scene, _ integrations.Person) { s.q.At = AtCard },
-	"merges it":         func(s *scene, _ integrations.Person) { s.q.At = AtMerge },
+	"has it opened": func(s *scene, _ integrations.Person) { s.q.At = AtOpening },
+	"looks at the card": func(s *scene, _ integrations.Person) {
+		if s.q.At = AtCard; s.op.Kind == "infra" {
+			s.op = nil
+		}
+	},
+	"merges it": func(s *scene, _ integrations.Person) { s.q.At = AtMerge },
 	"merges what bob asked for": func(s *scene, _ integrations.Person) {
 		s.q.At, s.q.Requester, s.op.Requester = AtMerge, bob, ToStore(bob)
 		s.op.Approvals[0].By = ToStore(alice)

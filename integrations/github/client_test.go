@@ -306,6 +306,31 @@ func TestReviews(t *testing.T) {
 	}
 }
 
+func TestRetargeted(t *testing.T) {
+	w := newWorld(t, nil)
+	head := w.commit("main", "a.txt", "1")
+	w.must(w.CreateBranch(w.ctx, web, "side", head))
+	w.must(w.CreateBranch(w.ctx, web, "other", head))
+	w.commit("side", "b.txt", "1")
+	p := w.pull("side", "main")
+	if at, err := w.Retargeted(w.ctx, web, p.Number); err != nil || !at.IsZero() {
+		t.Errorf("before anybody turned it: %s, %v", at, err)
+	}
+	title, base := "another title", "other"
+	_, _, err := w.api.PullRequests.Edit(w.ctx, "acme", "web", p.Number, &gh.PullRequest{Title: &title})
+	w.must(err)
+	_, _, err = w.api.PullRequests.Edit(w.ctx, "acme", "web", p.Number, &gh.PullRequest{Base: &gh.PullRequestBranch{Ref: &base}})
+	w.must(err)
+	now, err := w.Pull(w.ctx, web, p.Number)
+	w.must(err)
+	if at, err := w.Retargeted(w.ctx, web, p.Number); err != nil || !at.Equal(now.UpdatedAt) || now.Base != "other" {
+		t.Errorf("Retargeted = %s, %v; it goes into %s since %s", at, err, now.Base, now.UpdatedAt)
+	}
+	if _, err := w.Retargeted(w.ctx, web, 99); !errors.Is(err, integrations.ErrNotFound) {
+		t.Errorf("of one that is not there: %v", err)
+	}
+}
+
 func TestAppAuthentication(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

@@ -238,6 +238,28 @@ func (c *Client) editPull(ctx context.Context, repo string, number int, change *
 	return shape(err)
 }
 
+// Retargeted is when a pull request was last turned to another base branch, by
+// somebody or by GitHub itself; zero where it never was. The API of issue events
+// tells; that of the timeline does not.
+func (c *Client) Retargeted(ctx context.Context, repo string, number int) (time.Time, error) {
+	owner, name, err := split(repo)
+	if err != nil {
+		return time.Time{}, err
+	}
+	var last time.Time
+	err = c.pages(ctx, func(page int) (*gh.Response, bool, error) {
+		got, resp, err := c.api.Issues.ListIssueEvents(ctx, owner, name, number, &gh.ListOptions{Page: page, PerPage: 100})
+		for _, e := range got {
+			turned := e.GetEvent() == "base_ref_changed" || e.GetEvent() == "automatic_base_change_succeeded"
+			if at := e.GetCreatedAt().Time; turned && at.After(last) {
+				last = at
+			}
+		}
+		return resp, true, err
+	})
+	return last, about(err, "list the events of pull request %s#%d", repo, number)
+}
+
 // Reviews are a pull request's reviews, oldest first.
 func (c *Client) Reviews(ctx context.Context, repo string, number int) ([]integrations.Review, error) {
 	owner, name, err := split(repo)

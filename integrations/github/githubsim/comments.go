@@ -45,6 +45,18 @@ func getIssue(c *call) (int, any, error) {
 	return http.StatusOK, c.s.issueObj(c.repo, p), nil
 }
 
+// listIssueEvents knows of one kind of event: a pull request that was turned to
+// another base branch.
+func listIssueEvents(c *call) (int, any, error) {
+	p, err := c.pull()
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, list(page(c, p.Turns, 30, 100), func(t turn) obj {
+		return obj{"event": "base_ref_changed", "actor": c.s.user(t.By), "created_at": stamp(t.At), "commit_id": nil, "commit_url": nil}
+	}), nil
+}
+
 func updateIssue(c *call) (int, any, error) {
 	var in pullUpdate
 	if err := c.in(&in); err != nil {

@@ -243,6 +243,7 @@ func (c *call) applyUpdate(p *pullRow, in pullUpdate) error {
 	if in.Base != nil && *in.Base != p.BaseRef {
 		changes["base"] = obj{"ref": obj{"from": p.BaseRef}, "sha": obj{"from": p.BaseSHA}}
 		p.BaseRef, p.BaseSHA = *in.Base, c.repo.Refs["refs/heads/"+*in.Base]
+		p.Turns = append(p.Turns, turn{By: c.login(), At: s.now()})
 		if err := s.refresh(c.repo, p); err != nil {
 			return err
 		}

@@ -91,6 +91,7 @@ func (s *Sim) routes() []route {
 	repo(read, "DELETE", "/issues/comments/{id}", deleteComment)
 	repo(read, "GET", "/issues/{number}", getIssue)
 	repo(read, "PATCH", "/issues/{number}", updateIssue)
+	repo(read, "GET", "/issues/{number}/events", listIssueEvents)
 	repo(read, "GET", "/issues/{number}/comments", listComments)
 	repo(read, "POST", "/issues/{number}/comments", createComment)
 	repo(read, "GET", "/issues/{number}/labels", listLabels)

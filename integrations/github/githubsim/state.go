@@ -56,8 +56,15 @@ type pullRow struct {
 	Mergeable                               bool
 	Commits, Additions, Deletions, NumFiles int
 	Labels, Reviewers, Assignees            []string
+	Turns                                   []turn // to other base branches, oldest first
 	// Intent is a merge whose ref update may or may not have happened.
 	Intent *mergeIntent
+}
+
+// turn is a pull request being turned to another base branch.
+type turn struct {
+	By string
+	At time.Time
 }
 
 type mergeIntent struct{ SHA, By string }
