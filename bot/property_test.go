@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"maps"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,8 +28,9 @@ import (
 // and one that broke a law again with the -history.tell that the failure prints.
 const (
 	histories    = 400
-	historySeed  = "1876" // 0 would be another one each time
+	historySeed  = 1876 // 0 would be another one each time
 	historyTenth = 10
+	historySides = 4 // that are told side by side, the same ones on every machine
 )
 
 // A telling is all that a history is told by.
@@ -71,19 +71,20 @@ func TestHistories(t *testing.T) {
 		}
 		return
 	}
-	side := max(1, min(runtime.GOMAXPROCS(0), 4))
 	if given["rapid.checks"] {
 		n = checks()
+	}
+	seed := uint64(historySeed)
+	if given["rapid.seed"] {
+		seed, _ = strconv.ParseUint(flag.Lookup("rapid.seed").Value.String(), 0, 64)
 	}
 	set := func(name, value string) {
 		if err := flag.Set(name, value); err != nil {
 			t.Fatal(err)
 		}
 	}
-	set("rapid.checks", fmt.Sprint((n+side-1)/side))
-	if !given["rapid.seed"] {
-		set("rapid.seed", historySeed)
-	}
+	set("rapid.checks", fmt.Sprint((n+historySides-1)/historySides))
+	set("rapid.nofailfile", "true") // a failure prints what it is told again by
 	if !given["rapid.shrinktime"] {
 		set("rapid.shrinktime", "0s") // we know better what may be left out
 	}
@@ -96,10 +97,20 @@ func TestHistories(t *testing.T) {
 		}
 		t.Logf("%v a history", seen.spent/time.Duration(max(1, seen.n["histories"])))
 	})
-	for i := range side {
+	var begins sync.Mutex // rapid reads its seed when it begins
+	for i := range historySides {
 		t.Run(fmt.Sprint(i+1), func(t *testing.T) {
 			t.Parallel()
-			rapid.Check(t, func(rt *rapid.T) { tell1(t, rt) })
+			begins.Lock()
+			begun := sync.OnceFunc(begins.Unlock)
+			defer begun()
+			if seed != 0 { // each side tells its own
+				set("rapid.seed", fmt.Sprint(seed+uint64(i)<<40))
+			}
+			rapid.Check(t, func(rt *rapid.T) {
+				begun()
+				tell1(t, rt)
+			})
 		})
 	}
 }
