@@ -295,8 +295,13 @@ func shrink(t *testing.T, y *history, c configuration, luck uint64, all []step) 
 // tellAll lets the steps happen, brings all to rest, and asks the laws.
 func (y *history) tellAll(all []step) {
 	time.Sleep(33 * time.Hour) // a Sunday morning
+	luck := y.luckOf
+	y.luckOf = 0 // the first look at GitHub is of what was there before the bot
 	y.boot()
 	y.pass(time.Second)
+	y.mu.Lock()
+	y.luckOf = luck
+	y.mu.Unlock()
 	for _, s := range all {
 		if y.over() {
 			break
@@ -410,6 +415,13 @@ func (y *history) hears(h integrations.Heard, what string, twice bool) {
 func types(format func(y *history, s step) string) func(*history, step) {
 	return func(y *history, s step) {
 		text := format(y, s)
+		if strings.Contains(text, " op-1 ") || strings.HasSuffix(text, " op-1") {
+			first := false
+			y.view(func(tx *store.Tx) error { _, err := tx.Operation("op-1"); first = err == nil; return nil })
+			if !first && s.It > 1 { // there is nothing yet to say that of
+				text = "deploy web to " + []string{"staging", "production"}[s.What%2]
+			}
+		}
 		y.hears(integrations.Heard{Kind: "command", User: slacks[s.who()], Text: text}, s.who()+" says /ops "+text, s.It == 9)
 	}
 }
@@ -503,6 +515,12 @@ var deeds = []deed{
 		return []string{"incident in production \"the shop is down\"", "all-clear incident-1", "sign " + y.some(s, nil), "status", "locks", "deploy web", "deploy web c000001 to staging", "merge op-999", "resolve job-1 perhaps", "frobnicate"}[s.What]
 	})},
 	{"go on", 25, goOn},
+	{"go back", 6, goBack},
+	{"overtake", 5, overtake},
+	{"stand back", 5, standBack},
+	{"think again", 3, think},
+	{"come unrecognized", 3, unrecognized},
+	{"redeliver", 3, redeliver},
 	{"press", 20, press},
 	{"change", 8, change},
 	{"push", 3, onPull(func(y *history, p *hubPull, s step) string {

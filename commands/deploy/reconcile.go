@@ -109,7 +109,9 @@ func (f *feature) reconcileBase(ctx context.Context, repo, base string) error {
 		return err
 	}
 	if !known { // what is merged from now on came after us, also if the rest of this look fails
-		err := f.Store.Update(ctx, func(tx *store.Tx) error { return store.Feature[string](tx, branchFeature).Put(branchKey(repo, base), head) })
+		err := f.Store.Update(ctx, func(tx *store.Tx) error {
+			return store.Feature[string](tx, branchFeature).Put(branchKey(repo, base), head)
+		})
 		if err != nil {
 			return err
 		}
