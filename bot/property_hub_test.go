@@ -25,6 +25,7 @@ type hub struct {
 	branches map[string]string
 	pulls    []*hubPull
 	checks   map[string][]integrations.Check
+	unlinked bool // it does not know yet by which pull request a commit came
 }
 
 type hubCommit struct {
@@ -323,7 +324,9 @@ func (c hubClient) Compare(ctx context.Context, _, base, head string) (integrati
 
 func (c hubClient) PullsOfCommit(ctx context.Context, _, sha string) ([]integrations.PullRequest, error) {
 	return ask(ctx, c, "PullsOfCommit "+sha[:7], func(h *hub) ([]integrations.PullRequest, error) {
-		return h.list(func(p *hubPull) bool { return p.State == "merged" && (p.MergeSHA == sha || p.brought[sha]) }), nil
+		return h.list(func(p *hubPull) bool {
+			return !h.unlinked && p.State == "merged" && (p.MergeSHA == sha || p.brought[sha])
+		}), nil
 	})
 }
 

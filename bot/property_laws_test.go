@@ -34,11 +34,13 @@ func (y *history) watched(k runner.Kind) runner.Kind {
 	changed := k.Changed
 	k.Changed = func(tx *store.Tx, j *store.Job, urgent bool) error {
 		if j.State == store.JobPreparing {
-			if why := y.forbids(tx, j); why != "" {
-				y.mu.Lock()
+			why := y.forbids(tx, j)
+			y.mu.Lock()
+			y.inOrder(j)
+			if why != "" {
 				y.breaks(lawAllowed, "%s on %s begins: %s", j.ID, j.Target, why)
-				y.mu.Unlock()
 			}
+			y.mu.Unlock()
 		}
 		return changed(tx, j, urgent)
 	}
@@ -63,12 +65,6 @@ func (y *history) forbids(tx *store.Tx, j *store.Job) string {
 	}
 	if env.Windows != nil && !env.Windows.At(now).Open && !passedBy(op, "window") && !op.Rollback {
 		return "the deploy window is closed"
-	}
-	if n := len(y.tools[j.Target].begun); n > 0 {
-		last := y.tools[j.Target].begun[n-1]
-		if y.hub.contains(last.sha, j.SHA) && !(last.sha == j.SHA && (last.job == j.ID || j.Again)) {
-			return fmt.Sprintf("%s lies behind %s, which was applied", j.SHA[:7], last.sha[:7])
-		}
 	}
 	if op.Kind == "unplanned" {
 		return "" // what confirms it is asked when the plan is known
@@ -203,18 +199,30 @@ func (y *history) mayApply(t *tool, j *store.Job, lock string) {
 	if lock != j.ID {
 		y.breaks(lawOneRun, "%s applies on %s, whose run lock is held by %q", j.ID, t.target, lock)
 	}
-	if n := len(t.begun); n > 0 {
-		last := t.begun[n-1]
-		again := last.sha == j.SHA && (last.job == j.ID || j.Again)
-		switch behind := y.hub.contains(last.sha, j.SHA); {
-		case behind && !again:
-			y.breaks(lawOrder, "%s applies %s on %s after %s", j.ID, j.SHA[:7], t.target, last.sha[:7])
-		case !behind && !y.hub.contains(j.SHA, last.sha) && j.ApprovedBy == nil:
-			y.breaks(lawOrder, "%s applies %s on %s, which does not contain %s, and nobody agreed to that", j.ID, j.SHA[:7], t.target, last.sha[:7])
-		}
-	}
+	y.inOrder(j)
 	if why := y.unreviewed(t, j); why != "" {
 		y.breaks(lawReviewed, "%s applies on %s: %s", j.ID, t.target, why)
+	}
+}
+
+// inOrder is asked when a job takes its run lock, and when its apply begins; the
+// mutex is held. What was begun last counts, however it ended.
+func (y *history) inOrder(j *store.Job) {
+	begun := y.tools[j.Target].begun
+	if len(begun) == 0 {
+		return
+	}
+	last := begun[len(begun)-1]
+	agreed := j.ApprovedBy != nil && slices.Contains(j.ApprovedFor, "order")
+	switch {
+	case last.sha == j.SHA:
+		if last.job != j.ID && !j.Again {
+			y.breaks(lawOrder, "%s takes %s to %s, as %s did already, and nobody asked for it again", j.ID, j.SHA[:7], j.Target, last.job)
+		}
+	case y.hub.contains(last.sha, j.SHA):
+		y.breaks(lawOrder, "%s takes %s to %s after %s", j.ID, j.SHA[:7], j.Target, last.sha[:7])
+	case !y.hub.contains(j.SHA, last.sha) && !agreed:
+		y.breaks(lawOrder, "%s takes %s to %s, which does not contain %s, and nobody agreed to that", j.ID, j.SHA[:7], j.Target, last.sha[:7])
 	}
 }
 
@@ -584,7 +592,7 @@ func (y *history) heads(s *store.Surface) bool {
 // surfaces are all that there are, by the subjects that there can be.
 func (y *history) surfaces(tx *store.Tx) (out []*store.Surface) {
 	for _, kind := range []string{"op-%d", "job-%d", "pull 1 %d", "hold-%d", "incident-%d", "event-%d"} {
-		for n, none := 1, 0; none < 50; n++ {
+		for n, none := 1, 0; none < 300; n++ { // most jobs have none
 			all, err := tx.SurfacesOf(fmt.Sprintf(kind, n))
 			if none++; err == nil && len(all) > 0 {
 				none, out = 0, append(out, all...)

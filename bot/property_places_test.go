@@ -152,6 +152,18 @@ func merge(a, b map[string]string) map[string]string {
 func (t *tool) Plan(ctx context.Context, r integrations.Run) (integrations.Plan, error) {
 	y := t.y
 	var p integrations.Plan
+	y.mu.Lock()
+	wait := time.Duration(0)
+	switch n := y.luck("long plan of " + t.target); {
+	case n < 10:
+		wait = 8 * time.Second
+	case n < 25:
+		wait = 2 * time.Second
+	}
+	y.mu.Unlock()
+	if err := clock.Sleep(ctx, y.clock, wait); err != nil {
+		return p, err
+	}
 	err := y.outside(ctx, "tool", "the plan of "+t.target+" by "+r.Job, func() error {
 		if y.luck("plan "+t.target+r.SHA) < 4 {
 			return &integrations.CommandError{Step: "map plan", Code: 1, Tail: "the plan did not work"}
@@ -185,6 +197,7 @@ func (t *tool) Apply(ctx context.Context, r integrations.Run) error {
 	}
 	y.mayApply(t, job, held)
 	t.applying++
+	t.begun = append(t.begun, begun{r.SHA, r.Job}) // a failed one counts, too
 	wait := []time.Duration{2 * time.Second, 40 * time.Second, 4 * time.Minute}[(99-y.luck("long "+t.target))*3/100]
 	how := y.luck("apply " + t.target)
 	y.say("  %s begins to apply %s on %s", r.Job, r.SHA[:7], t.target)
@@ -200,7 +213,6 @@ func (t *tool) Apply(ctx context.Context, r integrations.Run) error {
 	case y.down:
 		return errOutage
 	}
-	t.begun = append(t.begun, begun{r.SHA, r.Job})
 	want := t.wanted(r.SHA)
 	if how >= 15 {
 		t.real = want

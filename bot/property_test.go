@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"maps"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,8 +28,9 @@ import (
 // and one that broke a law again with the -history.tell that the failure prints.
 const (
 	histories    = 400
-	historySeed  = "1876" // 0 would be another one each time
+	historySeed  = 1876 // 0 would be another one each time
 	historyTenth = 10
+	historySides = 4 // that are told side by side, the same ones on every machine
 )
 
 // A telling is all that a history is told by.
@@ -71,19 +71,20 @@ func TestHistories(t *testing.T) {
 		}
 		return
 	}
-	side := max(1, min(runtime.GOMAXPROCS(0), 4))
 	if given["rapid.checks"] {
 		n = checks()
+	}
+	seed := uint64(historySeed)
+	if given["rapid.seed"] {
+		seed, _ = strconv.ParseUint(flag.Lookup("rapid.seed").Value.String(), 0, 64)
 	}
 	set := func(name, value string) {
 		if err := flag.Set(name, value); err != nil {
 			t.Fatal(err)
 		}
 	}
-	set("rapid.checks", fmt.Sprint((n+side-1)/side))
-	if !given["rapid.seed"] {
-		set("rapid.seed", historySeed)
-	}
+	set("rapid.checks", fmt.Sprint((n+historySides-1)/historySides))
+	set("rapid.nofailfile", "true") // a failure prints what it is told again by
 	if !given["rapid.shrinktime"] {
 		set("rapid.shrinktime", "0s") // we know better what may be left out
 	}
@@ -96,10 +97,20 @@ func TestHistories(t *testing.T) {
 		}
 		t.Logf("%v a history", seen.spent/time.Duration(max(1, seen.n["histories"])))
 	})
-	for i := range side {
+	var begins sync.Mutex // rapid reads its seed when it begins
+	for i := range historySides {
 		t.Run(fmt.Sprint(i+1), func(t *testing.T) {
 			t.Parallel()
-			rapid.Check(t, func(rt *rapid.T) { tell1(t, rt) })
+			begins.Lock()
+			begun := sync.OnceFunc(begins.Unlock)
+			defer begun()
+			if seed != 0 { // each side tells its own
+				set("rapid.seed", fmt.Sprint(seed+uint64(i)<<40))
+			}
+			rapid.Check(t, func(rt *rapid.T) {
+				begun()
+				tell1(t, rt)
+			})
 		})
 	}
 }
@@ -284,8 +295,13 @@ func shrink(t *testing.T, y *history, c configuration, luck uint64, all []step) 
 // tellAll lets the steps happen, brings all to rest, and asks the laws.
 func (y *history) tellAll(all []step) {
 	time.Sleep(33 * time.Hour) // a Sunday morning
+	luck := y.luckOf
+	y.luckOf = 0 // the first look at GitHub is of what was there before the bot
 	y.boot()
 	y.pass(time.Second)
+	y.mu.Lock()
+	y.luckOf = luck
+	y.mu.Unlock()
 	for _, s := range all {
 		if y.over() {
 			break
@@ -399,6 +415,13 @@ func (y *history) hears(h integrations.Heard, what string, twice bool) {
 func types(format func(y *history, s step) string) func(*history, step) {
 	return func(y *history, s step) {
 		text := format(y, s)
+		if strings.Contains(text, " op-1 ") || strings.HasSuffix(text, " op-1") {
+			first := false
+			y.view(func(tx *store.Tx) error { _, err := tx.Operation("op-1"); first = err == nil; return nil })
+			if !first && s.It > 1 { // there is nothing yet to say that of
+				text = "deploy web to " + []string{"staging", "production"}[s.What%2]
+			}
+		}
 		y.hears(integrations.Heard{Kind: "command", User: slacks[s.who()], Text: text}, s.who()+" says /ops "+text, s.It == 9)
 	}
 }
@@ -492,6 +515,12 @@ var deeds = []deed{
 		return []string{"incident in production \"the shop is down\"", "all-clear incident-1", "sign " + y.some(s, nil), "status", "locks", "deploy web", "deploy web c000001 to staging", "merge op-999", "resolve job-1 perhaps", "frobnicate"}[s.What]
 	})},
 	{"go on", 25, goOn},
+	{"go back", 6, goBack},
+	{"overtake", 5, overtake},
+	{"stand back", 5, standBack},
+	{"think again", 3, think},
+	{"come unrecognized", 3, unrecognized},
+	{"redeliver", 3, redeliver},
 	{"press", 20, press},
 	{"change", 8, change},
 	{"push", 3, onPull(func(y *history, p *hubPull, s step) string {

@@ -38,26 +38,29 @@ type history struct {
 	places  map[string]integrations.Place
 	hooks   sync.WaitGroup // webhooks on their way
 
-	mu       sync.Mutex // guards everything below, and is never held while the store is called
-	lines    []string   // what happened, in sentences
-	broken   string     // the first law that was broken
-	rolled   map[string]int
-	hub      *hub
-	tools    map[string]*tool
-	outage   map[string]string // by system: outageDown, outageMute
-	shown    []*shownPost
-	deleted  int
-	kills    int
-	calls    int
-	tally    map[string]int
-	said     int  // commands given, also those that were lost
-	deaf     bool // webhooks are lost
-	pushless bool // those of pushes are
-	crashIn  int  // outside calls until the bot is killed; 0: it is not
-	crashAct bool // the call that kills it still acts
-	down     bool
-	store    *store.Store
-	stop     context.CancelFunc
+	mu         sync.Mutex // guards everything below, and is never held while the store is called
+	lines      []string   // what happened, in sentences
+	broken     string     // the first law that was broken
+	rolled     map[string]int
+	hub        *hub
+	tools      map[string]*tool
+	outage     map[string]string // by system: outageDown, outageMute
+	shown      []*shownPost
+	deleted    int
+	kills      int
+	calls      int
+	tally      map[string]int
+	said       int            // commands given, also those that were lost
+	deaf       bool           // webhooks are lost
+	pushless   bool           // those of pushes are
+	delayed    *time.Duration // when not nil, after how long they come, or lost
+	lateMerges time.Duration  // how late those of pull requests come
+	sent       []sentHook
+	crashIn    int  // outside calls until the bot is killed; 0: it is not
+	crashAct   bool // the call that kills it still acts
+	down       bool
+	store      *store.Store
+	stop       context.CancelFunc
 
 	running sync.WaitGroup // the parts of the bot
 	parts   struct {
@@ -195,7 +198,11 @@ func (y *history) latency(what string) time.Duration {
 
 // say adds a sentence to the history.
 func (y *history) say(format string, args ...any) {
-	y.lines = append(y.lines, y.clock.Now().UTC().Format("Mon 15:04:05 ")+fmt.Sprintf(format, args...))
+	y.lines = append(y.lines, y.stamped(format, args...))
+}
+
+func (y *history) stamped(format string, args ...any) string {
+	return y.clock.Now().UTC().Format("Mon 15:04:05 ") + fmt.Sprintf(format, args...)
 }
 
 // breaks notes that a law does not hold; only the first counts.
@@ -369,6 +376,21 @@ func (y *history) view(do func(tx *store.Tx) error) {
 	}
 }
 
+// A sentHook is a webhook that was sent, or was to be.
+type sentHook struct {
+	kind, what string
+	body       []byte
+}
+
+// send lets a webhook arrive after a time. The mutex is held.
+func (y *history) send(h sentHook, after time.Duration, guid string) {
+	after += y.latency(guid)
+	y.hooks.Go(func() {
+		time.Sleep(after)
+		_, _ = y.accept(store.Event{Kind: h.kind, Keys: []string{"ghd:" + guid}, Body: h.body, Accepted: y.clock.Now()}) // lost, if the bot is down
+	})
+}
+
 // hook sends a webhook on its way: at once, a moment later, long after, twice, or
 // never. It is called with the mutex held.
 func (y *history) hook(kind string, e integrations.ForgeEvent) {
@@ -376,41 +398,48 @@ func (y *history) hook(kind string, e integrations.ForgeEvent) {
 	if err != nil {
 		y.breaks("the test's own works", "%v", err)
 	}
-	y.rolled["guid"]++
-	guid := y.rolled["guid"]
-	send := func(after time.Duration, guid string) {
-		after += y.latency(guid)
-		y.hooks.Go(func() {
-			time.Sleep(after)
-			_, _ = y.accept(store.Event{Kind: kind, Keys: []string{"ghd:" + guid}, Body: body, Accepted: y.clock.Now()}) // lost, if the bot is down
-		})
-	}
 	what := strings.TrimPrefix(kind, "github.") + " " + e.Action
 	if e.PullRequest != nil {
 		what += fmt.Sprintf(" of #%d", e.PullRequest.Number)
 	} else {
 		what += " of " + e.Branch + e.SHA
 	}
-	id := fmt.Sprint("guid-", guid)
-	switch n := y.luck("webhook " + what); {
-	case y.deaf, y.pushless && kind == "github.push", n < 12:
+	y.rolled["guid"]++
+	id := fmt.Sprint("guid-", y.rolled["guid"])
+	h := sentHook{kind, what, body}
+	y.sent = append(y.sent, h)
+	n := y.luck("webhook " + what)
+	if y.delayed != nil && *y.delayed != 0 && !y.deaf {
+		n = 100
+	}
+	if y.lateMerges > 0 && e.Kind == "pull_request" && !y.deaf {
+		n = 101
+	}
+	switch {
+	case y.deaf, y.pushless && kind == "github.push", n < 12, n == 100 && *y.delayed == lost:
 		y.say("  webhook %s: lost", what)
+	case n == 100:
+		y.say("  webhook %s: %v late", what, *y.delayed)
+		y.send(h, *y.delayed, id)
+	case n == 101:
+		y.say("  webhook %s: %v late", what, y.lateMerges)
+		y.send(h, y.lateMerges, id)
 	case n < 22:
 		y.say("  webhook %s: ten minutes late", what)
-		send(10*time.Minute, id)
+		y.send(h, 10*time.Minute, id)
 	case n < 32:
 		y.say("  webhook %s: twice", what)
-		send(time.Second, id)
-		send(2*time.Second, id)
+		y.send(h, time.Second, id)
+		y.send(h, 2*time.Second, id)
 	case n < 38:
 		y.say("  webhook %s: from two hooks", what)
-		send(0, id)
-		send(3*time.Second, id+"-b")
+		y.send(h, 0, id)
+		y.send(h, 3*time.Second, id+"-b")
 	case n < 50:
 		y.say("  webhook %s: after a while", what)
-		send(25*time.Second, id)
+		y.send(h, 25*time.Second, id)
 	default:
-		send(0, id)
+		y.send(h, 0, id)
 	}
 }
 

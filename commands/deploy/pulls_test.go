@@ -180,3 +180,23 @@ func TestFilesAreThoseOfTheHead(t *testing.T) {
 	w.hook(pr)
 	w.wait("planned at aaa", isPlanned(w, pr.Number, "aaa"))
 }
+
+// The first look at a branch may fail half the way. What is merged after it is
+// found by the next one all the same.
+func TestAMergeAfterAFirstLookThatFailedIsFound(t *testing.T) {
+	w := newWorld(t)
+	w.forge.do(func() { w.forge.errs["RecentPulls"] = errors.New("502") })
+	if err := w.f.reconcile(t.Context()); err == nil {
+		t.Fatal("the first look did not fail")
+	}
+	pr := w.forge.newPull(integrations.PullRequest{Title: "unheard", Author: "alice", Branch: "unheard", Base: "main", Head: "aaa"}, "network/main.tf")
+	w.forge.mergeAs(pr.Number, "bob")
+	w.forge.do(func() { delete(w.forge.errs, "RecentPulls") })
+	if err := w.f.reconcile(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.wait("the merge is taken in", func(tx *store.Tx) (bool, error) {
+		all, err := tx.JobsByPull(pr.RepoID, pr.Number)
+		return len(all) > 0, err
+	})
+}

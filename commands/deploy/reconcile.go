@@ -108,6 +108,14 @@ func (f *feature) reconcileBase(ctx context.Context, repo, base string) error {
 	if err != nil || known && last == head {
 		return err
 	}
+	if !known { // what is merged from now on came after us, also if the rest of this look fails
+		err := f.Store.Update(ctx, func(tx *store.Tx) error {
+			return store.Feature[string](tx, branchFeature).Put(branchKey(repo, base), head)
+		})
+		if err != nil {
+			return err
+		}
+	}
 	merged, err := f.Forge.RecentPulls(ctx, repo, base, f.Clock.Now().Add(-lookBack))
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package lock
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
 	"github.com/signalbox-chatops/signalbox/commands/gate"
@@ -9,7 +10,8 @@ import (
 )
 
 // watch ends the holds whose time is over and reminds the owners of those whose
-// time is near. Each is marked in the transaction that opens its message, so that
+// time is near. What the messages of ended holds ask about may have come to be held
+// by what another feature put there, a dirty target say, so they are shown anew. Each is marked in the transaction that opens its message, so that
 // nobody is told twice.
 func (f *feature) watch(ctx context.Context) error {
 	due := false
@@ -21,9 +23,10 @@ func (f *feature) watch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		moved, err := f.movedOn(tx)
-		due = due || len(moved) > 0
-		return err
+		return store.Feature[[]string](tx, askedAbout).Each("", func(string, []string) error {
+			due = true
+			return nil
+		})
 	})
 	if err != nil || !due {
 		return err
@@ -44,7 +47,7 @@ func (f *feature) watch(ctx context.Context) error {
 				return err
 			}
 		}
-		return f.showMovedOn(tx)
+		return errors.Join(f.showMovedOn(tx), f.markAsking(tx))
 	})
 }
 

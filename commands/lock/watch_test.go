@@ -179,6 +179,23 @@ func TestRuleReleaseShowsWhatWaitedAndAsks(t *testing.T) {
 	}
 }
 
+// What came to hold it since, put there by an apply and not by a person here, is
+// named in the message that asks about it.
+func TestTheMessageThatAsksNamesWhatAnApplyLeftSince(t *testing.T) {
+	d := newDesk(t)
+	id := d.says("alice", "lock web/production x").Subject
+	d.waits("job-9", "cdn", "hold")
+	d.says("alice", "unlock web/production")
+	before := d.marks(id)
+	d.update(func(tx *store.Tx) error {
+		return tx.PutHold(&store.Hold{Kind: store.HoldDirty, Target: "cdn", Reason: "job-3 failed", Job: "job-3"}, 0)
+	})
+	if d.tick(); d.marks(id) == before {
+		t.Error("nobody has it shown anew")
+	}
+	has(t, d.card(id).Text, "job-9", "still cdn is dirty: “job-3 failed”")
+}
+
 // Where the environment says on_open: run, what waited for this hold alone goes
 // on, to be asked again by every gate.
 func TestRuleOnOpenRunLetsItGoOn(t *testing.T) {
