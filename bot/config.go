@@ -111,6 +111,7 @@ type EnvironmentConfig struct {
 	Approvers    string   `yaml:"approvers"` // a group
 	OnCall       []string `yaml:"on_call"`
 	Review       string   `yaml:"review"`
+	Merge        string   `yaml:"merge"` // "by_hand" or "when_green"
 	Checks       []string `yaml:"checks"`
 	After        string   `yaml:"after"` // the environment that comes first
 
@@ -138,6 +139,7 @@ type ServiceEnvironmentConfig struct {
 	File    string   `yaml:"file"`
 	Key     string   `yaml:"key"`
 	Targets []string `yaml:"targets"`
+	Auto    string   `yaml:"auto"` // the branch whose merges deploy by themselves
 }
 
 // TargetConfig is one target and the steps that apply it.
@@ -199,6 +201,7 @@ func (c *Config) fill() {
 	for i := range c.Environments {
 		e := &c.Environments[i]
 		orElse(&e.Review, "required")
+		orElse(&e.Merge, "by_hand")
 		orElse(&e.OnOpen, "ask")
 		if e.SecondPerson && e.Approvals == 0 {
 			e.Approvals = 1

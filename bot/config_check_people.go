@@ -66,6 +66,10 @@ func (c *Config) checkGates(at string, e EnvironmentConfig) {
 		c.wantOne(at+".approvers", "group", e.Approvers, c.groupNames())
 	}
 	c.wantPeople(at+".on_call", e.OnCall)
+	c.wantOne(at+".merge", "way to merge", e.Merge, []string{"by_hand", "when_green"})
+	if e.Merge == "when_green" && e.Approvals > 0 {
+		c.bad(at+".merge", "is %q, but %s wants %d more to agree, and nobody would be asked for the merge; leave one of both out", e.Merge, e.Name, e.Approvals)
+	}
 	if e.CoolDown < 0 {
 		c.bad(at+".cool_down", "is negative")
 	}

@@ -94,6 +94,13 @@ func (c *Config) checkServiceEnvironment(s ServiceConfig, e ServiceEnvironmentCo
 		c.bad(at, "%s", oneOf("environment", e.Name, c.environmentNames()))
 	}
 	c.wantBranch(at+".branch", e.Branch)
+	switch {
+	case e.Auto == "":
+	case s.Strategy == "pin" && s.Source == "":
+		c.bad(at+".auto", "needs the service's source: the repository whose merges set the version")
+	case e.Auto != s.Branch:
+		c.bad(at+".auto", "is %q, but %s is deployed from %q", e.Auto, s.Name, s.Branch)
+	}
 	switch s.Strategy {
 	case "promote":
 		if e.Branch == s.Branch && e.Branch != "" {

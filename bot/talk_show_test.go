@@ -34,7 +34,7 @@ var (
 	talkWeekday  = regexp.MustCompile(`\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (20\d\d-)`)
 	talkOutside  = regexp.MustCompile(`\b(?:\w+day )?\d\d:\d\d( is outside)`)
 	talkShortDay = regexp.MustCompile(`\b\d{1,2} [A-Z][a-z]{2} 20\d\d\b`)
-	talkClock    = regexp.MustCompile(`\b\d\d:\d\d UTC`)
+	talkClock    = regexp.MustCompile(`\b(\d\d:)?\d\d:\d\d UTC`)
 	talkRow      = regexp.MustCompile("`\\d\\d:\\d\\d:\\d\\d`")
 	talkDate     = regexp.MustCompile(`\w+day 20\d\d-\d\d-\d\d\b|\b20\d\d-\d\d-\d\d-\d{4}\b`)
 	talkInstant  = regexp.MustCompile(`\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)`)

@@ -59,6 +59,9 @@ type Environment struct {
 	Approvers string `json:"approvers,omitempty"`
 	// OnCall are those who are asked first, and who may act alone at night.
 	OnCall []string `json:"on_call,omitempty"`
+	// Merge is "by_hand", or "when_green": an open deploy merges by itself once
+	// nothing is in its way.
+	Merge string `json:"merge,omitempty"`
 	// Review is "required" (a plan nobody reviewed needs a confirmation) or "none".
 	Review string `json:"review,omitempty"`
 	// Windows are when deploys may start; nil is always.
@@ -101,6 +104,8 @@ type ServiceEnvironment struct {
 	File    string   `json:"file,omitempty"` // pin: the file that holds the version
 	Key     string   `json:"key,omitempty"`  // pin: where in the file, "image.tag"; "" is the whole (plain) file
 	Targets []string `json:"targets"`
+	// Auto says that each merge to the service's branch asks for a deploy.
+	Auto bool `json:"auto,omitempty"`
 }
 
 // Target is the unit of shared state that one apply may change.

@@ -100,6 +100,11 @@ type Operation struct {
 	// Made is the head commit that was made for a rollback or for Forward.
 	Made string `json:"made,omitempty"`
 
+	// Auto says that a merge to the service's branch asked for it, and nobody in chat.
+	Auto bool `json:"auto,omitempty"`
+	// Self is how its merge by itself stands, where its environment merges so.
+	Self *SelfMerge `json:"self,omitempty"`
+
 	MergeAskedBy *Person `json:"merge_asked_by,omitempty"`
 	CloseAskedBy *Person `json:"close_asked_by,omitempty"`
 	MergedBy     Person  `json:"merged_by"`
@@ -121,6 +126,15 @@ type Ship struct {
 	Author  string `json:"author,omitempty"`
 	URL     string `json:"url,omitempty"`
 	Commits int    `json:"commits"`
+}
+
+// SelfMerge is a merge that nobody has to press a button for.
+type SelfMerge struct {
+	At  time.Time `json:"at,omitzero"`   // when it happens; zero while a gate is closed
+	Job string    `json:"job,omitempty"` // the job that does it
+	// Kept is who keeps the operation from it, or why a person has to look first.
+	Kept *Person `json:"kept,omitempty"`
+	Why  string  `json:"why,omitempty"`
 }
 
 // Approval is somebody's yes to one head SHA; it does not outlive that head.

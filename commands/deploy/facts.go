@@ -179,7 +179,7 @@ func (f *feature) saveFacts(tx *store.Tx, repoID int64, number int, facts store.
 	if err := tx.PutPull(p); err != nil {
 		return err
 	}
-	return f.markPullOf(tx, p)
+	return errors.Join(f.selfMergeOf(tx, p), f.markPullOf(tx, p))
 }
 
 // decideWithFacts is a verb about one subject whose gates need fresh facts of its

@@ -147,6 +147,7 @@ func New(d Deps) commands.Feature {
 			{Name: kindInclude, Run: f.include, Changed: f.includeChanged},
 			{Name: kindApply, Heavy: true, Facts: f.applyFacts, Gate: f.applyGate, Deadline: f.deadline, Run: f.apply, Changed: f.applyChanged},
 			{Name: kindDrift, Quiet: true, Heavy: true, Run: f.drift, Changed: f.driftChanged},
+			{Name: kindAuto, Run: f.auto},
 			{Name: kindProbe, Heavy: true, Run: f.probe, Changed: f.probeChanged},
 		},
 		Cards: map[string]tell.Card{
@@ -183,6 +184,7 @@ const (
 	kindFacts   = "facts"   // read what the gates need to know of a pull request
 	kindInclude = "include" // move a promotion's head on to what is newer
 	kindDrift   = "drift"   // look whether a target is still as it was merged
+	kindAuto    = "auto"    // open the deploy that a merge to the service's branch asks for
 	kindProbe   = "probe"   // look at what an interrupted apply left
 )
 
@@ -190,6 +192,6 @@ func (f *feature) verbs() []commands.Verb {
 	return []commands.Verb{
 		f.deployVerb(), f.planVerb(), f.mergeVerb(), f.approveVerb(), f.confirmVerb(),
 		f.cancelVerb(), f.retryVerb(), f.resolveVerb(), f.includeVerb(), f.rollbackVerb(), f.logVerb(), f.driftVerb(), f.reapplyVerb(), f.deliveriesVerb(),
-		f.whyVerb(), f.passVerb(), f.signVerb(),
+		f.whyVerb(), f.passVerb(), f.signVerb(), f.keepVerb(),
 	}
 }

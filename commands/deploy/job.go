@@ -21,6 +21,9 @@ type record struct {
 	Made     string             `json:"made,omitempty"`     // the head that was made
 	Explicit bool               `json:"explicit,omitempty"` // the merger merged what they themselves asked for
 	Channel  string             `json:"channel,omitempty"`
+	Self     bool               `json:"self,omitempty"`    // a merge by itself
+	Service  string             `json:"service,omitempty"` // a deploy by itself: of what, and where to
+	To       string             `json:"to,omitempty"`
 	Line     string             `json:"line,omitempty"`
 	By       []store.Person     `json:"by,omitempty"` // whose commit it is: who pushed it, who wrote it
 }

@@ -165,6 +165,9 @@ func (f *feature) merge(ctx context.Context, r *runner.Run) runner.End {
 	case pr.State == "open" && pr.Head != j.SHA:
 		return f.seen(ctx, j, pr, runner.End{State: store.JobFailed, Why: fmt.Sprintf("the head moved from %s to %s; it is planned again", short(j.SHA), short(pr.Head))})
 	case pr.State == "open":
+		if going, err := f.selfMerging(ctx, j); err != nil || !going {
+			return keptBack(j, err)
+		}
 		if why, err := f.mergeHeld(ctx, j); err != nil {
 			return again(j, err)
 		} else if why != "" {
@@ -246,6 +249,7 @@ func (f *feature) mergeChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 		switch j.State {
 		case store.JobFailed, store.JobCancelled:
 			op.MergeAskedBy = nil
+			f.selfMergeFailed(op, j)
 			op.Note = "It was not merged: " + strings.TrimSuffix(j.Why, ".") + "."
 		case store.JobQueued:
 			if j.Error != "" {

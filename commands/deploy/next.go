@@ -88,7 +88,11 @@ func (f *feature) nextOpen(tx *store.Tx, v view, note func(...any) integrations.
 		lines = append(lines, integrations.R(plural(op.Newer, "newer pull request"), " on ", op.Ref, " would not ship; Include takes them in and plans again."))
 		buttons = append(buttons, integrations.Button{Label: "Include", Command: "include " + op.ID, Version: st})
 	}
-	if len(closed) == 0 {
+	self, keep := f.selfLine(op, closed)
+	switch {
+	case self != nil:
+		lines, buttons = append(lines, self), append(keep, buttons...)
+	case len(closed) == 0:
 		lines = append(lines, integrations.R("Merge it here or on GitHub: the merge starts the apply."))
 	}
 	var wait []any

@@ -235,7 +235,7 @@ func (f *feature) planChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 		return err
 	}
 	if planned.State != "pending" {
-		return f.markHead(tx, p)
+		return errors.Join(f.selfMergeOf(tx, p), f.markHead(tx, p))
 	}
 	return tell.Mark(tx, pullSubject(p.RepoID, p.Number), urgent)
 }

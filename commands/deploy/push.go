@@ -35,7 +35,7 @@ func (f *feature) onPush(ctx context.Context, h commands.Happening) (commands.Ac
 		if err := f.sourceAt(tx, e.Repo, e.Branch, e.After); err != nil {
 			return commands.Reply{}, err
 		}
-		if err := f.baseMoved(tx, e.Repo, e.Branch); err != nil {
+		if err := errors.Join(f.baseMoved(tx, e.Repo, e.Branch), f.autoAt(tx, e.Repo, e.Branch, e.Before, e.After)); err != nil {
 			return commands.Reply{}, err
 		}
 		if len(h.Catalog.TargetsOf(e.Repo, e.Branch)) == 0 {

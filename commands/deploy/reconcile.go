@@ -25,7 +25,7 @@ func (f *feature) reconcile(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("reconcile %s: %w", repo, err))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, f.reconcileAutos(ctx))...)
 }
 
 func (f *feature) reconcileRepo(ctx context.Context, repo string) error {

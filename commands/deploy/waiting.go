@@ -89,6 +89,9 @@ func (f *feature) waitingOne(tx *store.Tx, id string) (stood, error) {
 		if err := f.askApproval(tx, v.op, v.pull); err != nil {
 			return stood{}, err
 		}
+		if err := f.selfMergeOf(tx, v.pull); err != nil {
+			return stood{}, err
+		}
 		if v.op.Ask != nil && (before == nil || v.op.Ask.Level != level) {
 			if err := tx.PutOperation(v.op); err != nil {
 				return stood{}, err
