@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/signalbox-chatops/signalbox/commands/gate"
+	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
@@ -23,6 +24,11 @@ func (f *feature) watch(ctx context.Context) error {
 		}
 		moved, err := f.movedOn(tx)
 		due = due || len(moved) > 0
+		if err != nil {
+			return err
+		}
+		changed, err := f.goneChanged(tx)
+		due = due || len(changed) > 0
 		return err
 	})
 	if err != nil || !due {
@@ -44,8 +50,55 @@ func (f *feature) watch(ctx context.Context) error {
 				return err
 			}
 		}
+		if err := f.showGone(tx); err != nil {
+			return err
+		}
 		return f.showMovedOn(tx)
 	})
+}
+
+// goneHolds are the holds whose messages say that what they hold is not in the
+// configuration.
+func goneHolds(tx *store.Tx) *store.Records[bool] { return store.Feature[bool](tx, "hold gone") }
+
+// goneChanged are the holds of which a reload changed that.
+func (f *feature) goneChanged(tx *store.Tx) ([]*store.Hold, error) {
+	all, err := tx.Holds()
+	if err != nil {
+		return nil, err
+	}
+	var out []*store.Hold
+	for _, h := range all {
+		_, said, err := goneHolds(tx).Get(h.ID)
+		if err != nil {
+			return nil, err
+		}
+		if said != gate.Gone(f.Catalog(), h) {
+			out = append(out, h)
+		}
+	}
+	return out, nil
+}
+
+func (f *feature) showGone(tx *store.Tx) error {
+	changed, err := f.goneChanged(tx)
+	if err != nil {
+		return err
+	}
+	for _, h := range changed {
+		if gate.Gone(f.Catalog(), h) {
+			err = goneHolds(tx).Put(h.ID, true)
+		} else {
+			err = goneHolds(tx).Delete(h.ID)
+		}
+		if err == nil {
+			err = tell.Mark(tx, h.ID, true)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // expire ends a hold whose owner let its time pass. What waited for it stays as it
