@@ -156,7 +156,8 @@ type Pass struct {
 	Reason   string    `json:"reason"`
 	Why      string    `json:"why"` // "break-glass", or the incident: "incident-3"
 	Gates    []string  `json:"gates"`
-	Head     string    `json:"head,omitempty"` // what it is for; a push takes it back
+	NoRoster bool      `json:"no_roster,omitempty"` // nobody is configured as on call, and break-glass stood for that
+	Head     string    `json:"head,omitempty"`      // what it is for; a push takes it back
 	At       time.Time `json:"at"`
 	SignedBy *Person   `json:"signed_by,omitempty"`
 	SignedAt time.Time `json:"signed_at,omitzero"`
