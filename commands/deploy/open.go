@@ -153,7 +153,7 @@ func (f *feature) openGate(tx *store.Tx, j *store.Job, _ any) (runner.Verdict, e
 	}
 	var why []string
 	for _, c := range closed {
-		why = append(why, c.Reason)
+		why = append(why, c.Says())
 	}
 	j.Error = strings.Join(why, "; ")
 	return runner.Verdict{State: store.JobFailed, Why: j.Error}, nil

@@ -338,7 +338,7 @@ func (b *answer) gates(now time.Time, of string, lines []gate.Line) {
 
 // closedLine is one closed gate: its reason, since when, what would open it.
 func closedLine(now time.Time, c gate.Closed) integrations.Rich {
-	parts := []any{"✋ ", integrations.Bold(c.Gate), ": ", coded(c.Reason), "."}
+	parts := []any{"✋ ", integrations.Bold(c.Gate), ": ", reason(c), "."}
 	if !c.Since.IsZero() {
 		parts = append(parts, " Since ", gate.Clock(c.Since), " (", gate.Age(now.Sub(c.Since)), ").")
 	}

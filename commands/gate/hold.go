@@ -25,7 +25,7 @@ func Hold(tx *store.Tx, q Question) ([]Closed, error) {
 		}
 		out = append(out, Closed{
 			Reason: fmt.Sprintf("%s is locked by %s: “%s” (%s)", Scope(h), owner.Display(), h.Reason, span(q, h)),
-			Since:  h.Created, Until: h.Expires, Hold: h.ID,
+			Since:  h.Created, Until: h.Expires, Hold: h.ID, Link: h.Link,
 			Opens: fmt.Sprintf("%s releases it with `/ops unlock %s`", owner.Display(), Scope(h)),
 		})
 	}

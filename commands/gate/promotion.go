@@ -37,7 +37,7 @@ func Promotion(tx *store.Tx, q Question) ([]Closed, error) {
 		if err != nil {
 			return nil, err
 		}
-		return []Closed{{Reason: fmt.Sprintf("%s runs first, and is not healthy: %s", env.After, dirty[0].Reason), Opens: env.After + " is set right", Since: dirty[0].Created}}, nil
+		return []Closed{{Reason: fmt.Sprintf("%s runs first, and is not healthy: %s", env.After, dirty[0].Reason), Opens: env.After + " is set right", Since: dirty[0].Created, Link: dirty[0].Link}}, nil
 	}
 	earlier, err := tx.OperationsOf(q.Op.Service, env.After, looksBack)
 	if err != nil {

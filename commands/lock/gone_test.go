@@ -137,3 +137,14 @@ func TestTheMessageOfALockTellsThatItIsGone(t *testing.T) {
 		return nil
 	})
 }
+
+// Whoever may not release a lock reads where more is said of it.
+func TestARefusalByALockNamesItsLink(t *testing.T) {
+	d := newDesk(t)
+	id := d.says("alice", "lock web/production migration --link https://tickets.example.com/42").Subject
+	has(t, d.refused("bob", "unlock "+id, "held").What, "https://tickets.example.com/42")
+	has(t, private(t, d.says("bob", "lock web/production mine")), "https://tickets.example.com/42")
+	if m := private(t, d.says("bob", "locks")); index(m, "https://") >= 0 || index(m, "more") < 0 {
+		t.Errorf("the list says %s", m)
+	}
+}

@@ -139,8 +139,13 @@ func noun(h *store.Hold) string {
 }
 
 // sentence says all of a hold in one line, as the gates do: "web/production is
-// locked by alice: “migration” (hold-1, for 5 min, until …)".
+// locked by alice: “migration” (hold-1, for 5 min, until …)", and where more is said.
 func (f *feature) sentence(h *store.Hold) string {
+	return strings.TrimSpace(f.brief(h) + " " + h.Link)
+}
+
+// brief is the sentence without its link.
+func (f *feature) brief(h *store.Hold) string {
 	s := what(h)
 	if h.Kind != store.HoldDirty {
 		s += " by " + gate.FromStore(h.Owner).Display()
