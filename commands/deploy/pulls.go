@@ -244,7 +244,7 @@ func (f *feature) take(tx *store.Tx, s sight) error {
 	if err != nil {
 		return err
 	}
-	if err := f.tidyAfter(tx, p, op); err != nil {
+	if err := errors.Join(f.tidyAfter(tx, p, op), f.recordMoved(tx, p)); err != nil {
 		return err
 	}
 	if err := tx.PutPull(p); err != nil {
