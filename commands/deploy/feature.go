@@ -165,6 +165,7 @@ func New(d Deps) commands.Feature {
 			cardOpened:     f.openedCard,
 			cardStopped:    f.stoppedCard,
 			cardDrift:      f.driftCard,
+			cardBlind:      f.blindCard,
 		},
 	}
 }
