@@ -60,6 +60,10 @@ func input(verbs []Verb, c *Call, a Arg, asked bool) integrations.Input {
 		if in.Hint == "" {
 			in.Hint = "hold-4, web/production, a target, a service, an environment, or everything"
 		}
+	case ArgAbout:
+		if in.Hint == "" {
+			in.Hint = "op-12, job-31, #12, acme/web#12, or a target: web/production"
+		}
 	case ArgVerb:
 		for _, v := range verbs {
 			add(v.Name, v.Name)

@@ -85,6 +85,13 @@ func (g *grammar) resolve(kind ArgKind, toks []token) reading {
 			return r
 		}
 		return g.service(word)
+	case ArgAbout:
+		if t.link != nil && strings.Contains(t.link.url, "://") {
+			if r := subject(t.link.url); r.problem == nil {
+				return r
+			}
+		}
+		return g.about(word, toks)
 	case ArgDuration:
 		return duration(toks)
 	case ArgBool:
@@ -182,6 +189,19 @@ func (g *grammar) target(word string, toks []token) reading {
 		}
 	}
 	return misfit(word, used, p)
+}
+
+// about reads a subject, or a target as target does.
+func (g *grammar) about(word string, toks []token) reading {
+	if r := subject(word); r.problem == nil {
+		return r
+	}
+	r := g.target(word, toks)
+	if r.problem != nil {
+		r.problem.code = "unknown_subject"
+		r.problem.what = fmt.Sprintf("%s names no operation, job, pull request or target: say op-12, job-31, #12, acme/web#12 or a target.", show(word))
+	}
+	return r
 }
 
 // halfName is the canonical name, folded, of a service or an environment.
