@@ -14,7 +14,7 @@ import (
 
 func (f *feature) unlockVerb() commands.Verb {
 	return commands.Verb{
-		Name: "unlock", Aliases: []string{"release-lock"}, Summary: "Release a lock", Effect: commands.Changes, Right: rightLock,
+		Name: "unlock", Aliases: []string{"release-lock"}, Summary: "Release a lock", Effect: commands.Changes, Right: commands.RightRead, Who: "whose it is; `unlock-other`, or `force` for what is dirty", // which it asks itself
 		Args: []commands.Arg{whatArg("what was locked, or the lock: hold-4"),
 			{Name: "reason", Kind: commands.ArgText, Optional: true, Help: "why; needed where something dirty is said to be clean"}},
 		Examples: []string{"unlock {service}/{environment}", "unlock hold-4"},
