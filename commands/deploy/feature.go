@@ -148,25 +148,29 @@ func New(d Deps) commands.Feature {
 			{Name: kindRecord, Run: f.record, Changed: f.recordChanged},
 			{Name: kindProbe, Heavy: true, Run: f.probe, Changed: f.probeChanged},
 		},
-		Cards: map[string]tell.Card{
-			cardOperation:  f.operationCard,
-			cardLog:        f.logCard,
-			cardLogFile:    f.logFileCard,
-			cardConfirm:    f.confirmCard,
-			cardPlan:       f.planCard,
-			cardComment:    f.commentCard,
-			cardGate:       f.gateCard,
-			cardTarget:     f.targetCard,
-			cardDeployment: f.deploymentCard,
-			cardAttention:  f.attentionCard,
-			cardAsk:        f.askCard,
-			cardPass:       f.passCard,
-			cardReview:     f.reviewCard,
-			cardOpened:     f.openedCard,
-			cardStopped:    f.stoppedCard,
-			cardDrift:      f.driftCard,
-			cardBlind:      f.blindCard,
-		},
+		Cards: f.cards(),
+	}
+}
+
+func (f *feature) cards() map[string]tell.Card {
+	return map[string]tell.Card{
+		cardOperation:  f.operationCard,
+		cardLog:        f.logCard,
+		cardLogFile:    f.logFileCard,
+		cardConfirm:    f.confirmCard,
+		cardPlan:       f.planCard,
+		cardComment:    f.commentCard,
+		cardGate:       f.gateCard,
+		cardTarget:     f.targetCard,
+		cardDeployment: f.deploymentCard,
+		cardAttention:  f.attentionCard,
+		cardAsk:        f.askCard,
+		cardPass:       f.passCard,
+		cardReview:     f.reviewCard,
+		cardOpened:     f.openedCard,
+		cardStopped:    f.stoppedCard,
+		cardDrift:      f.driftCard,
+		cardBlind:      f.blindCard,
 	}
 }
 
