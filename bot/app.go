@@ -204,7 +204,11 @@ func (a *app) assemble() error {
 }
 
 func (a *app) prune(ctx context.Context) error {
-	return errors.Join(a.store.Prune(ctx, a.Clock.Now()), a.runner.Prune(ctx))
+	err := errors.Join(a.store.Prune(ctx, a.Clock.Now()), a.runner.Prune(ctx), a.teller.Prune(ctx))
+	for _, prune := range a.wired.prunes {
+		err = errors.Join(err, prune(ctx))
+	}
+	return err
 }
 
 // openDoors lets events in.

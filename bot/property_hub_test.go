@@ -422,6 +422,10 @@ func (c hubClient) CreateBranch(ctx context.Context, _, branch, sha string) erro
 	})
 }
 
+func (c hubClient) AssignPull(ctx context.Context, _ string, n int, login string) error {
+	return do(ctx, c, fmt.Sprint("AssignPull ", n, " ", login), func(*hub) error { return nil })
+}
+
 func (c hubClient) DeleteBranch(ctx context.Context, _, branch string) error {
 	return do(ctx, c, "DeleteBranch "+branch, func(h *hub) error {
 		if _, there := h.branches[branch]; !there {

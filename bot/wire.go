@@ -126,6 +126,7 @@ type wired struct {
 	works  []commands.Worker
 	kinds  []runner.Kind
 	cards  map[string]tell.Card
+	prunes []func(context.Context) error
 }
 
 // wire sorts the features' parts; two of the same name are a mistake.
@@ -177,6 +178,9 @@ func wire(all []commands.Feature) (wired, error) {
 		}
 		w.ticks = append(w.ticks, f.Ticks...)
 		w.works = append(w.works, f.Workers...)
+		if f.Prune != nil {
+			w.prunes = append(w.prunes, f.Prune)
+		}
 		if err := cards(f.Cards, f.Name); err != nil {
 			return w, err
 		}

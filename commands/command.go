@@ -71,6 +71,7 @@ const (
 	ArgRef         ArgKind = "ref"         // branch, tag or SHA, as typed
 	ArgSubject     ArgKind = "subject"     // "op-12", "job-31", "#12", a pull request's URL or acme/web#12
 	ArgThing       ArgKind = "thing"       // a service or a subject; beside a service an environment is asked for
+	ArgAbout       ArgKind = "about"       // a subject or a target; either is what can be asked about
 	ArgVerb        ArgKind = "verb"
 	ArgDuration    ArgKind = "duration" // "2h", "90m", "1d", "2h30m"; kept as a Go duration string
 	ArgWord        ArgKind = "word"

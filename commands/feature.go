@@ -22,6 +22,9 @@ type Feature struct {
 	Kinds   []runner.Kind
 	// Cards render what the teller shows, by Surface.Card.
 	Cards map[string]CardFunc
+	// Prune, if there is one, removes what the feature no longer keeps. It is called
+	// with the store's own pruning, every hour.
+	Prune func(ctx context.Context) error
 }
 
 // Tick is work that comes round. Every is domain time.

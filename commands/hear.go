@@ -260,7 +260,7 @@ func (u *Understanding) about(subject string) {
 			}
 			continue
 		}
-		if a.Kind == ArgSubject || a.Kind == ArgThing {
+		if a.Kind == ArgSubject || a.Kind == ArgThing || a.Kind == ArgAbout {
 			u.Call.Args[a.Name] = subject
 			u.Missing = slices.DeleteFunc(u.Missing, func(m Arg) bool { return m.Name == a.Name })
 			return

@@ -184,6 +184,10 @@ func (m *matcher) walk(ai, ti, cost int, gap bool) {
 		return
 	}
 	a := m.args[ai]
+	if slices.ContainsFunc(m.path, func(p pick) bool { return p.arg == a }) { // named beside its service
+		m.walk(ai+1, ti, cost, gap)
+		return
+	}
 	if ti < len(m.toks) {
 		if a.Kind == ArgText {
 			m.walkText(ai, ti, cost, gap)
@@ -218,6 +222,13 @@ func (m *matcher) walkWord(ai, ti, cost int, gap bool) {
 		if s, r, ok := m.serviceAtRef(ti); ok {
 			m.with(pick{a, s}, func() {
 				m.with(pick{m.args[ai+1], r}, func() { m.walk(ai+2, ti+1, cost+r.cost, gap) })
+			})
+		}
+	}
+	if env := m.environmentAfter(ai); env != nil {
+		if s, e, ok := m.serviceThere(ti); ok {
+			m.with(pick{a, s}, func() {
+				m.with(pick{env, e}, func() { m.walk(ai+1, ti+1, cost, gap) })
 			})
 		}
 	}
@@ -297,6 +308,37 @@ func (m *matcher) serviceAtRef(ti int) (service, atRef reading, ok bool) {
 		return reading{}, reading{}, false
 	}
 	return fit(s.Name, 1), ref(right), true
+}
+
+// environmentAfter is the argument that says where the service of another one runs,
+// if that can be named with it in one word.
+func (m *matcher) environmentAfter(ai int) *Arg {
+	if k := m.args[ai].Kind; k != ArgService && k != ArgThing {
+		return nil
+	}
+	for _, a := range m.args[ai+1:] {
+		if a.Kind == ArgEnvironment {
+			return a
+		}
+	}
+	return nil
+}
+
+// serviceThere reads "web/staging".
+func (m *matcher) serviceThere(ti int) (service, environment reading, ok bool) {
+	t := m.toks[ti]
+	if t.quoted || t.flag != "" || t.link != nil {
+		return reading{}, reading{}, false
+	}
+	for _, w := range spellings(t.text) {
+		left, right, cut := strings.Cut(narrow(w), "/")
+		s, known := m.g.cat.Service(left)
+		e, there := m.g.cat.Environment(right)
+		if _, whole := m.g.cat.Service(w); cut && known && there && !whole {
+			return fit(s.Name, 1), fit(e.Name, 1), true
+		}
+	}
+	return reading{}, reading{}, false
 }
 
 // raw is the line from a token on, as it was typed but without the flags that

@@ -23,6 +23,15 @@ func NewModal(verbs []Verb, c *Call, missing []Arg) *integrations.Modal {
 	return m
 }
 
+// hints say how an argument is written whose Help says nothing.
+var hints = map[ArgKind]string{
+	ArgHold:     "hold-4, web/production, a target, a service, an environment, or everything", // which there are, only the store knows
+	ArgAbout:    "op-12, job-31, #12, acme/web#12, or a target: web/production",
+	ArgDuration: "90m, 2h, 2h30m, 1d",
+	ArgThing:    "a service, or op-12, #12 or acme/web#12",
+	ArgSubject:  "op-12, job-31, #12, acme/web#12 or a pull request's address",
+}
+
 func input(verbs []Verb, c *Call, a Arg, asked bool) integrations.Input {
 	in := integrations.Input{
 		Name:     a.Name,
@@ -56,10 +65,6 @@ func input(verbs []Verb, c *Call, a Arg, asked bool) integrations.Input {
 		for _, n := range g.scopeNames() {
 			add(n, n)
 		}
-	case ArgHold: // which there are, only the store knows
-		if in.Hint == "" {
-			in.Hint = "hold-4, web/production, a target, a service, an environment, or everything"
-		}
 	case ArgVerb:
 		for _, v := range verbs {
 			add(v.Name, v.Name)
@@ -69,16 +74,9 @@ func input(verbs []Verb, c *Call, a Arg, asked bool) integrations.Input {
 		add("false", "No")
 	case ArgDuration:
 		in.Value = shortDuration(in.Value)
-		if in.Hint == "" {
-			in.Hint = "90m, 2h, 2h30m, 1d"
-		}
-	case ArgSubject, ArgThing:
-		if in.Hint == "" && a.Kind == ArgThing {
-			in.Hint = "a service, or op-12, #12 or acme/web#12"
-		}
-		if in.Hint == "" {
-			in.Hint = "op-12, job-31, #12, acme/web#12 or a pull request's address"
-		}
+	}
+	if in.Hint == "" {
+		in.Hint = hints[a.Kind]
 	}
 	return in
 }

@@ -61,8 +61,8 @@ func (s Scope) String() string {
 // Environments are those that a scope touches. One that the configuration no
 // longer knows touches all of them: nobody can tell any more what it was for.
 func (s Scope) Environments(cat *integrations.Catalog) []string {
-	if s.Environment != "" {
-		return []string{s.Environment}
+	if e, ok := cat.Environment(s.Environment); ok {
+		return []string{e.Name}
 	}
 	if t, ok := cat.Target(s.Target); ok {
 		return []string{t.Environment}

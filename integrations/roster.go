@@ -5,7 +5,9 @@ import "time"
 // Roster says who is on call. An error means that nobody can tell, which is no.
 type Roster interface {
 	// OnCall are the people on call for a service in an environment at a moment,
-	// who is asked first at the front; nobody is an empty list.
+	// who is asked first at the front. An empty list says that nobody is configured
+	// as on call there; a schedule in which a moment has nobody is an error, because
+	// where nobody is configured the right break-glass stands for on call.
 	OnCall(service, environment string, at time.Time) ([]Person, error)
 }
 

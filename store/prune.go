@@ -16,8 +16,8 @@ const pruneStep = 500
 
 // Prune removes what is no longer kept at now: bodies of decided events after 8
 // days, the events after 90, remembered keys after 8, and files that a crash
-// left behind. Nothing else is ever pruned. It works in small transactions, so
-// call it every hour; an error or the end of ctx leaves the rest for next time.
+// left behind. Features prune records of their own; audit rows are never pruned.
+// It works in small transactions, so call it every hour; an error or the end of ctx leaves the rest for next time.
 func (s *Store) Prune(ctx context.Context, now time.Time) error {
 	s.pruning.Lock()
 	defer s.pruning.Unlock()

@@ -170,7 +170,8 @@ type Pass struct {
 	Reason   string    `json:"reason"`
 	Why      string    `json:"why"` // "break-glass", or the incident: "incident-3"
 	Gates    []string  `json:"gates"`
-	Head     string    `json:"head,omitempty"` // what it is for; a push takes it back
+	NoRoster bool      `json:"no_roster,omitempty"` // nobody is configured as on call, and break-glass stood for that
+	Head     string    `json:"head,omitempty"`      // what it is for; a push takes it back
 	At       time.Time `json:"at"`
 	SignedBy *Person   `json:"signed_by,omitempty"`
 	SignedAt time.Time `json:"signed_at,omitzero"`
@@ -311,20 +312,23 @@ const (
 
 // Hold is held by a person, with a reason, on a scope.
 type Hold struct {
-	ID          string    `json:"id"` // "hold-4"
-	Version     uint64    `json:"version"`
-	Kind        string    `json:"kind"` // one of the kinds above
-	Service     string    `json:"service,omitempty"`
-	Environment string    `json:"environment,omitempty"`
-	Target      string    `json:"target,omitempty"` // no service, environment or target: global
-	Owner       Person    `json:"owner"`
-	Reason      string    `json:"reason"`
-	Channel     string    `json:"channel,omitempty"`
-	Link        string    `json:"link,omitempty"`
-	Stop        bool      `json:"stop,omitempty"` // the freeze of everything that /ops stop makes
-	Created     time.Time `json:"created"`
-	Expires     time.Time `json:"expires,omitzero"` // zero: it does not expire
-	Nagged      time.Time `json:"nagged,omitzero"`  // when its owner was last reminded
+	ID          string `json:"id"` // "hold-4"
+	Version     uint64 `json:"version"`
+	Kind        string `json:"kind"` // one of the kinds above
+	Service     string `json:"service,omitempty"`
+	Environment string `json:"environment,omitempty"`
+	Target      string `json:"target,omitempty"` // no service, environment or target: global
+	// Targets are those of the service or the environment when it was taken: it
+	// holds them once the configuration no longer knows that name.
+	Targets []string  `json:"targets,omitempty"`
+	Owner   Person    `json:"owner"`
+	Reason  string    `json:"reason"`
+	Channel string    `json:"channel,omitempty"`
+	Link    string    `json:"link,omitempty"`
+	Stop    bool      `json:"stop,omitempty"` // the freeze of everything that /ops stop makes
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires,omitzero"` // zero: it does not expire
+	Nagged  time.Time `json:"nagged,omitzero"`  // when its owner was last reminded
 
 	// For the kind dirty: the job whose apply left the target so, and its commit.
 	// Without a job it was handwork, and the next empty plan ends it.

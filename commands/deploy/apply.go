@@ -149,7 +149,7 @@ func verdict(j *store.Job, closed []gate.Closed, now time.Time) runner.Verdict {
 			return runner.Verdict{State: store.JobSuperseded, Why: superseded(c)}
 		}
 		waits, unread = waits && c.Wait, unread || c.Unread
-		why = append(why, c.Reason)
+		why = append(why, c.Says())
 		if !slices.Contains(names, c.Gate) {
 			names = append(names, c.Gate)
 		}

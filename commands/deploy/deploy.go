@@ -152,7 +152,7 @@ func (f *feature) mayBegin(tx *store.Tx, c *commands.Call, o *store.Operation) e
 func heldRefusal(tx *store.Tx, c *commands.Call, environment string, closed []gate.Closed) error {
 	var what, opens []string
 	for _, g := range closed {
-		what = append(what, g.Reason)
+		what = append(what, g.Says())
 		if g.Opens != "" && !slices.Contains(opens, g.Opens) {
 			opens = append(opens, g.Opens)
 		}

@@ -28,6 +28,7 @@ type look struct {
 	Ended   time.Time `json:"ended,omitzero"`
 	Error   string    `json:"error,omitempty"` // why it told nothing
 	Drifted string    `json:"drifted,omitempty"`
+	Blind   string    `json:"blind,omitempty"` // since when looks fail: the id of a blind
 }
 
 // lookFeature keeps looks by target.
@@ -193,9 +194,18 @@ func (f *feature) driftChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 		return err
 	}
 	l.Ended, l.Error = f.Clock.Now(), ""
-	if j.State != store.JobSucceeded {
+	switch j.State {
+	case store.JobSucceeded:
+		err = errors.Join(f.sees(tx, &l), f.found(tx, j, &l))
+	case store.JobFailed:
+		if l.Error = j.Why; l.Error == "" {
+			l.Error = j.Error
+		}
+		err = f.blinded(tx, j, &l)
+	default:
 		l.Error = j.Why
-	} else if err := f.found(tx, j, &l); err != nil {
+	}
+	if err != nil {
 		return err
 	}
 	return looks.Put(j.Target, l)

@@ -25,6 +25,10 @@ type episode struct {
 	Looks  int                `json:"looks"`
 	Gone   time.Time          `json:"gone,omitzero"`
 	How    string             `json:"how,omitempty"`
+	// Record is the newest of the Records pull requests that were opened for it.
+	Record      *recorded `json:"record,omitempty"`
+	Records     int       `json:"records,omitempty"`
+	RecordError string    `json:"record_error,omitempty"`
 }
 
 // episodeFeature keeps episodes by their id: "drift-3".
@@ -130,13 +134,22 @@ func (f *feature) driftCard(tx *store.Tx, s *store.Surface) (integrations.Messag
 		return integrations.Message{Hold: true}, err
 	}
 	last := integrations.R("; last applied ", integrations.Code(short(e.SHA)), " by ", e.Op)
+	line, button, err := f.recordLine(tx, e)
+	if err != nil {
+		return integrations.Message{}, err
+	}
 	if !e.Gone.IsZero() {
 		text := integrations.R("✅ ", integrations.Bold(e.Target), " is as it was merged again: ", e.How, ". It had drifted since ", gate.Clock(e.Since), ": ", integrations.Code(e.Plans.String()), last)
-		return integrations.Message{Text: s.Subject + " " + text.Plain(), Blocks: []integrations.Block{{Text: text}}}, nil
+		m := integrations.Message{Text: s.Subject + " " + text.Plain(), Blocks: []integrations.Block{{Text: text}}}
+		if e.Record != nil {
+			m.Text += " · " + line.Plain()
+			m.Blocks = append(m.Blocks, integrations.Block{Context: line})
+		}
+		return m, nil
 	}
 	text := integrations.R("🌊 ", integrations.Bold(e.Target), " has drifted: ", integrations.Code(e.Plans.String()), last)
 	m := integrations.Message{Text: s.Subject + " " + text.Plain(), Blocks: []integrations.Block{{Text: text},
-		{Text: integrations.R("Something changed it that nobody merged. If it should be as merged, re-apply; if the change is right, write it into the code by a pull request.")}}}
+		{Text: integrations.R("Something changed it that nobody merged. If it should be as merged, re-apply; if the change is right, write it into the code: Open a PR begins one that puts this on record.")}}}
 	if w := (view{plans: e.Plans}).warning(); w != nil {
 		m.Blocks = append(m.Blocks, integrations.Block{Text: w})
 	}
@@ -145,6 +158,11 @@ func (f *feature) driftCard(tx *store.Tx, s *store.Surface) (integrations.Messag
 	}
 	buttons := []integrations.Button{{Label: "Re-apply", Command: "reapply " + e.Target, Version: stampOf(e.Plans.Digest()), Style: "danger",
 		Confirm: fmt.Sprintf("Apply %s on %s again, over what changed it (%s)?", short(e.SHA), e.Target, e.Plans)}}
+	buttons = append(buttons, button)
+	if line != nil {
+		m.Text += " · " + line.Plain()
+		m.Blocks = append(m.Blocks, integrations.Block{Text: line})
+	}
 	if e.URL != "" {
 		buttons = append(buttons, integrations.Button{Label: "Files", URL: e.URL})
 	}

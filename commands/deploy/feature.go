@@ -48,6 +48,7 @@ type changer interface {
 	CommitFile(ctx context.Context, repo, branch, path string, content []byte, blob, message string) (string, error)
 	OpenPull(ctx context.Context, repo string, p integrations.NewPull) (integrations.PullRequest, error)
 	MergePull(ctx context.Context, repo string, number int, head, title string) (string, error)
+	AssignPull(ctx context.Context, repo string, number int, login string) error
 	ClosePull(ctx context.Context, repo string, number int) error
 }
 
@@ -148,26 +149,32 @@ func New(d Deps) commands.Feature {
 			{Name: kindApply, Heavy: true, Facts: f.applyFacts, Gate: f.applyGate, Deadline: f.deadline, Run: f.apply, Changed: f.applyChanged},
 			{Name: kindDrift, Quiet: true, Heavy: true, Run: f.drift, Changed: f.driftChanged},
 			{Name: kindAuto, Run: f.auto},
+			{Name: kindRecord, Run: f.record, Changed: f.recordChanged},
 			{Name: kindProbe, Heavy: true, Run: f.probe, Changed: f.probeChanged},
 		},
-		Cards: map[string]tell.Card{
-			cardOperation:  f.operationCard,
-			cardLog:        f.logCard,
-			cardLogFile:    f.logFileCard,
-			cardConfirm:    f.confirmCard,
-			cardPlan:       f.planCard,
-			cardComment:    f.commentCard,
-			cardGate:       f.gateCard,
-			cardTarget:     f.targetCard,
-			cardDeployment: f.deploymentCard,
-			cardAttention:  f.attentionCard,
-			cardAsk:        f.askCard,
-			cardPass:       f.passCard,
-			cardReview:     f.reviewCard,
-			cardOpened:     f.openedCard,
-			cardStopped:    f.stoppedCard,
-			cardDrift:      f.driftCard,
-		},
+		Cards: f.cards(),
+	}
+}
+
+func (f *feature) cards() map[string]tell.Card {
+	return map[string]tell.Card{
+		cardOperation:  f.operationCard,
+		cardLog:        f.logCard,
+		cardLogFile:    f.logFileCard,
+		cardConfirm:    f.confirmCard,
+		cardPlan:       f.planCard,
+		cardComment:    f.commentCard,
+		cardGate:       f.gateCard,
+		cardTarget:     f.targetCard,
+		cardDeployment: f.deploymentCard,
+		cardAttention:  f.attentionCard,
+		cardAsk:        f.askCard,
+		cardPass:       f.passCard,
+		cardReview:     f.reviewCard,
+		cardOpened:     f.openedCard,
+		cardStopped:    f.stoppedCard,
+		cardDrift:      f.driftCard,
+		cardBlind:      f.blindCard,
 	}
 }
 
@@ -185,13 +192,14 @@ const (
 	kindInclude = "include" // move a promotion's head on to what is newer
 	kindDrift   = "drift"   // look whether a target is still as it was merged
 	kindAuto    = "auto"    // open the deploy that a merge to the service's branch asks for
+	kindRecord  = "record"  // open the pull request that records a drift
 	kindProbe   = "probe"   // look at what an interrupted apply left
 )
 
 func (f *feature) verbs() []commands.Verb {
 	return []commands.Verb{
 		f.deployVerb(), f.planVerb(), f.mergeVerb(), f.approveVerb(), f.confirmVerb(),
-		f.cancelVerb(), f.retryVerb(), f.resolveVerb(), f.includeVerb(), f.rollbackVerb(), f.logVerb(), f.driftVerb(), f.reapplyVerb(), f.deliveriesVerb(),
+		f.cancelVerb(), f.retryVerb(), f.resolveVerb(), f.includeVerb(), f.rollbackVerb(), f.logVerb(), f.driftVerb(), f.reapplyVerb(), f.recordVerb(), f.deliveriesVerb(),
 		f.whyVerb(), f.passVerb(), f.signVerb(), f.keepVerb(),
 	}
 }

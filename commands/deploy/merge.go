@@ -209,7 +209,7 @@ func (f *feature) mergeHeld(ctx context.Context, j *store.Job) (string, error) {
 		q.Actor = known(f.Catalog(), j.Requester)
 		q.Explicit = q.Actor.Same(q.Requester)
 		for _, c := range gate.Ask(tx, q) {
-			why = append(why, c.Reason)
+			why = append(why, c.Says())
 		}
 		return nil
 	})

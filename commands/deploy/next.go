@@ -108,11 +108,19 @@ func (f *feature) nextOpen(tx *store.Tx, v view, note func(...any) integrations.
 // shortLine is a closed gate as a card shows it; the whole list, with the open
 // ones, is the answer to why.
 func shortLine(c gate.Closed) integrations.Rich {
-	line := integrations.R("✋ ", integrations.Bold(c.Gate), ": ", coded(c.Reason), ".")
+	line := integrations.R("✋ ", integrations.Bold(c.Gate), ": ", reason(c), ".")
 	if c.Opens != "" {
 		line = integrations.R(line, " Opens: ", coded(c.Opens), ".")
 	}
 	return line
+}
+
+// reason is why a gate is closed, with a link where its hold has one.
+func reason(c gate.Closed) integrations.Rich {
+	if c.Link == "" {
+		return coded(c.Reason)
+	}
+	return integrations.R(coded(c.Reason), " · ", integrations.Link(c.Link, "more"))
 }
 
 // nextBlocked offers an approval where one would help: it lets a change on as the

@@ -153,7 +153,7 @@ func (f *feature) openGate(tx *store.Tx, j *store.Job, _ any) (runner.Verdict, e
 	}
 	var why []string
 	for _, c := range closed {
-		why = append(why, c.Reason)
+		why = append(why, c.Says())
 	}
 	j.Error = strings.Join(why, "; ")
 	return runner.Verdict{State: store.JobFailed, Why: j.Error}, nil
@@ -331,16 +331,31 @@ func (f *feature) closeChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 	return f.putOp(tx, op, urgent)
 }
 
+// openStill says whether what a branch belongs to is open (again): an operation,
+// or a pull request without one.
+func (f *feature) openStill(j *store.Job) (open bool, err error) {
+	err = f.Store.View(func(tx *store.Tx) error {
+		if j.Operation == "" {
+			p, err := tx.Pull(j.RepoID, j.PR)
+			open = err == nil && p.State == "open"
+			return err
+		}
+		op, err := tx.Operation(j.Operation)
+		open = err == nil && op.State == store.OpOpen
+		return err
+	})
+	return open, err
+}
+
 // tidy deletes the branch of a pull request that is over.
 func (f *feature) tidy(ctx context.Context, r *runner.Run) runner.End {
 	branch := recordOf(r.Job).Branch
 	if !strings.HasPrefix(branch, "signalbox/") {
 		return runner.End{State: store.JobNoop, Why: "the branch is not ours"}
 	}
-	switch op, err := f.operation(r.Job.Operation); {
-	case err != nil:
+	if open, err := f.openStill(r.Job); err != nil {
 		return runner.Failed(err)
-	case op.State == store.OpOpen:
+	} else if open {
 		return runner.End{State: store.JobNoop, Why: "the pull request was reopened"}
 	}
 	if err := f.Forge.DeleteBranch(ctx, r.Job.Repo, branch); err != nil && !errors.Is(err, integrations.ErrNotFound) {

@@ -18,6 +18,8 @@ import (
 // At three in the morning there may be nobody to ask. With an open incident, or
 // with the right to break the glass, the person on call passes the gates that
 // wait for others or for the day; whoever may break the glass passes a freeze.
+// Where nobody is configured as on call, the right to break the glass stands for
+// that; where somebody is, it does not.
 // It is posted, and stays an open review until a second person has signed it.
 // The run lock, a dirty target and somebody's hold are never passed.
 
@@ -35,7 +37,7 @@ func (f *feature) passVerb() commands.Verb {
 			commands.Arg{Name: "reason", Kind: commands.ArgText, Help: "why it cannot wait; everybody will read it"}),
 		Flags:    []commands.Arg{{Name: "hotfix", Kind: commands.ArgBool, Optional: true, Help: "it is the fix of what is broken now, not a rollback"}},
 		Examples: []string{`break-glass op-3 "the shop is down"`, `break-glass op-3 "the shop is down" --hotfix`},
-		Detail: "A freeze is passed with the right break-glass. Approvals, checks, cool-down and windows are passed by the person on call, with an open incident or that right, for a rollback or a hotfix. " +
+		Detail: "A freeze is passed with the right break-glass. Approvals, checks, cool-down and windows are passed by the person on call, with an open incident or that right, for a rollback or a hotfix; where nobody is configured as on call, that right alone is enough. " +
 			"It is posted in the channel and stays an open review until somebody else signs it. Locks, run locks and dirty targets are never passed.",
 		Decide: func(_ context.Context, c *commands.Call) (commands.Act, error) {
 			return func(tx *store.Tx) (commands.Reply, error) { return f.breakGlass(tx, c) }, nil
@@ -56,11 +58,12 @@ func (f *feature) breakGlass(tx *store.Tx, c *commands.Call) (commands.Reply, er
 	if strings.TrimSpace(c.Arg("reason")) == "" {
 		return reply, commands.Refuse("no_reason", "Breaking the glass needs a reason: everybody will read it.").WithExample(`break-glass ` + op.ID + ` "the shop is down"`)
 	}
-	gates, why, err := f.mayPass(tx, c, op)
+	p, err := f.mayPass(tx, c, op)
 	if err != nil {
 		return reply, err
 	}
-	op.Passes = append(op.Passes, store.Pass{By: gate.ToStore(c.Who), Reason: c.Arg("reason"), Why: why, Gates: gates, Head: op.Head, At: f.Clock.Now()})
+	p.By, p.Reason, p.Head, p.At = gate.ToStore(c.Who), c.Arg("reason"), op.Head, f.Clock.Now()
+	op.Passes = append(op.Passes, p)
 	if err := store.Feature[bool](tx, reviewFeature).Put(op.ID, true); err != nil {
 		return reply, err
 	}
@@ -70,63 +73,76 @@ func (f *feature) breakGlass(tx *store.Tx, c *commands.Call) (commands.Reply, er
 	if err := f.openPass(tx, op, len(op.Passes)-1, c.Heard.Channel); err != nil {
 		return reply, err
 	}
-	reply.Private = say(fmt.Sprintf("Passed for %s: %s. It is posted, and stays an open review until somebody else signs it.", op.ID, strings.Join(gates, ", ")))
+	reply.Private = say(fmt.Sprintf("Passed for %s: %s. It is posted, and stays an open review until somebody else signs it.", op.ID, strings.Join(p.Gates, ", ")))
 	if err := f.markOperationPull(tx, op); err != nil {
 		return reply, err
 	}
 	return reply, f.putOp(tx, op, true)
 }
 
-// mayPass works out which gates somebody may pass for an operation, and why.
-func (f *feature) mayPass(tx *store.Tx, c *commands.Call, op *store.Operation) (gates []string, why string, err error) {
+// mayPass works out which gates somebody may pass for an operation, and why. What
+// is not in the pass that it returns is the caller's.
+func (f *feature) mayPass(tx *store.Tx, c *commands.Call, op *store.Operation) (store.Pass, error) {
 	glass := c.Catalog.May(c.Who, rightBreakGlass, op.Environment)
 	incident, err := gate.OpenIncident(tx, op.Service, op.Environment)
 	if err != nil {
-		return nil, "", err
+		return store.Pass{}, err
 	}
-	called, known, err := f.onCall(op, c.Who)
-	if err != nil {
-		return nil, "", commands.Refuse("roster", fmt.Sprintf("Nobody can tell who is on call: %v. So the answer is no.", err))
+	called, known, unread := f.onCall(op, c.Who)
+	if unread != nil && !glass {
+		return store.Pass{}, noRoster(unread)
 	}
 	if glass || called && incident != nil {
 		if err := commands.Allow(c, commands.RightRead, op.Environment); err != nil {
-			return nil, "", err
+			return store.Pass{}, err
 		}
 	}
+	p := store.Pass{}
 	switch {
 	case glass:
-		gates, why = append(gates, "freeze"), rightBreakGlass
+		p.Gates, p.Why = append(p.Gates, "freeze"), rightBreakGlass
 	case called && incident != nil:
-		why = incident.ID
+		p.Why = incident.ID
 	case called:
-		return nil, "", commands.Refuse("no_incident", "You are on call, and no incident is open for "+strings.TrimSpace(op.Service+" in "+op.Environment)+".").
-			WithHint("Open one, or ask somebody with the right break-glass: " + f.whoMay(c, rightBreakGlass, op.Environment) + ".").WithExample("incident " + op.Environment + " \"the shop is down\"")
+		return p, commands.Refuse("no_incident", "You are on call, and no incident is open for "+strings.TrimSpace(op.Service+" in "+op.Environment)+".").
+			WithHint("Open one, or ask somebody with the right break-glass: " + f.whoMay(c, rightBreakGlass, op.Environment) + ".").WithExample("incident in " + op.Environment + " \"the shop is down\"")
 	default:
-		return nil, "", commands.Refuse("not_allowed", fmt.Sprintf("You may not break the glass in %s.", op.Environment)).
-			WithHint("These may: " + f.whoMay(c, rightBreakGlass, op.Environment) + ". With an open incident whoever is on call may, too.")
+		hint := "These may: " + f.whoMay(c, rightBreakGlass, op.Environment) + "."
+		if known {
+			hint += " With an open incident whoever is on call may, too."
+		}
+		return p, commands.Refuse("not_allowed", fmt.Sprintf("You may not break the glass in %s.", op.Environment)).WithHint(hint)
 	}
-	urgent := op.Rollback || c.Arg("hotfix") != ""
-	if (called || !known && glass) && urgent {
-		gates = append(gates, aloneGates...)
+	alone := called || !known && unread == nil // with the right, which then stands for on call
+	if alone && (op.Rollback || c.Arg("hotfix") != "") {
+		p.Gates, p.NoRoster = append(p.Gates, aloneGates...), !called
 	}
-	if len(gates) > 1 || len(gates) == 1 && gates[0] != "freeze" {
-		return gates, why, nil
+	if len(p.Gates) > 1 {
+		return p, nil
 	}
-	return f.onlyFreeze(tx, c, op, called || !known, gates, why)
+	return p, f.onlyFreeze(tx, c, op, alone, unread)
 }
 
-// onlyFreeze is for somebody who may pass a freeze and nothing else: without one
-// there is nothing to pass, and they are told what would let them.
-func (f *feature) onlyFreeze(tx *store.Tx, c *commands.Call, op *store.Operation, called bool, gates []string, why string) ([]string, string, error) {
+// noRoster says why nobody passes the gates that are the person on call's.
+func noRoster(unread error) error {
+	return commands.Refuse("roster", fmt.Sprintf("Nobody can tell who is on call: %v. So the answer is no.", unread))
+}
+
+// onlyFreeze is for somebody who may pass a freeze at most: without one there is
+// nothing to pass, and they are told what would let them.
+func (f *feature) onlyFreeze(tx *store.Tx, c *commands.Call, op *store.Operation, alone bool, unread error) error {
 	q := f.question(gate.AtCard, c.Catalog, op, nil)
-	if gate.Named(gate.Ask(tx, q, "freeze"), "freeze") {
-		return gates, why, nil
+	if c.Catalog.May(c.Who, rightBreakGlass, op.Environment) && gate.Named(gate.Ask(tx, q, "freeze"), "freeze") {
+		return nil
 	}
-	if called {
-		return nil, "", commands.Refuse("not_urgent", "Approvals, checks, cool-down and windows are passed alone for a rollback, or for what you say is the hotfix.").
+	if alone {
+		return commands.Refuse("not_urgent", "Approvals, checks, cool-down and windows are passed alone for a rollback, or for what you say is the hotfix.").
 			WithExample(`break-glass ` + op.ID + ` "` + c.Arg("reason") + `" --hotfix`)
 	}
-	return nil, "", commands.Refuse("not_on_call", fmt.Sprintf("Nothing is frozen for %s, and the other gates are passed by whoever is on call: %s.", op.ID, f.called(op)))
+	if unread != nil {
+		return noRoster(unread)
+	}
+	return commands.Refuse("not_on_call", fmt.Sprintf("Nothing is frozen for %s, and the other gates are passed by whoever is on call: %s.", op.ID, f.called(op)))
 }
 
 // onCall says whether somebody is on call for an operation; known is false where
@@ -225,6 +241,9 @@ func (f *feature) passCard(tx *store.Tx, s *store.Surface) (integrations.Message
 	how := "with " + p.Why + " open"
 	if p.Why == rightBreakGlass {
 		how = "by break-glass"
+	}
+	if p.NoRoster {
+		how += ", which stands for on call: nobody is configured as that for " + strings.TrimSpace(op.Service+" in "+op.Environment)
 	}
 	who := integrations.Who(known(f.Catalog(), p.By))
 	text := integrations.R("🚨 ", who, " passed ", integrations.Bold(strings.Join(p.Gates, ", ")), " for ", integrations.Code(op.ID), " (", title(op), ") ", how, ": ", integrations.Italic(p.Reason))

@@ -264,7 +264,7 @@ func (f *feature) planVerb() commands.Verb {
 		Summary: "Show what a deploy or a pull request would change; it changes nothing",
 		Effect:  commands.Changes, // it runs a pull request's code and writes to its page
 		Args: []commands.Arg{
-			{Name: "subject", Kind: commands.ArgWord, Help: "a pull request (#12, acme/infra#12, its URL), an operation, or a service"},
+			{Name: "subject", Kind: commands.ArgThing, Help: "a pull request (#12, acme/infra#12, its URL), an operation, or a service"},
 			{Name: "ref", Kind: commands.ArgRef, Optional: true, Help: "with a service: a branch, tag or SHA"},
 			{Name: "environment", Kind: commands.ArgEnvironment, Keyword: "to", Optional: true, Help: "with a service: where to"},
 		},

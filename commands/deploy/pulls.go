@@ -263,7 +263,7 @@ func (f *feature) take(tx *store.Tx, s sight) error {
 	if err != nil {
 		return err
 	}
-	if err := f.tidyAfter(tx, p, op, was); err != nil {
+	if err := errors.Join(f.tidyAfter(tx, p, op, was), f.recordMoved(tx, p)); err != nil {
 		return err
 	}
 	if err := tx.PutPull(p); err != nil {

@@ -17,7 +17,7 @@ import (
 func (f *feature) whyVerb() commands.Verb {
 	return commands.Verb{
 		Name: "why", Summary: "Show which gates keep something waiting, and what would open them", Effect: commands.Reads,
-		Args:     []commands.Arg{{Name: "subject", Kind: commands.ArgWord, Help: "an operation, a pull request, a job, or a target"}},
+		Args:     []commands.Arg{{Name: "subject", Kind: commands.ArgAbout, Help: "an operation, a pull request, a job, or a target"}},
 		Examples: []string{"why op-3", "why #12", "why job-7", "why {service}/{environment}"},
 		Detail:   "The closed gates come first, each with its reason, since when, and what would open it. What GitHub knows is read for the answer.",
 		Decide:   f.decideWhy,
@@ -369,7 +369,7 @@ func (b *answer) gates(now time.Time, of string, lines []gate.Line) {
 
 // closedLine is one closed gate: its reason, since when, what would open it.
 func closedLine(now time.Time, c gate.Closed) integrations.Rich {
-	parts := []any{"✋ ", integrations.Bold(c.Gate), ": ", coded(c.Reason), "."}
+	parts := []any{"✋ ", integrations.Bold(c.Gate), ": ", reason(c), "."}
 	if !c.Since.IsZero() {
 		parts = append(parts, " Since ", gate.Clock(c.Since), " (", gate.Age(now.Sub(c.Since)), ").")
 	}

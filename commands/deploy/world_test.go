@@ -400,6 +400,7 @@ type fakeForge struct {
 	reviews  map[int][]integrations.Review
 	turned   map[int]time.Time // when a pull request was turned to another base
 	deleted  []string
+	assigned map[int][]string
 	before   map[string]func() // called before a call of that name, without the lock
 	heard    func(name string) // called with each call's name, by whoever makes it
 	errs     map[string]error
@@ -418,7 +419,7 @@ type fakeForge struct {
 
 func newForge() *fakeForge {
 	f := &fakeForge{now: time.Now().Truncate(time.Second), branches: map[string]string{}, files: map[int][]string{}, authors: map[string]string{},
-		reviews: map[int][]integrations.Review{}, turned: map[int]time.Time{}, before: map[string]func(){}, errs: map[string]error{},
+		reviews: map[int][]integrations.Review{}, turned: map[int]time.Time{}, assigned: map[int][]string{}, before: map[string]func(){}, errs: map[string]error{},
 		trees: map[string]string{}, made: map[string]integrations.NewCommit{}, held: map[string]map[string]string{}, pins: map[string]string{}, besides: map[string][]string{}}
 	base := f.commit("dave")
 	f.branches["deployment/staging"], f.branches["deployment/production"] = base, base
@@ -744,6 +745,10 @@ func (f *fakeForge) MergePull(_ context.Context, repo string, n int, head, _ str
 		return "", integrations.ErrMoved
 	}
 	return f.editIn(repo, n, func(p *integrations.PullRequest) { f.merge(p, "signalbox") }).MergeSHA, nil
+}
+func (f *fakeForge) AssignPull(_ context.Context, _ string, n int, login string) error {
+	f.do(func() { f.assigned[n] = append(f.assigned[n], login) })
+	return f.call("AssignPull")
 }
 func (f *fakeForge) ClosePull(_ context.Context, repo string, n int) error {
 	f.editIn(repo, n, func(p *integrations.PullRequest) { p.State = "closed" })

@@ -24,7 +24,7 @@ func Dirty(tx *store.Tx, q Question) ([]Closed, error) {
 		c := Closed{
 			Reason: fmt.Sprintf("%s is dirty: %s (%s)", Scope(h), h.Reason, span(q, h)),
 			Opens:  fmt.Sprintf("an empty plan of %s, or a deploy that is said to be the fix: `--fix`, or Approve", Scope(h)),
-			Since:  h.Created, Hold: h.ID,
+			Since:  h.Created, Hold: h.ID, Link: h.Link,
 		}
 		if h.Job != "" {
 			c.Opens = fmt.Sprintf("`/ops retry %s`, a rollback, or a deploy that is said to be the fix: `--fix`, or Approve", h.Job)

@@ -19,7 +19,7 @@ func Freeze(tx *store.Tx, q Question) ([]Closed, error) {
 		c := Closed{
 			Reason: fmt.Sprintf("%s is frozen by %s: “%s” (%s)", Scope(h), owner, h.Reason, span(q, h)),
 			Opens:  fmt.Sprintf("%s releases it with `/ops unfreeze %s`", owner, Scope(h)),
-			Since:  h.Created, Until: h.Expires, Hold: h.ID,
+			Since:  h.Created, Until: h.Expires, Hold: h.ID, Link: h.Link,
 		}
 		if h.Stop {
 			c.Reason = fmt.Sprintf("everything is stopped by %s: “%s” (%s)", owner, h.Reason, span(q, h))

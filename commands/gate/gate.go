@@ -8,6 +8,7 @@ package gate
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
@@ -58,6 +59,7 @@ type Closed struct {
 	Since  time.Time // zero where that cannot be told
 	Opens  string    // a sentence: what would open it
 	Hold   string    // the hold's id, where one closes it
+	Link   string    // where more is said of that hold
 	Until  time.Time // when it opens by itself, where that is known
 	// Wait says that something under way opens it: a job waits in its place in
 	// the queue and asks nobody.
@@ -68,6 +70,10 @@ type Closed struct {
 	// Unread says that it is closed because something could not be read.
 	Unread bool
 }
+
+// Says is the reason, with the link where a hold has one: for texts that cannot
+// hide an address behind a word.
+func (c Closed) Says() string { return strings.TrimSpace(c.Reason + " " + c.Link) }
 
 // Gate is one condition. An error keeps it closed.
 type Gate func(tx *store.Tx, q Question) ([]Closed, error)

@@ -25,8 +25,8 @@ func catalog() *integrations.Catalog {
 		People:       []integrations.Person{alice, bob, carol},
 		Groups:       map[string][]string{"deployers": {"alice", "bob"}},
 		Rules:        []integrations.Rule{{Groups: []string{"deployers"}, Verbs: []string{"deploy", "merge", "approve"}, Environments: []string{"*"}}},
-		Environments: []integrations.Environment{{Name: "staging"}, {Name: "production", Approvals: 1}},
-		Services:     []integrations.Service{{Name: "web", Environments: map[string]integrations.ServiceEnvironment{"production": {Targets: []string{"web", "cdn"}}}}},
+		Environments: []integrations.Environment{{Name: "staging"}, {Name: "production", Aliases: []string{"prd"}, Approvals: 1}},
+		Services:     []integrations.Service{{Name: "web", Aliases: []string{"www"}, Environments: map[string]integrations.ServiceEnvironment{"production": {Targets: []string{"web", "cdn"}}}}},
 	}
 }
 
@@ -169,6 +169,13 @@ func TestRuleAHoldStopsAllButItsOwnersOwnAct(t *testing.T) {
 		{"one on another service that shares the target", func(h *store.Hold) { h.Service, h.Environment = "web", "production" }, Question{Service: "api", Targets: []string{"cdn"}}, true},
 		{"one on another service", func(h *store.Hold) { h.Service, h.Environment = "web", "production" }, Question{Service: "api", Targets: []string{"db"}}, false},
 		{"one on a service that is gone from the configuration", func(h *store.Hold) { h.Service = "old" }, Question{Actor: bob}, false},
+		{"one on a service that is gone, whose target is still there", func(h *store.Hold) { h.Service, h.Targets = "old", []string{"web"} }, Question{Actor: bob}, true},
+		{"one on a place that is gone, whose target has its name", func(h *store.Hold) { h.Service, h.Environment = "cdn", "moon" }, Question{Targets: []string{"cdn/moon"}, Service: "api"}, true},
+		{"one on an environment that is gone, whose target moved here", func(h *store.Hold) { h.Environment, h.Targets = "moon", []string{"web"} }, Question{Actor: bob}, true},
+		{"one on an environment that is gone, whose target is not there", func(h *store.Hold) { h.Environment, h.Targets = "moon", []string{"far"} }, Question{Actor: bob}, false},
+		{"one on a service that has another name now", func(h *store.Hold) { h.Service = "www" }, Question{Actor: bob}, true},
+		{"one on an environment that has another name now", func(h *store.Hold) { h.Environment = "prd" }, Question{Actor: bob}, true},
+		{"one on a service that still runs here, of targets it lost", func(h *store.Hold) { h.Service, h.Targets = "web", []string{"far"} }, Question{Service: "api", Targets: []string{"far"}}, false},
 		{"one on the target", func(h *store.Hold) { h.Target = "web" }, Question{Actor: bob}, true},
 		{"one on a target whose name begins alike", func(h *store.Hold) { h.Target = "we" }, Question{Actor: bob}, false},
 	} {

@@ -25,7 +25,7 @@ func Hold(tx *store.Tx, q Question) ([]Closed, error) {
 		}
 		out = append(out, Closed{
 			Reason: fmt.Sprintf("%s is locked by %s: “%s” (%s)", Scope(h), owner.Display(), h.Reason, span(q, h)),
-			Since:  h.Created, Until: h.Expires, Hold: h.ID,
+			Since:  h.Created, Until: h.Expires, Hold: h.ID, Link: h.Link,
 			Opens: fmt.Sprintf("%s releases it with `/ops unlock %s`", owner.Display(), Scope(h)),
 		})
 	}
@@ -54,27 +54,99 @@ func span(q Question, h *store.Hold) string {
 
 // Covers says whether a hold's scope touches a service, an environment or one of
 // the targets. A hold on a service in an environment covers that place's targets
-// whoever changes them.
+// whoever changes them. A name may be one that the configuration keeps as an alias;
+// of one that it no longer knows, the targets that were there are held.
 func Covers(cat *integrations.Catalog, h *store.Hold, service, environment string, targets []string) bool {
+	has := func(t string) bool { return slices.Contains(targets, t) }
 	if h.Target != "" {
-		return slices.Contains(targets, h.Target)
+		return has(h.Target)
 	}
-	if h.Environment != "" && h.Environment != environment {
-		return false
-	}
-	if h.Service == "" || h.Service == service {
+	if Gone(cat, h) && slices.ContainsFunc(had(h), has) {
 		return true
 	}
-	svc, ok := cat.Service(h.Service)
-	if !ok {
+	environment = environmentName(cat, environment)
+	if h.Environment != "" && environmentName(cat, h.Environment) != environment {
 		return false
 	}
-	for _, t := range svc.Environments[environment].Targets {
-		if slices.Contains(targets, t) {
-			return true
+	if h.Service == "" || serviceName(cat, h.Service) == serviceName(cat, service) {
+		return true
+	}
+	svc, _ := cat.Service(h.Service)
+	return slices.ContainsFunc(svc.Environments[environment].Targets, has)
+}
+
+// Gone says whether a hold's scope names something that is not in the
+// configuration.
+func Gone(cat *integrations.Catalog, h *store.Hold) bool {
+	if h.Target != "" {
+		_, ok := cat.Target(h.Target)
+		return !ok
+	}
+	svc, isService := cat.Service(h.Service)
+	env, isEnvironment := cat.Environment(h.Environment)
+	if h.Service != "" && !isService || h.Environment != "" && !isEnvironment {
+		return true
+	}
+	_, runs := svc.Environments[env.Name]
+	return h.Service != "" && h.Environment != "" && !runs
+}
+
+// TargetsOf are the targets of what a hold's scope names, by the configuration;
+// what is gone from it has those it had when the hold was taken, as far as they are
+// still there. A hold on everything names none.
+func TargetsOf(cat *integrations.Catalog, h *store.Hold) []string {
+	var out []string
+	add := func(names ...string) {
+		for _, n := range names {
+			if _, ok := cat.Target(n); ok && !slices.Contains(out, n) {
+				out = append(out, n)
+			}
 		}
 	}
-	return false
+	switch {
+	case h.Target != "":
+		add(h.Target)
+	case Gone(cat, h):
+		add(had(h)...)
+	case h.Service != "":
+		svc, _ := cat.Service(h.Service)
+		for _, e := range cat.Environments {
+			if h.Environment == "" || environmentName(cat, h.Environment) == e.Name {
+				add(svc.Environments[e.Name].Targets...)
+			}
+		}
+	case h.Environment != "":
+		for _, t := range cat.Targets {
+			if t.Environment == environmentName(cat, h.Environment) {
+				add(t.Name)
+			}
+		}
+	}
+	return out
+}
+
+// had are the targets of a hold's scope when it was taken; an old hold does not
+// tell them, and its place's name may be a target's.
+func had(h *store.Hold) []string {
+	if len(h.Targets) == 0 {
+		return []string{Scope(h)}
+	}
+	return h.Targets
+}
+
+// serviceName is the name that a service has now; one that is not known keeps its own.
+func serviceName(cat *integrations.Catalog, name string) string {
+	if s, ok := cat.Service(name); ok {
+		return s.Name
+	}
+	return name
+}
+
+func environmentName(cat *integrations.Catalog, name string) string {
+	if e, ok := cat.Environment(name); ok {
+		return e.Name
+	}
+	return name
 }
 
 // Scope names what a hold holds, as it is typed: "web/production".

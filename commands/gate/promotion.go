@@ -95,7 +95,7 @@ func ranFirst(tx *store.Tx, q Question, op *store.Operation, after string) ([]Cl
 		if err != nil {
 			return nil, err
 		}
-		return []Closed{{Reason: fmt.Sprintf("%s runs first, and is not healthy: %s", after, dirty[0].Reason), Opens: after + " is set right", Since: dirty[0].Created}}, nil
+		return []Closed{{Reason: fmt.Sprintf("%s runs first, and is not healthy: %s", after, dirty[0].Reason), Opens: after + " is set right", Since: dirty[0].Created, Link: dirty[0].Link}}, nil
 	}
 	earlier, err := earlierOf(tx, svc, after)
 	if err != nil {

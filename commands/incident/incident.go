@@ -5,7 +5,9 @@ package incident
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
+	"time"
 
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
@@ -45,9 +47,11 @@ func (f *feature) openVerb() commands.Verb {
 			{Name: "environment", Kind: commands.ArgEnvironment, Keyword: "in", Help: "where something is broken"},
 			{Name: "title", Kind: commands.ArgText, Help: "what is broken, in a sentence"},
 		},
-		Flags:    []commands.Arg{{Name: "service", Kind: commands.ArgService, Optional: true, Help: "of one service; else of all there"}},
+		Flags: []commands.Arg{{Name: "service", Kind: commands.ArgService, Optional: true, Help: "of one service; else of all there"},
+			{Name: "another", Kind: commands.ArgBool, Optional: true, Help: "it is another one than what was declared there a moment ago"}},
 		Examples: []string{`incident in {environment} "the shop is down" --service {service}`},
-		Detail:   "It stays open until somebody says that it is over.",
+		Detail: "It stays open until somebody says that it is over. Said again, also by somebody else, it is the one that is open; " +
+			"so is what is declared in other words in the same place within two minutes, unless you say --another.",
 		Decide: func(_ context.Context, c *commands.Call) (commands.Act, error) {
 			return func(tx *store.Tx) (commands.Reply, error) { return f.open(tx, c) }, nil
 		},
@@ -61,7 +65,14 @@ func (f *feature) open(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
 	if i.Title == "" {
 		return reply, commands.Refuse("no_title", "What is broken?").WithExample(`incident in ` + i.Environment + ` "the shop is down"`)
 	}
-	var err error
+	first, err := already(tx, i, c.Arg("another") != "")
+	if err != nil {
+		return reply, err
+	}
+	if first != nil {
+		reply.Subject, reply.Private = first.ID, f.openAlready(c, i, *first)
+		return reply, nil
+	}
 	if i.ID, err = tx.NextID("incident"); err != nil {
 		return reply, err
 	}
@@ -70,6 +81,49 @@ func (f *feature) open(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
 		return reply, err
 	}
 	return reply, tell.Open(tx, store.Surface{ID: tell.ID(placeMessage, i.ID), Place: placeMessage, Card: card, Subject: i.ID, Where: map[string]string{"channel": i.Channel}})
+}
+
+// atOnce is how soon after an incident another one of the same place is taken for
+// the same, in the words of somebody else who saw it.
+const atOnce = 2 * time.Minute
+
+// already finds the open incident that i is: of the same place, and of the same
+// title or of a moment ago; nil if it is a new one.
+func already(tx *store.Tx, i gate.Incident, another bool) (*gate.Incident, error) {
+	var found *gate.Incident
+	err := incidents(tx).Each("", func(_ string, o gate.Incident) error {
+		if !o.Over.IsZero() || o.Service != i.Service || o.Environment != i.Environment {
+			return nil
+		}
+		if same(o.Title, i.Title) || !another && found == nil && i.Opened.Sub(o.Opened) < atOnce {
+			found = &o
+		}
+		return nil
+	})
+	return found, err
+}
+
+// same says whether two titles say the same but for case, spaces and a full stop.
+func same(a, b string) bool {
+	plain := func(s string) string {
+		return strings.TrimRight(strings.Join(strings.Fields(integrations.Fold(s)), " "), ".!。！")
+	}
+	return plain(a) == plain(b)
+}
+
+// openAlready answers whoever declared what is open already.
+func (f *feature) openAlready(c *commands.Call, i, first gate.Incident) *integrations.Message {
+	text := fmt.Sprintf("%s %s is open already: %s, declared by %s %s ago.", first.ID, where(first), first.Title, gate.FromStore(first.By).Display(), gate.Age(i.Opened.Sub(first.Opened)))
+	m := &integrations.Message{Text: text, Blocks: []integrations.Block{{Text: integrations.R(text)}}}
+	if same(first.Title, i.Title) {
+		return m
+	}
+	again := *c
+	again.Args = maps.Clone(c.Args)
+	again.Args["another"] = "true"
+	m.Text += " If yours is another one, declare it with --another."
+	m.Blocks = append(m.Blocks, integrations.Block{Buttons: []integrations.Button{{Label: "Declare another", Command: commands.Render(&again)}}})
+	return m
 }
 
 func (f *feature) overVerb() commands.Verb {

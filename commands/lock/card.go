@@ -3,6 +3,7 @@ package lock
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/integrations"
@@ -26,7 +27,7 @@ func (f *feature) holdCard(tx *store.Tx, s *store.Surface) (integrations.Message
 	case h.Stop:
 		return f.stopCard(h), nil
 	case h.Kind == store.HoldDirty:
-		return f.dirtyCard(h, also), nil
+		return f.dirtyCard(h, strings.TrimSpace(also+" "+f.gone(f.Catalog(), h))), nil
 	}
 	owner := gate.FromStore(h.Owner)
 	end, icon, release := until(h, " until "), "🔒 ", integrations.Button{Label: "Release", Command: "unlock " + h.ID, Version: h.Version}
@@ -69,6 +70,7 @@ func (f *feature) small(tx *store.Tx, h *store.Hold, also string) (string, error
 		add(fmt.Sprintf("Taken over from %s, who held it for “%s”.", gate.FromStore(t.From).Display(), t.Reason))
 	}
 	add(also)
+	add(f.gone(f.Catalog(), h))
 	return text, err
 }
 
@@ -80,7 +82,7 @@ func (f *feature) also(tx *store.Tx, h *store.Hold) (string, error) {
 	}
 	text := ""
 	for _, o := range all {
-		if o.ID == h.ID || scopeOf(o) != scopeOf(h) {
+		if o.ID == h.ID || scopeOf(f.Catalog(), o) != scopeOf(f.Catalog(), h) {
 			continue
 		}
 		if text != "" {

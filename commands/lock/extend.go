@@ -11,7 +11,7 @@ import (
 
 func (f *feature) extendVerb() commands.Verb {
 	return commands.Verb{
-		Name: "extend", Summary: "Let a lock or a freeze hold longer", Effect: commands.Changes, Right: rightLock,
+		Name: "extend", Summary: "Let a lock or a freeze hold longer", Effect: commands.Changes, Right: commands.RightRead, Who: "whose it is; `unlock-other`, or `freeze` for a freeze", // which it asks itself
 		Args:     []commands.Arg{whatArg("what is locked or frozen, or the lock: hold-4")},
 		Flags:    []commands.Arg{{Name: "for", Kind: commands.ArgDuration, Optional: true, Help: fmt.Sprintf("how much longer; %d h unless said", int(usualMore.Hours()))}},
 		Examples: []string{"extend {service}/{environment} --for 2h", "extend hold-4"},

@@ -68,6 +68,7 @@ func New(d Deps) commands.Feature {
 			f.freezeVerb(), f.unfreezeVerb(), f.stopVerb(), f.goVerb(), f.locksVerb(),
 		},
 		Ticks: []commands.Tick{{Name: "watch locks", Every: watchEvery, Run: f.watch}},
+		Prune: f.prune,
 		Cards: map[string]tell.Card{cardHold: f.holdCard, cardOpened: f.openedCard, cardDirect: f.directCard},
 	}
 }

@@ -128,7 +128,7 @@ func (f *feature) take(tx *store.Tx, c *commands.Call, s sort) (commands.Reply, 
 		return reply, err
 	}
 	for _, h := range all {
-		if h.Kind == s.kind && !h.Stop && scopeOf(h) == w.scope && mine(h, c.Who) {
+		if h.Kind == s.kind && !h.Stop && scopeOf(f.Catalog(), h) == w.scope && mine(h, c.Who) {
 			reply.Subject = h.ID
 			reply.Private, err = f.again(tx, c, h, w)
 			return reply, err
@@ -140,6 +140,9 @@ func (f *feature) take(tx *store.Tx, c *commands.Call, s sort) (commands.Reply, 
 	}
 	h := &store.Hold{Kind: s.kind, Service: w.scope.Service, Environment: w.scope.Environment, Target: w.scope.Target, Owner: gate.ToStore(c.Who),
 		Reason: w.reason, Link: w.link, Channel: c.Heard.Channel, Created: now, Expires: now.Add(w.length)}
+	if h.Target == "" {
+		h.Targets = gate.TargetsOf(c.Catalog, h)
+	}
 	if err := f.begin(tx, c, h); err != nil {
 		return reply, err
 	}
@@ -207,7 +210,7 @@ func (f *feature) tooHeld(tx *store.Tx, c *commands.Call, h *store.Hold) (*integ
 func (f *feature) waysPast(c *commands.Call, holds ...*store.Hold) []integrations.Button {
 	force := true
 	for _, h := range holds {
-		for _, env := range scopeOf(h).Environments(c.Catalog) {
+		for _, env := range scopeOf(f.Catalog(), h).Environments(c.Catalog) {
 			force = force && c.Catalog.May(c.Who, rightForce, env)
 		}
 	}
@@ -226,7 +229,7 @@ func (f *feature) mark(tx *store.Tx, h *store.Hold) error {
 		return err
 	}
 	for _, o := range all {
-		if o.ID != h.ID && scopeOf(o) == scopeOf(h) {
+		if o.ID != h.ID && scopeOf(f.Catalog(), o) == scopeOf(f.Catalog(), h) {
 			if err := tell.Mark(tx, o.ID, false); err != nil {
 				return err
 			}

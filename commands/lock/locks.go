@@ -83,21 +83,31 @@ func (f *feature) heldRows(tx *store.Tx, c *commands.Call, scope commands.Scope)
 	slices.SortStableFunc(all, func(a, b *store.Hold) int { return cmp.Compare(rank(a), rank(b)) })
 	var out []row
 	for _, h := range all {
-		if scope != (commands.Scope{}) && !touches(c.Catalog, h, scope) {
+		if scope != (commands.Scope{}) && !touches(c.Catalog, h, scope) && !names(c.Catalog, h, scope) {
 			continue
 		}
-		r := row{rich: integrations.R(icons[rank(h)], upper(f.sentence(h))), buttons: f.buttons(c, h)}
+		r := row{rich: integrations.R(icons[rank(h)], upper(f.brief(h))), buttons: f.buttons(c, h)}
 		if h.Link != "" {
 			r.rich = append(r.rich, integrations.R(" · ", integrations.Link(h.Link, "more"))...)
+		}
+		if gone := f.gone(c.Catalog, h); gone != "" {
+			r.rich = append(r.rich, integrations.R("\n"+gone)...)
 		}
 		out = append(out, r)
 	}
 	return out, nil
 }
 
+// names says whether a hold of something that is not in the configuration was of
+// what a scope names: nobody can tell what it would hold there.
+func names(cat *integrations.Catalog, h *store.Hold, s commands.Scope) bool {
+	of := scopeOf(cat, h)
+	return gate.Gone(cat, h) && (s.Service != "" && s.Service == of.Service || s.Service == "" && s.Environment != "" && s.Environment == of.Environment)
+}
+
 func (f *feature) buttons(c *commands.Call, h *store.Hold) []integrations.Button {
 	may := func(right string) bool {
-		return !slices.ContainsFunc(scopeOf(h).Environments(c.Catalog), func(env string) bool { return !c.Catalog.May(c.Who, right, env) })
+		return !slices.ContainsFunc(scopeOf(c.Catalog, h).Environments(c.Catalog), func(env string) bool { return !c.Catalog.May(c.Who, right, env) })
 	}
 	release := integrations.Button{Label: "Release", Command: "unlock " + h.ID, Version: h.Version}
 	extend := integrations.Button{Label: "Extend", Command: "extend " + h.ID, Version: h.Version}

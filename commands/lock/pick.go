@@ -47,7 +47,7 @@ func (f *feature) named(tx *store.Tx, c *commands.Call, kinds []string) (*store.
 	var found []*store.Hold
 	for _, kind := range kinds {
 		for _, h := range all {
-			if h.Kind == kind && scopeOf(h) == scope {
+			if h.Kind == kind && scopeOf(c.Catalog, h) == scope {
 				found = append(found, h)
 			}
 		}
@@ -111,7 +111,7 @@ func (f *feature) nothing(c *commands.Call, scope commands.Scope, all []*store.H
 		if touches(c.Catalog, h, scope) {
 			also = append(also, f.sentence(h))
 		}
-		if scopeOf(h) == scope {
+		if scopeOf(c.Catalog, h) == scope {
 			r.Example = map[bool]string{true: "unfreeze ", false: "unlock "}[h.Kind == store.HoldFreeze] + h.ID
 		}
 	}
@@ -137,7 +137,7 @@ func (f *feature) others(tx *store.Tx, c *commands.Call, h *store.Hold) error {
 	holds := []*store.Hold{h}
 	what := upper(f.sentence(h)) + "."
 	for _, o := range all {
-		if o.ID != h.ID && scopeOf(o) == scopeOf(h) {
+		if o.ID != h.ID && scopeOf(c.Catalog, o) == scopeOf(c.Catalog, h) {
 			holds = append(holds, o)
 			what += "\n" + upper(f.sentence(o)) + "."
 		}

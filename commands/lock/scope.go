@@ -11,8 +11,16 @@ import (
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
-func scopeOf(h *store.Hold) commands.Scope {
-	return commands.Scope{Service: h.Service, Environment: h.Environment, Target: h.Target}
+// scopeOf is what a hold holds, by the names that the configuration has for it now.
+func scopeOf(cat *integrations.Catalog, h *store.Hold) commands.Scope {
+	s := commands.Scope{Service: h.Service, Environment: h.Environment, Target: h.Target}
+	if svc, ok := cat.Service(h.Service); ok {
+		s.Service = svc.Name
+	}
+	if e, ok := cat.Environment(h.Environment); ok {
+		s.Environment = e.Name
+	}
+	return s
 }
 
 // where fills in what the audit row says of a scope: its environment only where
@@ -26,7 +34,7 @@ func where(cat *integrations.Catalog, s commands.Scope) commands.Reply {
 }
 
 func about(cat *integrations.Catalog, h *store.Hold) commands.Reply {
-	r := where(cat, scopeOf(h))
+	r := where(cat, scopeOf(cat, h))
 	r.Subject = h.ID
 	return r
 }
@@ -82,7 +90,7 @@ func (f *feature) live(tx *store.Tx) ([]*store.Hold, error) {
 // beside are the live holds that hold something of what h holds.
 func (f *feature) beside(tx *store.Tx, cat *integrations.Catalog, h *store.Hold) ([]*store.Hold, error) {
 	all, err := f.live(tx)
-	return slices.DeleteFunc(all, func(o *store.Hold) bool { return o.ID == h.ID || !touches(cat, o, scopeOf(h)) }), err
+	return slices.DeleteFunc(all, func(o *store.Hold) bool { return o.ID == h.ID || !touches(cat, o, scopeOf(cat, h)) }), err
 }
 
 // rooms are the channels that a hold is shown in: where it was said, and for each
@@ -92,7 +100,7 @@ func (f *feature) rooms(cat *integrations.Catalog, h *store.Hold, said integrati
 	if said.Channel != "" {
 		out = append(out, said.Channel)
 	}
-	for _, name := range scopeOf(h).Environments(cat) {
+	for _, name := range scopeOf(cat, h).Environments(cat) {
 		env, _ := cat.Environment(name)
 		told := slices.ContainsFunc(env.Channels, func(ch string) bool {
 			return slices.Contains(out, f.Channel(ch)) || said.ChannelName != "" && strings.TrimPrefix(ch, "#") == said.ChannelName
@@ -131,8 +139,13 @@ func noun(h *store.Hold) string {
 }
 
 // sentence says all of a hold in one line, as the gates do: "web/production is
-// locked by alice: “migration” (hold-1, for 5 min, until …)".
+// locked by alice: “migration” (hold-1, for 5 min, until …)", and where more is said.
 func (f *feature) sentence(h *store.Hold) string {
+	return strings.TrimSpace(f.brief(h) + " " + h.Link)
+}
+
+// brief is the sentence without its link.
+func (f *feature) brief(h *store.Hold) string {
 	s := what(h)
 	if h.Kind != store.HoldDirty {
 		s += " by " + gate.FromStore(h.Owner).Display()
@@ -164,4 +177,16 @@ func upper(s string) string {
 		return "Everything" + rest
 	}
 	return s
+}
+
+// gone says of a hold whose scope is not in the configuration what it still holds;
+// nothing of any other.
+func (f *feature) gone(cat *integrations.Catalog, h *store.Hold) string {
+	if !gate.Gone(cat, h) {
+		return ""
+	}
+	if left := gate.TargetsOf(cat, h); len(left) > 0 {
+		return "Of something not in the configuration: it holds " + strings.Join(left, ", ") + ", which was part of it, and all of it if it comes back."
+	}
+	return "Of something not in the configuration: it holds nothing, unless that comes back."
 }

@@ -36,7 +36,7 @@ func (f *feature) steal(tx *store.Tx, c *commands.Call) (commands.Reply, error) 
 		return commands.Reply{}, err
 	}
 	reply := about(c.Catalog, h)
-	if err := commands.AllowAll(c, rightForce, scopeOf(h).Environments(c.Catalog)); err != nil {
+	if err := commands.AllowAll(c, rightForce, scopeOf(c.Catalog, h).Environments(c.Catalog)); err != nil {
 		return reply, err
 	}
 	reason := strings.TrimSpace(c.Arg("reason"))
@@ -81,7 +81,7 @@ func (f *feature) pickForeign(tx *store.Tx, c *commands.Call) (*store.Hold, erro
 		return nil, err
 	}
 	for _, o := range all {
-		if o.Kind == store.HoldHold && scopeOf(o) == scopeOf(h) && !mine(o, c.Who) {
+		if o.Kind == store.HoldHold && scopeOf(c.Catalog, o) == scopeOf(c.Catalog, h) && !mine(o, c.Who) {
 			return o, nil
 		}
 	}

@@ -20,7 +20,7 @@ func TestRuleStealWithAReasonTellsTheOldOwner(t *testing.T) {
 	}
 	has(t, private(t, d.says("root", "steal web/production hotfix")), "You hold web/production now (hold-1", "alice is told")
 	h := d.hold(id)
-	if h.Owner.Name != "root" || h.Reason != "hotfix" || scopeOf(h) != scopeOf(was) || !h.Expires.Equal(was.Expires) || h.Version != was.Version+1 {
+	if h.Owner.Name != "root" || h.Reason != "hotfix" || scopeOf(d.cat, h) != scopeOf(d.cat, was) || !h.Expires.Equal(was.Expires) || h.Version != was.Version+1 {
 		t.Errorf("stolen, it is %+v", h)
 	}
 	has(t, d.card(id).Text, "locked by root", "hotfix", "Taken over from alice, who held it for “migration”")

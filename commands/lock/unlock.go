@@ -1,6 +1,7 @@
 package lock
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -13,7 +14,7 @@ import (
 
 func (f *feature) unlockVerb() commands.Verb {
 	return commands.Verb{
-		Name: "unlock", Aliases: []string{"release-lock"}, Summary: "Release a lock", Effect: commands.Changes, Right: rightLock,
+		Name: "unlock", Aliases: []string{"release-lock"}, Summary: "Release a lock", Effect: commands.Changes, Right: commands.RightRead, Who: "whose it is; `unlock-other`, or `force` for what is dirty", // which it asks itself
 		Args: []commands.Arg{whatArg("what was locked, or the lock: hold-4"),
 			{Name: "reason", Kind: commands.ArgText, Optional: true, Help: "why; needed where something dirty is said to be clean"}},
 		Examples: []string{"unlock {service}/{environment}", "unlock hold-4"},
@@ -61,7 +62,7 @@ func (f *feature) unlock(tx *store.Tx, c *commands.Call, kinds ...string) (comma
 // mayEnd asks whether somebody may end a hold, or put its end off. The owner may,
 // from anywhere: the hold's messages tell the others.
 func (f *feature) mayEnd(tx *store.Tx, c *commands.Call, h *store.Hold) error {
-	envs := scopeOf(h).Environments(c.Catalog)
+	envs := scopeOf(f.Catalog(), h).Environments(c.Catalog)
 	switch {
 	case h.Kind == store.HoldDirty:
 		return commands.AllowAll(c, rightForce, envs)
@@ -140,7 +141,7 @@ func (f *feature) end(tx *store.Tx, e gate.Ended) error {
 	if err := gate.EndHold(tx, e); err != nil {
 		return err
 	}
-	if err := store.Feature[taken](tx, takenFeature).Delete(e.Hold.ID); err != nil {
+	if err := errors.Join(store.Feature[taken](tx, takenFeature).Delete(e.Hold.ID), goneHolds(tx).Delete(e.Hold.ID)); err != nil {
 		return err
 	}
 	return f.mark(tx, &e.Hold)

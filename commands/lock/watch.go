@@ -6,13 +6,15 @@ import (
 	"strconv"
 
 	"github.com/signalbox-chatops/signalbox/commands/gate"
+	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
 // watch ends the holds whose time is over and reminds the owners of those whose
-// time is near. What the messages of ended holds ask about may have come to be held
-// by what another feature put there, a dirty target say, so they are shown anew. Each is marked in the transaction that opens its message, so that
-// nobody is told twice.
+// time is near. What the messages of ended holds ask about may have come to be
+// held by what another feature put there, a dirty target say, so they are shown
+// anew. Each is marked in the transaction that opens its message, so that nobody
+// is told twice.
 func (f *feature) watch(ctx context.Context) error {
 	due := false
 	err := f.Store.View(func(tx *store.Tx) error {
@@ -20,6 +22,16 @@ func (f *feature) watch(ctx context.Context) error {
 		for _, h := range all {
 			due = due || h.Over(f.Clock.Now()) || nagDue(h, f.Clock.Now())
 		}
+		if err != nil {
+			return err
+		}
+		moved, err := f.movedOn(tx)
+		due = due || len(moved) > 0
+		if err != nil {
+			return err
+		}
+		changed, err := f.goneChanged(tx)
+		due = due || len(changed) > 0
 		if err != nil {
 			return err
 		}
@@ -47,8 +59,52 @@ func (f *feature) watch(ctx context.Context) error {
 				return err
 			}
 		}
-		return errors.Join(f.showMovedOn(tx), f.markAsking(tx))
+		return errors.Join(f.showGone(tx), f.showMovedOn(tx), f.markAsking(tx))
 	})
+}
+
+// goneHolds are the holds whose messages say that what they hold is not in the
+// configuration.
+func goneHolds(tx *store.Tx) *store.Records[bool] { return store.Feature[bool](tx, "hold gone") }
+
+// goneChanged are the holds of which a reload changed that.
+func (f *feature) goneChanged(tx *store.Tx) ([]*store.Hold, error) {
+	all, err := tx.Holds()
+	if err != nil {
+		return nil, err
+	}
+	var out []*store.Hold
+	for _, h := range all {
+		_, said, err := goneHolds(tx).Get(h.ID)
+		if err != nil {
+			return nil, err
+		}
+		if said != gate.Gone(f.Catalog(), h) {
+			out = append(out, h)
+		}
+	}
+	return out, nil
+}
+
+func (f *feature) showGone(tx *store.Tx) error {
+	changed, err := f.goneChanged(tx)
+	if err != nil {
+		return err
+	}
+	for _, h := range changed {
+		if gate.Gone(f.Catalog(), h) {
+			err = goneHolds(tx).Put(h.ID, true)
+		} else {
+			err = goneHolds(tx).Delete(h.ID)
+		}
+		if err == nil {
+			err = tell.Mark(tx, h.ID, true)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // expire ends a hold whose owner let its time pass. What waited for it stays as it

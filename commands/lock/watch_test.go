@@ -262,7 +262,7 @@ func TestRuleStopAndGo(t *testing.T) {
 	d.refused("chief", "go", "not_stopped")
 	d.heard.Channel = "C7" // from anywhere
 	id := d.says("chief", "stop the house is on fire").Subject
-	if h := d.hold(id); !h.Stop || !h.Expires.IsZero() || h.Kind != store.HoldFreeze || scopeOf(h) != (commands.Scope{}) {
+	if h := d.hold(id); !h.Stop || !h.Expires.IsZero() || h.Kind != store.HoldFreeze || scopeOf(d.cat, h) != (commands.Scope{}) {
 		t.Errorf("the stop is %+v", h)
 	}
 	for _, room := range []string{"C1", "C2", "C7"} {

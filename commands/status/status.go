@@ -117,10 +117,18 @@ func (f *feature) status(tx *store.Tx, c *commands.Call) (*integrations.Message,
 	}
 	for _, h := range holds {
 		if !h.Over(f.Clock.Now()) && touches(c, h) {
-			p.rows = append(p.rows, integrations.R("🔒 ", integrations.Bold(gate.Scope(h)), held[h.Kind], gate.FromStore(h.Owner).Display(), ": ", h.Reason))
+			p.rows = append(p.rows, integrations.R("🔒 ", integrations.Bold(gate.Scope(h)), held[h.Kind], gate.FromStore(h.Owner).Display(), ": ", h.Reason, more(h)))
 		}
 	}
 	return p.message(), nil
+}
+
+// more links to where more is said of a hold, if it says where.
+func more(h *store.Hold) integrations.Rich {
+	if h.Link == "" {
+		return nil
+	}
+	return integrations.R(" · ", integrations.Link(h.Link, "more"))
 }
 
 // held says by the kind of a hold what it does to its scope.

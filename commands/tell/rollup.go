@@ -32,7 +32,8 @@ const (
 
 // rolled is the lines of one roll-up message.
 type rolled struct {
-	Lines []string `json:"lines"`
+	Lines []string  `json:"lines"`
+	At    time.Time `json:"at,omitzero"` // when it was begun
 }
 
 // rollup is a roll-up message that was begun since the start.
@@ -133,7 +134,9 @@ func (u *turn) saveLines(tx *store.Tx, lines []rolledLine) error {
 		if err != nil {
 			return err
 		}
-		r.Lines = append(r.Lines, l.line)
+		if r.Lines = append(r.Lines, l.line); r.At.IsZero() {
+			r.At = u.now
+		}
 		if err := all.Put(l.into.subject, r); err != nil {
 			return err
 		}
@@ -160,9 +163,9 @@ func (u *turn) saveLines(tx *store.Tx, lines []rolledLine) error {
 // RollupCards are the teller's own.
 func RollupCards() map[string]Card {
 	return map[string]Card{rollCard: func(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
-		r, _, err := store.Feature[rolled](tx, rollFeature).Get(s.Subject)
-		if err != nil {
-			return integrations.Message{}, err
+		r, found, err := store.Feature[rolled](tx, rollFeature).Get(s.Subject)
+		if err != nil || !found { // pruned: it stays as it was told
+			return integrations.Message{Hold: true}, err
 		}
 		title := fmt.Sprintf("%d more operations ended", len(r.Lines))
 		if len(r.Lines) == 1 {

@@ -177,6 +177,8 @@ func TestMergeOfAConflict(t *testing.T) {
 	if _, err := w.MergePull(w.ctx, web, p.Number, mine, ""); !errors.Is(err, integrations.ErrNotMergeable) {
 		t.Errorf("MergePull of a conflict: %v, want ErrNotMergeable", err)
 	}
+	w.must(w.AssignPull(w.ctx, web, p.Number, "alice"))
+	w.must(w.AssignPull(w.ctx, web, p.Number, "nobody-at-all")) // GitHub leaves them out without a word
 	w.must(w.UpdatePull(w.ctx, web, p.Number, "another title", "another text"))
 	w.must(w.ClosePull(w.ctx, web, p.Number))
 	if now, err := w.Pull(w.ctx, web, p.Number); err != nil || now.State != "closed" || now.Body != "another text" || now.Title != "another title" || now.MergeSHA != "" {

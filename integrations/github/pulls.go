@@ -224,6 +224,17 @@ func (c *Client) ClosePull(ctx context.Context, repo string, number int) error {
 	return about(c.editPull(ctx, repo, number, &gh.PullRequest{State: gh.String("closed")}), "close pull request %s#%d", repo, number)
 }
 
+// AssignPull assigns a pull request to somebody, besides who is assigned already.
+// Who may not be assigned is silently left out, as GitHub does.
+func (c *Client) AssignPull(ctx context.Context, repo string, number int, login string) error {
+	owner, name, err := split(repo)
+	if err != nil {
+		return err
+	}
+	_, _, err = c.api.Issues.AddAssignees(ctx, owner, name, number, []string{login})
+	return about(shape(err), "assign pull request %s#%d to %s", repo, number, login)
+}
+
 // UpdatePull replaces a pull request's title and what it says, in Markdown.
 func (c *Client) UpdatePull(ctx context.Context, repo string, number int, title, body string) error {
 	return about(c.editPull(ctx, repo, number, &gh.PullRequest{Title: gh.String(cut(oneLine(title), titleMost)), Body: gh.String(cut(body, bodyMost))}), "edit pull request %s#%d", repo, number)

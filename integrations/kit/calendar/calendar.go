@@ -27,6 +27,10 @@ type Spec struct {
 	Open   []string `yaml:"open"`   // "weekdays 10:00-18:00", "fri 22:00-02:00"; empty: always open apart from Closed
 	Closed []string `yaml:"closed"` // "japan", "japan-year-end", "2026-12-24", "2026-12-24..2027-01-04", "ics:/etc/signalbox/company.ics"
 	Eves   bool     `yaml:"eves"`   // the day before a closed day is closed too
+	// Free is what events of an ics file are that take up no time
+	// (TRANSP:TRANSPARENT): "closed" as all others, which "" is too, or "open".
+	// Google's holidays are all such events.
+	Free string `yaml:"free"`
 }
 
 // Windows is a Spec, understood. The zero value is always open. A value is not
@@ -37,6 +41,7 @@ type Windows struct {
 	windowed bool      // week rules; otherwise it is open apart from closures
 	week     []stretch // open, in wall seconds since Monday 00:00; sorted, apart from each other
 	said     string    // the windows in words, with their zone
+	free     bool      // events that take up no time close nothing
 	closures []closure // sorted, apart from each other
 }
 
@@ -66,8 +71,16 @@ func Parse(s Spec) (Windows, error) {
 		zoneErr = fmt.Errorf("zone: %w", zoneErr)
 	}
 	openErr := w.parseOpen(s.Open)
+	var freeErr error
+	switch s.Free {
+	case "", "closed":
+	case "open":
+		w.free = true
+	default:
+		freeErr = fmt.Errorf("free: %q is neither closed nor open", s.Free)
+	}
 	closedErr := w.parseClosed(s.Closed, s.Eves)
-	if err := errors.Join(zoneErr, openErr, closedErr); err != nil {
+	if err := errors.Join(zoneErr, openErr, freeErr, closedErr); err != nil {
 		return Windows{}, err
 	}
 	return w, nil

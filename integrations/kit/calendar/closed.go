@@ -92,7 +92,7 @@ func (w *Windows) parseClosing(text string) ([]daySpan, []closure, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		days, timed, err := parseICS(data, filepath.Base(path), w.Zone())
+		days, timed, err := parseICS(data, filepath.Base(path), w.Zone(), w.free)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", path, err)
 		}

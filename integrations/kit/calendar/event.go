@@ -18,7 +18,7 @@ type event struct {
 	label  string // for the operator: summary and UID
 	why    string // for people
 	uid    string
-	closes bool // neither cancelled nor transparent
+	closes bool // neither cancelled nor, where that counts, transparent
 	master bool // not the replacement of one occurrence
 	start  moment
 	days   int64 // length: whole days, by the calendar
@@ -72,7 +72,7 @@ func (f *file) readEvent(p properties) (event, error) {
 	if e.uid != "" {
 		e.label += fmt.Sprintf(" (UID %s)", e.uid)
 	}
-	if strings.EqualFold(p.value("STATUS"), "CANCELLED") || strings.EqualFold(p.value("TRANSP"), "TRANSPARENT") {
+	if strings.EqualFold(p.value("STATUS"), "CANCELLED") || f.free && strings.EqualFold(p.value("TRANSP"), "TRANSPARENT") {
 		e.closes = false
 	}
 	replaces := p.all("RECURRENCE-ID")

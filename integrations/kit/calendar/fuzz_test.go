@@ -87,7 +87,7 @@ func FuzzICS(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		days, timed, err := parseICS([]byte(text), "x.ics", zone)
+		days, timed, err := parseICS([]byte(text), "x.ics", zone, false)
 		if err != nil {
 			return
 		}

@@ -45,17 +45,20 @@ func readICS(path string) ([]byte, error) {
 type file struct {
 	name     string
 	zone     *time.Location // of dates and of times without a zone
+	free     bool           // what takes up no time closes nothing
 	zones    map[string]*time.Location
 	replaced map[string]*exceptions // by UID: occurrences that have an event of their own
 	left     int                    // of maxOccurrences
 }
 
 // parseICS understands a calendar (RFC 5545). Events of whole days close those
-// dates in zone, others their exact time; those that are cancelled or do not
-// take up time (TRANSP:TRANSPARENT) close nothing, nor do to-dos and journals.
+// dates in zone, others their exact time; those that are cancelled close nothing,
+// nor do to-dos and journals, nor, with free, those that take up no time
+// (TRANSP:TRANSPARENT). Holiday feeds mark holidays so, so that nobody is shown as
+// busy on them: that says nothing about deploys.
 // What it does not understand it refuses, as a closed day that is silently
 // missed would let a deploy through.
-func parseICS(data []byte, name string, zone *time.Location) (days []daySpan, timed []closure, err error) {
+func parseICS(data []byte, name string, zone *time.Location, free bool) (days []daySpan, timed []closure, err error) {
 	if len(data) > maxICS {
 		return nil, nil, fmt.Errorf("it is larger than %d KiB; export only the events that close", maxICS>>10)
 	}
@@ -67,7 +70,7 @@ func parseICS(data []byte, name string, zone *time.Location) (days []daySpan, ti
 	if err != nil {
 		return nil, nil, fmt.Errorf("it is not a well-formed ICS file: %w", err)
 	}
-	f := &file{name: name, zone: zone, replaced: map[string]*exceptions{}, left: maxOccurrences}
+	f := &file{name: name, zone: zone, free: free, replaced: map[string]*exceptions{}, left: maxOccurrences}
 	f.readZones(cal)
 	var mistakes []error
 	var events []event

@@ -78,7 +78,7 @@ func TestAnEventCloses(t *testing.T) {
 		{"no length: nothing", "DTSTART:20261224T100000", ""},
 		{"cancelled: nothing", "DTSTART;VALUE=DATE:20261224 STATUS:CANCELLED", ""},
 		{"tentative, which still closes", "DTSTART;VALUE=DATE:20261224 STATUS:TENTATIVE", christmas},
-		{"free time: nothing", "DTSTART;VALUE=DATE:20261224 TRANSP:TRANSPARENT", ""},
+		{"free time, as holiday feeds mark them", "DTSTART;VALUE=DATE:20261224 TRANSP:TRANSPARENT", christmas},
 		{"what is cancelled need not be understood", "DTSTART;VALUE=DATE:20261224 RRULE:FREQ=HOURLY STATUS:CANCELLED", ""},
 		{"busy time", "DTSTART;VALUE=DATE:20261224 TRANSP:OPAQUE", christmas},
 		{"a to-do: nothing", "BEGIN:VTODO UID:1 DTSTART;VALUE=DATE:20261224 END:VTODO", ""},
@@ -90,6 +90,27 @@ func TestAnEventCloses(t *testing.T) {
 				t.Errorf("closed %s, want %s", got, row.want)
 			}
 		})
+	}
+}
+
+// A feed of holidays as Google exports it: every event is marked as free time.
+// All close, unless the configuration says that what is free stays open.
+func TestAFeedOfHolidaysCloses(t *testing.T) {
+	day := func(uid, from, to, name string) string {
+		return "BEGIN:VEVENT\r\nDTSTART;VALUE=DATE:" + from + "\r\nDTEND;VALUE=DATE:" + to + "\r\nDTSTAMP:20261001T000000Z\r\nUID:" + uid + "@google.com\r\n" +
+			"CLASS:PUBLIC\r\nCREATED:20261001T000000Z\r\nDESCRIPTION:Public holiday\r\nSTATUS:CONFIRMED\r\nSUMMARY:" + name + "\r\nTRANSP:TRANSPARENT\r\nEND:VEVENT\r\n"
+	}
+	feed := icsFile(t, "BEGIN:VCALENDAR\r\nPRODID:-//Google Inc//Google Calendar 70.9054//EN\r\nVERSION:2.0\r\nCALSCALE:GREGORIAN\r\nMETHOD:PUBLISH\r\nX-WR-TIMEZONE:UTC\r\n"+
+		day("1", "20261103", "20261104", "Culture Day")+day("2", "20261123", "20261124", "Labor Thanksgiving Day")+
+		"BEGIN:VEVENT\r\nUID:3\r\nDTSTART;VALUE=DATE:20261225\r\nSUMMARY:Release party\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n")
+	const party = "12-25 00:00 to 12-26 00:00"
+	for free, want := range map[string]string{"": "11-03 00:00 to 11-04 00:00, 11-23 00:00 to 11-24 00:00, " + party, "closed": "11-03 00:00 to 11-04 00:00, 11-23 00:00 to 11-24 00:00, " + party, "open": party} {
+		if got := closedTimes(t, Spec{Zone: "Asia/Tokyo", Closed: []string{feed}, Free: free}, "2026-11-01", "2027-02-01"); got != want {
+			t.Errorf("free: %q is closed %s, want %s", free, got, want)
+		}
+	}
+	if _, err := Parse(Spec{Free: "maybe"}); err == nil || err.Error() != `free: "maybe" is neither closed nor open` {
+		t.Errorf("free: maybe is %v", err)
 	}
 }
 
