@@ -81,7 +81,7 @@ func (g *grammar) resolve(kind ArgKind, toks []token) reading {
 		}
 		return subject(word)
 	case ArgThing:
-		if r := subject(word); r.problem == nil {
+		if r := subjectAt(word); r.problem == nil {
 			return r
 		}
 		return g.service(word)
@@ -180,6 +180,15 @@ var (
 	subjectPull = regexp.MustCompile(`^([\w.-]+/[\w.-]+)?#([0-9]{1,9})$`)
 	subjectPath = regexp.MustCompile(`^/(?:.*/)?([\w.-]+/[\w.-]+)/pull/([0-9]{1,9})(?:/.*)?$`)
 )
+
+// subjectAt is a subject, or a pull request at one head: "#12@3f2a…".
+func subjectAt(word string) reading {
+	pull, sha, at := strings.Cut(strings.TrimRight(word, ".,"), "@")
+	if r := subject(pull); at && sha != "" && r.problem == nil {
+		return fit(r.value+"@"+sha, 1)
+	}
+	return subject(word)
+}
 
 // subject reads "op-12", "#12", "acme/web#12" or a pull request's address, which
 // becomes "acme/web#12".
