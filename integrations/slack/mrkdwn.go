@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -54,6 +55,10 @@ func span(s integrations.Span) (piece string, mark bool) {
 			return "<" + url + ">", false
 		}
 		return "<" + url + "|" + escape(label) + ">", false
+	case "time":
+		if !s.At.IsZero() {
+			return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s>", s.At.Unix(), escape(strings.ReplaceAll(s.Text, "|", "¦"))), false
+		}
 	case "person":
 		if s.Person != nil && s.Person.Slack != "" {
 			return "<@" + s.Person.Slack + ">", false
