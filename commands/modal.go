@@ -72,6 +72,10 @@ func input(verbs []Verb, c *Call, a Arg, asked bool) integrations.Input {
 		if in.Hint == "" {
 			in.Hint = "90m, 2h, 2h30m, 1d"
 		}
+	case ArgWhen:
+		if in.Hint == "" {
+			in.Hint = "friday, yesterday, last week, 7d, 2026-11-20 10:00"
+		}
 	case ArgSubject, ArgThing:
 		if in.Hint == "" && a.Kind == ArgThing {
 			in.Hint = "a service, or op-12, #12 or acme/web#12"
@@ -111,7 +115,7 @@ func FromValues(verbs []Verb, cat *integrations.Catalog, verb string, values map
 				u.picks = append(u.picks, pick{a, fit(value, 0)})
 			default:
 				toks := []token{{text: value}}
-				if a.Kind == ArgDuration { // "2 hours"
+				if a.Kind == ArgDuration || a.Kind == ArgWhen { // "2 hours"
 					toks = tokens(value, nil)
 				}
 				u.picks = append(u.picks, pick{a, g.resolve(a.Kind, toks)})

@@ -87,6 +87,8 @@ func (g *grammar) resolve(kind ArgKind, toks []token) reading {
 		return g.service(word)
 	case ArgDuration:
 		return duration(toks)
+	case ArgWhen:
+		return moments(toks)
 	case ArgBool:
 		return boolean(word)
 	case ArgRef:
