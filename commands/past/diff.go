@@ -1,4 +1,4 @@
-package history
+package past
 
 import (
 	"context"
@@ -99,11 +99,13 @@ func (a asked) pair(svc integrations.Service) (first, second string, err error) 
 func (f *feature) diffPins(ctx context.Context, a asked, s *sheet, svc integrations.Service, runs [2]run) error {
 	var v [2]string
 	for i, r := range runs {
-		if r.op == nil {
-			s.line("Nothing was deployed to ", r.environment, " from here yet, so its version is not known here.")
-			return nil
+		if r.op != nil {
+			v[i] = r.op.To
 		}
-		v[i] = r.op.To
+	}
+	if v[0] == "" || v[1] == "" {
+		a.offer(s, svc, runs[0], runs[1])
+		return nil
 	}
 	if v[0] == v[1] {
 		s.line("Nothing is between them: both are at ", integrations.Code(label(v[0])), ".")
@@ -251,7 +253,7 @@ func broughtBy(pulls []integrations.PullRequest, svc integrations.Service, repo 
 // those who may.
 func (a asked) offer(s *sheet, svc integrations.Service, from, to run) {
 	ref := from.sha
-	if svc.Strategy == "pin" {
+	if svc.Strategy == "pin" && from.op != nil {
 		ref = from.op.To
 	}
 	if ref == "" || !a.Catalog.May(a.Who, "deploy", to.environment) || len(s.buttons) > 0 {

@@ -1,4 +1,4 @@
-package history
+package past
 
 import (
 	"fmt"
@@ -80,9 +80,12 @@ func TestDiffOfPins(t *testing.T) {
 		return o
 	}
 	d := newDesk(t, pin(1, "production", "1.3.0", "1.4.0"))
-	d.says("alice", "diff api", "Nothing was deployed to staging from here yet")
+	m := d.says("alice", "diff api", "staging at a version that is not known here (nothing was deployed from here yet)", "production at 1.4.0")
+	if b := m.Blocks[len(m.Blocks)-1].Buttons; len(b) != 0 {
+		t.Errorf("nobody knows what runs in staging, and %+v is offered", b)
+	}
 	d.put(pin(2, "staging", "1.4.0", "1.4.1"))
-	m := d.says("alice", "diff api", "Versions: 1.4.1 in staging, 1.4.0 in production")
+	m = d.says("alice", "diff api", "Versions: 1.4.1 in staging, 1.4.0 in production")
 	if b := m.Blocks[len(m.Blocks)-1].Buttons; len(b) != 1 || b[0].Command != "deploy api 1.4.1 to production" {
 		t.Errorf("the buttons are %+v", b)
 	}

@@ -1,4 +1,4 @@
-package history
+package past
 
 import (
 	"context"
@@ -61,7 +61,7 @@ func (r run) told(a asked) integrations.Rich {
 	case r.branch != "":
 		return integrations.R(r.environment, " at ", integrations.Code(short(r.sha)), " (the head of ", r.branch, ": nothing was deployed from here yet)")
 	}
-	return integrations.R(r.environment, " at what was there before (nothing was deployed from here yet)")
+	return integrations.R(r.environment, " at a version that is not known here (nothing was deployed from here yet)")
 }
 
 // doubt says why what runs may be something else; nil if nothing speaks for that.

@@ -1,4 +1,4 @@
-package history
+package past
 
 import (
 	"context"
@@ -118,7 +118,7 @@ func (a asked) filters() (filters, error) {
 	if q.state != "" {
 		q.title += ", " + strings.ReplaceAll(q.state, "_", " ")
 	}
-	if w := a.Arg("since"); w != "" {
+	if w := a.Arg("when"); w != "" {
 		q.title += ", since " + w
 	}
 	if q.Before != "" {

@@ -1,4 +1,4 @@
-package history
+package past
 
 import (
 	"context"
@@ -72,7 +72,7 @@ func newDesk(t *testing.T, ops ...*store.Operation) *desk {
 		}
 	})
 	d.put(ops...)
-	d.feat = New(Deps{Store: d.store, Forge: d.forge, Clock: still{clock.Real(), thursday}, Log: slog.New(slog.DiscardHandler), Dir: filepath.Join(d.dir, "history"),
+	d.feat = New(Deps{Store: d.store, Forge: d.forge, Clock: still{clock.Real(), thursday}, Log: slog.New(slog.DiscardHandler), Dir: filepath.Join(d.dir, "past"),
 		Zone: func(_ context.Context, user string) (*time.Location, error) {
 			name, ok := map[string]string{"UA": "America/New_York", "UB": "Asia/Tokyo"}[user]
 			if !ok {
@@ -179,7 +179,7 @@ func (d *desk) files() map[string][]integrations.File {
 	out := map[string][]integrations.File{}
 	err := d.store.View(func(tx *store.Tx) error {
 		for n := range d.event {
-			all, err := tx.SurfacesOf(fmt.Sprintf("history-%d", n+1))
+			all, err := tx.SurfacesOf(fmt.Sprintf("past-%d", n+1))
 			if err != nil {
 				return err
 			}

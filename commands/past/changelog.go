@@ -1,4 +1,4 @@
-package history
+package past
 
 import (
 	"context"
@@ -71,7 +71,7 @@ func (a asked) tellChanges(title string, since time.Time, live []*store.Operatio
 	s := sheet{title: integrations.R(integrations.Bold(title), " (", integrations.When(since, a.zone), ")")}
 	if len(live) == 0 {
 		s.line("Nothing went live in that time.")
-		s.note("Look further back: ", integrations.Code(commands.Prompt+" "+a.again("since", "30d")), " · what waits: ", integrations.Code(commands.Prompt+" diff "+a.Arg("service")))
+		s.note("Look further back: ", integrations.Code(commands.Prompt+" "+a.again("when", "30d")), " · what waits: ", integrations.Code(commands.Prompt+" diff "+a.Arg("service")))
 		return answer{message: s.message()}
 	}
 	pulls := 0

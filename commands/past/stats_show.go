@@ -1,4 +1,4 @@
-package history
+package past
 
 import (
 	"fmt"
@@ -32,7 +32,7 @@ func (r report) answer(a asked) (answer, error) {
 	s := sheet{title: integrations.R(integrations.Bold(r.title()), ", ", r.span())}
 	if r.all.deploys+r.all.rollbacks == 0 {
 		s.line("Nothing was deployed there in that time.")
-		s.note("Look further back: ", integrations.Code(commands.Prompt+" "+a.again("since", "90d")))
+		s.note("Look further back: ", integrations.Code(commands.Prompt+" "+a.again("when", "90d")))
 		return answer{message: s.message()}, nil
 	}
 	m := s.message()

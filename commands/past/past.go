@@ -1,8 +1,8 @@
-// Package history answers what a team asks of its past: who deployed this, what
+// Package past answers what a team asks of its past: who deployed this, what
 // is in staging and not yet in production, what went live since Friday, how often
 // that goes wrong and how long it takes. It changes nothing. What happened is read
 // from the store; GitHub is asked only for what lies between two commits.
-package history
+package past
 
 import (
 	"cmp"
@@ -47,9 +47,9 @@ type feature struct {
 
 // New is the feature.
 func New(d Deps) commands.Feature {
-	f := &feature{d, commands.Files{Store: d.Store, Clock: d.Clock, Dir: d.Dir, Of: "history"}}
+	f := &feature{d, commands.Files{Store: d.Store, Clock: d.Clock, Dir: d.Dir, Of: "past"}}
 	return commands.Feature{
-		Name:  "history",
+		Name:  "past",
 		Verbs: []commands.Verb{f.historyVerb(), f.whoVerb(), f.diffVerb(), f.changelogVerb(), f.statsVerb()},
 		Ticks: []commands.Tick{f.files.Tick()},
 		Cards: map[string]tell.Card{f.files.CardName(): f.files.Card},
@@ -114,7 +114,7 @@ func (f *feature) zoneOf(ctx context.Context, c *commands.Call) *time.Location {
 // since is the moment from which on somebody asks, and how it was said; usual is
 // meant where nothing was, and with that "" it is the zero time.
 func (a asked) since(usual string) (at time.Time, word string, err error) {
-	if word = cmp.Or(a.Arg("since"), usual); word == "" {
+	if word = cmp.Or(a.Arg("when"), usual); word == "" {
 		return at, "", nil
 	}
 	at, ok := commands.Since(word, a.now, a.zone)
@@ -146,7 +146,7 @@ func (a asked) when(at time.Time) integrations.Rich {
 
 // sinceArg is the argument that says from when on.
 func sinceArg(help string) commands.Arg {
-	return commands.Arg{Name: "since", Kind: commands.ArgWhen, Keyword: "since", Optional: true, Help: help}
+	return commands.Arg{Name: "when", Kind: commands.ArgWhen, Keyword: "since", Optional: true, Help: help}
 }
 
 var environmentArg = commands.Arg{Name: "environment", Kind: commands.ArgEnvironment, Keyword: "in", Optional: true, Help: "in one environment"}
