@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/go-analyze/charts"
-
-	"github.com/signalbox-chatops/signalbox/commands/gate"
 )
 
 // The picture of the statistics is drawn four times as large as the 360 pixels in
@@ -17,7 +15,12 @@ const (
 	pictureHeight = 1320
 	pictureEdge   = 56
 
-	sizeTitle, sizeValue, sizeText = 46.0, 44.0, 30.0
+	sizeTitle, sizeValue, sizeText = 48.0, 46.0, 36.0
+
+	mostLabels  = 6 // below the bars; more would touch each other
+	fewestBars  = 3
+	widestBar   = 0.6  // of its place
+	widestOfAll = 0.12 // of the chart
 )
 
 var (
@@ -49,6 +52,9 @@ type bar struct {
 
 // draw is the picture as PNG.
 func (p picture) draw() ([]byte, error) {
+	for len(p.bars) < fewestBars { // one alone would stand anywhere
+		p.bars = append(append([]bar{{}}, p.bars...), bar{})
+	}
 	c := charts.NewPainter(charts.PainterOptions{Width: pictureWidth, Height: pictureHeight, OutputFormat: charts.ChartOutputPNG})
 	c.FilledRect(0, 0, pictureWidth, pictureHeight, charts.ColorWhite, charts.ColorWhite, 0)
 	bold := charts.GetFont(charts.FontFamilyNotoSansBold)
@@ -59,13 +65,13 @@ func (p picture) draw() ([]byte, error) {
 		c.Text(s, x, y, 0, charts.FontStyle{FontSize: size, FontColor: ink, Font: bold})
 	}
 	heading(p.title, pictureEdge, 100, sizeTitle)
-	write(p.span, pictureEdge, 164, sizeText, faint)
+	write(p.span, pictureEdge, 170, sizeText, faint)
 	for i, t := range p.tiles {
 		x := pictureEdge + i*(pictureWidth-2*pictureEdge)/len(p.tiles)
-		heading(t.value, x, 290, sizeValue)
-		write(t.name, x, 344, sizeText, faint)
+		heading(t.value, x, 294, sizeValue)
+		write(t.name, x, 350, sizeText, faint)
 	}
-	c.LineStroke([]charts.Point{{X: pictureEdge, Y: 390}, {X: pictureWidth - pictureEdge, Y: 390}}, hairline, 3)
+	c.LineStroke([]charts.Point{{X: pictureEdge, Y: 394}, {X: pictureWidth - pictureEdge, Y: 394}}, hairline, 3)
 	heading("Deploys", pictureEdge, 470, sizeText)
 	p.legend(c, write)
 	if err := p.deploys(c.Child(charts.PainterBoxOption(charts.NewBox(pictureEdge-20, 500, pictureWidth-pictureEdge, 860)))); err != nil {
@@ -83,22 +89,23 @@ func (p picture) legend(c *charts.Painter, write func(string, int, int, float64,
 		color charts.Color
 		name  string
 	}{{good, "good"}, {bad, "failed or rolled back"}} {
-		x := 700 + i*180
-		c.FilledRect(x, 440, x+32, 472, l.color, l.color, 0)
-		write(l.name, x+46, 470, sizeText, faint)
+		x := 620 + i*210
+		c.FilledRect(x, 436, x+36, 472, l.color, l.color, 0)
+		write(l.name, x+52, 470, sizeText, faint)
 	}
 }
 
 // axes are the axes that both charts have: the labels of the bars below, few
 // round numbers at the side, from zero.
 func (p picture) axes(top float64, say charts.ValueFormatter) (charts.CategoryAxisOption, []charts.ValueAxisOption, charts.ColorPalette) {
-	var labels []string
-	for _, b := range p.bars {
-		labels = append(labels, b.label)
+	labels := make([]string, len(p.bars))
+	every := (len(p.bars) + mostLabels - 1) / mostLabels
+	for i := every / 2; i < len(p.bars); i += every {
+		labels[i] = p.bars[i].label
 	}
 	theme := charts.GetTheme(charts.ThemeLight).WithTextColor(faint).WithXAxisColor(hairline).WithAxisSplitLineColor(hairline)
 	font := charts.FontStyle{FontSize: sizeText, FontColor: faint}
-	x := charts.CategoryAxisOption{Labels: labels, LabelFontStyle: font, LabelCount: min(len(labels), 6), BoundaryGap: charts.Ptr(true)}
+	x := charts.CategoryAxisOption{Labels: labels, LabelFontStyle: font, LabelCount: len(labels), BoundaryGap: charts.Ptr(true)}
 	step, lines := scale(top)
 	y := []charts.ValueAxisOption{{Min: charts.Ptr(0.0), Max: charts.Ptr(step * float64(lines)), LabelCount: lines + 1, LabelFontStyle: font, ValueFormatter: say, SplitLineShow: charts.Ptr(true)}}
 	return x, y, theme
@@ -125,7 +132,7 @@ func (p picture) deploys(c *charts.Painter) error {
 	x, y, theme := p.axes(top, func(v float64) string { return fmt.Sprintf("%.0f", v) })
 	return c.BarChart(charts.BarChartOption{
 		Theme: theme.WithSeriesColors([]charts.Color{good, bad}), CategoryAxis: x, ValueAxis: y, StackSeries: charts.Ptr(true),
-		SeriesList: charts.NewSeriesListBar([][]float64{ok, failed}), BarSize: 0.6, Legend: charts.LegendOption{Show: charts.Ptr(false)},
+		SeriesList: charts.NewSeriesListBar([][]float64{ok, failed}), BarSize: min(widestBar, widestOfAll*float64(len(p.bars))), Legend: charts.LegendOption{Show: charts.Ptr(false)},
 	})
 }
 
@@ -135,7 +142,7 @@ func (p picture) leads(c *charts.Painter) error {
 	for _, b := range p.bars {
 		top = max(top, b.lead)
 	}
-	unit := leadUnit(top)
+	unit, name := leadUnit(top)
 	for _, b := range p.bars {
 		v := charts.GetNullValue()
 		if b.lead > 0 {
@@ -147,7 +154,7 @@ func (p picture) leads(c *charts.Painter) error {
 		if v == 0 {
 			return "0"
 		}
-		return gate.Age(time.Duration(v * float64(unit)))
+		return fmt.Sprintf("%.0f %s", v, name)
 	})
 	return c.LineChart(charts.LineChartOption{
 		Theme: theme.WithSeriesColors([]charts.Color{line}), XAxis: x, YAxis: y, LineStrokeWidth: 8,
@@ -157,12 +164,12 @@ func (p picture) leads(c *charts.Painter) error {
 }
 
 // leadUnit is what lead times of this length are counted in.
-func leadUnit(d time.Duration) time.Duration {
+func leadUnit(d time.Duration) (time.Duration, string) {
 	switch {
-	case d >= 48*time.Hour:
-		return 24 * time.Hour
+	case d >= 72*time.Hour:
+		return 24 * time.Hour, "d"
 	case d >= 2*time.Hour:
-		return time.Hour
+		return time.Hour, "h"
 	}
-	return time.Minute
+	return time.Minute, "min"
 }

@@ -109,8 +109,8 @@ func (t tally) fields() []integrations.Field {
 		return integrations.Field{Name: name, Value: integrations.R(value)}
 	}
 	return []integrations.Field{
-		field("Went out", t.count()), field("Failed or rolled back", t.failures()),
-		field("Lead time", t.lead()), field("Time to restore, median", t.restore()),
+		field("Went out", t.count()), field("Failed", t.failures()),
+		field("Lead time", t.lead()), field("Time to restore", t.restore()),
 	}
 }
 
@@ -180,13 +180,21 @@ func (r report) alt() string {
 func (r report) picture() picture {
 	t := r.all
 	p := picture{title: oneLine(r.title(), 48), span: r.span(), bars: r.bars(), tiles: []tile{
-		{"deploys", fmt.Sprint(t.deploys)}, {"failed", percent(t.share())}, {"lead time", "–"}, {"to restore", "–"},
+		{strings.TrimPrefix(counted(t.deploys, "deploy"), fmt.Sprint(t.deploys, " ")), fmt.Sprint(t.deploys)}, {"failed", percent(t.share())}, {"lead time", "–"}, {"to restore", "–"},
 	}}
 	if len(t.leads) > 0 {
-		p.tiles[2].value = gate.Age(percentile(t.leads, 50))
+		p.tiles[2].value = roughly(percentile(t.leads, 50))
 	}
 	if len(t.restores) > 0 {
-		p.tiles[3].value = gate.Age(percentile(t.restores, 50))
+		p.tiles[3].value = roughly(percentile(t.restores, 50))
 	}
 	return p
+}
+
+// roughly is a time that fits into a tile: of many hours the minutes do not matter.
+func roughly(d time.Duration) string {
+	if d >= 10*time.Hour && d < 48*time.Hour {
+		return fmt.Sprintf("%.0f h", d.Hours())
+	}
+	return gate.Age(d)
 }
