@@ -2,6 +2,7 @@ package past
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,6 +51,36 @@ func TestDiffIsByWhatRuns(t *testing.T) {
 	d.refused("alice", "diff web staging staging", "same_environment")
 	d.refused("alice", "diff cron", "one_environment")
 	d.refused("alice", "diff cron test production", "unknown_environment")
+}
+
+func TestDiffIsToldBothWays(t *testing.T) {
+	d := newDesk(t, deploy(1, "web", "production", store.OpSucceeded, thursday), deploy(4, "web", "staging", store.OpSucceeded, thursday))
+	d.forge.between = map[string]integrations.Comparison{
+		sha(1) + "..." + sha(4): {Ahead: 0, Behind: 1},
+		sha(4) + "..." + sha(1): {Ahead: 1, Behind: 0, Commits: commits(1)},
+	}
+	m := d.says("alice", "diff web", "In production, not in staging: 1 commit by bob", "not In staging,")
+	if b := m.Blocks[len(m.Blocks)-1].Buttons; len(b) != 0 {
+		t.Errorf("staging has nothing to deploy, and %+v is offered", b)
+	}
+}
+
+func TestTheWayToProduction(t *testing.T) {
+	d := newDesk(t)
+	if got := strings.Join(order(d.cat, "web"), " "); got != "test staging production" {
+		t.Errorf("web goes by %s", got)
+	}
+	d.cat.Environments = append(d.cat.Environments, integrations.Environment{Name: "demo", After: "production"})
+	d.cat.Services[0].Environments["demo"] = integrations.ServiceEnvironment{}
+	for service, want := range map[string]string{"web": "production", "cron": "test", "": "production"} {
+		if got := last(d.cat, service); got != want {
+			t.Errorf("the last of %q is %s, want %s", service, got, want)
+		}
+	}
+	d.cat.Environments[1].After = "production" // a ring has no beginning, and still an end
+	if got := order(d.cat, "web"); len(got) != 4 {
+		t.Errorf("a ring is %v", got)
+	}
 }
 
 func TestDiffWhereNothingIsBetween(t *testing.T) {

@@ -65,6 +65,22 @@ func TestStatsAreCounted(t *testing.T) {
 	d.says("alice", "stats cron", "Nothing was deployed there in that time", "/ops stats cron since 90d", "not picture")
 }
 
+func TestAnOutageLastsFromItsFirstFailure(t *testing.T) {
+	at := func(minute int) time.Time { return thursday.Add(time.Duration(minute) * time.Minute) }
+	d := newDesk(t)
+	var got tally
+	err := d.store.View(func(tx *store.Tx) (err error) {
+		got, _, err = tallyOf(tx, "web", []*store.Operation{
+			deploy(1, "web", "production", store.OpFailed, at(0)), deploy(2, "web", "production", store.OpPartial, at(10)), deploy(3, "web", "production", store.OpSucceeded, at(25)),
+			deploy(4, "web", "production", store.OpNoop, at(30)), deploy(5, "web", "production", store.OpFailed, at(40)), deploy(6, "web", "production", store.OpSucceeded, at(45)),
+		})
+		return err
+	})
+	if err != nil || len(got.restores) != 2 || got.restores[0] != 25*time.Minute || got.restores[1] != 5*time.Minute || got.broken {
+		t.Errorf("the outages lasted %v (%v), and broken is %v", got.restores, err, got.broken)
+	}
+}
+
 func TestTheTableOfServicesIsNarrow(t *testing.T) {
 	d := newDesk(t, month()...)
 	m := d.says("alice", "stats --since 2026-11-05")
