@@ -19,6 +19,9 @@ type moment func(now time.Time) time.Time
 // "last friday 18:00", "20 nov 2026 10:00".
 const longestMoment = 4
 
+// firstYear is before anything that could be asked about.
+const firstYear = 1970
+
 // Since is the moment that a word of the kind ArgWhen names, for somebody in
 // zone; ok is false if it names none. Days begin at their midnight there, weeks
 // on Monday. A weekday alone is the last one before today.
@@ -70,7 +73,7 @@ var momentWords = []string{"today", "yesterday", "monday", "tuesday", "wednesday
 func readMoment(s string) (moment, bool) {
 	s = strings.Join(strings.Fields(integrations.Fold(s)), " ")
 	s = strings.TrimSuffix(s, "から")
-	if at, err := time.Parse(time.RFC3339, strings.ToUpper(s)); err == nil {
+	if at, err := time.Parse(time.RFC3339, strings.ToUpper(s)); err == nil && at.Year() >= firstYear {
 		return func(time.Time) time.Time { return at }, true
 	}
 	if d, ok := backwards(s); ok {
@@ -165,7 +168,7 @@ func readDay(s string) (dater, bool) {
 	}
 	s = strings.ReplaceAll(s, ",", "")
 	for _, form := range dateForms {
-		if t, err := time.Parse(form, s); err == nil && t.Year() >= 1970 {
+		if t, err := time.Parse(form, s); err == nil && t.Year() >= firstYear {
 			return func(time.Time) day { return day{year: t.Year(), month: t.Month(), date: t.Day()} }, true
 		}
 	}

@@ -100,7 +100,7 @@ func TestSince(t *testing.T) {
 }
 
 func TestWhatIsNoTime(t *testing.T) {
-	for _, s := range []string{"", "soon", "25:00", "friday 25:00", "2026-13-01", "2026-02-30", "30 feb", "week", "last", "-7d", "7", "tomorrow", "1 jan 1969", "friday friday"} {
+	for _, s := range []string{"", "soon", "25:00", "friday 25:00", "2026-13-01", "2026-02-30", "30 feb", "week", "last", "-7d", "7", "tomorrow", "1 jan 1969", "0001-01-01T00:00:00Z", "friday friday"} {
 		if at, ok := Since(s, time.Now(), time.UTC); ok {
 			t.Errorf("%q is %v", s, at)
 		}
@@ -155,4 +155,20 @@ func TestATimeIsRenderedAsItIsRead(t *testing.T) {
 			t.Errorf("%s is rendered as %s, and read as %s, not as %s", typed, line, b, a)
 		}
 	}
+}
+
+func FuzzSince(f *testing.F) {
+	for _, s := range []string{"friday", "last week", "7d", "2026-11-20 10:00", "20 nov", "昨日から", "2026-11-20T10:00:00+09:00", "23:59:59"} {
+		f.Add(s, int64(1795168800))
+	}
+	f.Fuzz(func(t *testing.T, word string, sec int64) {
+		now := time.Unix(sec%(1<<33), 0)
+		at, ok := Since(word, now, zoneNamed(t, "America/New_York"))
+		if again, same := Since(word, now, zoneNamed(t, "America/New_York")); ok != same || !at.Equal(again) {
+			t.Errorf("%q is %v, and then %v", word, at, again)
+		}
+		if r := moments(tokens(word+" x", nil)); ok && !strings.ContainsFunc(word, isSpace) && len(tokens(word, nil)) == 1 && r.problem != nil {
+			t.Errorf("%q is a time, and none in a line: %v", word, r.problem.what)
+		}
+	})
 }
