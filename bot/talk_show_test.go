@@ -33,6 +33,12 @@ var (
 	talkHours    = regexp.MustCompile(`\b\d\d:\d\d-\d\d:\d\d\b`)
 	talkWeekday  = regexp.MustCompile(`\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (20\d\d-)`)
 	talkOutside  = regexp.MustCompile(`\b(?:\w+day )?\d\d:\d\d( is outside)`)
+	talkFrom     = regexp.MustCompile(`(since [^()\n]+) \(20\d\d-\d\d-\d\d \d\d:\d\d \w+\)`)
+	talkTokyo    = regexp.MustCompile(`\b20\d\d-\d\d-\d\d \d\d:\d\d JST`)
+	talkFileDay  = regexp.MustCompile(`-20\d\d-\d\d-\d\d\.`)
+	talkSpan     = regexp.MustCompile(`\b\d{1,2} [A-Z][a-z]{2}(?: 20\d\d)? – `)
+	talkLead     = regexp.MustCompile(`\b(median|p90|lead time) \d+ (?:s|min|h|days)(?: \d+ min)?`)
+	talkBar      = regexp.MustCompile(`\bFrom \d{1,2} [A-Z][a-z]{2}:`)
 	talkShortDay = regexp.MustCompile(`\b\d{1,2} [A-Z][a-z]{2} 20\d\d\b`)
 	talkClock    = regexp.MustCompile(`\b(\d\d:)?\d\d:\d\d UTC`)
 	talkRow      = regexp.MustCompile("`\\d\\d:\\d\\d:\\d\\d`")
@@ -66,6 +72,12 @@ func (n *talkNames) tame(s string, now time.Time) string {
 	s = talkTemp.ReplaceAllString(s, "{tmp}")
 	s = talkHours.ReplaceAllString(s, "<hours>")
 	s = talkSince.ReplaceAllString(s, "$1 (<time>)")
+	s = talkFrom.ReplaceAllString(s, "$1 (<day>)")
+	s = talkTokyo.ReplaceAllString(s, "<time in Tokyo>")
+	s = talkFileDay.ReplaceAllString(s, "-<day>.")
+	s = talkSpan.ReplaceAllString(s, "<date> – ")
+	s = talkBar.ReplaceAllString(s, "From <date>:")
+	s = talkLead.ReplaceAllString(s, "$1 <time>")
 	s = talkWeekday.ReplaceAllString(s, "$1")
 	s = talkOutside.ReplaceAllString(s, "<time>$1")
 	s = talkUUID.ReplaceAllString(s, "<id>")
@@ -119,6 +131,7 @@ func (n *talkNames) wild(s string) string {
 
 var (
 	talkLink   = regexp.MustCompile(`<(https?://[^|>]+)(?:\|([^>]*))?>`)
+	talkTime   = regexp.MustCompile(`<!date\^[^|>]*\|([^>]*)>`)
 	talkPerson = regexp.MustCompile(`<@U0([A-Z]+)>`)
 	talkRoom   = regexp.MustCompile(`<#[A-Z0-9]+\|([^>]+)>`)
 )
@@ -134,6 +147,7 @@ func talkMarkup(s string) string {
 	})
 	s = talkPerson.ReplaceAllStringFunc(s, func(p string) string { return "@" + strings.ToLower(talkPerson.FindStringSubmatch(p)[1]) })
 	s = talkRoom.ReplaceAllString(s, "#$1")
+	s = talkTime.ReplaceAllString(s, "$1")
 	return html.UnescapeString(s)
 }
 
@@ -250,6 +264,9 @@ func talkMessage(text string, blocks json.RawMessage, buttons []slacksim.Button,
 	}
 	for _, f := range files {
 		out = append(out, "  file "+f.Name)
+		if f.Alt != "" {
+			out = append(out, "  that shows: "+f.Alt)
+		}
 	}
 	return out
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/help"
 	"github.com/signalbox-chatops/signalbox/commands/incident"
 	"github.com/signalbox-chatops/signalbox/commands/lock"
+	"github.com/signalbox-chatops/signalbox/commands/past"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
 	"github.com/signalbox-chatops/signalbox/commands/status"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
@@ -57,6 +58,7 @@ func features(s systems) []commands.Feature {
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
 		incident.New(incident.Deps{Clock: s.clock}),
 		status.New(status.Deps{Clock: s.clock}),
+		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Dir: filepath.Join(s.data, "audit")}),
 		help.New(s.verbs),
 	}

@@ -74,6 +74,7 @@ const (
 	ArgAbout       ArgKind = "about"       // a subject or a target; either is what can be asked about
 	ArgVerb        ArgKind = "verb"
 	ArgDuration    ArgKind = "duration" // "2h", "90m", "1d", "2h30m"; kept as a Go duration string
+	ArgWhen        ArgKind = "when"     // a time in the past, "friday", "7d", "2026-11-20 10:00"; kept as typed, see Since
 	ArgWord        ArgKind = "word"
 	ArgText        ArgKind = "text" // the rest of the line, exactly as typed (a quoted text loses its quotes)
 	ArgBool        ArgKind = "bool" // a flag without a value
@@ -87,6 +88,8 @@ type Arg struct {
 	// Keyword must stand before it ("to" before an environment). It may be left
 	// out where the words around it are unambiguous, and stands in usage.
 	Keyword string
+	// Also are other words that may stand in the keyword's place.
+	Also []string
 	// Strict keywords may not be left out: without one, any word would do.
 	Strict  bool
 	Help    string

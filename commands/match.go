@@ -372,7 +372,7 @@ func introduces(a *Arg, t token) bool {
 	}
 	word := integrations.Fold(t.text)
 	switch {
-	case a.Keyword != "" && word == integrations.Fold(a.Keyword):
+	case a.Keyword != "" && word == integrations.Fold(a.Keyword), slices.Contains(a.Also, word):
 		return true
 	case a.Kind == ArgEnvironment:
 		return preposition(t)

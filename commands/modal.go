@@ -28,6 +28,7 @@ var hints = map[ArgKind]string{
 	ArgHold:     "hold-4, web/production, a target, a service, an environment, or everything", // which there are, only the store knows
 	ArgAbout:    "op-12, job-31, #12, acme/web#12, or a target: web/production",
 	ArgDuration: "90m, 2h, 2h30m, 1d",
+	ArgWhen:     "friday, yesterday, last week, 7d, 2026-11-20 10:00",
 	ArgThing:    "a service, or op-12, #12 or acme/web#12",
 	ArgSubject:  "op-12, job-31, #12, acme/web#12 or a pull request's address",
 }
@@ -109,7 +110,7 @@ func FromValues(verbs []Verb, cat *integrations.Catalog, verb string, values map
 				u.picks = append(u.picks, pick{a, fit(value, 0)})
 			default:
 				toks := []token{{text: value}}
-				if a.Kind == ArgDuration { // "2 hours"
+				if a.Kind == ArgDuration || a.Kind == ArgWhen { // "2 hours"
 					toks = tokens(value, nil)
 				}
 				u.picks = append(u.picks, pick{a, g.resolve(a.Kind, toks)})

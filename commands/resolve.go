@@ -94,6 +94,8 @@ func (g *grammar) resolve(kind ArgKind, toks []token) reading {
 		return g.about(word, toks)
 	case ArgDuration:
 		return duration(toks)
+	case ArgWhen:
+		return moments(toks)
 	case ArgBool:
 		return boolean(word)
 	case ArgRef:

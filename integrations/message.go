@@ -3,6 +3,7 @@ package integrations
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Message is what a card, a comment or an answer says, before a system gives it
@@ -116,6 +117,8 @@ type File struct {
 	Name  string `json:"name"`
 	Path  string `json:"path"`
 	Title string `json:"title"`
+	// Alt says what a picture shows, for those who cannot see it.
+	Alt string `json:"alt,omitempty"`
 }
 
 // Rich is a text with a little form, in no system's markup.
@@ -124,8 +127,11 @@ type Rich []Span
 // Span is a piece of Rich.
 type Span struct {
 	Text string `json:"text"`
-	Form string `json:"form,omitempty"` // "", "bold", "italic", "code", "link", "person"
+	Form string `json:"form,omitempty"` // "", "bold", "italic", "code", "link", "person", "time"
 	URL  string `json:"url,omitempty"`
+	// At is a time that the system shows in the zone of whoever reads it, where it
+	// can, else it is told by Text.
+	At time.Time `json:"at,omitzero"`
 	// Person is mentioned where the system knows them, else named by Text.
 	Person *Person `json:"person,omitempty"`
 }
@@ -158,6 +164,15 @@ func Link(url, s string) Span { return Span{Text: s, Form: "link", URL: url} }
 
 // Who names a person, mentioning them where the system can.
 func Who(p Person) Span { return Span{Text: p.Display(), Form: "person", Person: &p} }
+
+// When tells a time: in the zone of whoever reads it where the system can, else
+// in the given one, which it names; nil is UTC.
+func When(at time.Time, zone *time.Location) Span {
+	if zone == nil {
+		zone = time.UTC
+	}
+	return Span{Text: at.In(zone).Format("2006-01-02 15:04 MST"), Form: "time", At: at}
+}
 
 // Plain is the text without its form.
 func (r Rich) Plain() string {

@@ -58,8 +58,11 @@ type Operation struct {
 	HeadBy     *Person `json:"head_by,omitempty"`
 	CompareURL string  `json:"compare_url,omitempty"`
 	Commits    int     `json:"commits,omitempty"`
-	Ships      []Ship  `json:"ships,omitempty"`
-	Newer      int     `json:"newer,omitempty"` // pull requests that came to the source branch since
+	// Authored is when the commits between the two versions of a pin were made,
+	// where the repository that they come from is known.
+	Authored []time.Time `json:"authored,omitempty"`
+	Ships    []Ship      `json:"ships,omitempty"`
+	Newer    int         `json:"newer,omitempty"` // pull requests that came to the source branch since
 
 	Requester Person     `json:"requester"`
 	Channel   string     `json:"channel,omitempty"` // Slack channel id of the card
@@ -126,6 +129,9 @@ type Ship struct {
 	Author  string `json:"author,omitempty"`
 	URL     string `json:"url,omitempty"`
 	Commits int    `json:"commits"`
+	// At is when it came to the branch that is deployed: its merge, or the oldest
+	// of the loose commits. Zero in what older versions wrote.
+	At time.Time `json:"at,omitzero"`
 }
 
 // SelfMerge is a merge that nobody has to press a button for.

@@ -239,7 +239,7 @@ type forkCall struct {
 // forkPull opens a pull request from a fork, with files changed on its branch:
 // of forks, GitHub's API here knows only those that exist.
 func (w *world) forkPull(ctx context.Context, c forkCall) (any, error) {
-	if !slices.ContainsFunc(people, func(p struct{ name, real string }) bool { return p.name == c.User }) {
+	if !slices.ContainsFunc(people, func(p person) bool { return p.name == c.User }) {
 		return nil, wrong("there is no user %q", c.User)
 	}
 	files := map[string]*string{}

@@ -41,6 +41,7 @@ type pageState struct {
 type pagePerson struct {
 	Name  string `json:"name"`
 	Real  string `json:"real"`
+	Zone  string `json:"zone"`
 	Token string `json:"token"`
 }
 
@@ -90,7 +91,7 @@ func (w *world) pageState(user, channel, thread string) (*pageState, error) {
 		Repos: []string{"acme/web", "acme/infra", "acme/api"}, Names: map[string]string{},
 	}
 	for _, p := range people {
-		s.People = append(s.People, pagePerson{p.name, p.real, p.name + "-token"})
+		s.People = append(s.People, pagePerson{p.name, p.real, p.zone, p.name + "-token"})
 	}
 	dm, err := w.slack.DirectMessages(user)
 	if err != nil {

@@ -21,10 +21,13 @@ const (
 	webhookSecret = "sandbox-webhook-secret"
 )
 
+// A person of the workspace; zone is the time zone that they have set in Slack.
+type person struct{ name, real, zone string }
+
 // people are who one can be in the sandbox. A person's GitHub token is their
 // name and "-token", as is the bot's.
-var people = []struct{ name, real string }{
-	{"alice", "Alice Archer"}, {"bob", "Bob Brunel"}, {"carol", "Carol Crossing"},
+var people = []person{
+	{"alice", "Alice Archer", "Etc/UTC"}, {"bob", "Bob Brunel", "Asia/Tokyo"}, {"carol", "Carol Crossing", "America/New_York"},
 }
 
 // targets are the units of shared state, and the folder each is applied from.
@@ -72,7 +75,7 @@ func (w *world) slackConfig() slacksim.Config {
 	}
 	members := []string{botLogin}
 	for _, p := range people {
-		c.Users = append(c.Users, slacksim.User{Name: p.name, RealName: p.real, Email: p.name + "@acme.example"})
+		c.Users = append(c.Users, slacksim.User{Name: p.name, RealName: p.real, Email: p.name + "@acme.example", TZ: p.zone})
 		members = append(members, p.name)
 	}
 	c.Channels = []slacksim.Channel{

@@ -27,22 +27,23 @@ type Deps struct {
 	Dir string
 }
 
-type feature struct{ Deps }
+type feature struct {
+	Deps
+	files commands.Files // that people asked for
+}
 
 // New is the feature.
 func New(d Deps) commands.Feature {
-	f := &feature{d}
+	f := &feature{d, commands.Files{Store: d.Store, Clock: d.Clock, Dir: filepath.Join(d.Dir, "asked"), Of: "audit"}}
 	e := &exporter{store: d.Store, log: d.Log, dir: d.Dir}
 	return commands.Feature{
 		Name:    "audit",
 		Verbs:   []commands.Verb{f.auditVerb(), f.recordVerb()},
-		Ticks:   []commands.Tick{{Name: "remove audit files that were sent", Every: time.Hour, Run: f.sweep}},
+		Ticks:   []commands.Tick{f.files.Tick()},
 		Workers: []commands.Worker{{Name: "audit export", Run: e.Run}},
-		Cards:   map[string]tell.Card{cardFile: f.fileCard, cardRecord: f.recordCard},
+		Cards:   map[string]tell.Card{f.files.CardName(): f.files.Card, cardRecord: f.recordCard},
 	}
 }
-
-func (f *feature) asked() string { return filepath.Join(f.Dir, "asked") }
 
 // usual is how far back is looked unless something is said.
 const usual = 24 * time.Hour

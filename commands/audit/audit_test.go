@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/store"
 )
@@ -156,7 +157,7 @@ func TestAnExportIsSentToThePersonAndRemovedLater(t *testing.T) {
 		s = due[0]
 		return err
 	})
-	if s.Place != placeFile || s.Where["channel"] != "UB" {
+	if s.Place != "slack.file" || s.Where["channel"] != "UB" {
 		t.Errorf("it goes to %s in %s", s.Where["channel"], s.Place)
 	}
 	m, err := d.feat.Cards[s.Card](nil, s)
@@ -184,7 +185,7 @@ func TestAnExportIsSentToThePersonAndRemovedLater(t *testing.T) {
 
 	// One whose message was never stored, and one that is being asked for.
 	dir := filepath.Join(d.dir, "audit", "asked")
-	for name, age := range map[string]time.Duration{"audit-98": 2 * keepOrphan, "audit-99": 0} {
+	for name, age := range map[string]time.Duration{"audit-98": 2 * commands.KeepOrphan, "audit-99": 0} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -209,7 +210,7 @@ func TestAnExportIsSentToThePersonAndRemovedLater(t *testing.T) {
 	if got := left(); !cmp.Equal(got, []string{"audit-1", "audit-99"}) {
 		t.Errorf("at once there are %q", got)
 	}
-	if err := d.clock.Advance(context.Background(), keepFiles+time.Minute, nil); err != nil {
+	if err := d.clock.Advance(context.Background(), commands.KeepFiles+time.Minute, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := left(); !cmp.Equal(got, []string{"audit-99"}) {

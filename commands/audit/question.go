@@ -10,7 +10,6 @@ import (
 
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
-	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
@@ -188,29 +187,12 @@ func (q *question) aboutSubject(tx *store.Tx, c *commands.Call) error {
 // by narrows the question to a person. One whom the configuration no longer
 // knows still stands in old rows, by the name they had.
 func (q *question) by(c *commands.Call, word string) {
-	p := c.Who
-	switch id, mention := strings.CutPrefix(strings.TrimSuffix(word, ">"), "<@"); {
-	case mention:
-		id, _, _ = strings.Cut(id, "|")
-		p = c.Catalog.PersonBySlack(id)
-	case integrations.Fold(word) != "me":
-		if p = named(c.Catalog, word); !p.Linked() {
-			name := strings.TrimPrefix(word, "@")
-			p, q.stray = integrations.Person{Name: name, GitHub: name}, name
-		}
+	p, known := c.Person(word)
+	if !known && p.Name != "" {
+		q.stray = p.Name
 	}
 	q.who = gate.ToStore(p)
 	q.about = strings.TrimSpace(q.about + " by " + p.Display())
-}
-
-func named(cat *integrations.Catalog, word string) integrations.Person {
-	word = integrations.Fold(strings.TrimPrefix(word, "@"))
-	for _, p := range cat.People {
-		if integrations.Fold(p.Name) == word || p.GitHub != "" && integrations.Fold(p.GitHub) == word || p.Slack != "" && integrations.Fold(p.Slack) == word {
-			return p
-		}
-	}
-	return integrations.Person{}
 }
 
 // find reads the rows, most of each filter at most, and puts them together.

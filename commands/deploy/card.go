@@ -348,7 +348,7 @@ func (v view) footer(now time.Time) integrations.Rich {
 	if !op.Ended.IsZero() {
 		parts = append(parts, " · took "+gate.Age(op.Ended.Sub(op.Created)))
 	} else if !op.Created.IsZero() {
-		parts = append(parts, " · since "+op.Created.UTC().Format("15:04 MST"))
+		parts = append(parts, " · since ", integrations.Span{Text: op.Created.UTC().Format("15:04 MST"), Form: "time", At: op.Created})
 	}
 	return integrations.R(parts...)
 }

@@ -296,4 +296,7 @@ func (f *feature) describePin(ctx context.Context, svc integrations.Service, op 
 		return
 	}
 	op.Commits, op.CompareURL = len(cmp.Commits), cmp.URL
+	for _, c := range cmp.Commits {
+		op.Authored = append(op.Authored, c.At)
+	}
 }

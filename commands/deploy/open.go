@@ -204,7 +204,7 @@ func (f *feature) gatherShips(ctx context.Context, op *store.Operation) error {
 		pr, ok := shippedBy(prs, op)
 		if !ok {
 			if loose.Commits++; loose.Title == "" {
-				loose.Title, loose.Author, loose.URL = firstLine(c.Message), c.Author, c.URL
+				loose.Title, loose.Author, loose.URL, loose.At = firstLine(c.Message), c.Author, c.URL, c.At
 			}
 			continue
 		}
@@ -212,7 +212,7 @@ func (f *feature) gatherShips(ctx context.Context, op *store.Operation) error {
 		if !seen {
 			i = len(op.Ships)
 			at[pr.Number] = i
-			op.Ships = append(op.Ships, store.Ship{Number: pr.Number, Title: pr.Title, Author: pr.Author, URL: pr.URL})
+			op.Ships = append(op.Ships, store.Ship{Number: pr.Number, Title: pr.Title, Author: pr.Author, URL: pr.URL, At: pr.MergedAt})
 		}
 		op.Ships[i].Commits++
 	}

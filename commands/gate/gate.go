@@ -212,7 +212,7 @@ func (q Question) environment() (integrations.Environment, error) {
 
 func (q Question) rollback() bool { return q.Op != nil && q.Op.Rollback }
 
-// Clock is an instant as gates write it.
+// Clock is an instant as gates write it; Slack shows it in the zone of whoever reads.
 func Clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
 func short(sha string) string {

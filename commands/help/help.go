@@ -25,7 +25,7 @@ func New(verbs func() []commands.Verb) commands.Feature {
 			Decide:   f.help,
 		},
 		{
-			Name: "whoami", Aliases: []string{"who", "me"}, Summary: "Say who I take you for and what you may do", Effect: commands.Reads, Open: true,
+			Name: "whoami", Aliases: []string{"me"}, Summary: "Say who I take you for and what you may do", Effect: commands.Reads, Open: true,
 			Examples: []string{"whoami"},
 			Decide:   f.whoami,
 		},

@@ -1,5 +1,5 @@
-// Package status answers questions: what is under way, what there is, what was
-// deployed, how a job went. It changes nothing.
+// Package status answers questions of the present: what is under way, what there
+// is, how a job goes. It changes nothing.
 package status
 
 import (
@@ -24,7 +24,7 @@ type feature struct{ Deps }
 // New is the feature.
 func New(d Deps) commands.Feature {
 	f := &feature{d}
-	return commands.Feature{Name: "status", Verbs: []commands.Verb{f.statusVerb(), f.servicesVerb(), f.historyVerb(), f.jobVerb()}}
+	return commands.Feature{Name: "status", Verbs: []commands.Verb{f.statusVerb(), f.servicesVerb(), f.jobVerb()}}
 }
 
 // read is a verb's decision that only reads.
@@ -286,40 +286,6 @@ func version(op *store.Operation) string {
 		return op.To
 	}
 	return op.ToSHA[:min(7, len(op.ToSHA))]
-}
-
-func (f *feature) historyVerb() commands.Verb {
-	return commands.Verb{
-		Name: "history", Aliases: []string{"deploys", "deployed"}, Summary: "List the newest operations, of a service or all", Effect: commands.Reads,
-		Args: []commands.Arg{
-			{Name: "service", Kind: commands.ArgService, Optional: true, Help: "of one service"},
-			{Name: "environment", Kind: commands.ArgEnvironment, Keyword: "in", Optional: true, Help: "in one environment"},
-		},
-		Examples: []string{"history", "history {service} in {environment}"}, Decide: read(f.history),
-	}
-}
-
-func (f *feature) history(tx *store.Tx, c *commands.Call) (*integrations.Message, error) {
-	ops, err := tx.OperationsOf(c.Arg("service"), c.Arg("environment"), 20)
-	if err != nil {
-		return nil, err
-	}
-	title := "History"
-	if s := strings.TrimSpace(c.Arg("service") + " " + c.Arg("environment")); s != "" {
-		title += " of " + s
-	}
-	p := page{title: title, empty: "Nothing has been deployed from here yet."}
-	for _, op := range ops {
-		row, err := f.line(tx, op)
-		if err != nil {
-			return nil, err
-		}
-		if op.CompareURL != "" {
-			row = append(row, integrations.R(" · ", integrations.Link(op.CompareURL, "compare"))...)
-		}
-		p.rows = append(p.rows, row)
-	}
-	return p.message(), nil
 }
 
 func (f *feature) jobVerb() commands.Verb {

@@ -115,7 +115,6 @@ func busy(tx *store.Tx) error {
 func TestNothingIsUnderWay(t *testing.T) {
 	w := newWindow(t, nil)
 	w.says([]string{"Nothing is under way, and nothing is locked."}, "status")
-	w.says([]string{"Nothing has been deployed"}, "history")
 	w.says([]string{"web", "nothing from here yet"}, "services")
 }
 
@@ -141,8 +140,5 @@ func TestStatusOfOneService(t *testing.T) {
 
 func TestHistoryAndServices(t *testing.T) {
 	w := newWindow(t, busy)
-	w.says([]string{"op-1", "op-2"}, "history")
-	w.says([]string{"op-1", "not op-2"}, "history", "service", "web", "environment", "production")
-	w.says([]string{"Nothing has been deployed"}, "history", "service", "api")
 	w.says([]string{"web", "production", "aaaaaaa", "op-1", "api"}, "services")
 }

@@ -19,6 +19,7 @@ type User struct {
 	Guest                           bool // may only see the channels they were let into
 	Bot                             bool
 	Deleted                         bool
+	Zone                            *time.Location // UTC if Slack does not say
 }
 
 const (
@@ -140,11 +141,34 @@ func (c *Client) User(ctx context.Context, id string) (User, error) {
 	k = known{at: time.Now(), user: User{
 		ID: u.ID, Name: u.Name, RealName: cmp.Or(u.Profile.RealName, u.RealName), Email: u.Profile.Email, Team: u.TeamID,
 		Guest: u.IsRestricted || u.IsUltraRestricted, Bot: u.IsBot, Deleted: u.Deleted,
+		Zone: zone(u),
 	}}
 	c.book.mu.Lock()
 	defer c.book.mu.Unlock()
 	c.book.users[id] = k
 	return k.user, nil
+}
+
+// zone is the one that somebody has set in Slack. Slack names it and says how far
+// it is from UTC now, which is all that is left where the name is not known here.
+func zone(u *slackgo.User) *time.Location {
+	if z, err := time.LoadLocation(u.TZ); err == nil && u.TZ != "" {
+		return z
+	}
+	if u.TZOffset != 0 {
+		return time.FixedZone(u.TZLabel, u.TZOffset)
+	}
+	return time.UTC
+}
+
+// Zone is the time zone of somebody given by id, as they have set it in Slack;
+// what it says may be ten minutes old.
+func (c *Client) Zone(ctx context.Context, id string) (*time.Location, error) {
+	u, err := c.User(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return u.Zone, nil
 }
 
 // Outsider says whether somebody is a guest, a bot, gone, or of another workspace:

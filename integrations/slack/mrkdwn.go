@@ -1,7 +1,10 @@
 package slack
 
 import (
+	"fmt"
+	"regexp"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -54,12 +57,38 @@ func span(s integrations.Span) (piece string, mark bool) {
 			return "<" + url + ">", false
 		}
 		return "<" + url + "|" + escape(label) + ">", false
+	case "":
+		return utcTime.ReplaceAllStringFunc(escape(s.Text), readersTime), false
+	case "time":
+		if !s.At.IsZero() {
+			return date(s.At, s.Text), false
+		}
 	case "person":
 		if s.Person != nil && s.Person.Slack != "" {
 			return "<@" + s.Person.Slack + ">", false
 		}
 	}
 	return escape(s.Text), false
+}
+
+// date is a time that Slack shows in the zone of whoever reads it; text is what
+// is shown where it cannot.
+func date(at time.Time, text string) string {
+	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s>", at.Unix(), escape(strings.ReplaceAll(text, "|", "¦")))
+}
+
+// utcTime is how a sentence of the house tells a time: until when something is
+// held, when a window opens.
+var utcTime = regexp.MustCompile(`\b20\d\d-\d\d-\d\d \d\d:\d\d(?::\d\d)? UTC\b`)
+
+// readersTime has Slack show such a time in the zone of whoever reads it.
+func readersTime(text string) string {
+	for _, form := range []string{"2006-01-02 15:04 MST", "2006-01-02 15:04:05 MST"} {
+		if at, err := time.Parse(form, text); err == nil {
+			return date(at, text)
+		}
+	}
+	return text
 }
 
 // enclose puts marks around each line of a text, inside the spaces at its ends;

@@ -22,6 +22,9 @@ type filePlace struct{ c *Client }
 // and title are all that it is known by, so it is kept short.
 const fileSlack = 5 * time.Second
 
+// mostAlt is how long the description of a picture may be, in characters.
+const mostAlt = 1000
+
 func (p filePlace) Show(ctx context.Context, post integrations.Post) (string, error) {
 	if post.Ref != "" {
 		return post.Ref, nil
@@ -55,6 +58,7 @@ func (p filePlace) Show(ctx context.Context, post integrations.Post) (string, er
 	up, err := p.c.uploads.UploadFileContext(ctx, slackgo.UploadFileParameters{
 		Filename: f.Name, Title: cmp.Or(f.Title, f.Name), FileSize: int(info.Size()), Reader: body,
 		Channel: channel, ThreadTimestamp: post.Where[whereThread], InitialComment: cutMarkup(escape(post.Message.Text), mostText),
+		AltTxt: cut(f.Alt, mostAlt),
 	})
 	if err != nil {
 		err = explain(act, err)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	slackgo "github.com/slack-go/slack"
@@ -206,4 +207,31 @@ func (r *refuser) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	r.done = true
 	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(r.answer)), Request: req}, nil
+}
+
+func TestATimeIsShownInTheZoneOfWhoeverReads(t *testing.T) {
+	at := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	tokyo, err := time.LoadLocation("Asia/Tokyo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := mrkdwn(integrations.R("live ", integrations.When(at, tokyo), " by bob"))
+	if want := "live <!date^1795168800^{date_short_pretty} {time}|2026-11-20 19:00 JST> by bob"; got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+	for text, want := range map[string]string{
+		"held until 2026-11-20 10:00 UTC, by <bob>": "held until <!date^1795168800^{date_short_pretty} {time}|2026-11-20 10:00 UTC>, by &lt;bob&gt;",
+		"since 2026-11-20 10:00:59 UTC":             "since <!date^1795168859^{date_short_pretty} {time}|2026-11-20 10:00:59 UTC>",
+		"at 2026-11-20 25:00 UTC or 10:00 UTC":      "at 2026-11-20 25:00 UTC or 10:00 UTC",
+	} {
+		if got := mrkdwn(integrations.R(text)); got != want {
+			t.Errorf("%s\n got %s\nwant %s", text, got, want)
+		}
+	}
+	if got := mrkdwn(integrations.R(integrations.Code("2026-11-20 10:00 UTC"))); got != "`2026-11-20 10:00 UTC`" {
+		t.Errorf("in code, where Slack shows no dates: %s", got)
+	}
+	if got := integrations.R(integrations.When(at, nil)).Plain(); got != "2026-11-20 10:00 UTC" {
+		t.Errorf("without a zone it is told as %s", got)
+	}
 }

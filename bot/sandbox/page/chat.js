@@ -1,13 +1,16 @@
 // The Slack pane: channels, messages, the thread beside them, modals.
 import { $, h, keyed, link, send, toast } from "./dom.js";
-import { blocks, mrkdwn } from "./mrkdwn.js";
+import { blocks, mrkdwn, readBy } from "./mrkdwn.js";
 import { choose, refresh, view } from "./app.js";
 
 const hints = ["/ops deploy web to staging", "/ops status", "/ops help"];
 
+const zoneOf = (s) => (s.people.find((p) => p.name === view.user) || {}).zone;
+
 const lastSeen = () => JSON.parse(localStorage.getItem("seen-" + view.user) || "{}");
 
 export function drawChat(s) {
+  readBy(zoneOf(s), s.now);
   drawChannels(s);
   const c = s.channels.find((x) => x.id === s.channel);
   $("#channel-name").textContent = c.name[0] === "@" ? c.name : "# " + c.name;
@@ -47,7 +50,7 @@ function drawList(list, messages, inThread, what) {
     const prev = messages[i - 1];
     if (!prev || day(prev.ts) !== day(m.ts)) items.push({ key: "day" + m.ts, day: day(m.ts) });
     const joined = prev && prev.user === m.user && m.ts - prev.ts < 240 && day(prev.ts) === day(m.ts) && prev.ephemeral === m.ephemeral;
-    items.push({ key: m.ts + (m.ephemeral ? "e" : ""), m, joined, inThread });
+    items.push({ key: m.ts + (m.ephemeral ? "e" : ""), m, joined, inThread, zone: zoneOf(view.state) });
   });
   if (!items.length) items.push({ key: "empty", empty: true });
   keyed(list, items, (x) => x.key, drawItem);
@@ -67,7 +70,9 @@ function drawItem(x) {
       m.ephemeral && h("p", { class: "only" }, "◉ Only visible to you"),
       h("p", { class: "by" }, h("strong", {}, m.name || m.user), m.bot && h("span", { class: "tag" }, "APP"), h("time", {}, clock(m.ts)), m.edited && h("span", { class: "edited" }, "(edited)")),
       body,
-      (m.files || []).map((f) => h("p", { class: "file" }, link(f.url, "📄 " + (f.title || f.name)), h("small", {}, ` ${f.size} bytes`))),
+      (m.files || []).map((f) => f.picture
+        ? h("p", { class: "file" }, link(f.url, h("img", { src: f.url, alt: f.alt || f.title || f.name, title: f.title || f.name })))
+        : h("p", { class: "file" }, link(f.url, "📄 " + (f.title || f.name)), h("small", {}, ` ${f.size} bytes`))),
       !x.inThread && !m.ephemeral && h("p", { class: "replies" }, h("button", { type: "button", class: "quiet" + (m.replies ? "" : " faint"), onclick: () => choose({ thread: m.ts }) },
         m.replies ? `${m.replies} ${m.replies === 1 ? "reply" : "replies"}` : "Reply in thread"))));
 }

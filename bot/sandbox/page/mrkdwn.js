@@ -10,6 +10,23 @@ const emoji = {
 
 const unescape = (s) => s.replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace(/&amp;/g, "&");
 
+let zone, today; // of who reads
+
+// readBy sets the zone in which times are told, and what time it is.
+export function readBy(name, now) { zone = name; today = new Date(now).getTime(); }
+
+// dated is a time in Slack's words for it, in the zone of who reads.
+function dated(at, form) {
+  const day = (d) => d.toLocaleDateString("en-CA", { timeZone: zone });
+  const short = at.toLocaleDateString("en-US", { timeZone: zone, year: "numeric", month: "short", day: "numeric" });
+  const ago = [[0, "today"], [1, "yesterday"]].find(([n]) => day(new Date(today - n * 864e5)) === day(at));
+  const words = {
+    time: at.toLocaleTimeString("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" }),
+    date_num: day(at), date_short: short, date_short_pretty: ago ? ago[1] : short,
+  };
+  return form.replace(/\{(\w+)\}/g, (token, name) => words[name] || token);
+}
+
 function reference(body, names) {
   const bar = body.indexOf("|");
   const target = bar < 0 ? body : body.slice(0, bar);
@@ -17,8 +34,8 @@ function reference(body, names) {
   if (target[0] === "@") return h("span", { class: "mention" }, "@" + (names[target.slice(1)] || label || target.slice(1)));
   if (target[0] === "#") return h("span", { class: "mention" }, "#" + (names[target.slice(1)] || label || target.slice(1)));
   if (target[0] === "!") {
-    const date = target.match(/^!date\^(\d+)\^/);
-    if (date) return h("time", {}, new Date(date[1] * 1000).toLocaleString());
+    const date = target.match(/^!date\^(\d+)\^([^^]*)/);
+    if (date) return h("time", { title: label }, dated(new Date(date[1] * 1000), date[2]));
     return h("span", { class: "mention" }, "@" + (label || target.slice(1).split("^")[0]));
   }
   return link(unescape(target), label || unescape(target));

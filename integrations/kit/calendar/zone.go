@@ -94,3 +94,12 @@ func floorDiv(a, b int64) int64 {
 	}
 	return q
 }
+
+// At is when the wall clock of a zone shows a time of a date. Days and months
+// beyond their number count on, as in time.Date. Of a time that is shown twice it
+// is the first, and one that is skipped counts as if the clock had not been moved
+// yet (RFC 5545, 3.3.5).
+func At(zone *time.Location, year int, month time.Month, day, hour, minute, second int) time.Time {
+	wall := time.Date(year, month, day, hour, minute, second, 0, time.UTC)
+	return time.Unix(resolve(zone, wall.Unix()), 0).In(zone)
+}

@@ -8,12 +8,16 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 )
 
 // file is an upload on its way, or shared.
 type file struct {
 	ID, Name, Title string
+	Alt             string `json:",omitempty"` // what a picture shows
 	Length          int
 	Received        bool
 	Shared          string // the channel
@@ -23,7 +27,13 @@ type file struct {
 // maxFile is the largest upload that is taken.
 const maxFile = 64 << 20
 
+// maxAlt is how long the description of a picture may be, in characters.
+const maxAlt = 1000
+
 func uploadURL(c *call) (map[string]any, error) {
+	if utf8.RuneCountInString(c.get("alt_txt")) > maxAlt {
+		return nil, &apiError{Code: "invalid_arguments", messages: []string{"[ERROR] alt_txt must be no longer than 1000 characters"}}
+	}
 	n, err := strconv.Atoi(c.get("length"))
 	if err != nil || n <= 0 {
 		return nil, &apiError{Code: "invalid_arguments", messages: []string{"[ERROR] length must be a positive integer"}}
@@ -33,7 +43,7 @@ func uploadURL(c *call) (map[string]any, error) {
 	}
 	var out map[string]any
 	err = c.s.change(func(t *tx) error {
-		f := &file{ID: t.id("F"), Name: c.get("filename"), Length: n, Created: c.s.cfg.Clock.Now().Unix()}
+		f := &file{ID: t.id("F"), Name: c.get("filename"), Alt: c.get("alt_txt"), Length: n, Created: c.s.cfg.Clock.Now().Unix()}
 		c.s.book.files[f.ID] = f
 		t.put(bucketFiles, f.ID, f)
 		out = map[string]any{"upload_url": c.s.base + "/upload/" + f.ID, "file_id": f.ID}
@@ -168,18 +178,33 @@ func (s *Sim) wireFile(f *file) map[string]any {
 	if f.Shared != "" {
 		out["channels"] = []string{f.Shared}
 	}
+	if f.picture() {
+		out["mimetype"], out["filetype"], out["mode"] = pngType, "png", "hosted"
+	}
+	if f.Alt != "" {
+		out["alt_txt"] = f.Alt
+	}
 	return out
 }
 
+const pngType = "image/png"
+
+// picture says whether people see the file itself and not a part of its text.
+func (f *file) picture() bool { return strings.EqualFold(path.Ext(f.Name), ".png") }
+
 func (s *Sim) serveFile(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	b := s.book.bodies[r.PathValue("id")]
+	b, f := s.book.bodies[r.PathValue("id")], s.book.files[r.PathValue("id")]
 	s.mu.Unlock()
-	if b == nil {
+	if b == nil || f == nil {
 		http.NotFound(w, r)
 		return
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	kind := "text/plain; charset=utf-8"
+	if f.picture() {
+		kind = pngType
+	}
+	w.Header().Set("Content-Type", kind)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	_, _ = w.Write(*b)
 }

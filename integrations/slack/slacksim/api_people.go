@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 func authTest(c *call) (map[string]any, error) {
@@ -47,11 +48,23 @@ func (s *Sim) wireUser(u User) map[string]any {
 	if u.Email != "" && slices.Contains(s.scopes(), "users:read.email") {
 		profile["email"] = u.Email
 	}
+	label, offset := s.zoneOf(u)
 	return map[string]any{
-		"id": u.ID, "team_id": s.teamOf(u), "name": u.Name, "real_name": u.RealName, "tz": u.TZ, "deleted": false,
+		"id": u.ID, "team_id": s.teamOf(u), "name": u.Name, "real_name": u.RealName, "deleted": false,
+		"tz": u.TZ, "tz_label": label, "tz_offset": offset,
 		"profile": profile, "is_bot": u.Bot, "is_restricted": u.Guest, "is_ultra_restricted": false,
 		"is_admin": u.Admin, "is_owner": false, "is_stranger": u.OtherTeam != "", "is_app_user": false, "updated": 1,
 	}
+}
+
+// zoneOf is what Slack calls somebody's zone, and how many seconds it is ahead of
+// UTC at the moment.
+func (s *Sim) zoneOf(u User) (label string, offset int) {
+	z, err := time.LoadLocation(u.TZ)
+	if err != nil {
+		return "", 0
+	}
+	return s.cfg.Clock.Now().In(z).Zone()
 }
 
 func userInfo(c *call) (map[string]any, error) {

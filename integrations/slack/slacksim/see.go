@@ -33,6 +33,9 @@ type File struct {
 	Title string `json:"title"`
 	Size  int    `json:"size"`
 	URL   string `json:"url"`
+	// Picture says that it is shown itself, and Alt what is told of it then.
+	Picture bool   `json:"picture,omitempty"`
+	Alt     string `json:"alt,omitempty"`
 }
 
 // Button is what a person can press in a message. Options are those of a menu.
@@ -217,7 +220,7 @@ func (s *Sim) show(m *message) Message {
 	for _, id := range m.Files {
 		f := s.book.files[id]
 		url, _ := s.wireFile(f)["url_private"].(string)
-		out.Files = append(out.Files, File{ID: f.ID, Name: f.Name, Title: f.Title, Size: f.Length, URL: url})
+		out.Files = append(out.Files, File{ID: f.ID, Name: f.Name, Title: f.Title, Size: f.Length, URL: url, Picture: f.picture(), Alt: f.Alt})
 	}
 	return out
 }
