@@ -56,6 +56,6 @@ func (c sandboxCommand) run(s *scene, edit func([]byte) []byte) error {
 type manifestCommand struct{}
 
 func (manifestCommand) Run(s *scene) error {
-	_, err := fmt.Fprintf(s.out, "%s", slack.Manifest(commands.Prompt))
+	_, err := fmt.Fprintf(s.out, "%s", slack.Manifest(commands.Prompt, shortcuts))
 	return err
 }

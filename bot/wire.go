@@ -96,6 +96,14 @@ func newLiveGroups(s systems) *liveGroups {
 	return groups.New(groups.Deps{Clock: s.clock, Log: s.log, Catalog: s.catalog, Sources: groupSources(s)})
 }
 
+// shortcuts are the entries of Slack's menus; each opens the form of a verb.
+// Escalations go by the verb that declares an incident until there is one of theirs.
+var shortcuts = []slack.Shortcut{
+	{Name: "Deploy…", Description: "Open a deploy pull request, with its plan", Verb: "deploy"},
+	{Name: "Escalate…", Description: "Declare an incident, which lets the person on call act alone", Verb: "incident"},
+	{Name: "Escalate this", Description: "Declare an incident because of this message", Verb: "incident", Message: "title"},
+}
+
 // printAudit is the part of the audit that is called from the shell.
 var printAudit = audit.Print
 

@@ -56,7 +56,7 @@ func (f *feature) openVerb() commands.Verb {
 
 func (f *feature) open(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
 	i := gate.Incident{Title: strings.TrimSpace(c.Arg("title")), Service: c.Arg("service"), Environment: c.Arg("environment"),
-		By: gate.ToStore(c.Who), Channel: c.Heard.Channel, Opened: f.Clock.Now()}
+		By: gate.ToStore(c.Who), Channel: room(c), Opened: f.Clock.Now()}
 	reply := commands.Reply{Service: i.Service, Environment: i.Environment}
 	if i.Title == "" {
 		return reply, commands.Refuse("no_title", "What is broken?").WithExample(`incident in ` + i.Environment + ` "the shop is down"`)
@@ -70,6 +70,16 @@ func (f *feature) open(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
 		return reply, err
 	}
 	return reply, tell.Open(tx, store.Surface{ID: tell.ID(placeMessage, i.ID), Place: placeMessage, Card: card, Subject: i.ID, Where: map[string]string{"channel": i.Channel}})
+}
+
+// room is where an incident is shown: where somebody said so, or else, if that is
+// private, in a channel of its environment.
+func room(c *commands.Call) string {
+	env, _ := c.Catalog.Environment(c.Arg("environment"))
+	if c.Heard.Private && len(env.Channels) > 0 {
+		return strings.TrimPrefix(env.Channels[0], "#")
+	}
+	return c.Heard.Channel
 }
 
 func (f *feature) overVerb() commands.Verb {
