@@ -2,6 +2,9 @@ package slack
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
 
 	slackgo "github.com/slack-go/slack"
 
@@ -46,12 +49,21 @@ func (p homePlace) Show(ctx context.Context, post integrations.Post) (string, er
 	view := slackgo.HomeTabViewRequest{Type: slackgo.VTHomeTab, CallbackID: "signalbox:home"}
 	view.Blocks.BlockSet = renderHome(post.Message)
 	r, err := p.c.api.PublishViewContext(ctx, slackgo.PublishViewContextRequest{UserID: user, View: view})
+	if nobody(err) {
+		return "", &integrations.Gone{Why: "no Home tab of " + user + " can be shown: they are not in the workspace any more"}
+	}
 	err = explain("show the Home tab of "+user, err)
 	p.c.budget.refused(method, "", err)
 	if err != nil {
 		return "", err
 	}
 	return r.ID, nil
+}
+
+// nobody says that Slack knows no person by that id.
+func nobody(err error) bool {
+	e, ok := errors.AsType[slackgo.SlackErrorResponse](err)
+	return ok && e.Err == "invalid_arguments" && slices.ContainsFunc(e.ResponseMetadata.Messages, func(m string) bool { return strings.Contains(m, "user_id") })
 }
 
 func (homePlace) Find(context.Context, integrations.Post) (string, bool, error) {

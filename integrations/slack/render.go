@@ -128,7 +128,9 @@ func (r *renderer) sections(text string) {
 			if at := strings.LastIndexByte(piece, '\n'); at > 0 {
 				piece = piece[:at]
 			} else {
-				r.add(section(r.spend(text, mostSection, cutMarkup)))
+				if piece = r.spend(text, mostSection, cutMarkup); piece != "" {
+					r.add(section(piece))
+				}
 				return
 			}
 		}
