@@ -43,7 +43,7 @@ func (c sandboxCommand) Run(s *scene) error { return c.run(s, func(b []byte) []b
 // run runs the sandbox with a configuration that edit may change: its
 // conversations try other settings than a newcomer's.
 func (c sandboxCommand) run(s *scene, edit func([]byte) []byte) error {
-	return sandbox.Main(s.ctx, sandbox.Options{Addr: c.Addr, Data: c.Data, Out: s.out, Log: s.log,
+	return sandbox.Main(s.ctx, sandbox.Options{Addr: c.Addr, Data: c.Data, Out: s.out, Log: s.log, Shortcuts: sandboxShortcuts(),
 		Run: func(ctx context.Context, configYAML []byte, clk clock.Clock, started func(sandbox.Bot)) error {
 			config, err := parseConfig("sandbox.yaml", edit(configYAML), os.LookupEnv)
 			if err != nil {
@@ -51,6 +51,14 @@ func (c sandboxCommand) run(s *scene, edit func([]byte) []byte) error {
 			}
 			return run(ctx, options{Config: config, Clock: clk, Log: s.log, Reload: s.reload, Started: started, Inside: true})
 		}})
+}
+
+// sandboxShortcuts are the app's shortcuts as its manifest has them.
+func sandboxShortcuts() (out []sandbox.Shortcut) {
+	for _, s := range shortcuts {
+		out = append(out, sandbox.Shortcut{Name: s.Name, CallbackID: s.ID(), Message: s.Message != ""})
+	}
+	return out
 }
 
 type manifestCommand struct{}

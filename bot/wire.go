@@ -13,6 +13,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/deploy"
 	"github.com/signalbox-chatops/signalbox/commands/groups"
 	"github.com/signalbox-chatops/signalbox/commands/help"
+	"github.com/signalbox-chatops/signalbox/commands/home"
 	"github.com/signalbox-chatops/signalbox/commands/incident"
 	"github.com/signalbox-chatops/signalbox/commands/lock"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
@@ -44,6 +45,7 @@ type systems struct {
 	catalog func() *integrations.Catalog
 	channel func(name string) string
 	verbs   func() []commands.Verb
+	cards   func() map[string]tell.Card
 	poll    time.Duration
 	data    string // the data folder
 	hooks   time.Duration
@@ -59,6 +61,7 @@ func features(s systems) []commands.Feature {
 		status.New(status.Deps{Clock: s.clock}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Dir: filepath.Join(s.data, "audit")}),
 		help.New(s.verbs),
+		home.New(home.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cards: s.cards, Guest: s.slack.Outsider, Channel: s.slack.ChannelID}),
 	}
 }
 
@@ -121,6 +124,7 @@ var manners = map[string]tell.Manner{
 	"slack.file":    {Key: "channel"},
 	"slack.private": {AtMostOnce: true},
 	"slack.modal":   {AtMostOnce: true},
+	"slack.home":    {Pace: 3 * time.Second, Edits: 90}, // and 100 of these
 	// Pull requests with the same head share its statuses: one that is on its way
 	// must not land on a newer one of another.
 	"github.status": {One: []string{"repo", "sha", "context"}},

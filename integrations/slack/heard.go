@@ -102,7 +102,7 @@ type clickPayload struct {
 	MessageTS  string `json:"message_ts"`  // of a shortcut on a message
 	CallbackID string `json:"callback_id"` // of a shortcut
 	ActionTS   string `json:"action_ts"`   // of a shortcut
-	View struct {
+	View       struct {
 		TeamID             string `json:"team_id"`
 		AppInstalledTeamID string `json:"app_installed_team_id"`
 		PrivateMetadata    string `json:"private_metadata"`
