@@ -154,7 +154,8 @@ func (w *world) pageTalk(s *pageState, user, channel, thread, dm string) error {
 			s.Channel = c.ID
 		}
 	}
-	order := []string{"ops", "alerts", "@" + botLogin}
+	s.Channels = append(s.Channels, pageChannel{ID: homePane, Name: homePane})
+	order := []string{"ops", "alerts", "@" + botLogin, homePane}
 	slices.SortFunc(s.Channels, func(a, b pageChannel) int {
 		return slices.Index(order, a.Name) - slices.Index(order, b.Name)
 	})
