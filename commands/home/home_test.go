@@ -280,6 +280,7 @@ func TestEverybodyIsAsked(t *testing.T) {
 // confirmation leaves the rest of the tab standing.
 func TestJobsThatWait(t *testing.T) {
 	w := newFlat(t)
+	w.open("U0ALICE")
 	w.open("U0BOB")
 	put := func(nonce, state string) {
 		w.update(func(tx *store.Tx) error {
@@ -301,6 +302,9 @@ func TestJobsThatWait(t *testing.T) {
 	got := w.shows("U0BOB")
 	if !strings.Contains(got, "What waits for you (2)\n❓ web → production · unknown\nop-1 · #4 · alice\n[Approve][Cancel]\n✋ web → production · blocked\nop-3") {
 		t.Errorf("bob sees\n%s", got)
+	}
+	if got := w.shows("U0ALICE"); !strings.Contains(got, "What waits for you (1)\n❓") {
+		t.Errorf("an approval of what alice asked for waits for her:\n%s", got)
 	}
 	if !strings.Contains(got, "🚧 production: nothing from here yet · op-1 is being applied") {
 		t.Errorf("what runs where:\n%s", got)
