@@ -376,11 +376,11 @@ func (a *app) meetSlack(ctx context.Context) bool {
 
 // check says at the start what would keep this machine from its work.
 func (a *app) check(ctx context.Context) error {
-	for _, f := range findings(ctx, a.Config) {
-		if !f.OK && ctx.Err() == nil {
-			a.Log.Warn("check", "what", f.What, "say", f.Say, "do", f.Do)
+	findings(ctx, a.Config, func(all ...integrations.Finding) {
+		if ctx.Err() == nil {
+			warn(a.Log)(all...)
 		}
-	}
+	})
 	return nil
 }
 
