@@ -165,6 +165,7 @@ func (a *app) assemble() error {
 		store: a.store, slack: a.slack, github: a.github, forge: a.github, trees: trees{a.mirrors, a.github}, clock: a.Clock, log: a.Log, catalog: a.catalog.Load, channel: a.channelID,
 		poll: pollWebhooks, data: c.Data,
 		verbs: func() []commands.Verb { return a.wired.verbs }, cards: func() map[string]tell.Card { return a.wired.cards },
+		channelID: a.slack.ChannelID, guest: a.slack.Outsider,
 	}
 	if c.Inbound == "none" {
 		s.poll = pollAlone

@@ -46,9 +46,12 @@ type systems struct {
 	channel func(name string) string
 	verbs   func() []commands.Verb
 	cards   func() map[string]tell.Card
-	poll    time.Duration
-	data    string // the data folder
-	hooks   time.Duration
+
+	channelID func(ctx context.Context, name string) (string, error)
+	guest     func(ctx context.Context, user string) (bool, error)
+	poll      time.Duration
+	data      string // the data folder
+	hooks     time.Duration
 }
 
 // features is the list of everything people can ask for and everything that is
@@ -61,7 +64,7 @@ func features(s systems) []commands.Feature {
 		status.New(status.Deps{Clock: s.clock}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Dir: filepath.Join(s.data, "audit")}),
 		help.New(s.verbs),
-		home.New(home.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cards: s.cards, Guest: s.slack.Outsider, Channel: s.slack.ChannelID}),
+		home.New(home.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cards: s.cards, Guest: s.guest, Channel: s.channelID}),
 	}
 }
 

@@ -47,6 +47,9 @@ type hello struct {
 // introduce speaks in channels where the bot never has. One that the bot was not
 // in before gets what was meant for it after the next start.
 func (h *hello) introduce(ctx context.Context) error {
+	if h.Channel == nil {
+		return nil
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.known == nil {

@@ -121,6 +121,7 @@ func TestChannelThatCannotBeAsked(t *testing.T) {
 	w := newFlat(t)
 	w.f.Channel = nil
 	h := &hello{feature: w.f}
+	w.introduce(h)
 	lost := errors.New("Slack is away")
 	h.Channel = func(_ context.Context, _ string) (string, error) { return "", lost }
 	if err := h.introduce(t.Context()); !errors.Is(err, lost) {

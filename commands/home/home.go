@@ -44,9 +44,10 @@ type Deps struct {
 	// Cards are those of all features, by Surface.Card: a Home tab offers what they
 	// offer.
 	Cards func() map[string]tell.Card
-	// Guest says whether somebody is only a guest of the workspace.
+	// Guest says whether somebody is only a guest of the workspace. nil: nobody is.
 	Guest func(ctx context.Context, user string) (bool, error)
-	// Channel is a channel's id by its name; *integrations.Gone if there is none.
+	// Channel is a channel's id by its name; *integrations.Gone if there is none. nil:
+	// nobody is introduced to.
 	Channel func(ctx context.Context, name string) (string, error)
 	// Roster says who is on call; nil is the one in the configuration.
 	Roster integrations.Roster
