@@ -20,6 +20,10 @@ var homeLines = []talkLine{
 		}
 		return err
 	}},
+	{form: talkForm(`what signalbox said at its start`), looks: true, do: func(k *talk, _ []string) error {
+		k.out.WriteString(k.hello)
+		return nil
+	}},
 	{form: talkForm(`(\w+) looks at (?:her|his) Home tab again`), looks: true, do: func(k *talk, m []string) error {
 		v, err := k.home(m[0])
 		if err == nil {

@@ -102,7 +102,7 @@ func (w *world) pageState(user, channel, thread string) (*pageState, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Shortcuts = w.slack.Shortcuts()
+	s.Shortcuts = append([]Shortcut{}, w.slack.Shortcuts()...)
 	atHome := channel == homePane
 	if atHome {
 		home, err := w.slack.Home(user)
