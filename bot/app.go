@@ -164,7 +164,8 @@ func (a *app) assemble() error {
 	s := systems{
 		store: a.store, slack: a.slack, github: a.github, forge: a.github, trees: trees{a.mirrors, a.github}, clock: a.Clock, log: a.Log, catalog: a.catalog.Load, channel: a.channelID,
 		poll: pollWebhooks, data: c.Data,
-		verbs: func() []commands.Verb { return a.wired.verbs },
+		verbs: func() []commands.Verb { return a.wired.verbs }, cards: func() map[string]tell.Card { return a.wired.cards },
+		channelID: a.slack.ChannelID, guest: a.slack.Outsider,
 	}
 	if c.Inbound == "none" {
 		s.poll = pollAlone
@@ -380,11 +381,11 @@ func (a *app) meetSlack(ctx context.Context) bool {
 
 // check says at the start what would keep this machine from its work.
 func (a *app) check(ctx context.Context) error {
-	for _, f := range findings(ctx, a.Config) {
-		if !f.OK && ctx.Err() == nil {
-			a.Log.Warn("check", "what", f.What, "say", f.Say, "do", f.Do)
+	findings(ctx, a.Config, func(all ...integrations.Finding) {
+		if ctx.Err() == nil {
+			warn(a.Log)(all...)
 		}
-	}
+	})
 	return nil
 }
 

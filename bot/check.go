@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -14,7 +13,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/commands"
@@ -24,7 +22,10 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/slack"
 )
 
-type checkCommand struct{ configFlag }
+type checkCommand struct {
+	configFlag
+	Offline bool `help:"Look at the configuration and this machine alone, and ask neither Slack nor GitHub."`
+}
 
 func (c checkCommand) Run(s *scene) error {
 	cfg, err := loadConfig(c.Config)
@@ -34,15 +35,19 @@ func (c checkCommand) Run(s *scene) error {
 	if err := cfg.wired(); err != nil {
 		return err
 	}
-	all := append(findings(s.ctx, cfg), outside(s.ctx, cfg, s.log)...)
-	printFindings(s.out, all)
-	for _, f := range all {
-		if !f.OK && !f.Warn {
-			return errTold
-		}
+	p := newFindingPrinter(s.out)
+	findings(s.ctx, cfg, p.print)
+	if !c.Offline {
+		outside(s.ctx, cfg, s.log, p.print)
+	}
+	if p.sum(); p.wrong > 0 {
+		return errTold
 	}
 	return nil
 }
+
+// say is told of each finding as it is made.
+type say func(...integrations.Finding)
 
 // wired returns the mistakes that show only beside what is wired: settings of
 // steps, and rights that no verb has.
@@ -58,32 +63,34 @@ func (c *Config) wired() error {
 
 // findings looks at this machine: what would keep the bot from doing its work,
 // whatever the systems outside say.
-func findings(ctx context.Context, c *Config) []integrations.Finding {
+func findings(ctx context.Context, c *Config, tell say) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	out := []integrations.Finding{{What: "Configuration", OK: true, Say: fmt.Sprintf("%s: %d services, %d targets, %d people", c.file, len(c.Services), len(c.Targets), len(c.People))}}
-	out = append(out, checkGit(ctx))
+	tell(integrations.Finding{What: "Configuration", OK: true, Say: fmt.Sprintf("%s: %d services, %d targets, %d people", c.file, len(c.Services), len(c.Targets), len(c.People))})
+	tell(checkGit(ctx))
 	if usesTerraform(c) {
-		out = append(out, checkTerraform(ctx, c.Runner.Terraform))
+		tell(checkTerraform(ctx, c.Runner.Terraform))
 	}
-	return append(out, checkData(c.Data), checkRunnerUser(c.Runner.User))
+	tell(checkData(c.Data), checkRunnerUser(c.Runner.User))
 }
 
 // outside asks Slack and GitHub whether the tokens, scopes, channels, webhooks and
 // branches are as they should be.
-func outside(ctx context.Context, c *Config, log *slog.Logger) []integrations.Finding {
+func outside(ctx context.Context, c *Config, log *slog.Logger, tell say) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	var out []integrations.Finding
 	chat, err := slack.New(c.slack(), clock.Real(), log)
 	if err != nil {
-		out = append(out, integrations.Finding{What: "Slack", Say: err.Error(), Do: "mend the tokens in " + c.file})
+		tell(integrations.Finding{What: "Slack", Say: err.Error(), Do: "mend the tokens in " + c.file})
 	} else {
-		out = append(out, chat.Check(ctx, c.channels())...)
+		for f := range chat.Findings(ctx, c.channels()) {
+			tell(f)
+		}
 	}
 	client, err := github.New(c.github(), clock.Real(), log)
 	if err != nil {
-		return append(out, integrations.Finding{What: "GitHub", Say: err.Error(), Do: "mend the token or the App in " + c.file})
+		tell(integrations.Finding{What: "GitHub", Say: err.Error(), Do: "mend the token or the App in " + c.file})
+		return
 	}
 	defer client.Close()
 	watch := map[string][]string{}
@@ -92,14 +99,15 @@ func outside(ctx context.Context, c *Config, log *slog.Logger) []integrations.Fi
 			watch[t.Repository] = append(watch[t.Repository], t.Base)
 		}
 	}
-	out = append(out, client.Check(ctx, watch)...)
+	for f := range client.Findings(ctx, watch) {
+		tell(f)
+	}
 	if chat != nil {
-		out = append(out, checkGroups(ctx, c, systems{slack: chat, github: client})...)
+		tell(checkGroups(ctx, c, systems{slack: chat, github: client})...)
 	}
 	if c.PublicURL != "" && c.Inbound == "webhook" {
-		out = append(out, checkPublic(ctx, c.PublicURL))
+		tell(checkPublic(ctx, c.PublicURL))
 	}
-	return out
 }
 
 // checkPublic tries the address at which GitHub is to reach us. While the bot is
@@ -140,10 +148,12 @@ func (c *Config) channels() []string {
 }
 
 // warn logs what start-up should not pass over in silence.
-func warn(log *slog.Logger, all []integrations.Finding) {
-	for _, f := range all {
-		if !f.OK {
-			log.Warn("check", "what", f.What, "say", f.Say, "do", f.Do)
+func warn(log *slog.Logger) say {
+	return func(all ...integrations.Finding) {
+		for _, f := range all {
+			if !f.OK {
+				log.Warn("check", "what", f.What, "say", f.Say, "do", f.Do)
+			}
 		}
 	}
 }
@@ -271,25 +281,4 @@ func checkRunnerUser(name string) integrations.Finding {
 		f.OK, f.Say = true, fmt.Sprintf("%s (uid %s)", name, u.Uid)
 	}
 	return f
-}
-
-// printFindings draws the table of check.
-func printFindings(w io.Writer, all []integrations.Finding) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	wrong, warned := 0, 0
-	for _, f := range all {
-		mark := "ok"
-		switch {
-		case !f.OK && f.Warn:
-			mark, warned = "warn", warned+1
-		case !f.OK:
-			mark, wrong = "WRONG", wrong+1
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\n", mark, f.What, f.Say)
-		if f.Do != "" {
-			fmt.Fprintf(t, "\t\t→ %s\n", f.Do)
-		}
-	}
-	_ = t.Flush()
-	fmt.Fprintf(w, "\n%d right, %d to look at, %d wrong\n", len(all)-wrong-warned, warned, wrong)
 }

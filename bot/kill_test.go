@@ -98,6 +98,7 @@ func TestKill(t *testing.T) {
 // arm makes the stage happen.
 func (b *box) arm(s stage) (fired func() bool) {
 	if s.lose != nil {
+		b.untilGreeted() // or it would be that reply which is lost
 		if err := s.lose(b); err != nil {
 			b.t.Fatal(err)
 		}

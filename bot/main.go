@@ -39,6 +39,7 @@ func main() {
 type commandLine struct {
 	Serve    serveCommand    `cmd:"" help:"Run the bot."`
 	Sandbox  sandboxCommand  `cmd:"" help:"Run the bot in a simulated workspace that needs no account."`
+	Init     initCommand     `cmd:"" help:"Ask six questions and write a configuration, the Slack app's manifest and the GitHub App's permissions."`
 	Manifest manifestCommand `cmd:"" help:"Print the Slack app's manifest, ready to paste."`
 	Check    checkCommand    `cmd:"" help:"Read the configuration and try every token, permission and tool."`
 	Audit    auditCommand    `cmd:"" help:"Print the audit as JSON lines."`
@@ -52,6 +53,7 @@ type commandLine struct {
 // scene is what a command gets from the process it runs in.
 type scene struct {
 	ctx    context.Context
+	in     io.Reader
 	out    io.Writer
 	log    *slog.Logger
 	reload <-chan struct{} // a SIGHUP each
@@ -81,7 +83,7 @@ func cli(args []string, out, errOut io.Writer) int {
 		return exitMisuse
 	}
 	return underSignals(errOut, func(ctx context.Context, reload <-chan struct{}) error {
-		return parsed.Run(&scene{ctx: ctx, out: out, log: newLog(errOut, c.LogFormat, c.LogLevel), reload: reload})
+		return parsed.Run(&scene{ctx: ctx, in: os.Stdin, out: out, log: newLog(errOut, c.LogFormat, c.LogLevel), reload: reload})
 	})
 }
 

@@ -26,6 +26,7 @@ var (
 	talkSHA      = regexp.MustCompile(`\b[0-9a-f]{7,64}\b`)
 	talkJob      = regexp.MustCompile(`\bjob-\d+\b`)
 	talkNoJob    = "job-99"
+	talkPost     = regexp.MustCompile(`(/archives/C\w+/)p\d{16}`)
 	talkUUID     = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
 	talkULID     = regexp.MustCompile(`\b[0-9A-HJKMNP-TV-Z]{26}\b`)
 	talkDay      = regexp.MustCompile(`\b(20\d\d-\d\d-\d\d \d\d:\d\d) UTC`)
@@ -80,6 +81,7 @@ func (n *talkNames) tame(s string, now time.Time) string {
 	s = talkLead.ReplaceAllString(s, "$1 <time>")
 	s = talkWeekday.ReplaceAllString(s, "$1")
 	s = talkOutside.ReplaceAllString(s, "<time>$1")
+	s = talkPost.ReplaceAllString(s, "${1}p<ts>")
 	s = talkUUID.ReplaceAllString(s, "<id>")
 	s = talkULID.ReplaceAllString(s, "<id>")
 	s = talkInstant.ReplaceAllString(s, "<time>")

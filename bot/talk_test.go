@@ -156,6 +156,7 @@ type talk struct {
 	cards   map[string]string // the ts of an operation's card
 
 	editsFrom time.Time // when Slack edits messages again
+	hello     string    // how the bot introduced itself
 }
 
 func newTalk(t testing.TB, edit func([]byte) []byte) *talk {
@@ -170,6 +171,7 @@ func newTalk(t testing.TB, edit func([]byte) []byte) *talk {
 // run says a script's lines and writes down what comes of them.
 func (k *talk) run(script []string) string {
 	k.t.Helper()
+	k.greeted()
 	for _, line := range script {
 		switch {
 		case strings.HasPrefix(line, " "): // what came of it the last time
@@ -182,6 +184,22 @@ func (k *talk) run(script []string) string {
 	}
 	k.obeyed()
 	return k.out.String()
+}
+
+// greeted waits until the bot has introduced itself, which every conversation would
+// begin with otherwise.
+func (k *talk) greeted() {
+	k.t.Helper()
+	k.settle(time.Millisecond)
+	for end := time.Now().Add(talkPatience); len(k.history("ops", "")) == 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			k.t.Fatal("the bot did not introduce itself")
+		}
+	}
+	was := k.out.Len()
+	k.watch()
+	k.hello = k.out.String()[was:]
+	k.out.Reset()
 }
 
 // write shows lines under what was done.
@@ -204,7 +222,7 @@ func (k *talk) do(line string) {
 	k.t.Helper()
 	what, until, waits := strings.Cut(line, ", until ")
 	what = k.names.wild(what)
-	for _, l := range talkLines {
+	for _, l := range slices.Concat(homeLines, talkLines) {
 		m := l.form.FindStringSubmatch(what)
 		if m == nil {
 			continue

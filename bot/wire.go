@@ -13,6 +13,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/deploy"
 	"github.com/signalbox-chatops/signalbox/commands/groups"
 	"github.com/signalbox-chatops/signalbox/commands/help"
+	"github.com/signalbox-chatops/signalbox/commands/home"
 	"github.com/signalbox-chatops/signalbox/commands/incident"
 	"github.com/signalbox-chatops/signalbox/commands/lock"
 	"github.com/signalbox-chatops/signalbox/commands/past"
@@ -45,9 +46,13 @@ type systems struct {
 	catalog func() *integrations.Catalog
 	channel func(name string) string
 	verbs   func() []commands.Verb
-	poll    time.Duration
-	data    string // the data folder
-	hooks   time.Duration
+	cards   func() map[string]tell.Card
+
+	channelID func(ctx context.Context, name string) (string, error)
+	guest     func(ctx context.Context, user string) (bool, error)
+	poll      time.Duration
+	data      string // the data folder
+	hooks     time.Duration
 }
 
 // features is the list of everything people can ask for and everything that is
@@ -61,6 +66,7 @@ func features(s systems) []commands.Feature {
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Dir: filepath.Join(s.data, "audit")}),
 		help.New(s.verbs),
+		home.New(home.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cards: s.cards, Guest: s.guest, Channel: s.channelID}),
 	}
 }
 
@@ -98,6 +104,14 @@ func newLiveGroups(s systems) *liveGroups {
 	return groups.New(groups.Deps{Clock: s.clock, Log: s.log, Catalog: s.catalog, Sources: groupSources(s)})
 }
 
+// shortcuts are the entries of Slack's menus; each opens the form of a verb.
+// Escalations go by the verb that declares an incident until there is one of theirs.
+var shortcuts = []slack.Shortcut{
+	{Name: "Deploy…", Description: "Open a deploy pull request, with its plan", Verb: "deploy"},
+	{Name: "Escalate…", Description: "Declare an incident, which lets the person on call act alone", Verb: "incident"},
+	{Name: "Escalate this", Description: "Declare an incident because of this message", Verb: "incident", Message: "title"},
+}
+
 // printAudit is the part of the audit that is called from the shell.
 var printAudit = audit.Print
 
@@ -115,6 +129,7 @@ var manners = map[string]tell.Manner{
 	"slack.file":    {Key: "channel"},
 	"slack.private": {AtMostOnce: true},
 	"slack.modal":   {AtMostOnce: true},
+	"slack.home":    {Pace: 3 * time.Second, Edits: 90}, // and 100 of these
 	// Pull requests with the same head share its statuses: one that is on its way
 	// must not land on a newer one of another.
 	"github.status": {One: []string{"repo", "sha", "context"}},

@@ -42,11 +42,15 @@ func (d *Dispatcher) hear(ctx context.Context, it *item) (verdict, error) {
 	if v.call.Verb == nil {
 		v.call.Verb = &Verb{}
 	}
-	if age := d.age(it.event); age > staleAfter {
+	// A Home tab is shown as all is now, so that it is never too late for it.
+	if age := d.age(it.event); age > staleAfter && h.Kind != "home" {
 		return d.late(v, u, age), nil
 	}
 	if err := d.admit(ctx, c, u); err != nil {
 		return v, err
+	}
+	if h.Kind == "shortcut" && len(u.Missing) == 0 {
+		u.Missing = c.Verb.Args // a shortcut opens a form: nothing comes of one slip in a menu
 	}
 	if len(u.Missing) > 0 {
 		return d.askFor(it, v, u), nil
@@ -222,8 +226,13 @@ func (d *Dispatcher) understandHeard(cat *integrations.Catalog, h integrations.H
 			u.Refusal = Refuse("stale_button", "This button was made by an older version of me, and what it did is called otherwise now.").WithExample("help")
 		}
 		return u, "", nil
-	case "submit":
+	case "submit", "shortcut":
 		return FromValues(verbs, cat, h.Verb, h.Values), "", nil
+	case "home":
+		if u = FromValues(verbs, cat, "home", nil); u.Refusal != nil {
+			return u, "there is nothing to show on a Home tab", nil
+		}
+		return u, "", nil
 	}
 	return u, "nothing is asked", nil
 }

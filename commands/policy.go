@@ -84,12 +84,13 @@ func notAllowed(cat *integrations.Catalog, right, environment string) *Refusal {
 	return r.WithHint(may)
 }
 
-// inChannel refuses what changes an environment from outside its channels.
+// inChannel refuses what changes an environment from outside its channels. What
+// is asked for in no channel at all is shown in the first of them.
 func inChannel(c *Call, environment string) *Refusal {
 	e, ok := c.Catalog.Environment(environment)
 	if !ok || len(e.Channels) == 0 || slices.ContainsFunc(e.Channels, func(ch string) bool {
 		ch = strings.TrimPrefix(ch, "#")
-		return !c.Heard.Private && (ch == c.Heard.Channel || c.Heard.ChannelName != "" && strings.EqualFold(ch, c.Heard.ChannelName))
+		return c.Heard.App || !c.Heard.Private && (ch == c.Heard.Channel || c.Heard.ChannelName != "" && strings.EqualFold(ch, c.Heard.ChannelName))
 	}) {
 		return nil
 	}

@@ -5,7 +5,7 @@ import "time"
 // Heard is something a person did in chat: a typed line, a pressed button, a
 // submitted modal.
 type Heard struct {
-	Kind string `json:"kind"` // "command", "mention", "direct", "reply", "click", "submit"
+	Kind string `json:"kind"` // "command", "mention", "direct", "reply", "click", "submit", "shortcut", "home"
 	// Team and the flags tell colleagues from strangers.
 	Team     string `json:"team"`
 	User     string `json:"user"` // Slack user id
@@ -19,6 +19,11 @@ type Heard struct {
 	Thread      string `json:"thread,omitempty"`    // the root of the thread it stands in
 	Private     bool   `json:"private,omitempty"`   // a direct message
 	Ephemeral   bool   `json:"ephemeral,omitempty"` // the pressed button stood in an ephemeral message
+	// App says that it was asked in no channel, but on the bot's own pages: its
+	// Home tab, or a shortcut. Such a word is private, and Channel is the person,
+	// who is answered directly; what comes of it is shown in the channel of its
+	// environment.
+	App bool `json:"app,omitempty"`
 
 	// Text is what was typed after the command or the mention, as it was typed.
 	Text string `json:"text,omitempty"`
@@ -27,7 +32,8 @@ type Heard struct {
 	Command string `json:"command,omitempty"`
 	Version uint64 `json:"version,omitempty"`
 
-	// Verb and Values are what a submitted Modal holds, by Input.Name.
+	// Verb and Values are what a submitted Modal holds, by Input.Name, and what a
+	// shortcut begins with.
 	Verb   string            `json:"verb,omitempty"`
 	Values map[string]string `json:"values,omitempty"`
 

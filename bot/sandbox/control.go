@@ -39,6 +39,9 @@ func (w *world) control() http.Handler {
 	mux.HandleFunc("POST /sim/slack/say", post(w.say))
 	mux.HandleFunc("POST /sim/slack/click", post(w.click))
 	mux.HandleFunc("POST /sim/slack/submit", post(w.submit))
+	mux.HandleFunc("GET /sim/slack/home", answer(w.home))
+	mux.HandleFunc("POST /sim/slack/home", post(w.openHome))
+	mux.HandleFunc("POST /sim/slack/shortcut", post(w.shortcut))
 	mux.HandleFunc("GET /sim/violations", answer(func(*http.Request) (any, error) {
 		return map[string]any{"slack": listed(w.slack.Violations()), "github": listed(w.github.Violations())}, nil
 	}))
@@ -189,18 +192,53 @@ type clickCall struct {
 	Label    string `json:"label"`
 	ActionID string `json:"action_id"`
 	Value    string `json:"value"`
+	Home     bool   `json:"home"` // on the Home tab, in no channel
 }
 
 func (w *world) click(ctx context.Context, c clickCall) (any, error) {
 	switch {
 	case c.Label != "" && c.ActionID != "":
 		return nil, wrong("give label, or action_id with value, not both")
+	case c.Home && c.Channel+c.TS != "":
+		return nil, wrong("give home, or channel with ts, not both")
+	case c.Home && c.Label != "":
+		return w.slack.ClickHome(ctx, c.User, c.Label)
+	case c.Home && c.ActionID != "":
+		return w.slack.ClickHomeAction(ctx, c.User, c.ActionID, c.Value)
 	case c.Label != "":
 		return w.slack.Click(ctx, c.User, c.Channel, c.TS, c.Label)
 	case c.ActionID != "":
 		return w.slack.ClickAction(ctx, c.User, c.Channel, c.TS, c.ActionID, c.Value)
 	}
 	return nil, wrong("give label, or action_id with value")
+}
+
+// home is what stands on somebody's Home tab, without opening it.
+func (w *world) home(r *http.Request) (any, error) {
+	q := r.URL.Query()
+	if err := only(q, "user"); err != nil {
+		return nil, err
+	}
+	return w.slack.Home(q.Get("user"))
+}
+
+type homeCall struct {
+	User string `json:"user"`
+}
+
+func (w *world) openHome(ctx context.Context, c homeCall) (any, error) {
+	return w.slack.OpenHome(ctx, c.User)
+}
+
+type shortcutCall struct {
+	User       string `json:"user"`
+	CallbackID string `json:"callback_id"`
+	Channel    string `json:"channel"` // with ts, the message that it is taken on
+	TS         string `json:"ts"`
+}
+
+func (w *world) shortcut(ctx context.Context, c shortcutCall) (any, error) {
+	return w.slack.Shortcut(ctx, c.User, c.CallbackID, c.Channel, c.TS)
 }
 
 type submitCall struct {

@@ -20,6 +20,9 @@ func (w *world) pageRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /sim/page/close", post(w.closeView))
 }
 
+// homePane is what the page calls the Home tab among the channels.
+const homePane = "~home"
+
 type pageState struct {
 	Now      string             `json:"now"`
 	Ahead    string             `json:"ahead"` // how far the clock was moved
@@ -32,10 +35,13 @@ type pageState struct {
 	Messages []slacksim.Message `json:"messages"`
 	Thread   []slacksim.Message `json:"thread"`
 	Modals   []slacksim.Modal   `json:"modals"`
-	Repos    []string           `json:"repos"`
-	GitHub   int64              `json:"github"` // grows with every change there
-	Names    map[string]string  `json:"names"`  // of users and channels, by id
-	Alerts   []pageViolation    `json:"alerts"`
+	Home     *slacksim.HomeView `json:"home"` // when it is what is looked at
+	// Shortcuts are the entries of the ⚡ menus.
+	Shortcuts []Shortcut        `json:"shortcuts"`
+	Repos     []string          `json:"repos"`
+	GitHub    int64             `json:"github"` // grows with every change there
+	Names     map[string]string `json:"names"`  // of users and channels, by id
+	Alerts    []pageViolation   `json:"alerts"`
 }
 
 type pagePerson struct {
@@ -97,11 +103,23 @@ func (w *world) pageState(user, channel, thread string) (*pageState, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.Shortcuts = append([]Shortcut{}, w.slack.Shortcuts()...)
+	atHome := channel == homePane
+	if atHome {
+		home, err := w.slack.Home(user)
+		if err != nil {
+			return nil, err
+		}
+		s.Home, channel = &home, dm
+	}
 	if channel == "@"+botLogin {
 		channel = dm
 	}
 	if err := w.pageTalk(s, user, channel, thread, dm); err != nil {
 		return nil, err
+	}
+	if atHome {
+		s.Channel, s.Messages = homePane, nil
 	}
 	for _, d := range w.github.Deliveries() {
 		s.GitHub = max(s.GitHub, d.ID)
@@ -137,7 +155,8 @@ func (w *world) pageTalk(s *pageState, user, channel, thread, dm string) error {
 			s.Channel = c.ID
 		}
 	}
-	order := []string{"ops", "alerts", "@" + botLogin}
+	s.Channels = append(s.Channels, pageChannel{ID: homePane, Name: homePane})
+	order := []string{"ops", "alerts", "@" + botLogin, homePane}
 	slices.SortFunc(s.Channels, func(a, b pageChannel) int {
 		return slices.Index(order, a.Name) - slices.Index(order, b.Name)
 	})

@@ -36,10 +36,15 @@ type Options struct {
 	Data string // "" is a folder in the user's cache
 	Out  io.Writer
 	Log  *slog.Logger
+	// Shortcuts are those of the bot's Slack app.
+	Shortcuts []Shortcut
 	// Run runs the bot until ctx ends. It calls started once, when its doors
 	// are open.
 	Run func(ctx context.Context, configYAML []byte, clk clock.Clock, started func(Bot)) error
 }
+
+// Shortcut is an entry of Slack's menus.
+type Shortcut = slacksim.Shortcut
 
 // DefaultAddr is where the sandbox is found when nobody says otherwise.
 const DefaultAddr = "127.0.0.1:8421"
@@ -61,11 +66,13 @@ type world struct {
 	log    *slog.Logger
 	bot    atomic.Pointer[Bot]
 	moving chan struct{} // holds one token: one advance at a time
+
+	shortcuts []Shortcut
 }
 
 // Main opens the workspace in opt.Data, or makes it, and runs it until ctx ends.
 func Main(ctx context.Context, opt Options) (err error) {
-	w := &world{log: opt.Log, moving: make(chan struct{}, 1)}
+	w := &world{log: opt.Log, moving: make(chan struct{}, 1), shortcuts: opt.Shortcuts}
 	unlock, err := w.open(opt.Data)
 	if err != nil {
 		return err

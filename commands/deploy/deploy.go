@@ -118,6 +118,8 @@ func (f *feature) request(ctx context.Context, c *commands.Call) (*store.Operati
 func (f *feature) spoken(c *commands.Call, env integrations.Environment, op *store.Operation) {
 	op.Channel = c.Heard.Channel
 	switch {
+	case c.Heard.App:
+		op.Channel, op.Asked = f.home(env), "in Slack"
 	case c.Heard.Private:
 		op.Channel, op.Asked = f.home(env), "in a direct message"
 	case c.Heard.ChannelName != "":

@@ -60,7 +60,7 @@ func (f *feature) openVerb() commands.Verb {
 
 func (f *feature) open(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
 	i := gate.Incident{Title: strings.TrimSpace(c.Arg("title")), Service: c.Arg("service"), Environment: c.Arg("environment"),
-		By: gate.ToStore(c.Who), Channel: c.Heard.Channel, Opened: f.Clock.Now()}
+		By: gate.ToStore(c.Who), Channel: room(c), Opened: f.Clock.Now()}
 	reply := commands.Reply{Service: i.Service, Environment: i.Environment}
 	if i.Title == "" {
 		return reply, commands.Refuse("no_title", "What is broken?").WithExample(`incident in ` + i.Environment + ` "the shop is down"`)
@@ -124,6 +124,16 @@ func (f *feature) openAlready(c *commands.Call, i, first gate.Incident) *integra
 	m.Text += " If yours is another one, declare it with --another."
 	m.Blocks = append(m.Blocks, integrations.Block{Buttons: []integrations.Button{{Label: "Declare another", Command: commands.Render(&again)}}})
 	return m
+}
+
+// room is where an incident is shown: where somebody said so, or else, if that is
+// private, in a channel of its environment.
+func room(c *commands.Call) string {
+	env, _ := c.Catalog.Environment(c.Arg("environment"))
+	if c.Heard.Private && len(env.Channels) > 0 {
+		return strings.TrimPrefix(env.Channels[0], "#")
+	}
+	return c.Heard.Channel
 }
 
 func (f *feature) overVerb() commands.Verb {

@@ -97,7 +97,7 @@ func (f *feature) beside(tx *store.Tx, cat *integrations.Catalog, h *store.Hold)
 // environment that it touches one of its own, unless one of those is there.
 func (f *feature) rooms(cat *integrations.Catalog, h *store.Hold, said integrations.Heard) []string {
 	var out []string
-	if said.Channel != "" {
+	if said.Channel != "" && !said.App {
 		out = append(out, said.Channel)
 	}
 	for _, name := range scopeOf(cat, h).Environments(cat) {
@@ -108,6 +108,9 @@ func (f *feature) rooms(cat *integrations.Catalog, h *store.Hold, said integrati
 		if len(env.Channels) > 0 && !told {
 			out = append(out, f.Channel(env.Channels[0]))
 		}
+	}
+	if len(out) == 0 && said.App { // no environment has a channel
+		out = append(out, said.Channel)
 	}
 	return out
 }

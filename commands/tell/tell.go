@@ -352,6 +352,9 @@ func (t *Teller) put(ctx context.Context, id string, change func(*store.Surface)
 	return err
 }
 
+// Shows says whether a surface was told what m says.
+func Shows(s *store.Surface, m integrations.Message) bool { return s.Ref != "" && digest(m) == s.Hash }
+
 func digest(m integrations.Message) string {
 	b, err := json.Marshal(m)
 	if err != nil {

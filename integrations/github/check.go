@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"net/http"
 	"net/url"
@@ -22,27 +23,47 @@ const GateStatus = "signalbox/gate"
 // webhook, the branches and whether a merge waits for GateStatus. watch maps a
 // repository to the branches whose merges are applied. It changes nothing.
 func (c *Client) Check(ctx context.Context, watch map[string][]string) []integrations.Finding {
-	out, ok := c.checkToken(ctx)
+	return slices.Collect(c.Findings(ctx, watch))
+}
+
+// Findings is Check, each finding as it is made.
+func (c *Client) Findings(ctx context.Context, watch map[string][]string) iter.Seq[integrations.Finding] {
+	return func(yield func(integrations.Finding) bool) {
+		token, ok := c.checkToken(ctx)
+		for _, f := range token {
+			if !yield(f) {
+				return
+			}
+		}
+		if !ok || c.app != nil && (!yield(c.checkInstallation(ctx)) || !yield(c.checkAppHook(ctx))) {
+			return
+		}
+		for _, repo := range slices.Sorted(maps.Keys(watch)) {
+			if !c.repoFindings(ctx, repo, watch[repo], yield) {
+				return
+			}
+		}
+	}
+}
+
+// repoFindings looks at one repository; false says that nobody wants more.
+func (c *Client) repoFindings(ctx context.Context, repo string, branches []string, yield func(integrations.Finding) bool) bool {
+	f, ok := c.checkRepo(ctx, repo)
+	if !yield(f) {
+		return false
+	}
 	if !ok {
-		return out
+		return true
 	}
-	if c.app != nil {
-		out = append(out, c.checkInstallation(ctx), c.checkAppHook(ctx))
+	if c.app == nil && !yield(c.checkHook(ctx, repo)) {
+		return false
 	}
-	for _, repo := range slices.Sorted(maps.Keys(watch)) {
-		f, ok := c.checkRepo(ctx, repo)
-		out = append(out, f)
-		if !ok {
-			continue
-		}
-		if c.app == nil {
-			out = append(out, c.checkHook(ctx, repo))
-		}
-		for _, branch := range watch[repo] {
-			out = append(out, c.checkBranch(ctx, repo, branch))
+	for _, branch := range branches {
+		if !yield(c.checkBranch(ctx, repo, branch)) {
+			return false
 		}
 	}
-	return out
+	return true
 }
 
 func (c *Client) checkToken(ctx context.Context) ([]integrations.Finding, bool) {
@@ -99,16 +120,11 @@ func (c *Client) checkInstallation(ctx context.Context) integrations.Finding {
 		return f
 	}
 	p := inst.GetPermissions()
+	has := map[string]string{"contents": p.GetContents(), "pull_requests": p.GetPullRequests(), "statuses": p.GetStatuses(), "deployments": p.GetDeployments()}
 	var lacks []string
-	for _, need := range []struct {
-		name string
-		has  string
-	}{
-		{"Contents", p.GetContents()}, {"Pull requests", p.GetPullRequests()},
-		{"Commit statuses", p.GetStatuses()}, {"Deployments", p.GetDeployments()},
-	} {
-		if need.has != "write" {
-			lacks = append(lacks, need.name)
+	for _, need := range permissions {
+		if need.access == "write" && has[need.name] != "write" {
+			lacks = append(lacks, need.title)
 		}
 	}
 	if len(lacks) > 0 {

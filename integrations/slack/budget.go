@@ -14,12 +14,13 @@ import (
 )
 
 // Slack's limits. chat.update is tier 3: 50 a minute, in the whole workspace; the
-// calls behind a file are tier 4, 100 a minute. chat.postMessage takes one a
-// second in a channel, with short bursts. Ours are a little lower, since calls do
-// not get there in the time in which they were sent.
+// calls behind a file and that of a Home tab are tier 4, 100 a minute.
+// chat.postMessage takes one a second in a channel, with short bursts. Ours are a
+// little lower, since calls do not get there in the time in which they were sent.
 const (
 	editsAMinute = 49
 	filesAMinute = 95
+	homesAMinute = 95
 	postBurst    = 3
 	mostChannels = 4096
 )
@@ -34,6 +35,7 @@ type budget struct {
 	mu     sync.Mutex
 	edits  *window.Window
 	files  *window.Window
+	homes  *window.Window
 	posts  map[string]*rate.Limiter // by channel
 	closed map[string]time.Time     // method, or method and channel: until when Slack said no
 }
@@ -43,6 +45,7 @@ func newBudget(clk clock.Clock) *budget {
 		clock:  clk,
 		edits:  window.New(editsAMinute, time.Minute),
 		files:  window.New(filesAMinute, time.Minute),
+		homes:  window.New(homesAMinute, time.Minute),
 		posts:  map[string]*rate.Limiter{},
 		closed: map[string]time.Time{},
 	}
@@ -66,6 +69,8 @@ func (b *budget) take(method, channel string) error {
 		return takeOf(b.edits, method, now)
 	case "files.completeUploadExternal":
 		return takeOf(b.files, method, now)
+	case "views.publish":
+		return takeOf(b.homes, method, now)
 	case "chat.postMessage":
 		r := b.channel(channel, now).ReserveN(now, 1)
 		if wait := r.DelayFrom(now); wait > 0 {

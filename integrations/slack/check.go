@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -16,15 +17,27 @@ import (
 // Check tries the tokens, their scopes, and the channels (ids or names) the bot
 // is to speak in. It changes nothing.
 func (c *Client) Check(ctx context.Context, channels []string) []integrations.Finding {
-	bot, ok := c.checkBot(ctx)
-	out := append(bot, c.checkApp(ctx))
-	if !ok {
-		return out
+	return slices.Collect(c.Findings(ctx, channels))
+}
+
+// Findings is Check, each finding as it is made.
+func (c *Client) Findings(ctx context.Context, channels []string) iter.Seq[integrations.Finding] {
+	return func(yield func(integrations.Finding) bool) {
+		bot, ok := c.checkBot(ctx)
+		for _, f := range bot {
+			if !yield(f) {
+				return
+			}
+		}
+		if !yield(c.checkApp(ctx)) || !ok {
+			return
+		}
+		for _, name := range channels {
+			if !yield(c.checkChannel(ctx, name)) {
+				return
+			}
+		}
 	}
-	for _, name := range channels {
-		out = append(out, c.checkChannel(ctx, name))
-	}
-	return out
 }
 
 func (c *Client) checkBot(ctx context.Context) ([]integrations.Finding, bool) {

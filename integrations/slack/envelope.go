@@ -11,14 +11,17 @@ import (
 	"time"
 
 	"github.com/slack-go/slack/socketmode"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
 )
 
 // The kinds of events that Listen delivers.
 const (
-	KindCommand = "slack.command" // a slash command
-	KindEvent   = "slack.event"   // a mention, a direct message, a reply in a thread
-	KindClick   = "slack.click"   // a pressed button
-	KindSubmit  = "slack.submit"  // a submitted modal
+	KindCommand  = "slack.command"  // a slash command
+	KindEvent    = "slack.event"    // a mention, a direct message, a reply in a thread, somebody opened the Home tab
+	KindClick    = "slack.click"    // a pressed button
+	KindSubmit   = "slack.submit"   // a submitted modal
+	KindShortcut = "slack.shortcut" // a shortcut, of the workspace or of a message
 )
 
 // Envelope is one delivery of Slack that somebody has to decide on.
@@ -121,6 +124,12 @@ func (e *Envelope) interactive() verdict {
 			}
 		}
 		return forUs
+	case "shortcut", "message_action":
+		if _, _, ok := p.shortcut(); !ok {
+			return ignored // of an app that was configured otherwise
+		}
+		e.Kind, e.Sent = KindShortcut, slackTime(p.ActionTS)
+		return forUs
 	case "view_closed":
 		return ignored
 	}
@@ -136,6 +145,14 @@ func (e *Envelope) event(self Self) verdict {
 	e.Type += "/" + ev.Type
 	if ev.Subtype != "" {
 		e.Type += "/" + ev.Subtype
+	}
+	if ev.Type == homeOpened {
+		if ev.Tab != homeTab || ev.User == "" {
+			return ignored // their direct messages
+		}
+		e.Kind, e.User, e.Sent = KindEvent, ev.User, slackTime(ev.EventTS)
+		e.key("evt", p.EventID)
+		return forUs
 	}
 	if ev.Type != "message" && ev.Type != "app_mention" {
 		return unknown
@@ -185,13 +202,18 @@ func refusal(e Envelope) any {
 	return map[string]any{"response_type": "ephemeral", "text": text}
 }
 
-// regret tells the person who pressed a button the same: an ack cannot.
+// regret tells the person who pressed a button or took a shortcut the same: an
+// ack cannot.
 func (l *listener) regret(e Envelope) {
-	if e.ResponseURL == "" {
-		return
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
 	defer cancel()
+	if e.ResponseURL == "" { // on the Home tab, or by a shortcut
+		post := integrations.Post{Where: map[string]string{whereChannel: e.User}, Message: integrations.Message{Text: notStored}}
+		if _, err := (messagePlace{l.Client}).Show(ctx, post); err != nil {
+			l.log.Warn("tell somebody that nothing was done", "user", e.User, "error", err)
+		}
+		return
+	}
 	body := map[string]any{"response_type": "ephemeral", "replace_original": false, "text": notStored}
 	if err := l.respond(ctx, e.ResponseURL, body); err != nil {
 		l.log.Warn("tell somebody that nothing was done", "user", e.User, "error", err)

@@ -72,6 +72,7 @@ var goneCodes = map[string]string{
 	"user_not_found":                           "the person is not in the workspace any more",
 	"user_disabled":                            "the person's account is switched off",
 	"cannot_dm_bot":                            "a bot cannot be written to",
+	"not_enabled":                              "the Home tab is switched off: switch it on in the app's settings, App Home",
 	"messages_tab_disabled":                    "direct messages to the bot are switched off: switch the messages tab on in the app's settings, App Home",
 	"ekm_access_denied":                        "the workspace's administrators have suspended posting",
 	"no_such_subteam":                          "the user group does not exist, or is switched off",

@@ -69,7 +69,7 @@ func TestGroupMembersThatCannotBeRead(t *testing.T) {
 
 // The scope is in the manifest; a workspace that uses no groups may do without.
 func TestTheScopeOfGroupsIsOptional(t *testing.T) {
-	if !strings.Contains(string(Manifest("/ops")), "- usergroups:read #") {
+	if !strings.Contains(string(Manifest("/ops", nil)), "- usergroups:read #") {
 		t.Error("the manifest does not ask for usergroups:read")
 	}
 	o := open(t, func(sc *slacksim.Config, _ *Config) {

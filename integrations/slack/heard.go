@@ -26,6 +26,8 @@ func (s Self) DecodeHeard(kind string, body []byte) (integrations.Heard, error) 
 		return decode(body, kind, s.submit)
 	case KindEvent:
 		return decode(body, kind, s.event)
+	case KindShortcut:
+		return decode(body, kind, s.shortcut)
 	}
 	return integrations.Heard{}, fmt.Errorf("read %q: it is no kind of Slack event", kind)
 }
@@ -71,7 +73,8 @@ func (s Self) command(p commandPayload) (integrations.Heard, error) {
 type clickPayload struct {
 	Type string `json:"type"`
 	Team *struct {
-		ID string `json:"id"`
+		ID     string `json:"id"`
+		Domain string `json:"domain"`
 	} `json:"team"`
 	User struct {
 		ID       string `json:"id"`
@@ -84,6 +87,7 @@ type clickPayload struct {
 		Name string `json:"name"`
 	} `json:"channel"`
 	Container struct {
+		Type        string `json:"type"` // "message", "view"
 		ChannelID   string `json:"channel_id"`
 		MessageTS   string `json:"message_ts"`
 		ThreadTS    string `json:"thread_ts"`
@@ -93,8 +97,12 @@ type clickPayload struct {
 		TS       string `json:"ts"`
 		ThreadTS string `json:"thread_ts"`
 		Team     string `json:"team"`
+		Text     string `json:"text"`
 	} `json:"message"`
-	View struct {
+	MessageTS  string `json:"message_ts"`  // of a shortcut on a message
+	CallbackID string `json:"callback_id"` // of a shortcut
+	ActionTS   string `json:"action_ts"`   // of a shortcut
+	View       struct {
 		TeamID             string `json:"team_id"`
 		AppInstalledTeamID string `json:"app_installed_team_id"`
 		PrivateMetadata    string `json:"private_metadata"`
@@ -194,12 +202,16 @@ func (p clickPayload) thread() string {
 
 func (p clickPayload) heard(kind string) integrations.Heard {
 	channel := cmp.Or(p.Channel.ID, p.Container.ChannelID)
-	return integrations.Heard{
+	h := integrations.Heard{
 		Kind: kind, Team: cmp.Or(p.User.TeamID, p.home()),
 		User: p.User.ID, UserName: cmp.Or(p.User.Username, p.User.Name),
 		Channel: channel, ChannelName: p.Channel.Name, Private: strings.HasPrefix(channel, "D"),
 		Trigger: p.TriggerID, ResponseURL: p.ResponseURL,
 	}
+	if channel == "" && p.Container.Type == "view" {
+		inApp(&h)
+	}
+	return h
 }
 
 // modalMetadata travels with a modal: what its answer is about.
@@ -223,6 +235,9 @@ func (s Self) submit(p clickPayload) (integrations.Heard, error) {
 	h.Stranger = s.stranger(h.Team, p.View.AppInstalledTeamID, p.View.TeamID, p.home())
 	h.Channel, h.ChannelName, h.Thread = m.Channel, m.ChannelName, m.Thread
 	h.Private = strings.HasPrefix(h.Channel, "D")
+	if h.Channel == h.User { // it was opened from the Home tab or by a shortcut
+		inApp(&h)
+	}
 	h.Verb, h.Version, h.Values = m.Verb, m.Version, map[string]string{}
 	for name, actions := range p.View.State.Values {
 		for _, in := range actions {
@@ -253,6 +268,8 @@ type eventPayload struct {
 		Channel     string  `json:"channel"`
 		ChannelType string  `json:"channel_type"`
 		TS          string  `json:"ts"`
+		EventTS     string  `json:"event_ts"`
+		Tab         string  `json:"tab"` // of app_home_opened
 		ThreadTS    string  `json:"thread_ts"`
 		ParentUser  *string `json:"parent_user_id"`
 	} `json:"event"`
@@ -300,6 +317,9 @@ func (p eventPayload) direct() bool {
 
 func (s Self) event(p eventPayload) (integrations.Heard, error) {
 	ev := p.Event
+	if ev.Type == homeOpened {
+		return s.homeOpened(p), nil
+	}
 	if ev.Type != "message" && ev.Type != "app_mention" {
 		return integrations.Heard{}, fmt.Errorf("an event %q is nothing that was said", ev.Type)
 	}

@@ -27,7 +27,7 @@ func TestPayloadsGolden(t *testing.T) {
 			switch {
 			case strings.HasPrefix(name, "command"):
 				req.Type = "slash_commands"
-			case strings.Contains(name, "click"), name == "submit":
+			case strings.Contains(name, "click"), strings.HasPrefix(name, "submit"), strings.Contains(name, "shortcut"):
 				req.Type = "interactive"
 			}
 			e, v := readEnvelope(req, Self{})
@@ -58,6 +58,7 @@ func TestBadBodiesAreErrors(t *testing.T) {
 		{KindClick, `{"actions":[]}`, "no button of ours"},
 		{KindClick, `{"actions":[{"action_id":"cmd:1:x","value":"v"}]}`, "is not ours"},
 		{KindSubmit, `{"view":{"private_metadata":"other"}}`, "the modal is not ours"},
+		{KindShortcut, `{"type":"shortcut","callback_id":"verb:"}`, "the shortcut is not ours"},
 		{KindEvent, `{"event":{"type":"reaction_added"}}`, "nothing that was said"},
 		{KindEvent, `{"event":{"type":"message","channel":"C1","ts":"1.2","text":"hi"}}`, "does not mention the bot"},
 	} {

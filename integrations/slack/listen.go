@@ -305,7 +305,7 @@ func (l *listener) take(s *socket, req *socketmode.Request) {
 	l.log.Error("event not stored", "kind", e.Kind, "envelope", e.ID, "error", err)
 	switch e.Kind {
 	case KindEvent: // Slack sends it again
-	case KindClick:
+	case KindClick, KindShortcut:
 		l.ack(s, e, nil)
 		l.regret(e)
 	default:

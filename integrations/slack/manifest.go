@@ -30,12 +30,36 @@ var scopes = []scope{
 
 // Manifest is the app's manifest, in YAML, ready to be pasted where Slack asks
 // for one (Create New App, From a manifest). command is the slash command, "/ops".
-func Manifest(command string) []byte {
+func Manifest(command string, shortcuts []Shortcut) []byte {
 	var names []string
 	for _, s := range scopes {
 		names = append(names, fmt.Sprintf("      - %s # %s", s.name, s.why))
 	}
-	return fmt.Appendf(nil, manifest, "/"+strings.TrimPrefix(command, "/"), strings.Join(names, "\n"))
+	return fmt.Appendf(nil, manifest, listed(shortcuts), "/"+strings.TrimPrefix(command, "/"), strings.Join(names, "\n"))
+}
+
+// Slack's limits of a shortcut.
+const (
+	mostShortcutName = 24
+	mostDescription  = 150
+)
+
+// listed are the shortcuts in the manifest's words.
+func listed(shortcuts []Shortcut) string {
+	if len(shortcuts) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("  shortcuts:\n")
+	for _, s := range shortcuts {
+		kind := "global"
+		if s.Message != "" {
+			kind = "message"
+		}
+		fmt.Fprintf(&b, "    - name: %q\n      type: %s\n      callback_id: %q\n      description: %q\n",
+			cut(s.Name, mostShortcutName), kind, s.ID(), cut(s.Description, mostDescription))
+	}
+	return b.String()
 }
 
 const manifest = `# Paste this under https://api.slack.com/apps, Create New App, From a manifest.
@@ -50,13 +74,13 @@ display_information:
   background_color: "#1f2937"
 features:
   app_home:
-    home_tab_enabled: false
+    home_tab_enabled: true
     messages_tab_enabled: true
     messages_tab_read_only_enabled: false
   bot_user:
     display_name: signalbox
     always_online: true
-  slash_commands:
+%s  slash_commands:
     - command: %s
       description: Deploy, plan, lock, ask
       usage_hint: help
@@ -69,6 +93,7 @@ settings:
   event_subscriptions:
     bot_events:
       - app_mention
+      - app_home_opened # the Home tab
       - message.im
       - message.channels # replies in the threads of cards
       - message.groups

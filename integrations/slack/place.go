@@ -24,7 +24,7 @@ const (
 	whereChannel     = "channel"      // id or name; a user's id is the direct channel to them
 	whereChannelName = "channel_name" // slack.modal: what the channel is called
 	whereThread      = "thread"       // ts of the thread's root
-	whereUser        = "user"         // slack.private: who sees it
+	whereUser        = "user"         // slack.private, slack.home: who sees it
 	whereResponse    = "response_url" // slack.private: the address to answer a command or click at
 	wherePrivate     = "private"      // slack.private: "true" if the channel is a direct one
 	whereTrigger     = "trigger"      // slack.modal: what opens it
@@ -40,6 +40,7 @@ func (c *Client) Places() map[string]integrations.Place {
 		"slack.private": privatePlace{c},
 		"slack.modal":   modalPlace{c},
 		"slack.file":    filePlace{c},
+		"slack.home":    homePlace{c},
 	}
 }
 

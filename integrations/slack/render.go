@@ -42,8 +42,8 @@ type rendered struct {
 
 // render gives a message Slack's form. Everything is cut to Slack's limits.
 func render(m integrations.Message) rendered {
-	buttons := reserve(m)
-	r := renderer{room: mostTotal - buttons, buttonRoom: buttons}
+	buttons := reserve(m, mostTotal)
+	r := renderer{room: mostTotal - buttons, buttonRoom: buttons, most: mostBlocks}
 	for _, b := range m.Blocks {
 		r.block(b)
 	}
@@ -51,14 +51,14 @@ func render(m integrations.Message) rendered {
 }
 
 // reserve is what the buttons need of the total: they come before other texts.
-func reserve(m integrations.Message) int {
+func reserve(m integrations.Message, most int) int {
 	n := 0
 	for _, b := range m.Blocks {
 		for _, btn := range b.Buttons {
 			n += cost(btn)
 		}
 	}
-	return min(n, mostTotal)
+	return min(n, most)
 }
 
 // cost is how many characters a button takes, its dialog's and its value's included.
@@ -77,6 +77,7 @@ type renderer struct {
 	buttonRoom int
 	buttons    int // so far, over the whole message
 	dropped    int // parts there was no room for
+	most       int // blocks
 }
 
 // spend cuts a text to the limit and to the room that is left.
@@ -127,7 +128,9 @@ func (r *renderer) sections(text string) {
 			if at := strings.LastIndexByte(piece, '\n'); at > 0 {
 				piece = piece[:at]
 			} else {
-				r.add(section(r.spend(text, mostSection, cutMarkup)))
+				if piece = r.spend(text, mostSection, cutMarkup); piece != "" {
+					r.add(section(piece))
+				}
 				return
 			}
 		}
@@ -241,14 +244,14 @@ func (r *renderer) button(b integrations.Button) slackgo.BlockElement {
 
 // fit keeps the buttons and as many of the other blocks as Slack shows.
 func (r *renderer) fit() []slackgo.Block {
-	over := len(r.blocks) - mostBlocks
+	over := len(r.blocks) - r.most
 	if over <= 0 && r.dropped == 0 {
 		return r.blocks
 	}
-	if len(r.blocks) >= mostBlocks {
+	if len(r.blocks) >= r.most {
 		over++ // for the line that says so
 	}
-	kept := make([]slackgo.Block, 0, mostBlocks)
+	kept := make([]slackgo.Block, 0, r.most)
 	for i := len(r.blocks) - 1; i >= 0; i-- { // from the end, where buttons are seldom the first thing
 		if _, isActions := r.blocks[i].(*slackgo.ActionBlock); over > 0 && !isActions {
 			over--
@@ -257,20 +260,20 @@ func (r *renderer) fit() []slackgo.Block {
 		}
 		kept = append(kept, r.blocks[i])
 	}
-	out := make([]slackgo.Block, 0, mostBlocks)
+	out := make([]slackgo.Block, 0, r.most)
 	for i := len(kept) - 1; i >= 0; i-- {
 		out = append(out, kept[i])
 	}
 	note := slackgo.NewTextBlockObject(slackgo.MarkdownType, fmt.Sprintf("… %d more parts do not fit into one message", r.dropped), false, false)
 	out = append(out, slackgo.NewContextBlock("", note))
-	return out[:min(len(out), mostBlocks)]
+	return out[:min(len(out), r.most)]
 }
 
 // simplest is the message with nothing but sections and buttons, for a workspace
 // that refuses a block of the full form.
 func simplest(m integrations.Message) rendered {
-	buttons := reserve(m)
-	r := renderer{room: mostTotal - buttons, buttonRoom: buttons}
+	buttons := reserve(m, mostTotal)
+	r := renderer{room: mostTotal - buttons, buttonRoom: buttons, most: mostBlocks}
 	r.sections(escape(m.Text))
 	for _, b := range m.Blocks {
 		if len(b.Buttons) > 0 {

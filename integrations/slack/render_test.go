@@ -70,7 +70,9 @@ func TestRenderGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "modal.json", mustJSON(t, v)+"\n")
-	golden(t, "manifest.yaml", string(Manifest("ops")))
+	golden(t, "manifest.yaml", string(Manifest("ops", []Shortcut{
+		{Name: "Deploy…", Description: "Open a deploy", Verb: "deploy"}, {Name: "Escalate this", Description: "Because of this message", Verb: "incident", Message: "title"},
+	})))
 }
 
 func TestFullCardIsTaken(t *testing.T) {

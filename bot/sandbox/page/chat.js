@@ -12,7 +12,11 @@ const lastSeen = () => JSON.parse(localStorage.getItem("seen-" + view.user) || "
 export function drawChat(s) {
   readBy(zoneOf(s), s.now);
   drawChannels(s);
+  drawShortcuts(s);
   const c = s.channels.find((x) => x.id === s.channel);
+  $("#composer").hidden = !!s.home;
+  if (s.home) return drawHome(s);
+  homeOf = "";
   $("#channel-name").textContent = c.name[0] === "@" ? c.name : "# " + c.name;
   $("#channel-topic").textContent = c.topic || (c.name[0] === "@" ? "You and the bot" : { ops: "Deploys and infrastructure", alerts: "What is wrong, and who has it" }[c.name] || "");
   const box = $("#composer textarea");
@@ -21,6 +25,40 @@ export function drawChat(s) {
   $("#thread").hidden = !view.thread;
   if (view.thread) drawList($("#thread-messages"), s.thread || [], true, view.thread);
   drawModal((s.modals || []).at(-1));
+}
+
+let homeOf = ""; // whose Home tab was opened last
+
+// drawHome shows what the bot published for one person. Looking at it opens it, as
+// in Slack.
+function drawHome(s) {
+  $("#channel-name").textContent = "⌂ Home";
+  $("#channel-topic").textContent = "What the bot shows to " + view.user + " alone";
+  $("#thread").hidden = true;
+  keyed($("#messages"), [{ key: "home" + view.user, home: s.home }], (x) => x.key, drawItem);
+  if (shown.get($("#messages")) !== "home" + view.user) $("#messages").scrollTop = 0;
+  shown.set($("#messages"), "home" + view.user);
+  drawModal((s.modals || []).at(-1));
+  if (homeOf === view.user) return;
+  homeOf = view.user;
+  act("/sim/slack/home", {}, []);
+}
+
+// told repeats what was answered elsewhere: on the Home tab and by a shortcut, the
+// bot can only answer by a direct message.
+function told(out) {
+  if (out && out.response) toast("signalbox, directly: " + out.response.text.split("\n")[0]);
+}
+
+async function pressHome(e, value, from) {
+  if (e.options && !value) return;
+  if (e.confirm && !(await ask(e.confirm))) return;
+  told(await act("/sim/slack/click", { home: true, action_id: e.action_id, value: value || e.value || "" }, [from]));
+}
+
+async function take(shortcut, m, from) {
+  const on = m ? { channel: view.state.channel, ts: m.ts } : {};
+  told(await act("/sim/slack/shortcut", { callback_id: shortcut.callback_id, ...on }, [from]));
 }
 
 function drawChannels(s) {
@@ -35,7 +73,7 @@ function drawChannels(s) {
   })), (c) => c.id, (c) => h("button", {
     type: "button", class: c.fresh ? "fresh" : "", "aria-current": c.on ? "true" : false,
     onclick: () => choose({ channel: c.name }),
-  }, h("span", { class: "sigil" }, c.name[0] === "@" ? "@" : "#"), c.name.replace(/^@/, "")));
+  }, h("span", { class: "sigil" }, { "@": "@", "~": "⌂" }[c.name[0]] || "#"), c.name[0] === "~" ? "Home" : c.name.replace(/^@/, "")));
 }
 
 const shown = new WeakMap(); // what each list last drew, to know when to jump to its end
@@ -60,6 +98,9 @@ function drawList(list, messages, inThread, what) {
 function drawItem(x) {
   if (x.day) return h("li", { class: "day" }, h("span", {}, x.day));
   if (x.empty) return welcome();
+  if (x.home) {
+    return h("li", { class: "home" }, (x.home.blocks || []).length ? blocks(x.home.blocks, view.state.names, pressHome) : h("p", { class: "nothing" }, "The bot has published nothing here yet."));
+  }
   const { m } = x;
   const names = view.state.names;
   const list = m.blocks || [];
@@ -73,8 +114,18 @@ function drawItem(x) {
       (m.files || []).map((f) => f.picture
         ? h("p", { class: "file" }, link(f.url, h("img", { src: f.url, alt: f.alt || f.title || f.name, title: f.title || f.name })))
         : h("p", { class: "file" }, link(f.url, "📄 " + (f.title || f.name)), h("small", {}, ` ${f.size} bytes`))),
-      !x.inThread && !m.ephemeral && h("p", { class: "replies" }, h("button", { type: "button", class: "quiet" + (m.replies ? "" : " faint"), onclick: () => choose({ thread: m.ts }) },
-        m.replies ? `${m.replies} ${m.replies === 1 ? "reply" : "replies"}` : "Reply in thread"))));
+      !m.ephemeral && h("p", { class: "replies" },
+        !x.inThread && m.replies > 0 && h("button", { type: "button", class: "quiet", onclick: () => choose({ thread: m.ts }) }, `${m.replies} ${m.replies === 1 ? "reply" : "replies"}`),
+        h("span", { class: "more" },
+          !x.inThread && !m.replies && h("button", { type: "button", class: "quiet", onclick: () => choose({ thread: m.ts }) }, "Reply in thread"),
+          view.state.shortcuts.filter((s) => s.message).map((s) => h("button", { type: "button", class: "quiet", onclick: (e) => take(s, m, e.currentTarget) }, "⚡ " + s.name))))));
+}
+
+// drawShortcuts fills the ⚡ menu beside the composer.
+function drawShortcuts(s) {
+  keyed($("#shortcuts > div"), s.shortcuts.filter((x) => !x.message), (x) => x.callback_id, (x) => h("button", {
+    type: "button", class: "quiet", onclick: (e) => { $("#shortcuts").open = false; take(x, null, e.currentTarget); },
+  }, x.name));
 }
 
 const clock = (ts) => new Date(ts * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
@@ -131,7 +182,8 @@ function drawModal(m) {
   if (text === modalDrawn) return;
   modalDrawn = text;
   if (!m) return d.open && d.close();
-  const kept = new Map([...d.querySelectorAll("[name]")].map((n) => [n.name, n.value]));
+  const kept = new Map(d.dataset.view === m.view_id ? [...d.querySelectorAll("[name]")].map((n) => [n.name, n.value]) : []); // it came back with errors
+  d.dataset.view = m.view_id;
   const fields = (m.inputs || []).map((i) => field(i, kept, (m.errors || {})[i.block_id]));
   const rest = (m.blocks || []).filter((b) => b.type !== "input");
   const form = h("form", {},

@@ -23,6 +23,8 @@ type act struct {
 	viewHash string
 	public   bool
 	direct   bool
+	// nowhere says that it was done in no channel: the answer is a direct message.
+	nowhere bool
 }
 
 // trigger is one trigger_id: usable once, for TriggerLife.
@@ -104,11 +106,12 @@ func (s *Sim) answered(a *act, m *message) {
 // spoke notes that the bot said something in a channel. The lock is held.
 func (s *Sim) spoke(m *message) {
 	for _, a := range s.acts {
-		if !a.at(m.Channel) {
+		if !a.at(m.Channel) && !a.nowhere {
 			continue
 		}
 		a.public = true
-		if a.direct && a.response == "" {
+		c := s.book.channels[m.Channel]
+		if (a.direct || a.nowhere && c != nil && c.IM == a.user) && a.response == "" {
 			a.response = m.key()
 		}
 	}

@@ -229,9 +229,12 @@ func updateView(c *call) (map[string]any, error) {
 func publishView(c *call) (map[string]any, error) {
 	var out map[string]any
 	err := c.s.change(func(t *tx) error {
+		if c.s.cfg.NoHome {
+			return &apiError{Code: "not_enabled"}
+		}
 		u, err := c.s.user(c.get("user_id"))
-		if err != nil {
-			return &apiError{Code: "user_not_found"}
+		if err != nil || u.ID != c.get("user_id") || u.Bot || u.OtherTeam != "" { // a Home tab is a person's of this workspace
+			return &apiError{Code: "invalid_arguments", messages: []string{"invalid `user_id`"}}
 		}
 		old := c.s.book.homes[u.ID]
 		if h := c.get("hash"); h != "" && (old == nil || old.Hash != h) {

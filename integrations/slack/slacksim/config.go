@@ -30,6 +30,11 @@ type Config struct {
 	// app_home_opened, message.im, message.channels and message.groups.
 	Events []string
 
+	// Shortcuts are those of the app's manifest.
+	Shortcuts []Shortcut
+	// NoHome says that the app's manifest has no Home tab.
+	NoHome bool
+
 	// Decided, when set, blocks until the bot has decided what was delivered,
 	// so that Say, Click and Submit return at the right moment.
 	Decided func(ctx context.Context, d Delivery) error
@@ -72,6 +77,13 @@ type Group struct {
 	ID, Handle, Name string
 	Members          []string
 	Disabled         bool
+}
+
+// Shortcut is an entry of the ⚡ menu, or with Message of the menu of a message.
+type Shortcut struct {
+	Name       string `json:"name"`
+	CallbackID string `json:"callback_id"`
+	Message    bool   `json:"message"`
 }
 
 // Delivery says which envelope carried an act to the bot. EventID is set for
@@ -170,6 +182,11 @@ func (c *Config) check() error {
 			if err := once("group", s); err != nil {
 				return err
 			}
+		}
+	}
+	for _, s := range c.Shortcuts {
+		if err := once("shortcut", s.CallbackID); err != nil {
+			return err
 		}
 	}
 	if !strings.HasPrefix(c.Command, "/") {

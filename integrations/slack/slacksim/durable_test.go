@@ -156,8 +156,8 @@ func TestReopened(t *testing.T) {
 	if vs, err := again.Modals("bob"); err != nil || len(vs) != 1 || vs[0].ViewID != r.Modal.ViewID {
 		t.Errorf("modals %+v, %v", vs, err)
 	}
-	if h, err := again.Home("bob"); err != nil || !strings.Contains(string(h), "divider") {
-		t.Errorf("home %s, %v", h, err)
+	if h, err := again.Home("bob"); err != nil || !strings.Contains(string(h.Blocks), "divider") {
+		t.Errorf("home %+v, %v", h, err)
 	}
 	if _, err := again.Say(t.Context(), "alice", "random", "x", ""); err == nil {
 		t.Error("the channel is not archived any more")

@@ -170,7 +170,7 @@ func TestEventsReachTheRealClient(t *testing.T) {
 	if _, err := o.Say(ctx, "bob", "@signalbox", "hello", ""); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.OpenHome(ctx, "bob"); err != nil {
+	if _, err := o.OpenHome(ctx, "bob"); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := api.PostMessage("COPS", slack.MsgOptionText("I am <@U0SIGNALBOX>", false)); err != nil {

@@ -186,22 +186,6 @@ func (s *Sim) Modals(user string) ([]Modal, error) {
 	return out, err
 }
 
-// Home is the blocks of what the bot published for a person, nil when nothing.
-func (s *Sim) Home(user string) (json.RawMessage, error) {
-	u, err := s.user(user)
-	if err != nil {
-		return nil, err
-	}
-	var out json.RawMessage
-	err = s.view(func() error {
-		if v := s.book.homes[u.ID]; v != nil {
-			out = v.Blocks
-		}
-		return nil
-	})
-	return out, err
-}
-
 func (s *Sim) show(m *message) Message {
 	out := Message{
 		TS: m.TS, ThreadTS: m.ThreadTS, User: m.User, Text: m.Text, Blocks: blocksOf(m), Buttons: buttonsOf(m.Blocks),

@@ -14,7 +14,7 @@ import (
 func (s *Sim) Submit(ctx context.Context, user, viewID string, values map[string]string) (Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, actLimit)
 	defer cancel()
-	a := &act{}
+	a := &act{nowhere: true}
 	var e envelope
 	err := s.change(func(t *tx) error {
 		u, v, err := s.opened(user, viewID)
@@ -169,19 +169,4 @@ func (s *Sim) CloseView(ctx context.Context, user, viewID string) error {
 	}
 	_, _, err = s.send(ctx, *e, "the modal")
 	return err
-}
-
-// OpenHome opens the bot's home tab: the bot is told by app_home_opened.
-func (s *Sim) OpenHome(_ context.Context, user string) error {
-	return s.change(func(t *tx) error {
-		u, err := s.user(user)
-		if err != nil {
-			return err
-		}
-		c := s.openIM(t, u.ID)
-		s.emit(t, "app_home_opened", map[string]any{
-			"type": "app_home_opened", "user": u.ID, "channel": c.ID, "tab": "home", "event_ts": t.ts(),
-		})
-		return nil
-	})
 }
