@@ -22,6 +22,8 @@ type Feature struct {
 	Kinds   []runner.Kind
 	// Cards render what the teller shows, by Surface.Card.
 	Cards map[string]CardFunc
+	// Words are its catalogues of phrases, by language, in gettext's .po form.
+	Words map[string]string
 }
 
 // Tick is work that comes round. Every is domain time.

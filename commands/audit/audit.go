@@ -34,7 +34,7 @@ func New(d Deps) commands.Feature {
 	f := &feature{d}
 	e := &exporter{store: d.Store, log: d.Log, dir: d.Dir}
 	return commands.Feature{
-		Name:    "audit",
+		Name: "audit", Words: map[string]string{"ja": ja},
 		Verbs:   []commands.Verb{f.auditVerb(), f.recordVerb()},
 		Ticks:   []commands.Tick{{Name: "remove audit files that were sent", Every: time.Hour, Run: f.sweep}},
 		Workers: []commands.Worker{{Name: "audit export", Run: e.Run}},
