@@ -10,6 +10,24 @@ import (
 const catalogue = `msgid ""
 msgstr ""
 
+msgid "%s is %s."
+msgstr "%s は %s です。"
+
+msgid "the plan of %s failed: %s"
+msgstr "%s のプランに失敗しました：%s"
+
+msgid "%s of an earlier wave %s"
+msgstr "前のウェーブの %s が %s"
+
+msgid "%s was never started: %s"
+msgstr "%s は開始されませんでした：%s"
+
+msgid "exit code %d"
+msgstr "終了コード %d"
+
+msgid "locked by %s: “%s” (%s)"
+msgstr "%s のロック：「%s」（%s）"
+
 msgid "%s is locked by %s: “%s” (%s)"
 msgstr "%[1]s は %[2]s がロックしています：「%[3]s」（%[4]s）"
 
@@ -52,6 +70,12 @@ func TestSay(t *testing.T) {
 		{"parts", "op-1 · took 5 min · Asked by", "op-1 · 所要 5 分 · 依頼者"},
 		{"lines", "Asked by\nnobody holds it", "依頼者\n誰もロックしていません"},
 		{"a token", link + " · took 5 min", link + " · 所要 5 分"},
+		{"what it is said of", "web/staging: nobody holds it", "web/staging: 誰もロックしていません"},
+		{"a sign and what it is said of", "✋ hold: nobody holds it.", "✋ hold: 誰もロックしていません。"},
+		{"the most literal key, with a stop", "web is locked by alice: “x” (hold-1, for 5 min).", "web は alice がロックしています：「x」（hold-1、5 分前から）。"},
+		{"a number before a stop", "the plan of web failed: exit code 1.", "web のプランに失敗しました：終了コード 1。"},
+		{"two sentences", "dns was never started: web of an earlier wave failed. nobody holds it.", "dns は開始されませんでした：前のウェーブの web が failed。誰もロックしていません。"},
+		{"a line that a place would reach over", "web of an earlier wave failed\nweb of an earlier wave failed", "前のウェーブの web が failed\n前のウェーブの web が failed"},
 		{"a part that is not known", "took 5 min · something else came", "took 5 min · something else came"},
 		{"a thing put in that is not known", "took a long while indeed", "took a long while indeed"},
 		{"no words", "+1 ~0 -0", "+1 ~0 -0"},
