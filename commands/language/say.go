@@ -76,7 +76,7 @@ func modal(b *phrase.Book, m integrations.Modal) *integrations.Modal {
 	m.Title, m.Submit, m.Intro = text(b, m.Title), b.Label(m.Submit), text(b, m.Intro)
 	inputs := make([]integrations.Input, len(m.Inputs))
 	for i, in := range m.Inputs {
-		in.Label, in.Hint = b.Label(in.Label), text(b, in.Hint)
+		in.Label, in.Hint = text(b, in.Label), text(b, in.Hint)
 		if in.Options != nil {
 			options := make([]integrations.Option, len(in.Options))
 			for k, o := range in.Options {
