@@ -193,7 +193,11 @@ func (a *app) assemble() error {
 	if a.runner, err = runner.New(d); err != nil {
 		return err
 	}
-	a.teller = tell.New(tell.Deps{Store: a.store, Clock: a.Clock, Log: a.Log, Places: places(s), Manners: manners, Cards: a.wired.cards})
+	cards, err := a.wired.spoken(func() string { return a.config.Load().Slack.Language }, a.channelID)
+	if err != nil {
+		a.Log.Warn("some phrases are said in English only", "error", err)
+	}
+	a.teller = tell.New(tell.Deps{Store: a.store, Clock: a.Clock, Log: a.Log, Places: places(s), Manners: manners, Cards: cards})
 	a.ticks = &clockDoor{clock: a.Clock, log: a.Log, ticks: append(a.wired.ticks, commands.Tick{Name: "prune", Every: pruneEvery, Run: a.prune},
 		commands.Tick{Name: "backup", Every: backupEvery, Run: a.backup})}
 	a.dispatcher = commands.New(commands.Deps{

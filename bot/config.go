@@ -43,6 +43,7 @@ type SlackConfig struct {
 	APIURL      string              `yaml:"api_url"` // "" is Slack's own
 	Connections int                 `yaml:"connections"`
 	SecondAfter time.Duration       `yaml:"second_after"`
+	Language    string              `yaml:"language"` // of who asked for none: "en" or "ja"
 }
 
 // GitHubConfig is the forge: a token or an App.
@@ -163,7 +164,7 @@ func defaultConfig() *Config {
 		Listen:  "127.0.0.1:8420",
 		Inbound: "webhook",
 		Data:    "/var/lib/signalbox",
-		Slack:   SlackConfig{Connections: 2, SecondAfter: 3 * time.Minute},
+		Slack:   SlackConfig{Connections: 2, SecondAfter: 3 * time.Minute, Language: "en"},
 		GitHub:  GitHubConfig{MergeMethod: "merge"},
 		Runner: RunnerConfig{
 			Parallel: 4, LogCap: 4 << 20, Timeout: 2 * time.Hour, DrainLimit: 30 * time.Minute,

@@ -113,6 +113,7 @@ func (c *Config) checkSlack() {
 	c.wantToken("slack.bot_token", c.Slack.BotToken, "xoxb-", "it is under OAuth & Permissions, Bot User OAuth Token")
 	c.wantURL("slack.api_url", c.Slack.APIURL)
 	c.wantRange("slack.connections", c.Slack.Connections, 1, 10)
+	c.wantOne("slack.language", "language", c.Slack.Language, languages())
 	if c.Slack.SecondAfter < 0 {
 		c.bad("slack.second_after", "is negative")
 	}

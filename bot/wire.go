@@ -5,16 +5,20 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/audit"
 	"github.com/signalbox-chatops/signalbox/commands/deploy"
+	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/commands/groups"
 	"github.com/signalbox-chatops/signalbox/commands/help"
 	"github.com/signalbox-chatops/signalbox/commands/home"
 	"github.com/signalbox-chatops/signalbox/commands/incident"
+	"github.com/signalbox-chatops/signalbox/commands/language"
 	"github.com/signalbox-chatops/signalbox/commands/lock"
 	"github.com/signalbox-chatops/signalbox/commands/past"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
@@ -67,6 +71,7 @@ func features(s systems) []commands.Feature {
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Dir: filepath.Join(s.data, "audit")}),
 		help.New(s.verbs),
 		home.New(home.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cards: s.cards, Guest: s.guest, Channel: s.channelID}),
+		language.New(language.Deps{}),
 	}
 }
 
@@ -144,11 +149,12 @@ type wired struct {
 	kinds  []runner.Kind
 	cards  map[string]tell.Card
 	prunes []func(context.Context) error
+	words  map[string][]string // catalogues of phrases, by language
 }
 
 // wire sorts the features' parts; two of the same name are a mistake.
 func wire(all []commands.Feature) (wired, error) {
-	w := wired{events: map[string][]commands.Handler{}, cards: map[string]tell.Card{}}
+	w := wired{events: map[string][]commands.Handler{}, cards: map[string]tell.Card{}, words: map[string][]string{}}
 	taken := map[string]string{}
 	claim := func(what, name, feature string) error {
 		if by, twice := taken[what+" "+name]; twice {
@@ -175,7 +181,16 @@ func wire(all []commands.Feature) (wired, error) {
 	if err := cards(runner.Cards(), "runner"); err != nil {
 		return w, err
 	}
+	words := func(from map[string]string) {
+		for code, text := range from {
+			w.words[code] = append(w.words[code], text)
+		}
+	}
+	for _, of := range []func() map[string]string{commands.Words, gate.Words, groups.Words, runner.Words, tell.Words} {
+		words(of())
+	}
 	for _, f := range all {
+		words(f.Words)
 		for _, v := range f.Verbs {
 			for _, name := range append([]string{v.Name}, v.Aliases...) {
 				if err := claim("verb", name, f.Name); err != nil {
@@ -204,6 +219,20 @@ func wire(all []commands.Feature) (wired, error) {
 	}
 	return w, nil
 }
+
+// spoken are the cards in the languages of where they are shown. The error names
+// the phrases that have no translation, which are said in English.
+func (w wired) spoken(byDefault func() string, channel func(string) string) (map[string]tell.Card, error) {
+	s, err := language.NewSpeaker(w.words, byDefault, channel)
+	out := map[string]tell.Card{}
+	for name, c := range w.cards {
+		out[name] = s.Card(c)
+	}
+	return out, err
+}
+
+// languages are those that can be spoken, by their codes.
+func languages() []string { return slices.Sorted(maps.Keys(language.Languages)) }
 
 // trees gives the deploy feature its work trees, by the names of repositories.
 type trees struct {

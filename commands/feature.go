@@ -25,6 +25,8 @@ type Feature struct {
 	// Prune, if there is one, removes what the feature no longer keeps. It is called
 	// with the store's own pruning, every hour.
 	Prune func(ctx context.Context) error
+	// Words are its catalogues of phrases, by language, in gettext's .po form.
+	Words map[string]string
 }
 
 // Tick is work that comes round. Every is domain time.

@@ -37,7 +37,7 @@ func New(d Deps) commands.Feature {
 	f := &feature{d, commands.Files{Store: d.Store, Clock: d.Clock, Dir: filepath.Join(d.Dir, "asked"), Of: "audit"}}
 	e := &exporter{store: d.Store, log: d.Log, dir: d.Dir}
 	return commands.Feature{
-		Name:    "audit",
+		Name: "audit", Words: map[string]string{"ja": ja},
 		Verbs:   []commands.Verb{f.auditVerb(), f.recordVerb()},
 		Ticks:   []commands.Tick{f.files.Tick()},
 		Workers: []commands.Worker{{Name: "audit export", Run: e.Run}},

@@ -125,7 +125,7 @@ func New(d Deps) commands.Feature {
 		ticks = append(ticks, commands.Tick{Name: "lost webhooks", Every: d.Hooks, Run: f.redeliver})
 	}
 	return commands.Feature{
-		Name:  "deploy",
+		Name: "deploy", Words: map[string]string{"ja": ja},
 		Verbs: f.verbs(),
 		Events: map[string]commands.Handler{
 			"github.pull_request":        f.ahead(f.onPull),

@@ -17,7 +17,7 @@ import (
 // New is the feature; verbs lists the whole language, this feature's included.
 func New(verbs func() []commands.Verb) commands.Feature {
 	f := &feature{verbs}
-	return commands.Feature{Name: "help", Verbs: []commands.Verb{
+	return commands.Feature{Name: "help", Words: map[string]string{"ja": ja}, Verbs: []commands.Verb{
 		{
 			Name: "help", Summary: "Say what there is, or how one command is written", Effect: commands.Reads, Open: true,
 			Args:     []commands.Arg{{Name: "command", Kind: commands.ArgVerb, Optional: true, Help: "the command you want to know about"}},

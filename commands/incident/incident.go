@@ -31,7 +31,7 @@ type feature struct{ Deps }
 func New(d Deps) commands.Feature {
 	f := &feature{d}
 	return commands.Feature{
-		Name: "incident", Verbs: []commands.Verb{f.openVerb(), f.overVerb(), f.listVerb()},
+		Name: "incident", Words: map[string]string{"ja": ja}, Verbs: []commands.Verb{f.openVerb(), f.overVerb(), f.listVerb()},
 		Cards: map[string]tell.Card{card: f.card},
 	}
 }

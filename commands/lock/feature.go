@@ -62,7 +62,7 @@ type feature struct{ Deps }
 func New(d Deps) commands.Feature {
 	f := &feature{d}
 	return commands.Feature{
-		Name: "lock",
+		Name: "lock", Words: map[string]string{"ja": ja},
 		Verbs: []commands.Verb{
 			f.lockVerb(), f.unlockVerb(), f.extendVerb(), f.stealVerb(), f.askVerb(),
 			f.freezeVerb(), f.unfreezeVerb(), f.stopVerb(), f.goVerb(), f.locksVerb(),

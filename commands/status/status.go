@@ -24,7 +24,7 @@ type feature struct{ Deps }
 // New is the feature.
 func New(d Deps) commands.Feature {
 	f := &feature{d}
-	return commands.Feature{Name: "status", Verbs: []commands.Verb{f.statusVerb(), f.servicesVerb(), f.jobVerb()}}
+	return commands.Feature{Name: "status", Words: map[string]string{"ja": ja}, Verbs: []commands.Verb{f.statusVerb(), f.servicesVerb(), f.jobVerb()}}
 }
 
 // read is a verb's decision that only reads.

@@ -1,0 +1,307 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/signalbox-chatops/signalbox/integrations/kit/phrase"
+)
+
+// TestPhrases holds the catalogues to the source: what a folder of commands says
+// to people stands in its ja.po with a translation, and nothing else does. Run it
+// with -update after a change of words: it puts in what is missing, without a
+// translation, and takes out what nobody says any more.
+func TestPhrases(t *testing.T) {
+	folders, err := filepath.Glob("../commands/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range append(folders, "../commands") {
+		said := phrasesOf(t, dir)
+		if len(said) == 0 {
+			continue
+		}
+		t.Run(strings.TrimPrefix(dir, "../"), func(t *testing.T) {
+			path := filepath.Join(dir, "ja.po")
+			text, err := os.ReadFile(path)
+			if err != nil && !os.IsNotExist(err) {
+				t.Fatal(err)
+			}
+			known := phrase.Keys(string(text))
+			if *update {
+				writePhrases(t, path, said, known, kept(string(text)))
+				return
+			}
+			for key, where := range said {
+				if known[key] == "" {
+					t.Errorf("%s says %q, of which %s has no translation (go test ./bot -run TestPhrases -update writes it down)", where, key, path)
+				}
+			}
+			extra := kept(string(text))
+			for key := range known {
+				if said[key] == "" && !extra[key] {
+					t.Errorf("%s translates %q, which nothing in %s says (put it under \"# Composed:\" if it is put together there)", path, key, dir)
+				}
+			}
+			if _, err := phrase.New(string(text)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// kept are the entries that no single expression says, for they are composed: each
+// stands under a comment "# Composed: …" that says where.
+func kept(po string) map[string]bool {
+	out := map[string]bool{}
+	for _, entry := range strings.Split(po, "\n\n") {
+		if strings.HasPrefix(strings.TrimSpace(entry), "# Composed:") {
+			for key := range phrase.Keys("msgid \"\"\nmsgstr \"\"\n\n" + entry + "\n") {
+				out[key] = true
+			}
+		}
+	}
+	return out
+}
+
+func writePhrases(t *testing.T, path string, said, known map[string]string, extra map[string]bool) {
+	t.Helper()
+	old, _ := os.ReadFile(path) // none is written anew
+	var b strings.Builder
+	b.WriteString("msgid \"\"\nmsgstr \"\"\n\"Language: ja\\n\"\n\"Content-Type: text/plain; charset=UTF-8\\n\"\n")
+	for _, entry := range strings.Split(string(old), "\n\n") {
+		if strings.HasPrefix(strings.TrimSpace(entry), "# Composed:") {
+			b.WriteString("\n" + strings.TrimSpace(entry) + "\n")
+		}
+	}
+	keys := slices.SortedFunc(maps.Keys(said), func(x, y string) int { return cmp.Or(cmp.Compare(file(said[x]), file(said[y])), cmp.Compare(x, y)) })
+	for _, key := range keys {
+		if extra[key] {
+			continue
+		}
+		fmt.Fprintf(&b, "\n#: %s\nmsgid %s\nmsgstr %s\n", file(said[key]), poQuote(key), poQuote(known[key]))
+	}
+	if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func file(where string) string { name, _, _ := strings.Cut(where, ":"); return name }
+
+func poQuote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\t", `\t`).Replace(s) + `"`
+}
+
+// phrasesOf are the sentences that a folder's source says to people, and where.
+func phrasesOf(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		set := token.NewFileSet()
+		f, err := parser.ParseFile(set, name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := phraseWalk{found: func(key string, at token.Pos) {
+			if _, known := out[key]; !known {
+				out[key] = fmt.Sprintf("%s:%d", filepath.Base(name), set.Position(at).Line)
+			}
+		}}
+		ast.Inspect(f, w.visit)
+	}
+	return out
+}
+
+type phraseWalk struct {
+	found func(key string, at token.Pos)
+}
+
+// What is called with words that no person in a chat reads: logs, the errors of
+// operators, comparisons.
+var (
+	unsaidCalls = regexp.MustCompile(`^(errors\.New|fmt\.Errorf|fmt\.Sscanf|panic|regexp\.MustCompile|strings\.\w+|.*\.(Debug|Info|Warn|Error|DebugContext|InfoContext|WarnContext|ErrorContext)|WithExample|store\..*|.*\.WithExample)$`)
+	unsaidKeys  = map[string]bool{"Examples": true, "Example": true, "Command": true, "Code": true, "URL": true, "Context": false}
+	boundary    = regexp.MustCompile(`^[\s·;,]+|[\s·;,]+$`)
+	anyVerb     = regexp.MustCompile(`%(?:\[\d+\])?[+\-# 0]*[\d.*]*([a-zA-Z])`)
+	words       = regexp.MustCompile(`[A-Za-z]{2}`)
+)
+
+func (w phraseWalk) visit(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.ImportSpec, *ast.CaseClause:
+		if c, ok := n.(*ast.CaseClause); ok { // what is compared with is not said
+			for _, s := range c.Body {
+				ast.Inspect(s, w.visit)
+			}
+		}
+		return false
+	case *ast.Field:
+		return n.Tag == nil
+	case *ast.KeyValueExpr:
+		if k, ok := n.Key.(*ast.Ident); ok && unsaidKeys[k.Name] {
+			return false
+		}
+		ast.Inspect(n.Value, w.visit)
+		return false
+	case *ast.IndexExpr:
+		ast.Inspect(n.X, w.visit)
+		return false
+	case *ast.CallExpr:
+		if unsaidCalls.MatchString(called(n)) {
+			for _, a := range n.Args {
+				if _, lit := a.(*ast.BasicLit); !lit && strings.HasPrefix(called(n), "strings.") {
+					ast.Inspect(a, w.visit)
+				}
+			}
+			return false
+		}
+	case *ast.BinaryExpr:
+		if n.Op != token.ADD {
+			break
+		}
+	}
+	e, ok := n.(ast.Expr)
+	if !ok {
+		return true
+	}
+	key, whole := pattern(e)
+	if !whole {
+		return true
+	}
+	w.say(key, e.Pos())
+	w.inner(e)
+	return false
+}
+
+// say notes a sentence, without what joins it to its neighbours.
+func (w phraseWalk) say(key string, at token.Pos) {
+	for _, line := range strings.Split(key, "\n") {
+		line = boundary.ReplaceAllString(line, "")
+		bare := anyVerb.ReplaceAllString(line, "")
+		if !words.MatchString(bare) || !strings.Contains(strings.TrimSpace(line), " ") && strings.ToLower(line) == line {
+			continue // a word of the machine, or nothing
+		}
+		if !strings.Contains(line, " ") && strings.ContainsAny(line, "/_.=<>{}") {
+			continue
+		}
+		w.found(line, at)
+	}
+}
+
+// inner visits what stands inside a sentence: what is put in may be said by itself.
+func (w phraseWalk) inner(e ast.Expr) {
+	switch e := e.(type) {
+	case *ast.BinaryExpr:
+		w.inner(e.X)
+		w.inner(e.Y)
+	case *ast.ParenExpr:
+		w.inner(e.X)
+	case *ast.CallExpr:
+		switch called(e) {
+		case "integrations.R", "fmt.Sprintf", "fmt.Sprint":
+			for _, a := range e.Args {
+				if _, lit := a.(*ast.BasicLit); !lit {
+					w.inner(a)
+				}
+			}
+		default:
+			for _, a := range e.Args {
+				ast.Inspect(a, w.visit)
+			}
+		}
+	case *ast.BasicLit:
+	default:
+		ast.Inspect(e, w.visit)
+	}
+}
+
+func called(c *ast.CallExpr) string {
+	switch f := c.Fun.(type) {
+	case *ast.Ident:
+		return f.Name
+	case *ast.SelectorExpr:
+		if x, ok := f.X.(*ast.Ident); ok {
+			return x.Name + "." + f.Sel.Name
+		}
+		return "." + f.Sel.Name
+	}
+	return ""
+}
+
+// pattern is an expression as a key: its own words, and %s for what is put in.
+// whole says that it has words.
+func pattern(e ast.Expr) (key string, whole bool) {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		if e.Kind != token.STRING {
+			return "%s", false
+		}
+		s, err := strconv.Unquote(e.Value)
+		if err != nil {
+			return "%s", false
+		}
+		return strings.ReplaceAll(s, "%", "%%"), s != ""
+	case *ast.ParenExpr:
+		return pattern(e.X)
+	case *ast.BinaryExpr:
+		if e.Op != token.ADD {
+			return "%s", false
+		}
+		x, wx := pattern(e.X)
+		y, wy := pattern(e.Y)
+		return together(x, y), wx || wy
+	case *ast.CallExpr:
+		switch called(e) {
+		case "integrations.R":
+			whole := false
+			key := ""
+			for _, a := range e.Args {
+				part, w := pattern(a)
+				key, whole = together(key, part), whole || w
+			}
+			return key, whole
+		case "fmt.Sprintf":
+			if lit, ok := e.Args[0].(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				s, err := strconv.Unquote(lit.Value)
+				if err == nil {
+					return anyVerb.ReplaceAllStringFunc(s, func(v string) string {
+						if strings.HasSuffix(v, "d") {
+							return "%d"
+						}
+						if strings.HasSuffix(v, "q") {
+							return `"%s"`
+						}
+						return "%s"
+					}), true
+				}
+			}
+		}
+	}
+	return "%s", false
+}
+
+// together joins two patterns; what is put in side by side is put in once.
+func together(x, y string) string {
+	if strings.HasSuffix(x, "%s") && strings.HasPrefix(y, "%s") {
+		return x + y[2:]
+	}
+	return x + y
+}

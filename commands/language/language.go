@@ -1,0 +1,176 @@
+// Package language is how people are spoken to: each person and each channel in
+// English or in the language that they asked for. Everything is decided, kept and
+// written down in English; a card is put into the language of its place when it
+// is shown.
+package language
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	_ "embed"
+
+	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/commands/tell"
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/phrase"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+//go:embed ja.po
+var ja string
+
+// English is the language of the source, which needs no catalogue.
+const English = "en"
+
+// Languages are what can be spoken, with what each calls itself first.
+var Languages = map[string][]string{
+	English: {"English", "英語", "eigo"},
+	"ja":    {"日本語", "Japanese", "jp", "nihongo"},
+}
+
+// Known finds a language by any of its names, in any case.
+func Known(name string) (string, bool) {
+	name = integrations.Fold(name)
+	for code, names := range Languages {
+		if name == code || slices.ContainsFunc(names, func(n string) bool { return integrations.Fold(n) == name }) {
+			return code, true
+		}
+	}
+	return "", false
+}
+
+// Deps are what the feature works with.
+type Deps struct{}
+
+// New is the feature.
+func New(Deps) commands.Feature {
+	return commands.Feature{Name: "language", Verbs: []commands.Verb{verb()}, Words: map[string]string{"ja": ja}}
+}
+
+// records are the languages asked for, by the id of a person or a channel in chat.
+func records(tx *store.Tx) *store.Records[string] { return store.Feature[string](tx, "language") }
+
+func verb() commands.Verb {
+	return commands.Verb{
+		Name: "language", Aliases: []string{"言語"}, Summary: "Be answered in English or in Japanese", Effect: commands.Changes, Right: "read",
+		Args:     []commands.Arg{{Name: "language", Kind: commands.ArgWord, Optional: true, Help: "English or 日本語; left out, it says what is spoken"}},
+		Flags:    []commands.Arg{{Name: "here", Kind: commands.ArgBool, Optional: true, Help: "for this channel, not for you alone"}},
+		Examples: []string{"language 日本語", "language English --here"},
+		Detail:   "What only you see is said in your language, and what a channel sees in the channel's.",
+		Decide: func(_ context.Context, c *commands.Call) (commands.Act, error) {
+			return func(tx *store.Tx) (commands.Reply, error) { return decide(tx, c) }, nil
+		},
+	}
+}
+
+func decide(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
+	id, whose := c.Heard.User, "You are answered"
+	if c.Arg("here") != "" {
+		if c.Heard.Private {
+			return commands.Reply{}, commands.Refuse("no_channel", "This is no channel: here, your own language is spoken.").WithExample("language 日本語")
+		}
+		id, whose = c.Heard.Channel, "This channel is spoken to"
+	}
+	if c.Arg("language") == "" {
+		code, found, err := records(tx).Get(id)
+		if err != nil {
+			return commands.Reply{}, err
+		}
+		m := say("%s in %s.", whose, called(code))
+		if !found {
+			m = say("%s in the language of this workspace.", whose)
+		}
+		return commands.Reply{Private: m}, nil
+	}
+	code, ok := Known(c.Arg("language"))
+	if !ok {
+		return commands.Reply{}, commands.Refuse("no_language", fmt.Sprintf("“%s” is not spoken here.", c.Arg("language"))).WithHint("English and 日本語 are.").WithExample("language 日本語")
+	}
+	reply := commands.Reply{Subject: id, Outcome: code}
+	if err := records(tx).Put(id, code); err != nil {
+		return reply, err
+	}
+	m := say("%s in %s from now on.", whose, called(code))
+	if id == c.Heard.Channel {
+		reply.Public = m
+	} else {
+		reply.Private = m
+	}
+	return reply, nil
+}
+
+func called(code string) string {
+	if names := Languages[code]; len(names) > 0 {
+		return names[0]
+	}
+	return code
+}
+
+func say(format string, args ...any) *integrations.Message {
+	return &integrations.Message{Text: fmt.Sprintf(format, args...)}
+}
+
+// Speaker puts cards into the language of where they are shown.
+type Speaker struct {
+	books map[string]*phrase.Book
+	// Default is the language of who asked for none.
+	Default func() string
+	// Channel is the id of a channel that may be given by name.
+	Channel func(string) string
+}
+
+// NewSpeaker makes one of catalogues, by language. The error names every phrase
+// that cannot be said; the speaker says all others.
+func NewSpeaker(catalogues map[string][]string, byDefault func() string, channel func(string) string) (*Speaker, error) {
+	s := &Speaker{books: map[string]*phrase.Book{}, Default: byDefault, Channel: channel}
+	var wrong error
+	for code, texts := range catalogues {
+		book, err := phrase.New(texts...)
+		if err != nil {
+			wrong = fmt.Errorf("catalogue %s: %w", code, err)
+		}
+		s.books[code] = book
+	}
+	return s, wrong
+}
+
+// Card is a card in the language of its surface.
+func (s *Speaker) Card(card tell.Card) tell.Card {
+	return func(tx *store.Tx, surface *store.Surface) (integrations.Message, error) {
+		m, err := card(tx, surface)
+		if err != nil {
+			return m, err
+		}
+		code, err := s.of(tx, surface)
+		if err != nil {
+			return m, err
+		}
+		return Say(s.books[code], m), nil
+	}
+}
+
+// of is the language of a surface: what one person sees is in theirs, else in the
+// channel's; and what nobody asked another one for is in the default.
+func (s *Speaker) of(tx *store.Tx, surface *store.Surface) (string, error) {
+	if strings.HasPrefix(surface.Place, "slack.") {
+		ids := []string{surface.Where["user"], surface.Where["channel"]}
+		if channel := surface.Where["channel"]; channel != "" && s.Channel != nil {
+			ids = append(ids, s.Channel(channel))
+		}
+		for _, id := range ids {
+			if id == "" {
+				continue
+			}
+			if code, found, err := records(tx).Get(id); err != nil || found {
+				return code, err
+			}
+		}
+	}
+	if s.Default == nil {
+		return English, nil
+	}
+	return s.Default(), nil
+}

@@ -1,0 +1,215 @@
+package phrase
+
+import (
+	"regexp"
+	"strings"
+)
+
+// deepest is how far what is put in is looked up in turn.
+const deepest = 6
+
+// look is one looking up. The same pieces come up again and again in it, as what
+// one key after the other takes, and each is worked out once.
+type look struct {
+	*Book
+	seen map[asked]said
+}
+
+type asked struct {
+	text  string
+	depth int
+}
+
+// whole says a text: as one phrase, or else part by part.
+func (b *look) whole(s string, depth int) (string, bool) {
+	got, ok := b.seen[asked{s, depth}]
+	if !ok {
+		got.text, got.ok = b.work(s, depth)
+		b.seen[asked{s, depth}] = got
+	}
+	return got.text, got.ok
+}
+
+func (b *look) work(s string, depth int) (string, bool) {
+	core := strings.Trim(s, edges)
+	if core == "" || !letters.MatchString(core) {
+		return s, true
+	}
+	at := strings.Index(s, core)
+	if strings.Contains(core, "\n") { // no key reaches over a line's end, but its places would
+		if out, ok := b.parts(core, cuts[0], depth); ok {
+			return s[:at] + out + s[at+len(core):], true
+		}
+	}
+	if out, ok := b.phrase(core, depth, within); ok {
+		return s[:at] + out + s[at+len(core):], true
+	}
+	for _, cut := range cuts[:surely] {
+		if out, ok := b.parts(core, cut, depth); ok {
+			return s[:at] + out + s[at+len(core):], true
+		}
+	}
+	if out, ok := b.phrase(core, depth, anything); ok {
+		return s[:at] + out + s[at+len(core):], true
+	}
+	for _, cut := range cuts[surely:] {
+		if out, ok := b.parts(core, cut, depth); ok {
+			return s[:at] + out + s[at+len(core):], true
+		}
+	}
+	return s, false
+}
+
+const edges = " \n\t·;,"
+
+// sentence is the end of one before another.
+var sentence = regexp.MustCompile(`[.?!] `)
+
+// What the places of a key may take: within one sentence, or as it comes. A key
+// of few words fits whatever has them anywhere, and one that takes a part of the
+// sentence before it turns both round.
+const (
+	within   = false
+	anything = true
+)
+
+// clause is where a thing put in before a key's own words ends at the latest.
+var clause = regexp.MustCompile(`[.?!:;] `)
+
+// plain says whether what a key's places take lies within one sentence.
+func plain(in []string) bool {
+	for i, text := range in {
+		if sentence.MatchString(text) || i < len(in)-1 && clause.MatchString(text) {
+			return false
+		}
+	}
+	return true
+}
+
+// surely is how many of the cuts are tried before a key may take what lies beyond
+// its sentence.
+const surely = 5
+
+// cuts are where a text falls into parts, the plainest first.
+var cuts = []*regexp.Regexp{
+	regexp.MustCompile(`\n+`),
+	regexp.MustCompile(` · `),
+	sentence,
+	about,
+	regexp.MustCompile(`; `),
+	regexp.MustCompile(` +→ +|  +`),
+	regexp.MustCompile(`, `),
+	regexp.MustCompile(`[\x{E000}-\x{EFFF}]`),
+}
+
+// about is what a sentence is said of, where that stands before it: a token or the
+// name of a thing, such as "web/staging: " or "#12: ", or any word behind a sign.
+var about = regexp.MustCompile(`^(?:[^\x00-\x{2FF}\x{E000}-\x{F8FF}]+ (?:[^\s“:]+|[\x{E000}-\x{F8FF}])|[^\s“:]*[/#0-9][^\s“:]*|[\x{E000}-\x{EFFF}]): `)
+
+func (b *look) parts(s string, cut *regexp.Regexp, depth int) (string, bool) {
+	marks := cut.FindAllStringIndex(s, -1)
+	if len(marks) == 0 {
+		return "", false
+	}
+	var out strings.Builder
+	at := 0
+	for _, m := range append(marks, []int{len(s), len(s)}) {
+		part, mark := s[at:m[0]], s[m[0]:m[1]]
+		if strings.HasPrefix(mark, ".") || strings.HasPrefix(mark, "?") || strings.HasPrefix(mark, "!") {
+			part, mark = part+mark[:1], mark[1:] // a sentence keeps its stop
+		}
+		got, ok := b.whole(part, depth)
+		if !ok && !name(part) {
+			return "", false
+		}
+		out.WriteString(got)
+		if mark == " " && wide(got) {
+			mark = "" // sentences of wide letters need no space between them
+		}
+		out.WriteString(mark)
+		at = m[1]
+	}
+	return out.String(), true
+}
+
+// wide says whether a text ends in a full-width stop.
+func wide(s string) bool {
+	return strings.HasSuffix(s, "。") || strings.HasSuffix(s, "？") || strings.HasSuffix(s, "」") || strings.HasSuffix(s, "！")
+}
+
+// name says whether a part may stand as it is: one word, an address, a command.
+func name(s string) bool {
+	s = strings.Trim(s, edges+".:()")
+	return !strings.ContainsAny(s, " \n") || strings.HasPrefix(s, "/ops ") || strings.HasPrefix(s, "`")
+}
+
+// phrase looks a text up as one entry, its full stop or colon apart.
+func (b *look) phrase(s string, depth int, loose bool) (string, bool) {
+	if v, ok := b.exact[fold(s)]; ok {
+		return v, true
+	}
+	bare, stop := unstopped(s)
+	if v, ok := b.exact[fold(bare)]; ok && stop != "" {
+		return v + stop, true
+	}
+	return b.match(s, bare, stop, depth, loose)
+}
+
+// unstopped is a text without its full stop, colon or question mark, and that in
+// wide letters.
+func unstopped(s string) (bare, stop string) {
+	for end, wide := range map[string]string{".": "。", ":": "：", "?": "？"} {
+		if bare, ok := strings.CutSuffix(s, end); ok {
+			return bare, wide
+		}
+	}
+	return s, ""
+}
+
+// match finds the most literal key that all of a text can be said by: with the
+// text's stop where the key has it, and else without.
+func (b *look) match(s, bare, stop string, depth int, loose bool) (string, bool) {
+	if depth >= deepest {
+		return "", false
+	}
+	for _, e := range b.entries {
+		if e.size >= len(s) || !strings.Contains(s, e.probe) && !strings.Contains(fold(s), fold(e.probe)) {
+			continue
+		}
+		text, end := bare, stop
+		if _, own := unstopped(e.key); own != "" {
+			text, end = s, ""
+		}
+		m := e.re.FindStringSubmatch(text)
+		if m == nil || !loose && !plain(m[1:]) {
+			continue
+		}
+		if out, ok := b.fill(e, m[1:], depth); ok {
+			return out + end, true
+		}
+	}
+	return "", false
+}
+
+// fill puts what a key was matched with into its translation.
+func (b *look) fill(e *entry, in []string, depth int) (string, bool) {
+	for i, text := range in {
+		if e.raw[i] {
+			continue
+		}
+		got, ok := b.whole(text, depth+1)
+		if !ok && !name(text) {
+			return "", false
+		}
+		in[i] = got
+	}
+	var out strings.Builder
+	for _, p := range e.out {
+		if p.place < 0 {
+			out.WriteString(p.text)
+		} else {
+			out.WriteString(in[p.place])
+		}
+	}
+	return out.String(), true
+}
