@@ -133,6 +133,9 @@ func phrasesOf(t *testing.T, dir string) map[string]string {
 // unsaid looks like a sentence and is none: keys of records, names of ticks, what
 // stands in a pull request's text.
 var unsaid = map[string]bool{
+	"30 days": true, "hold direct": true, "hold opened": true, "watch locks": true, "hold taken": true, "hold asked about": true,
+	"job queued": true, "asked for a reason": true, "%s reminder": true, "%s expired": true, "unfreeze %s": true,
+	"%s %s because I have looked, and it is as it should be": true, "%s %s because it is no longer needed": true, "%s %s \"database migration\" --for 2h": true,
 	"pull %d %d": true, "rollup %s %s": true, "hold ended": true, "not stopping": true,
 	"audit export": true, "remove audit files that were sent": true, "gate status": true, "audit file": true,
 	"ignored: nothing handles it": true, "stale: dropped": true, "people talking": true, "refused: %s": true, "ignored: %s": true,
