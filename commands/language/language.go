@@ -67,23 +67,15 @@ func verb() commands.Verb {
 }
 
 func decide(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
-	id, whose := c.Heard.User, "You are answered"
-	if c.Arg("here") != "" {
+	id, here := c.Heard.User, c.Arg("here") != ""
+	if here {
 		if c.Heard.Private {
 			return commands.Reply{}, commands.Refuse("no_channel", "This is no channel: here, your own language is spoken.").WithExample("language 日本語")
 		}
-		id, whose = c.Heard.Channel, "This channel is spoken to"
+		id = c.Heard.Channel
 	}
 	if c.Arg("language") == "" {
-		code, found, err := records(tx).Get(id)
-		if err != nil {
-			return commands.Reply{}, err
-		}
-		m := say("%s in %s.", whose, called(code))
-		if !found {
-			m = say("%s in the language of this workspace.", whose)
-		}
-		return commands.Reply{Private: m}, nil
+		return asked(tx, id, here)
 	}
 	code, ok := Known(c.Arg("language"))
 	if !ok {
@@ -93,13 +85,27 @@ func decide(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
 	if err := records(tx).Put(id, code); err != nil {
 		return reply, err
 	}
-	m := say("%s in %s from now on.", whose, called(code))
-	if id == c.Heard.Channel {
-		reply.Public = m
+	if here {
+		reply.Public = &integrations.Message{Text: fmt.Sprintf("This channel is spoken to in %s from now on.", called(code))}
 	} else {
-		reply.Private = m
+		reply.Private = &integrations.Message{Text: fmt.Sprintf("You are answered in %s from now on.", called(code))}
 	}
 	return reply, nil
+}
+
+// asked says what is spoken to a person or a channel.
+func asked(tx *store.Tx, id string, here bool) (commands.Reply, error) {
+	code, found, err := records(tx).Get(id)
+	text := "You are answered in the language of the channel or, where it has none, of this workspace."
+	switch {
+	case found && here:
+		text = fmt.Sprintf("This channel is spoken to in %s.", called(code))
+	case found:
+		text = fmt.Sprintf("You are answered in %s.", called(code))
+	case here:
+		text = "This channel is spoken to in the language of this workspace."
+	}
+	return commands.Reply{Private: &integrations.Message{Text: text}}, err
 }
 
 func called(code string) string {
@@ -107,10 +113,6 @@ func called(code string) string {
 		return names[0]
 	}
 	return code
-}
-
-func say(format string, args ...any) *integrations.Message {
-	return &integrations.Message{Text: fmt.Sprintf(format, args...)}
 }
 
 // Speaker puts cards into the language of where they are shown.
