@@ -63,7 +63,7 @@ func New(d Deps) commands.Feature {
 	f := &feature{d}
 	h := &hello{feature: f}
 	return commands.Feature{
-		Name:    "home",
+		Name: "home", Words: map[string]string{"ja": ja},
 		Verbs:   []commands.Verb{f.verb()},
 		Workers: []commands.Worker{{Name: "home tabs", Run: f.follow}},
 		Ticks: []commands.Tick{

@@ -49,7 +49,7 @@ type feature struct {
 func New(d Deps) commands.Feature {
 	f := &feature{d, commands.Files{Store: d.Store, Clock: d.Clock, Dir: d.Dir, Of: "past"}}
 	return commands.Feature{
-		Name:  "past",
+		Name: "past", Words: map[string]string{"ja": ja},
 		Verbs: []commands.Verb{f.historyVerb(), f.whoVerb(), f.diffVerb(), f.changelogVerb(), f.statsVerb()},
 		Ticks: []commands.Tick{f.files.Tick()},
 		Cards: map[string]tell.Card{f.files.CardName(): f.files.Card},
