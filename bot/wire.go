@@ -14,6 +14,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/groups"
 	"github.com/signalbox-chatops/signalbox/commands/help"
 	"github.com/signalbox-chatops/signalbox/commands/incident"
+	"github.com/signalbox-chatops/signalbox/commands/joining"
 	"github.com/signalbox-chatops/signalbox/commands/lock"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
 	"github.com/signalbox-chatops/signalbox/commands/status"
@@ -47,6 +48,15 @@ type systems struct {
 	poll    time.Duration
 	data    string // the data folder
 	hooks   time.Duration
+	own     ownConfig
+}
+
+// ownConfig is what the process lets be done with its own configuration.
+type ownConfig struct {
+	home   func() configHome
+	relink func() error
+	check  func(content []byte) error
+	adopt  func(ctx context.Context, content []byte) (configChanges, error)
 }
 
 // features is the list of everything people can ask for and everything that is
@@ -56,6 +66,7 @@ func features(s systems) []commands.Feature {
 		deploy.New(deploy.Deps{Store: s.store, Forge: s.forge, Trees: s.trees, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
 		incident.New(incident.Deps{Clock: s.clock}),
+		joining.New(joiningDeps(s)),
 		status.New(status.Deps{Clock: s.clock}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Dir: filepath.Join(s.data, "audit")}),
 		help.New(s.verbs),
@@ -94,6 +105,31 @@ type liveGroups = groups.Holder
 
 func newLiveGroups(s systems) *liveGroups {
 	return groups.New(groups.Deps{Clock: s.clock, Log: s.log, Catalog: s.catalog, Sources: groupSources(s)})
+}
+
+// configHome and configChanges are what people see of the configuration.
+type (
+	configHome    = joining.Home
+	configChanges = joining.Changes
+)
+
+func joiningDeps(s systems) joining.Deps {
+	return joining.Deps{Store: s.store, Forge: s.github, Clock: s.clock, Log: s.log, Catalog: s.catalog, Guest: s.slack.Outsider, Channel: s.channel, Poll: s.poll,
+		Home: s.own.home, Relink: s.own.relink, Check: s.own.check, Adopt: s.own.adopt}
+}
+
+// withLinks is a catalog with the accounts that people have linked.
+func withLinks(tx *store.Tx, cat *integrations.Catalog) (*integrations.Catalog, error) {
+	links, err := joining.Links(tx)
+	return joining.Merge(cat, links), err
+}
+
+// keptConfig is the configuration that was last taken from its repository.
+var keptConfig = joining.Kept
+
+// tellReload tells of a reload that was asked for on this machine.
+func tellReload(ctx context.Context, s systems, c configChanges, mistakes error) error {
+	return joining.Announce(ctx, joiningDeps(s), c, mistakes)
 }
 
 // printAudit is the part of the audit that is called from the shell.
