@@ -24,6 +24,7 @@ type talkNames struct {
 
 var (
 	talkSHA      = regexp.MustCompile(`\b[0-9a-f]{7,64}\b`)
+	talkCode     = regexp.MustCompile(`\b[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}\b`)
 	talkJob      = regexp.MustCompile(`\bjob-\d+\b`)
 	talkNoJob    = "job-99"
 	talkUUID     = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
@@ -69,6 +70,7 @@ func (n *talkNames) tame(s string, now time.Time) string {
 	s = talkWeekday.ReplaceAllString(s, "$1")
 	s = talkOutside.ReplaceAllString(s, "<time>$1")
 	s = talkUUID.ReplaceAllString(s, "<id>")
+	s = talkCode.ReplaceAllString(s, "<code>")
 	s = talkULID.ReplaceAllString(s, "<id>")
 	s = talkInstant.ReplaceAllString(s, "<time>")
 	s = talkRow.ReplaceAllString(talkDate.ReplaceAllString(s, "<day>"), "`<time>`")

@@ -114,7 +114,11 @@ type (
 )
 
 func joiningDeps(s systems) joining.Deps {
-	return joining.Deps{Store: s.store, Forge: s.github, Clock: s.clock, Log: s.log, Catalog: s.catalog, Guest: s.slack.Outsider, Channel: s.channel, Poll: s.poll,
+	name := func(ctx context.Context, user string) (string, error) {
+		u, err := s.slack.User(ctx, user)
+		return u.Name, err
+	}
+	return joining.Deps{NameOf: name, Store: s.store, Forge: s.github, Clock: s.clock, Log: s.log, Catalog: s.catalog, Guest: s.slack.Outsider, Channel: s.channel, Poll: s.poll,
 		Home: s.own.home, Relink: s.own.relink, Check: s.own.check, Adopt: s.own.adopt}
 }
 

@@ -19,6 +19,7 @@ const (
 	appToken      = "xapp-1-sandbox"
 	botLogin      = "signalbox"
 	webhookSecret = "sandbox-webhook-secret"
+	oauthApp      = "sandbox" // by its client id
 )
 
 // people are who one can be in the sandbox. A person's GitHub token is their
@@ -101,6 +102,7 @@ func (w *world) githubConfig(hooks bool) githubsim.Config {
 		}
 		c.Repos = append(c.Repos, repo)
 	}
+	c.OAuthApps = []githubsim.OAuthApp{{ClientID: oauthApp}}
 	if hooks {
 		c.Hooks = []githubsim.Hook{{Repo: "*", Secret: webhookSecret}}
 	}

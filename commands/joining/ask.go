@@ -120,7 +120,7 @@ var askArg = commands.Arg{Name: "ask", Kind: commands.ArgWord, Help: "what is as
 
 func (f *feature) grantVerb() commands.Verb {
 	return commands.Verb{
-		Name: "grant", Summary: "Say yes, as an admin, to a link or a role that somebody asked for", Effect: commands.Changes, Right: rightAdmin,
+		Name: "grant", Summary: "Say yes, as an admin, to a link or a role that somebody asked for", Effect: commands.Changes, Right: rightGrant,
 		Args: []commands.Arg{askArg}, Examples: []string{"grant ask-3"},
 		Detail: "A role becomes a pull request to the configuration's repository, which a person merges; without one you are told what to write.",
 		Decide: act(func(tx *store.Tx, c *commands.Call) (commands.Reply, error) { return f.answer(tx, c, true) }),
@@ -129,7 +129,7 @@ func (f *feature) grantVerb() commands.Verb {
 
 func (f *feature) refuseVerb() commands.Verb {
 	return commands.Verb{
-		Name: "refuse", Summary: "Say no, as an admin, to a link or a role that somebody asked for", Effect: commands.Changes, Right: rightAdmin,
+		Name: "refuse", Summary: "Say no, as an admin, to a link or a role that somebody asked for", Effect: commands.Changes, Right: rightGrant,
 		Args:     []commands.Arg{askArg, {Name: "reason", Kind: commands.ArgText, Optional: true, Help: "why"}},
 		Examples: []string{"refuse ask-3 we do not know you"},
 		Decide:   act(func(tx *store.Tx, c *commands.Call) (commands.Reply, error) { return f.answer(tx, c, false) }),

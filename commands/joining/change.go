@@ -83,7 +83,7 @@ func (f *feature) putChange(tx *store.Tx, c change) error {
 	if c.State != changeOpening && c.State != changeOpen && c.Ended.IsZero() {
 		c.Ended = f.Clock.Now()
 	}
-	if err := changes(tx).Put(c.ID, c); err != nil {
+	if err := errors.Join(changes(tx).Put(c.ID, c), f.tidyAfter(tx, &c)); err != nil {
 		return err
 	}
 	return tell.Mark(tx, c.ID, true)
@@ -357,27 +357,32 @@ func (f *feature) pullSeen(tx *store.Tx, pr integrations.PullRequest) (string, e
 }
 
 // onPull is told of pull requests of the configuration's repository.
-func (f *feature) onPull(ctx context.Context, h commands.Happening) (commands.Act, error) {
+func (f *feature) onPull(_ context.Context, h commands.Happening) (commands.Act, error) {
 	if h.Forge == nil || h.Forge.PullRequest == nil || !strings.HasPrefix(h.Forge.PullRequest.Branch, "signalbox/config-") {
 		return nil, nil
 	}
 	pr := *h.Forge.PullRequest
-	f.tidy(ctx, pr)
 	return func(tx *store.Tx) (commands.Reply, error) {
 		id, err := f.pullSeen(tx, pr)
 		return commands.Reply{Subject: id}, err
 	}, nil
 }
 
-// tidy deletes our branch once its pull request is over. That it stays where GitHub
-// does not answer is no harm.
-func (f *feature) tidy(ctx context.Context, pr integrations.PullRequest) {
-	if pr.State == "open" || pr.Fork {
-		return
+// tidyAfter has our branch deleted once its pull request is over.
+func (f *feature) tidyAfter(tx *store.Tx, c *change) error {
+	if c.State != changeMerged && c.State != changeClosed {
+		return nil
 	}
-	if err := f.Forge.DeleteBranch(ctx, pr.Repo, pr.Branch); err != nil && !errors.Is(err, integrations.ErrNotFound) {
-		f.Log.Info("delete the branch of a change to the configuration", "repo", pr.Repo, "branch", pr.Branch, "error", err)
+	_, _, err := tx.InsertJob(&store.Job{Key: "tidy config|" + c.ID + "|" + c.State, Kind: kindTidy, Repo: c.Home.Repository, Base: c.Branch, State: store.JobQueued, Created: f.Clock.Now()})
+	return err
+}
+
+func (f *feature) tidy(ctx context.Context, r *runner.Run) runner.End {
+	err := f.Forge.DeleteBranch(ctx, r.Job.Repo, r.Job.Base)
+	if err == nil || errors.Is(err, integrations.ErrNotFound) {
+		return runner.End{State: store.JobSucceeded}
 	}
+	return again(r.Job, err)
 }
 
 // lookAtChanges asks GitHub about the changes that are open: every webhook may have
@@ -395,7 +400,6 @@ func (f *feature) lookAtChanges(ctx context.Context) error {
 	for _, c := range open {
 		pr, gerr := f.Forge.Pull(ctx, c.Home.Repository, c.PR)
 		if gerr == nil && pr.State != "open" {
-			f.tidy(ctx, pr)
 			gerr = f.Store.Update(ctx, func(tx *store.Tx) error {
 				_, err := f.pullSeen(tx, pr)
 				return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/signalbox-chatops/signalbox/commands"
@@ -41,8 +42,11 @@ func (f *feature) proposeVerb(ctx context.Context, c *commands.Call) (commands.A
 	}
 	home := f.Home()
 	if home.Repository == "" {
+		if slices.Contains(c.Catalog.Groups[e.In], e.Name) != (e.What == editRemove) && e.In != "" && (e.What == editAdd || e.What == editRemove) {
+			return nil, commands.Refuse("already", fmt.Sprintf("%s says so already.", home.file()))
+		}
 		r := commands.Refuse("no_repository", "My configuration does not say in which repository it is kept, so there is nowhere to propose a change.").
-			WithHint(fmt.Sprintf("Whoever keeps %s can write it %s", home.file(), e.byHand(c.Catalog)))
+			WithHint(fmt.Sprintf("Whoever keeps %s can write it: %s", home.file(), e.byHand(c.Catalog)))
 		return nil, r
 	}
 	old, _, err := f.Forge.ReadFile(ctx, home.Repository, home.Path, home.Base)
@@ -153,7 +157,17 @@ func (f *feature) wantedPerson(ctx context.Context, c *commands.Call, e edit) (e
 		}
 		e.GitHub = a.Login
 	}
-	e.Name = or(c.Arg("as"), or(p.Name, or(e.GitHub, e.Slack)))
+	e.Name = or(c.Arg("as"), p.Name)
+	if e.Name == "" && e.Slack != "" {
+		var err error
+		if e.Name, err = f.NameOf(ctx, e.Slack); err != nil {
+			return e, err
+		}
+	}
+	e.Name = or(e.Name, e.GitHub)
+	if q, taken := personNamed(c.Catalog, e.Name); taken && q.Name != p.Name {
+		return e, commands.Refuse("taken", fmt.Sprintf("Somebody else is called %s.", q.Name)).WithHint("Say what they are to be called, with --as.").WithExample("config propose person @dave --as dave-k")
+	}
 	if e.Slack == "" && e.GitHub == "" {
 		return e, commands.Refuse("no_account", "Nothing leads to that person: mention them, or say their GitHub login.").WithExample("config propose person @dave --github octodave")
 	}

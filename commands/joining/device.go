@@ -203,7 +203,7 @@ func (f *feature) deviceCard(tx *store.Tx, s *store.Surface) (integrations.Messa
 	again := integrations.Button{Label: "Again", Command: "link"}
 	switch d.State {
 	case deviceLinked:
-		return *say(fmt.Sprintf("✅ You are %s on GitHub. What you merge and review there counts as yours.", d.Login), integrations.Button{Label: "Who am I?", Command: "whoami"}), nil
+		return *say(fmt.Sprintf("✅ You are %s on GitHub. What you merge and review there counts as yours.", d.Login), integrations.Button{Label: "Who am I", Command: "whoami"}), nil
 	case deviceOver:
 		return *say("You were not linked. "+d.Why, again), nil
 	}

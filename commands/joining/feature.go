@@ -70,6 +70,8 @@ type Deps struct {
 	Home    func() Home
 	// Guest says whether somebody is only a guest of our workspace.
 	Guest func(ctx context.Context, user string) (bool, error)
+	// NameOf is what somebody is called in Slack.
+	NameOf func(ctx context.Context, user string) (string, error)
 	// Relink is called after each change of the links.
 	Relink func() error
 	// Check reads the text of a configuration and returns every mistake in it.
@@ -95,10 +97,12 @@ func (c Changes) Empty() bool { return len(c.Now)+len(c.Later) == 0 }
 const (
 	placeMessage = "slack.message"
 
-	rightAdmin = "admin"
+	rightGrant = "grant" // had in every environment, it makes an admin
 
 	kindDevice = "device"  // wait until somebody has typed their code
 	kindChange = "propose" // the pull request of a change to the configuration
+	kindTidy   = "tidy config"
+	kindFollow = "follow" // take the configuration from its repository
 
 	cardDevice = "device"
 	cardAsk    = "ask"
@@ -126,6 +130,7 @@ func New(d Deps) commands.Feature {
 		Kinds: []runner.Kind{
 			{Name: kindDevice, Quiet: true, Run: f.device},
 			{Name: kindChange, Run: f.propose, Changed: f.proposeChanged},
+			{Name: kindTidy, Quiet: true, Run: f.tidy},
 			{Name: kindFollow, Quiet: true, Run: f.follow},
 		},
 		Cards: map[string]tell.Card{
@@ -172,7 +177,7 @@ func (f *feature) post(tx *store.Tx, card, subject, room string) error {
 // Both count everywhere, so the right has to be had in every environment.
 func admin(cat *integrations.Catalog, p integrations.Person) bool {
 	for _, e := range cat.Environments {
-		if !cat.May(p, rightAdmin, e.Name) {
+		if !cat.May(p, rightGrant, e.Name) {
 			return false
 		}
 	}
@@ -195,13 +200,13 @@ func allowAdmin(c *commands.Call) error {
 	if admin(c.Catalog, c.Who) {
 		return nil
 	}
-	r := commands.Refuse("not_admin", "That is for admins: people with the right `admin` in every environment.")
+	r := commands.Refuse("not_admin", "That is for admins: people with the right `grant` in every environment.")
 	return r.WithHint(mayAnswer(admins(c.Catalog, c.Who)))
 }
 
 func mayAnswer(who []integrations.Person) string {
 	if len(who) == 0 {
-		return "Nobody may answer it: give the right `admin` in the `policy` of my configuration to somebody."
+		return "Nobody may answer it: give the right `grant` everywhere in the `policy` of my configuration to somebody."
 	}
 	return "These may: " + names(who) + "."
 }

@@ -22,8 +22,6 @@ const (
 	// reloadFeature keeps the reloads that were told, by id.
 	reloadFeature = "joining.reload"
 
-	kindFollow = "follow" // take the configuration from its repository
-
 	mostCommits = 30              // that are looked at for who brought a change
 	lagLimit    = 6 * time.Second // for which GitHub may not know how a commit came
 	lagAgain    = 2 * time.Second
@@ -138,11 +136,11 @@ func (f *feature) follow(ctx context.Context, r *runner.Run) runner.End {
 	}
 	head, err := f.Forge.BranchHead(ctx, home.Repository, home.Base)
 	if err != nil {
-		return f.followAgain(r.Job, err)
+		return again(r.Job, err)
 	}
 	text, blob, err := f.Forge.ReadFile(ctx, home.Repository, home.Path, head)
 	if err != nil {
-		return f.followAgain(r.Job, err)
+		return again(r.Job, err)
 	}
 	if blob == last.Blob {
 		last.SHA = head
@@ -150,7 +148,7 @@ func (f *feature) follow(ctx context.Context, r *runner.Run) runner.End {
 	}
 	told := reload{SHA: head, File: home.file(), At: f.Clock.Now()}
 	if err := f.whoBrought(ctx, home, last.SHA, head, &told); err != nil {
-		return f.followAgain(r.Job, err)
+		return again(r.Job, err)
 	}
 	if len(told.Pulls) == 0 && last.SHA != "" && f.Clock.Now().Sub(r.Job.Created) < lagLimit {
 		return runner.End{State: store.JobQueued, Why: "GitHub names no pull request for it yet", After: lagAgain}
@@ -170,7 +168,8 @@ func (f *feature) follow(ctx context.Context, r *runner.Run) runner.End {
 	}}
 }
 
-func (f *feature) followAgain(j *store.Job, err error) runner.End {
+// again ends a run so that it is begun once more after a while, or as failed.
+func again(j *store.Job, err error) runner.End {
 	var later *integrations.Later
 	switch {
 	case errors.As(err, &later):

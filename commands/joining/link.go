@@ -31,7 +31,17 @@ func (f *feature) link(ctx context.Context, c *commands.Call) (commands.Act, err
 	if err := f.colleague(ctx, c); err != nil {
 		return nil, err
 	}
+	if c.Heard.UserName == "" { // a mention or a button does not bring it along
+		name, err := f.NameOf(ctx, c.Heard.User)
+		if err != nil {
+			return nil, err
+		}
+		c.Heard.UserName = name
+	}
 	login := strings.TrimPrefix(c.Arg("github"), "@")
+	if slackOf(c.Arg("github")) != "" {
+		return nil, commands.Refuse("no_login", "That is somebody's name in Slack.").WithHint("Say what you are called on GitHub: the last part of your profile's address.").WithExample("link octocat")
+	}
 	if _, rest, ok := strings.Cut(login, "github.com/"); ok {
 		login = strings.Trim(rest, "/")
 	}

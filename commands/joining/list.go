@@ -1,6 +1,7 @@
 package joining
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,11 +25,17 @@ func (f *feature) peopleVerb() commands.Verb {
 		Args:     []commands.Arg{{Name: "name", Kind: commands.ArgWord, Optional: true, Help: "a name, a GitHub login or a mention"}},
 		Examples: []string{"people", "people octocat"},
 		Detail:   "It also lists who asked for something or merged in the last 14 days and is not known.",
-		Decide:   act(f.people),
+		Decide: func(ctx context.Context, c *commands.Call) (commands.Act, error) {
+			us, err := f.Forge.Login(ctx)
+			if err != nil { // then we may be listed ourselves
+				f.Log.Info("ask GitHub who we are", "error", err)
+			}
+			return func(tx *store.Tx) (commands.Reply, error) { return f.people(tx, c, us) }, nil
+		},
 	}
 }
 
-func (f *feature) people(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
+func (f *feature) people(tx *store.Tx, c *commands.Call, us string) (commands.Reply, error) {
 	links, err := Links(tx)
 	if err != nil {
 		return commands.Reply{}, err
@@ -52,7 +59,7 @@ func (f *feature) people(tx *store.Tx, c *commands.Call) (commands.Reply, error)
 	}
 	m.Text += "\n" + strings.TrimSpace(rich.Plain())
 	m.Blocks = append(m.Blocks, integrations.Block{Text: rich})
-	unknown, err := f.unknown(tx, c.Catalog)
+	unknown, err := f.unknown(tx, c.Catalog, us)
 	if err != nil {
 		return commands.Reply{}, err
 	}
@@ -93,9 +100,9 @@ func by(cat *integrations.Catalog, p integrations.Person, links []Link) string {
 		if l.Slack != p.Slack || !strings.EqualFold(l.Login, p.GitHub) {
 			continue
 		}
-		how := "linked on GitHub " + l.Linked.UTC().Format("2006-01-02")
+		how := "linked on GitHub " + l.Linked.UTC().Format("2 Jan 2006")
 		if l.How == howConfirmed {
-			how = "linked " + l.Linked.UTC().Format("2006-01-02") + ", confirmed by " + l.By.Name
+			how = "linked " + l.Linked.UTC().Format("2 Jan 2006") + ", confirmed by " + l.By.Name
 		}
 		if !cat.ByLink[p.Name] {
 			how = "configuration, " + how
@@ -163,7 +170,7 @@ func rightsOf(cat *integrations.Catalog, p integrations.Person, env string) stri
 
 // unknown are those whom nobody knows and who asked for something or merged lately,
 // as the audit has it.
-func (f *feature) unknown(tx *store.Tx, cat *integrations.Catalog) ([]string, error) {
+func (f *feature) unknown(tx *store.Tx, cat *integrations.Catalog, us string) ([]string, error) {
 	rows, err := tx.AuditRows(store.AuditFilter{Since: f.Clock.Now().Add(-lately), Limit: lookedAt})
 	if err != nil {
 		return nil, err
@@ -176,7 +183,7 @@ func (f *feature) unknown(tx *store.Tx, cat *integrations.Catalog) ([]string, er
 		if who.GitHub != "" {
 			name = who.GitHub + " on GitHub"
 		}
-		if who.Name != "" || name == "" || seen[name] || len(out) == 10 || strings.HasSuffix(who.GitHub, "[bot]") {
+		if who.Name != "" || name == "" || seen[name] || len(out) == 10 || strings.HasSuffix(who.GitHub, "[bot]") || us != "" && strings.EqualFold(who.GitHub, us) {
 			continue
 		}
 		if cat.PersonBySlack(who.Slack).Linked() || cat.PersonByGitHub(who.GitHub).Linked() {

@@ -110,18 +110,20 @@ func (f *feature) grantRole(tx *store.Tx, c *commands.Call, a *ask) error {
 
 // byHand is the line that a person would write for an edit.
 func (e edit) byHand(cat *integrations.Catalog) string {
+	list := slices.Clone(cat.Groups[e.In])
 	switch e.What {
 	case editPerson:
-		return "under people:           - " + e.line()
+		return "people: - " + e.line()
 	case editAdd:
-		return fmt.Sprintf("under groups.%s:  %s", e.In, strings.Join(append(slices.Clone(cat.Groups[e.In]), e.Name), ", "))
+		list = append(list, scalar(e.Name))
 	case editRemove:
-		left := slices.DeleteFunc(slices.Clone(cat.Groups[e.In]), func(n string) bool { return n == e.Name })
-		return fmt.Sprintf("under groups.%s:  %s", e.In, strings.Join(left, ", "))
+		list = slices.DeleteFunc(list, func(n string) bool { return n == e.Name })
 	case editAlias:
-		return fmt.Sprintf("under services.%s.aliases:  %s", e.In, e.line())
+		return fmt.Sprintf("services.%s.aliases: - %s", e.In, e.line())
+	default:
+		return fmt.Sprintf("environments.%s.channels: - %s", e.In, e.line())
 	}
-	return fmt.Sprintf("under environments.%s.channels:  %s", e.In, e.line())
+	return fmt.Sprintf("groups.%s: [%s]", e.In, strings.Join(list, ", "))
 }
 
 func (f *feature) byHand(a *ask) *integrations.Message {
