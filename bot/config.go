@@ -253,7 +253,10 @@ func orElse(p *string, v string) {
 }
 
 // ConfigError is every mistake of a configuration, in the order of the file.
-type ConfigError struct{ Mistakes []Mistake }
+type ConfigError struct {
+	Mistakes []Mistake
+	filled   []string // what stood in variables and files: no channel may show it
+}
 
 // Mistake is one of them.
 type Mistake struct {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/redact"
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
@@ -111,7 +113,7 @@ func (a *app) checkText(text []byte) error {
 	if err == nil {
 		_, err = a.catalogOf(c)
 	}
-	return err
+	return showable(err)
 }
 
 func (a *app) catalogOf(c *Config) (*integrations.Catalog, error) {
@@ -126,9 +128,29 @@ func (a *app) catalogOf(c *Config) (*integrations.Catalog, error) {
 func (a *app) adopt(ctx context.Context, text []byte) (configChanges, error) {
 	c, err := a.config.Load().parseFollowed(text)
 	if err != nil {
-		return configChanges{}, err
+		return configChanges{}, showable(err)
 	}
-	return a.take(ctx, c)
+	changes, err := a.take(ctx, c)
+	return changes, showable(err)
+}
+
+// leastHidden is the length of a value that is hidden: shorter ones are numbers
+// and words.
+const leastHidden = 6
+
+// hider takes out of a text what stood in variables and files: whoever may change
+// the configuration is not meant to read them in a channel.
+func hider(filled []string) *redact.Redactor {
+	return redact.New(slices.DeleteFunc(slices.Clone(filled), func(s string) bool { return len(s) < leastHidden }))
+}
+
+// showable is an error of a configuration as a channel may show it.
+func showable(err error) error {
+	var told *ConfigError
+	if !errors.As(err, &told) {
+		return err
+	}
+	return hider(told.filled).Error(err)
 }
 
 // take makes a configuration the running one. One with a mistake changes nothing.
@@ -148,7 +170,14 @@ func (a *app) take(ctx context.Context, c *Config) (configChanges, error) {
 	a.ticks.Again("reconcile") // pull requests that are open may touch what is new
 	changes := diffConfig(old, c)
 	a.Log.Info("configuration reloaded", "changes", changes, "after_restart", needRestart(changes))
-	return wordsOfChanges(old, c), nil
+	words := wordsOfChanges(old, c)
+	hide := hider(slices.Concat(old.r.filled, c.r.filled, old.secrets(), c.secrets()))
+	for _, lines := range [][]string{words.Now, words.Later} {
+		for i := range lines {
+			lines[i] = hide.String(lines[i])
+		}
+	}
+	return words, nil
 }
 
 // reload reads the local file again. One with a mistake changes nothing. Either way
@@ -171,7 +200,7 @@ func (a *app) reload(ctx context.Context) {
 	if err != nil {
 		a.Log.Error("the configuration was not reloaded; the old one stays", "error", err)
 	}
-	if err := tellReload(ctx, a.systems, changes, err); err != nil {
+	if err := tellReload(ctx, a.systems, changes, showable(err)); err != nil {
 		a.Log.Error("tell of a reload", "error", err)
 	}
 	a.ticks.Again("configuration")

@@ -92,7 +92,7 @@ func (f *feature) all(c *commands.Call, cat *integrations.Catalog) integrations.
 }
 
 func mayAnywhere(v commands.Verb, c *commands.Call) bool {
-	if v.Open || known(c) && commands.RightOf(&v) == commands.RightRead {
+	if v.Open || known(c) && v.Who == "" && commands.RightOf(&v) == commands.RightRead {
 		return true
 	}
 	return known(c) && c.Catalog.May(c.Who, commands.RightOf(&v), "")
@@ -243,7 +243,7 @@ func (f *feature) rights(c *commands.Call, environment string) []string {
 	var out []string
 	for _, v := range f.verbs() {
 		right := commands.RightOf(&v)
-		if v.Effect == commands.Changes && right != commands.RightRead && !slices.Contains(out, right) && c.Catalog.May(c.Who, right, environment) {
+		if v.Effect == commands.Changes && !v.Open && right != commands.RightRead && !slices.Contains(out, right) && c.Catalog.May(c.Who, right, environment) {
 			out = append(out, right)
 		}
 	}

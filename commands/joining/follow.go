@@ -274,6 +274,8 @@ func (f *feature) reloadCard(tx *store.Tx, s *store.Surface) (integrations.Messa
 			}
 			how = append(how, integrations.R(integrations.Link(p.URL, fmt.Sprintf("#%d %s", p.Number, p.Title)))...)
 		}
+	case r.SHA != "" && r.By == (store.Person{}): // what was there when it was first followed
+		how = integrations.R("with commit ", integrations.Code(short(r.SHA)))
 	case r.SHA != "":
 		how = integrations.R("by ", integrations.Who(known(f.Catalog(), r.By)), " with commit ", integrations.Code(short(r.SHA)))
 	}
