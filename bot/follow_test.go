@@ -30,7 +30,10 @@ func (b *box) edit(path, old, text string) {
 // what was taken last, also while GitHub does not answer; the local file counts again
 // when it says so.
 func TestFollow(t *testing.T) {
-	b := newBox(t, func(w *boxWorld) { w.inbound = "none" })
+	b := newBox(t, nil)
+	if err := b.github.Fault(githubsim.FaultSpec{Kind: "lose_webhook", Count: -1}); err != nil {
+		t.Fatal(err)
+	}
 	b.keepConfig()
 	b.edit("signalbox.yaml", "aliases: [stg]", "aliases: [stg, 練習]")
 	b.start()
