@@ -133,6 +133,20 @@ func TestFree(t *testing.T) {
 	}
 }
 
+// Two who are linked with one account at the same moment: the catalog knows neither
+// link yet, the store does.
+func TestFreeAsTheStoreHasIt(t *testing.T) {
+	err := openStore(t).Update(t.Context(), func(tx *store.Tx) error {
+		if err := linkRecords(tx).Put("UX", Link{Slack: "UX", Login: "octo"}); err != nil {
+			return err
+		}
+		return free(tx, catalog(), "UD", "OCTO")
+	})
+	if r := new(commands.Refusal); !errors.As(err, &r) || r.Code != "taken" {
+		t.Errorf("%v", err)
+	}
+}
+
 // Letting people in counts everywhere, so it needs the right everywhere.
 func TestAdmin(t *testing.T) {
 	cat := catalog()
