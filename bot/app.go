@@ -77,6 +77,8 @@ type app struct {
 	ticks      *clockDoor
 	mirrors    *git.Mirrors
 	wired      wired
+	systems    systems
+	reloads    reloads
 }
 
 // run is the process from its first file to its last stop. Doors accept as soon
@@ -109,17 +111,29 @@ func run(ctx context.Context, o options) (err error) {
 		case err := <-a.life.failed:
 			return err
 		case <-o.Reload:
-			a.reload()
+			a.reload(ctx)
 		}
 	}
 }
 
 // build opens the store and makes everything, starting nothing.
-func (a *app) build() error {
-	c := a.Config
-	if err := os.MkdirAll(c.Data, 0o711); err != nil {
+func (a *app) build() (err error) {
+	if err := os.MkdirAll(a.Config.Data, 0o711); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
+	if a.store, err = store.Open(filepath.Join(a.Config.Data, "signalbox.db"), store.Options{Now: a.Clock.Now, Log: a.Log}); err != nil {
+		return err
+	}
+	if err := a.make(); err != nil {
+		return errors.Join(err, a.store.Close())
+	}
+	return nil
+}
+
+// make makes everything that stands on the store.
+func (a *app) make() (err error) {
+	a.begin()
+	c := a.Config
 	cat, err := c.Catalog(appliers(c.Runner.Terraform, filepath.Join(c.Data, "providers")))
 	if err != nil {
 		return err
@@ -131,15 +145,11 @@ func (a *app) build() error {
 		return err
 	}
 	a.groups = newLiveGroups(systems{slack: a.slack, github: a.github, clock: a.Clock, log: a.Log, catalog: a.catalog.Load})
-	cat.Members = a.groups.Of(cat)
-	a.catalog.Store(cat)
-	if a.store, err = store.Open(filepath.Join(c.Data, "signalbox.db"), store.Options{Now: a.Clock.Now, Log: a.Log}); err != nil {
+	a.reloads.base = cat
+	if err := a.relink(); err != nil {
 		return err
 	}
-	if err := a.assemble(); err != nil {
-		return errors.Join(err, a.store.Close())
-	}
-	return nil
+	return a.assemble()
 }
 
 func (c *Config) slack() slack.Config {
@@ -147,7 +157,7 @@ func (c *Config) slack() slack.Config {
 }
 
 func (c *Config) github() github.Config {
-	out := github.Config{Token: c.GitHub.Token, APIURL: c.GitHub.APIURL, GitURL: c.GitHub.GitURL, WebhookSecrets: c.GitHub.WebhookSecrets, MergeMethod: c.GitHub.MergeMethod}
+	out := github.Config{Token: c.GitHub.Token, APIURL: c.GitHub.APIURL, GitURL: c.GitHub.GitURL, WebhookSecrets: c.GitHub.WebhookSecrets, MergeMethod: c.GitHub.MergeMethod, OAuthClientID: c.GitHub.OAuth.ClientID}
 	if c.PublicURL != "" {
 		out.HookURL = strings.TrimRight(c.PublicURL, "/") + "/github"
 	}
@@ -163,7 +173,7 @@ func (a *app) assemble() error {
 	a.mirrors = git.New(filepath.Join(c.Data, "mirrors"), a.github.GitToken)
 	s := systems{
 		store: a.store, slack: a.slack, github: a.github, forge: a.github, trees: trees{a.mirrors, a.github}, clock: a.Clock, log: a.Log, catalog: a.catalog.Load, channel: a.channelID,
-		poll: pollWebhooks, data: c.Data,
+		poll: pollWebhooks, data: c.Data, own: ownConfig{home: a.home, relink: a.relink, check: a.checkText, adopt: a.adopt},
 		verbs: func() []commands.Verb { return a.wired.verbs }, cards: func() map[string]tell.Card { return a.wired.cards },
 		channelID: a.slack.ChannelID, guest: a.slack.Outsider,
 	}
@@ -172,6 +182,7 @@ func (a *app) assemble() error {
 	} else if c.PublicURL != "" || c.GitHub.App != nil { // else nobody can tell ours from others' webhooks
 		s.hooks = pollWebhooks
 	}
+	a.systems = s
 	var err error
 	if a.wired, err = wire(features(s)); err != nil {
 		return err
@@ -423,49 +434,6 @@ func (a *app) underWay() string {
 	}
 }
 
-// reload reads the configuration again. One with a mistake changes nothing.
-func (a *app) reload() {
-	old := a.config.Load()
-	if old.file == "" {
-		return
-	}
-	c, err := loadConfig(old.file)
-	if err != nil {
-		a.Log.Error("the configuration was not reloaded; the old one stays", "error", err)
-		return
-	}
-	cat, err := c.Catalog(appliers(c.Runner.Terraform, filepath.Join(c.Data, "providers")))
-	if err == nil {
-		err = c.checkRights(rights(a.wired.verbs))
-	}
-	if err != nil {
-		a.Log.Error("the configuration was not reloaded; the old one stays", "error", err)
-		return
-	}
-	changes := diffConfig(old, c)
-	cat.Members = a.groups.Of(cat)
-	a.readGroups(context.Background(), cat)
-	a.config.Store(c)
-	a.catalog.Store(cat)
-	a.groups.Wake()
-	a.Log.Info("configuration reloaded", "changes", changes, "after_restart", needRestart(changes))
-}
-
-// needRestart picks the changes that only a restart brings: tokens, addresses
-// and how jobs run.
-func needRestart(changes []string) []string {
-	var out []string
-	for _, c := range changes {
-		for _, field := range []string{"slack.", "listen", "inbound", "public_url", "data", "runner.", "github.token", "github.app", "github.api_url", "github.git_url", "github.merge_method"} {
-			if strings.HasPrefix(strings.TrimLeft(c, "+-~ "), field) {
-				out = append(out, c)
-				break
-			}
-		}
-	}
-	return out
-}
-
 // rights are all that a policy can grant.
 func rights(verbs []commands.Verb) []string {
 	out := []string{"read", "unlock-other", "force", "freeze", "break-glass"}
@@ -474,7 +442,7 @@ func rights(verbs []commands.Verb) []string {
 		if r == "" {
 			r = v.Name
 		}
-		if v.Effect == commands.Changes {
+		if v.Effect == commands.Changes && !v.Open {
 			out = append(out, r)
 		}
 	}

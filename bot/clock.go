@@ -18,6 +18,21 @@ type clockDoor struct {
 	log   *slog.Logger
 	ticks []commands.Tick
 	busy  atomic.Int32
+	kicks sync.Map // by the tick's name, a channel that asks for it now
+}
+
+// Again has a tick run now, or once more if it is at work; its next round is
+// counted from then.
+func (d *clockDoor) Again(name string) {
+	select {
+	case d.kick(name) <- struct{}{}:
+	default:
+	}
+}
+
+func (d *clockDoor) kick(name string) chan struct{} {
+	c, _ := d.kicks.LoadOrStore(name, make(chan struct{}, 1))
+	return c.(chan struct{})
 }
 
 // Run ticks until ctx ends; it returns when the last tick under way has ended.
@@ -30,8 +45,14 @@ func (d *clockDoor) Run(ctx context.Context) error {
 			defer all.Done()
 			for {
 				d.tick(ctx, t)
-				if clock.Sleep(ctx, d.clock, t.Every) != nil {
+				timer := d.clock.NewTimer(t.Every)
+				select {
+				case <-ctx.Done():
+					timer.Stop()
 					return
+				case <-d.kick(t.Name):
+					timer.Stop()
+				case <-timer.C():
 				}
 			}
 		}()

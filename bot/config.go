@@ -25,6 +25,7 @@ type Config struct {
 	Slack        SlackConfig         `yaml:"slack"`
 	GitHub       GitHubConfig        `yaml:"github"`
 	Runner       RunnerConfig        `yaml:"runner"`
+	Home         HomeConfig          `yaml:"config"`
 	People       []PersonConfig      `yaml:"people"`
 	Groups       []GroupConfig       `yaml:"groups"`
 	Policy       []RuleConfig        `yaml:"policy"`
@@ -54,6 +55,22 @@ type GitHubConfig struct {
 	GitURL         string                `yaml:"git_url"`
 	WebhookSecrets []integrations.Secret `yaml:"webhook_secrets"` // two while one is being rotated
 	MergeMethod    string                `yaml:"merge_method"`    // of the merges that people ask for here
+	OAuth          GitHubOAuthConfig     `yaml:"oauth"`
+}
+
+// GitHubOAuthConfig is the OAuth app by which people show which account is theirs.
+// It needs no secret.
+type GitHubOAuthConfig struct {
+	ClientID string `yaml:"client_id"`
+}
+
+// HomeConfig is where this configuration has its own repository.
+type HomeConfig struct {
+	Repository string `yaml:"repository"`
+	Path       string `yaml:"path"`
+	Base       string `yaml:"base"`
+	Follow     bool   `yaml:"follow"`  // what is merged there becomes the running configuration
+	Channel    string `yaml:"channel"` // where a change is told; "" is the first of the environments
 }
 
 // GitHubAppConfig is an installed GitHub App.
@@ -166,6 +183,7 @@ func defaultConfig() *Config {
 		Data:    "/var/lib/signalbox",
 		Slack:   SlackConfig{Connections: 2, SecondAfter: 3 * time.Minute, Language: "en"},
 		GitHub:  GitHubConfig{MergeMethod: "merge"},
+		Home:    HomeConfig{Path: "signalbox.yaml", Base: "main"},
 		Runner: RunnerConfig{
 			Parallel: 4, LogCap: 4 << 20, Timeout: 2 * time.Hour, DrainLimit: 30 * time.Minute,
 			Env: []string{"PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"},
@@ -239,7 +257,10 @@ func orElse(p *string, v string) {
 }
 
 // ConfigError is every mistake of a configuration, in the order of the file.
-type ConfigError struct{ Mistakes []Mistake }
+type ConfigError struct {
+	Mistakes []Mistake
+	filled   []string // what stood in variables and files: no channel may show it
+}
 
 // Mistake is one of them.
 type Mistake struct {

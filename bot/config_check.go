@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -40,6 +41,7 @@ func (c *Config) check() {
 	c.checkSlack()
 	c.checkGitHub()
 	c.checkRunner()
+	c.checkHome()
 	c.checkPeople()
 	c.checkGroups()
 	c.checkEnvironments()
@@ -167,6 +169,25 @@ func (c *Config) checkRunner() {
 		if !variableName.MatchString(name) {
 			c.bad(fmt.Sprintf("runner.env[%d]", i), "%q is not the name of an environment variable", name)
 		}
+	}
+}
+
+func (c *Config) checkHome() {
+	h := c.Home
+	if h.Repository == "" {
+		if h.Follow {
+			c.bad("config.follow", "is on, and config.repository does not say where the configuration is kept")
+		}
+		return
+	}
+	if !repoShape.MatchString(h.Repository) {
+		c.bad("config.repository", "%q is not a repository; want one like acme/ops", h.Repository)
+	}
+	if c.want("config.base", h.Base) && !branchShape.MatchString(h.Base) {
+		c.bad("config.base", "%q is not the name of a branch", h.Base)
+	}
+	if c.want("config.path", h.Path) && (path.IsAbs(h.Path) || path.Clean(h.Path) != h.Path || strings.HasPrefix(h.Path, "..")) {
+		c.bad("config.path", "%q is not a path inside the repository; want one like signalbox.yaml", h.Path)
 	}
 }
 

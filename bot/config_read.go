@@ -23,6 +23,7 @@ type configReader struct {
 	env      func(string) (string, bool)
 	lines    map[string]int
 	mistakes []Mistake
+	filled   []string // what stood in variables and files
 	anchors  map[string]ast.Node
 	budget   int // nodes that may still be visited: aliases can multiply them
 }
@@ -42,7 +43,7 @@ func (r *configReader) err() error {
 		return nil
 	}
 	slices.SortStableFunc(r.mistakes, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
-	return &ConfigError{Mistakes: r.mistakes}
+	return &ConfigError{Mistakes: r.mistakes, filled: r.filled}
 }
 
 // mistake records one about a field, at that field's line or its parent's.

@@ -91,6 +91,7 @@ func (r *configReader) interpolate(raw, path string) (string, bool) {
 			if err != nil {
 				return bad("${file:%s}: %v", file, err)
 			}
+			r.filled = append(r.filled, v)
 			return v
 		}
 		if !variableName.MatchString(name) {
@@ -100,6 +101,7 @@ func (r *configReader) interpolate(raw, path string) (string, bool) {
 		if !ok {
 			return bad("the environment variable %s is not set", name)
 		}
+		r.filled = append(r.filled, v)
 		return v
 	})
 	return text, good

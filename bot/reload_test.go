@@ -29,7 +29,7 @@ func TestReload(t *testing.T) {
 			return err == nil && strings.Contains(string(b), what)
 		}
 	}
-	reload := func(text, says string) {
+	reload := func(text, says, told string) {
 		put(t, path, text, 0o600)
 		b.mu.Lock()
 		err := b.bot.Process.Signal(syscall.SIGHUP)
@@ -38,15 +38,23 @@ func TestReload(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.until("the log says "+says, logged(says))
+		b.until("it is told that "+says, func() bool {
+			for _, m := range b.history("") {
+				if strings.Contains(m.Text, told) {
+					return true
+				}
+			}
+			return false
+		})
 	}
 	if a := b.say("alice", "/ops history in 練習"); a.Response == nil || !strings.Contains(a.Response.Text, "練習") || strings.Contains(a.Response.Text, "Nothing has been deployed") {
 		t.Fatalf("before the reload: %+v, want the alias refused by name", a.Response)
 	}
-	reload(alias, "configuration reloaded")
+	reload(alias, "configuration reloaded", "• staging: aliases: [stg] → [stg 練習]")
 	if a := b.say("alice", "/ops history in 練習"); a.Response == nil || !strings.Contains(a.Response.Text, "Nothing has been deployed") {
 		t.Fatalf("after the reload: %+v, want the alias understood", a.Response)
 	}
-	reload(strings.Replace(alias, "strategy: promote", "strategy: hope", 1), "hope")
+	reload(strings.Replace(alias, "strategy: promote", "strategy: hope", 1), "hope", "1 mistake. The old one stays.")
 	if !logged("the old one stays")() {
 		t.Error("the log does not say that the old configuration stays")
 	}

@@ -102,6 +102,10 @@ var talkLines = []talkLine{
 		time.Sleep(time.Until(k.editsFrom.Add(time.Second)))
 		return nil
 	}},
+	{form: talkForm(`the configuration is put into (\S+) as (\S+)`), do: func(k *talk, m []string) error {
+		return k.change("alice", m[0], m[1], "main", "", string(k.config))
+	}},
+	{form: talkForm(`(\w+) on GitHub (approve|denie)s the code of (\w+)`), looks: true, do: (*talk).typeCode},
 	{form: talkForm(`a webhook (.*)`), looks: true, do: (*talk).webhook},
 }
 
@@ -337,6 +341,17 @@ func (k *talk) exportedAudit(m []string) error {
 		}
 	}
 	return nil
+}
+
+// typeCode types, as somebody, the newest code that a person was sent.
+func (k *talk) typeCode(m []string) error {
+	code := ""
+	k.directly(func(who string, msg slacksim.Message) {
+		if found := talkCode.FindString(msg.Text); who == m[2] && found != "" {
+			code = found
+		}
+	})
+	return k.call("", "POST", "/sim/github/device", map[string]any{"user": m[0], "code": code, "deny": m[1] == "denie"}, nil)
 }
 
 // lookAtDirect shows what signalbox has sent to somebody alone.

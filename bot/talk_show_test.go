@@ -24,6 +24,7 @@ type talkNames struct {
 
 var (
 	talkSHA      = regexp.MustCompile(`\b[0-9a-f]{7,64}\b`)
+	talkCode     = regexp.MustCompile(`\b[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}\b`)
 	talkJob      = regexp.MustCompile(`\bjob-\d+\b`)
 	talkNoJob    = "job-99"
 	talkPost     = regexp.MustCompile(`(/archives/C\w+/)p\d{16}`)
@@ -83,6 +84,7 @@ func (n *talkNames) tame(s string, now time.Time) string {
 	s = talkOutside.ReplaceAllString(s, "<time>$1")
 	s = talkPost.ReplaceAllString(s, "${1}p<ts>")
 	s = talkUUID.ReplaceAllString(s, "<id>")
+	s = talkCode.ReplaceAllString(s, "<code>")
 	s = talkULID.ReplaceAllString(s, "<id>")
 	s = talkInstant.ReplaceAllString(s, "<time>")
 	s = talkRow.ReplaceAllString(talkDate.ReplaceAllString(s, "<day>"), "`<time>`")

@@ -87,7 +87,7 @@ func talkConfig(script []string) func([]byte) []byte {
 		text := string(b)
 		for _, line := range script {
 			if m := talkInstead.FindStringSubmatch(line); m != nil {
-				text = strings.Replace(text, m[2], m[1], 1)
+				text = strings.Replace(text, m[2], strings.ReplaceAll(m[1], `\n`, "\n"), 1)
 			}
 			if m := talkSetting.FindStringSubmatch(line); m != nil {
 				set := talkFromNow.ReplaceAllStringFunc(m[2], func(s string) string {

@@ -39,9 +39,10 @@ func beTool() bool {
 // talkWorld is a sandbox as somebody with curl has it: its control API, and
 // GitHub's with the people's tokens.
 type talkWorld struct {
-	t    testing.TB
-	base string
-	data string
+	t      testing.TB
+	base   string
+	data   string
+	config []byte // the bot's
 }
 
 // newTalkWorld runs the sandbox in the test's own process until the test ends.
@@ -51,6 +52,8 @@ func newTalkWorld(t testing.TB, edit func([]byte) []byte) *talkWorld {
 		t.Skip("no git")
 	}
 	w := &talkWorld{t: t, data: t.TempDir()}
+	told := edit
+	edit = func(b []byte) []byte { w.config = told(b); return w.config }
 	log, err := os.Create(filepath.Join(w.data, "talk.log"))
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/help"
 	"github.com/signalbox-chatops/signalbox/commands/home"
 	"github.com/signalbox-chatops/signalbox/commands/incident"
+	"github.com/signalbox-chatops/signalbox/commands/joining"
 	"github.com/signalbox-chatops/signalbox/commands/language"
 	"github.com/signalbox-chatops/signalbox/commands/lock"
 	"github.com/signalbox-chatops/signalbox/commands/past"
@@ -57,6 +58,15 @@ type systems struct {
 	poll      time.Duration
 	data      string // the data folder
 	hooks     time.Duration
+	own       ownConfig
+}
+
+// ownConfig is what the process lets be done with its own configuration.
+type ownConfig struct {
+	home   func() configHome
+	relink func() error
+	check  func(content []byte) error
+	adopt  func(ctx context.Context, content []byte) (configChanges, error)
 }
 
 // features is the list of everything people can ask for and everything that is
@@ -66,6 +76,7 @@ func features(s systems) []commands.Feature {
 		deploy.New(deploy.Deps{Store: s.store, Forge: s.forge, Trees: s.trees, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
 		incident.New(incident.Deps{Clock: s.clock}),
+		joining.New(joiningDeps(s)),
 		status.New(status.Deps{Clock: s.clock}),
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Dir: filepath.Join(s.data, "audit")}),
@@ -115,6 +126,35 @@ var shortcuts = []slack.Shortcut{
 	{Name: "Deploy…", Description: "Open a deploy pull request, with its plan", Verb: "deploy"},
 	{Name: "Escalate…", Description: "Declare an incident, which lets the person on call act alone", Verb: "incident"},
 	{Name: "Escalate this", Description: "Declare an incident because of this message", Verb: "incident", Message: "title"},
+}
+
+// configHome and configChanges are what people see of the configuration.
+type (
+	configHome    = joining.Home
+	configChanges = joining.Changes
+)
+
+func joiningDeps(s systems) joining.Deps {
+	name := func(ctx context.Context, user string) (string, error) {
+		u, err := s.slack.User(ctx, user)
+		return u.Name, err
+	}
+	return joining.Deps{NameOf: name, Store: s.store, Forge: s.github, Clock: s.clock, Log: s.log, Catalog: s.catalog, Guest: s.slack.Outsider, Channel: s.channel, Poll: s.poll,
+		Home: s.own.home, Relink: s.own.relink, Check: s.own.check, Adopt: s.own.adopt}
+}
+
+// withLinks is a catalog with the accounts that people have linked.
+func withLinks(tx *store.Tx, cat *integrations.Catalog) (*integrations.Catalog, error) {
+	links, err := joining.Links(tx)
+	return joining.Merge(cat, links), err
+}
+
+// keptConfig is the configuration that was last taken from its repository.
+var keptConfig = joining.Kept
+
+// tellReload tells of a reload that was asked for on this machine.
+func tellReload(ctx context.Context, s systems, c configChanges, mistakes error) error {
+	return joining.Announce(ctx, joiningDeps(s), c, mistakes)
 }
 
 // printAudit is the part of the audit that is called from the shell.

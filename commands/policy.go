@@ -54,7 +54,7 @@ func linked(c *Call) *Refusal {
 			WithHint("Ask somebody of this one to do it for you.").WithExample("whoami")
 	case !c.Who.Linked():
 		return Refuse("not_linked", fmt.Sprintf("I do not know you: Slack id %s is not among the `people` of my configuration.", c.Heard.User)).
-			WithHint("Ask whoever keeps it to add you, with your GitHub login and your groups.").WithExample("whoami")
+			WithHint("Say which GitHub account is yours, with `link`; then you may look. Or ask whoever keeps it to add you.").WithExample("whoami")
 	}
 	return nil
 }

@@ -154,7 +154,11 @@ type Catalog struct {
 	// Members are the names of those who are in a group by its live sources, nobody
 	// for a group that has none. With an error come those of the sources that could
 	// be read: who is not among them is not a member. nil: no group has any.
-	Members      func(group string) ([]string, error)
+	Members func(group string) ([]string, error)
+	// ByLink are the names of those people whom the configuration does not list:
+	// they have shown which account is theirs, and may look. "*" of a rule is not
+	// them.
+	ByLink       map[string]bool
 	Rules        []Rule
 	Environments []Environment
 	Services     []Service
@@ -306,7 +310,7 @@ func (r Rule) grants(right, environment string) bool {
 }
 
 func (c *Catalog) inAny(p Person, groups []string) bool {
-	return slices.ContainsFunc(groups, func(g string) bool { return g == "*" || c.in(p, g) })
+	return slices.ContainsFunc(groups, func(g string) bool { return g == "*" && !c.ByLink[p.Name] || c.in(p, g) })
 }
 
 func (c *Catalog) in(p Person, group string) bool {

@@ -375,8 +375,10 @@ type Pull struct {
 	Seen      time.Time `json:"seen,omitzero"`       // GitHub's own updated_at of what we know
 
 	// ExaminedHead is the head at which Targets was worked out; until it equals
-	// Head, nothing is known about the targets.
+	// Head, nothing is known about the targets. ExaminedFor stands for the targets
+	// that there were: others may touch what these did not.
 	ExaminedHead string             `json:"examined_head,omitempty"`
+	ExaminedFor  string             `json:"examined_for,omitempty"`
 	Targets      []string           `json:"targets,omitempty"`
 	ForkAllowed  string             `json:"fork_allowed,omitempty"` // head SHA that somebody with the right let be planned
 	Plans        map[string]Planned `json:"plans,omitempty"`        // by target

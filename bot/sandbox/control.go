@@ -46,6 +46,7 @@ func (w *world) control() http.Handler {
 		return map[string]any{"slack": listed(w.slack.Violations()), "github": listed(w.github.Violations())}, nil
 	}))
 	mux.HandleFunc("POST /sim/github/fork", post(w.forkPull))
+	mux.HandleFunc("POST /sim/github/device", post(w.device))
 	mux.HandleFunc("GET /sim/github/deliveries", answer(func(*http.Request) (any, error) {
 		return map[string]any{"deliveries": w.github.Deliveries()}, nil
 	}))
@@ -276,6 +277,18 @@ type forkCall struct {
 
 // forkPull opens a pull request from a fork, with files changed on its branch:
 // of forks, GitHub's API here knows only those that exist.
+// device is what somebody does at GitHub's /login/device: they type a code that
+// they were shown, and approve or deny.
+func (w *world) device(_ context.Context, in struct {
+	User, Code string
+	Deny       bool
+}) (any, error) {
+	if err := w.github.Device(in.User, in.Code, !in.Deny); err != nil {
+		return nil, wrong("%v", err)
+	}
+	return map[string]any{"ok": true}, nil
+}
+
 func (w *world) forkPull(ctx context.Context, c forkCall) (any, error) {
 	if !slices.ContainsFunc(people, func(p person) bool { return p.name == c.User }) {
 		return nil, wrong("there is no user %q", c.User)

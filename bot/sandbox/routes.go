@@ -23,7 +23,7 @@ func (w *world) routes() http.Handler {
 		switch first {
 		case "slack":
 			slack.ServeHTTP(rw, r)
-		case "api", "git":
+		case "api", "git", "login":
 			github.ServeHTTP(rw, r)
 		case "sim":
 			control.ServeHTTP(rw, r)

@@ -19,6 +19,7 @@ const (
 	appToken      = "xapp-1-sandbox"
 	botLogin      = "signalbox"
 	webhookSecret = "sandbox-webhook-secret"
+	oauthApp      = "sandbox" // by its client id
 )
 
 // A person of the workspace; zone is the time zone that they have set in Slack.
@@ -104,6 +105,7 @@ func (w *world) githubConfig(hooks bool) githubsim.Config {
 		}
 		c.Repos = append(c.Repos, repo)
 	}
+	c.OAuthApps = []githubsim.OAuthApp{{ClientID: oauthApp}}
 	if hooks {
 		c.Hooks = []githubsim.Hook{{Repo: "*", Secret: webhookSecret}}
 	}

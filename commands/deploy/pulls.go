@@ -2,6 +2,8 @@ package deploy
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,6 +25,7 @@ type sight struct {
 	pr       integrations.PullRequest
 	targets  []string // that the changed files touch
 	examined bool
+	under    string // the targets that there were, for examined
 	position uint64 // of the merge commit on the base branch
 	byUs     bool   // we merged it, so that whoever asked us to is its merger
 	by       string // who pushed the head, where it is not the one we knew: a GitHub login
@@ -60,8 +63,8 @@ func (f *feature) look(ctx context.Context, pr integrations.PullRequest) (sight,
 		}
 		pr = whole
 	}
-	s := sight{pr: pr}
 	targets := f.Catalog().TargetsOf(pr.Repo, pr.Base)
+	s := sight{pr: pr, under: fingerprint(targets)}
 	var known *store.Pull
 	err := f.Store.View(func(tx *store.Tx) (err error) {
 		known, err = tx.Pull(pr.RepoID, pr.Number)
@@ -73,7 +76,7 @@ func (f *feature) look(ctx context.Context, pr integrations.PullRequest) (sight,
 	if err != nil {
 		return s, err
 	}
-	if known != nil && known.ExaminedHead == pr.Head && known.Base == pr.Base {
+	if known != nil && known.ExaminedHead == pr.Head && known.Base == pr.Base && (known.ExaminedFor == s.under || known.Applied) {
 		s.examined, s.targets = true, known.Targets
 	} else if s.targets, err = f.touched(ctx, pr, targets); err != nil {
 		return s, err
@@ -105,6 +108,16 @@ func (f *feature) look(ctx context.Context, pr integrations.PullRequest) (sight,
 // nobodyKnown stands for a login where nobody can tell who pushed; no login holds
 // a space.
 const nobodyKnown = "somebody unknown"
+
+// fingerprint stands for which files are of which target: a reload that changes
+// that has the open pull requests examined again.
+func fingerprint(targets []integrations.Target) string {
+	h := sha256.New()
+	for _, t := range targets {
+		fmt.Fprintf(h, "%q %q\n", t.Name, t.Paths)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
 
 // author is who wrote the newest commit of a pushed head. Who pushed it is known
 // from the webhook alone, and that may have been lost.
@@ -203,7 +216,7 @@ func (s sight) onto(p *store.Pull, moved bool) {
 		p.HeadBy = s.by
 	}
 	if s.examined {
-		p.ExaminedHead, p.Targets = pr.Head, s.targets
+		p.ExaminedHead, p.ExaminedFor, p.Targets = pr.Head, s.under, s.targets
 	}
 }
 

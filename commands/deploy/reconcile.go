@@ -159,7 +159,8 @@ func (f *feature) takeIfNews(ctx context.Context, pr integrations.PullRequest) e
 		} else if err != nil {
 			return err
 		}
-		news = p.State != pr.State || p.Head != pr.Head || p.Base != pr.Base || p.ExaminedHead != pr.Head || pr.State == "merged" && !p.Applied && len(p.Targets) > 0
+		under := fingerprint(f.Catalog().TargetsOf(pr.Repo, pr.Base))
+		news = pr.State == "open" && p.ExaminedFor != under || p.State != pr.State || p.Head != pr.Head || p.Base != pr.Base || p.ExaminedHead != pr.Head || pr.State == "merged" && !p.Applied && len(p.Targets) > 0
 		return nil
 	})
 	if err != nil || !news {

@@ -92,6 +92,9 @@ func (f *feature) all(c *commands.Call, cat *integrations.Catalog) integrations.
 }
 
 func mayAnywhere(v commands.Verb, c *commands.Call) bool {
+	if v.Open || known(c) && v.Who == "" && commands.RightOf(&v) == commands.RightRead {
+		return true
+	}
 	return known(c) && c.Catalog.May(c.Who, commands.RightOf(&v), "")
 }
 
@@ -204,7 +207,11 @@ func (f *feature) whoami(_ context.Context, c *commands.Call) (commands.Act, err
 		case h.Stranger:
 			m.line("You are here from another workspace, and I take orders from this one alone.")
 		default:
-			m.line("To be known, have whoever keeps my configuration add you:")
+			if slices.ContainsFunc(f.verbs(), func(v commands.Verb) bool { return v.Name == "link" }) {
+				m.line("Say which GitHub account is yours, and you may look at everything:")
+				m.code(commands.Prompt + " link octocat")
+			}
+			m.line("Or have whoever keeps my configuration add you:")
 			m.code(fmt.Sprintf("people:\n  - name: %s\n    slack: %s\n    github: your GitHub login", nameFor(h), h.User))
 			m.line("and put that name into a group that may do what you need.")
 		}
@@ -236,7 +243,7 @@ func (f *feature) rights(c *commands.Call, environment string) []string {
 	var out []string
 	for _, v := range f.verbs() {
 		right := commands.RightOf(&v)
-		if v.Effect == commands.Changes && right != commands.RightRead && !slices.Contains(out, right) && c.Catalog.May(c.Who, right, environment) {
+		if v.Effect == commands.Changes && !v.Open && right != commands.RightRead && !slices.Contains(out, right) && c.Catalog.May(c.Who, right, environment) {
 			out = append(out, right)
 		}
 	}

@@ -181,4 +181,8 @@ func validRef(ref string) bool {
 		!strings.ContainsFunc(ref, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`~^:?*[\`, r) })
 }
 
+// loginShape is what a login can be; the underscore is that of enterprises whose
+// accounts GitHub manages.
+var loginShape = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,99})$`)
+
 var fullSHA = regexp.MustCompile(`^[0-9a-f]{40}$`)

@@ -23,6 +23,9 @@ type Config struct {
 	// MergeMethod is "merge" (the default), "squash" or "rebase". A promotion
 	// needs "merge": the others give the commits new SHAs.
 	MergeMethod string `yaml:"merge_method"`
+	// OAuthClientID is the OAuth app by whose device flow people show which account
+	// is theirs; "" is none.
+	OAuthClientID string `yaml:"-"`
 	// HookURL is where webhooks of ours are delivered, as GitHub has it; "" takes
 	// every active webhook of a repository for ours.
 	HookURL string `yaml:"-"`

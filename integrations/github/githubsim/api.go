@@ -24,6 +24,7 @@ type call struct {
 	user   *User
 	app    bool // a JWT of the GitHub App
 	inst   bool // an installation token
+	bare   bool // a token without scopes, which reads what is public
 	repo   *repoRow
 	lag    *lag
 	header http.Header

@@ -50,7 +50,10 @@ func (c *call) authenticate() error {
 	}
 	user, inst := c.s.userByToken(token)
 	if user == nil {
-		return badCredentials()
+		if user = c.s.userOfDevice(token); user == nil {
+			return badCredentials()
+		}
+		c.bare = true
 	}
 	c.user, c.inst = user, inst
 	return nil

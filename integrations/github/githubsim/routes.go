@@ -140,7 +140,7 @@ func (s *Sim) enter(c *call, t *route) (int, any, error) {
 		return 0, nil, refuse(http.StatusForbidden, "Resource not accessible by integration")
 	}
 	c.repo = s.repoNamed(c.path("owner"), c.path("repo"))
-	if c.repo == nil || !c.can(read) {
+	if c.repo == nil || !c.can(read) || c.bare && (!c.repo.Public || need > read) {
 		return 0, nil, notFound()
 	}
 	if need > read && !c.can(need) {

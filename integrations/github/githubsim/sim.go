@@ -107,6 +107,8 @@ type Config struct {
 	Hooks []Hook
 	Orgs  []Org
 	App   App
+	// OAuthApps are those by which people may sign in with a device code.
+	OAuthApps []OAuthApp
 
 	// OnRequest is called synchronously for REST calls and git pushes:
 	// "before" nothing has been done, "after" all is done and on disk but the
@@ -281,11 +283,12 @@ func (s *Sim) crashPoint(point string) {
 	}
 }
 
-// Handler serves /api/v3 and /git.
+// Handler serves /api/v3, /git and /login.
 func (s *Sim) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/v3/", http.StripPrefix("/api/v3", http.HandlerFunc(s.serveAPI)))
 	mux.Handle("/git/", http.StripPrefix("/git", http.HandlerFunc(s.serveGit)))
+	mux.Handle("/login/", http.StripPrefix("/login", http.HandlerFunc(s.serveLogin)))
 	return mux
 }
 

@@ -190,6 +190,8 @@ type state struct {
 	Hooks              table[hookRow]
 	Teams              table[teamRow]
 	Tokens             table[tokenRow]
+	Devices            table[deviceRow]
+	UserTokens         table[userTokenRow]
 	Deliveries         table[deliveryRow]
 	dirty              map[dirtyKey]any // nil means delete
 }
@@ -234,6 +236,8 @@ func (s *Sim) load() error {
 			func() error { return loadTable(tx, &st.Hooks, "hooks") },
 			func() error { return loadTable(tx, &st.Teams, "teams") },
 			func() error { return loadTable(tx, &st.Tokens, "tokens") },
+			func() error { return loadTable(tx, &st.Devices, "devices") },
+			func() error { return loadTable(tx, &st.UserTokens, "user_tokens") },
 			func() error { return loadTable(tx, &st.Deliveries, "deliveries") },
 		} {
 			if err := load(); err != nil {
