@@ -132,6 +132,11 @@ func (c *Client) checkInstallation(ctx context.Context) integrations.Finding {
 		f.Do = "give the App Read and write for these under Permissions & events, and accept it on the installation's page"
 		return f
 	}
+	if p.GetIssues() == "" {
+		f.Say = "may not read Issues, so it cannot tell for which branch a review was given"
+		f.Do = "give the App Issues (read) under Permissions & events, and accept it on the installation's page"
+		return f
+	}
 	f.OK, f.Say = true, "installed for "+inst.GetAccount().GetLogin()
 	if p.GetChecks() == "" {
 		f.OK, f.Warn, f.Say = false, true, f.Say+"; may not read Checks"

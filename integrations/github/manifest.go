@@ -18,6 +18,7 @@ type permission struct {
 var permissions = []permission{
 	{"contents", "Contents", "write", "branches, commits, merges, and the code to plan"},
 	{"pull_requests", "Pull requests", "write", "deploy pull requests and comments"},
+	{"issues", "Issues", "read", "when a pull request was turned to another branch: without it reviews cannot be counted"},
 	{"statuses", "Commit statuses", "write", "signalbox/gate and one status a target"},
 	{"deployments", "Deployments", "write", "what runs where, as GitHub shows it"},
 	{"checks", "Checks", "read", "the check runs that a merge has to wait for"},
