@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -192,12 +193,26 @@ type trees struct {
 
 func (t trees) repo(name string) (*git.Repo, error) { return t.mirrors.Repo(t.github.CloneURL(name)) }
 
+// ensure has a repository's mirror hold commits. When that does not work GitHub is
+// asked whether it answers at all: git says it in words of its own.
+func (t trees) ensure(ctx context.Context, r *git.Repo, shas ...string) error {
+	err := r.Ensure(ctx, shas...)
+	if err == nil || errors.Is(err, git.ErrNotFound) || ctx.Err() != nil {
+		return err
+	}
+	var away *integrations.Away
+	if errors.As(t.github.Answers(ctx), &away) {
+		return &integrations.Away{System: away.System, Since: away.Since, For: away.For, Err: err}
+	}
+	return err
+}
+
 func (t trees) Fetch(ctx context.Context, repo, sha string) error {
 	r, err := t.repo(repo)
 	if err != nil {
 		return err
 	}
-	return r.Ensure(ctx, sha)
+	return t.ensure(ctx, r, sha)
 }
 
 func (t trees) Ahead(repo, sha string) {
@@ -236,7 +251,7 @@ func (t trees) Since(ctx context.Context, repo, from, to string) ([]string, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Ensure(ctx, from, to); err != nil {
+	if err := t.ensure(ctx, r, from, to); err != nil {
 		return nil, err
 	}
 	log, err := r.FirstParentLog(ctx, from, to, 0)
@@ -252,7 +267,7 @@ func (t trees) Touched(ctx context.Context, repo, base, head string) ([]string, 
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Ensure(ctx, base, head); err != nil {
+	if err := t.ensure(ctx, r, base, head); err != nil {
 		return nil, err
 	}
 	return r.ChangedFiles(ctx, base, head)
@@ -263,7 +278,7 @@ func (t trees) Contains(ctx context.Context, repo, head, sha string) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	if err := r.Ensure(ctx, head, sha); err != nil {
+	if err := t.ensure(ctx, r, head, sha); err != nil {
 		return false, err
 	}
 	return r.IsAncestor(ctx, sha, head)
@@ -286,7 +301,7 @@ func (t trees) Parent(ctx context.Context, repo, sha string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := r.Ensure(ctx, sha); err != nil {
+	if err := t.ensure(ctx, r, sha); err != nil {
 		return "", err
 	}
 	log, err := r.FirstParentLog(ctx, "", sha, 1)
@@ -304,7 +319,7 @@ func (t trees) Tree(ctx context.Context, repo, sha string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := r.Ensure(ctx, sha); err != nil {
+	if err := t.ensure(ctx, r, sha); err != nil {
 		return "", err
 	}
 	return r.Tree(ctx, sha)
@@ -315,7 +330,7 @@ func (t trees) Blobs(ctx context.Context, repo, sha string, paths []string) (map
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Ensure(ctx, sha); err != nil {
+	if err := t.ensure(ctx, r, sha); err != nil {
 		return nil, err
 	}
 	found, err := r.Entries(ctx, sha, paths)

@@ -40,7 +40,9 @@ func (f *feature) applyFacts(ctx context.Context, j *store.Job) (any, error) {
 			return nil, err
 		}
 		t, _ := f.Catalog().Target(j.Target)
-		d.facts = f.readFacts(ctx, p, nil, t.Environment)
+		if d.facts = f.readFacts(ctx, p, nil, t.Environment); d.facts.Away != "" {
+			return nil, awayNow(d.facts)
+		}
 	}
 	var err error
 	if d.stands, d.last, err = f.stands(ctx, j); err != nil {
@@ -186,7 +188,7 @@ func (f *feature) apply(ctx context.Context, r *runner.Run) runner.End {
 	}
 	tree, err := f.checkout(ctx, r)
 	if err != nil {
-		return runner.Failed(fmt.Errorf("check out %s: %w", short(r.Job.SHA), err))
+		return beginAgain(r.Job, fmt.Errorf("check out %s: %w", short(r.Job.SHA), err))
 	}
 	plans, err := f.planSteps(ctx, r, t, tree)
 	if err != nil {

@@ -135,7 +135,7 @@ func New(d Deps) commands.Feature {
 		Kinds: []runner.Kind{
 			{Name: kindOpen, Gate: f.openGate, Run: f.open, Changed: f.openChanged},
 			{Name: kindPlan, Heavy: true, Run: f.plan, Changed: f.planChanged},
-			{Name: kindMerge, Run: f.merge, Changed: f.mergeChanged},
+			{Name: kindMerge, Gate: f.inOrder, Run: f.merge, Changed: f.mergeChanged},
 			{Name: kindClose, Run: f.close, Changed: f.closeChanged},
 			{Name: kindTidy, Run: f.tidy},
 			{Name: kindFacts, Quiet: true, Run: f.facts},

@@ -20,6 +20,7 @@ type record struct {
 	Branch   string             `json:"branch,omitempty"`
 	Made     string             `json:"made,omitempty"`     // the head that was made
 	Explicit bool               `json:"explicit,omitempty"` // the merger merged what they themselves asked for
+	Refused  int                `json:"refused,omitempty"`  // merges that GitHub refused
 	Channel  string             `json:"channel,omitempty"`
 	Line     string             `json:"line,omitempty"`
 	By       []store.Person     `json:"by,omitempty"` // whose commit it is: who pushed it, who wrote it
