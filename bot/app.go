@@ -163,7 +163,7 @@ func (a *app) assemble() error {
 	a.mirrors = git.New(filepath.Join(c.Data, "mirrors"), a.github.GitToken)
 	s := systems{
 		store: a.store, slack: a.slack, github: a.github, forge: a.github, trees: trees{a.mirrors, a.github}, clock: a.Clock, log: a.Log, catalog: a.catalog.Load, channel: a.channelID,
-		poll: pollWebhooks, data: c.Data,
+		watched: []integrations.Watched{a.github.Watched(), a.slack.Watched()}, poll: pollWebhooks, data: c.Data,
 		verbs: func() []commands.Verb { return a.wired.verbs },
 	}
 	if c.Inbound == "none" {

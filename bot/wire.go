@@ -16,6 +16,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/help"
 	"github.com/signalbox-chatops/signalbox/commands/incident"
 	"github.com/signalbox-chatops/signalbox/commands/lock"
+	"github.com/signalbox-chatops/signalbox/commands/outage"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
 	"github.com/signalbox-chatops/signalbox/commands/status"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
@@ -45,6 +46,7 @@ type systems struct {
 	catalog func() *integrations.Catalog
 	channel func(name string) string
 	verbs   func() []commands.Verb
+	watched []integrations.Watched // whose silence people are told of
 	poll    time.Duration
 	data    string // the data folder
 	hooks   time.Duration
@@ -57,7 +59,8 @@ func features(s systems) []commands.Feature {
 		deploy.New(deploy.Deps{Store: s.store, Forge: s.forge, Trees: s.trees, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
 		incident.New(incident.Deps{Clock: s.clock}),
-		status.New(status.Deps{Clock: s.clock}),
+		status.New(status.Deps{Clock: s.clock, Watched: s.watched}),
+		outage.New(outage.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Watched: s.watched, Channel: s.channel}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Dir: filepath.Join(s.data, "audit")}),
 		help.New(s.verbs),
 	}

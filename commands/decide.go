@@ -71,6 +71,9 @@ func (d *Dispatcher) fail(ctx context.Context, it *item, v verdict, err error) e
 	case transient(err) && it.tried < tries:
 		return err
 	}
+	if silent := (*integrations.Away)(nil); errors.As(err, &silent) {
+		return d.settle(ctx, it, verdict{call: v.call, refusal: awayRefusal(v.call, silent)})
+	}
 	var stack string
 	if p := new(panicError); errors.As(err, &p) {
 		stack = string(p.stack)

@@ -29,6 +29,14 @@ const SilenceKnown = 30 * time.Second
 // Wait is after how long to ask again: the longer the silence, the later.
 func (e *Away) Wait() time.Duration { return min(max(e.For/4, 2*time.Second), time.Minute) }
 
+// Silence is the sentence about it.
+func (e *Away) Silence() string {
+	if e.Since.IsZero() {
+		return e.System + " does not answer"
+	}
+	return Watched{Name: e.System}.Silence(e.Since, e.Since.Add(e.For))
+}
+
 // AwayOf names the system whose silence an error comes from; "" if it comes from
 // something else.
 func AwayOf(err error) string {
@@ -45,6 +53,9 @@ type Watched struct {
 	// Silent says since when it has not answered, in domain time; ok is false
 	// while it does. It asks nobody.
 	Silent func() (since time.Time, ok bool)
+	// Tells says that it is where people are told things: while it is silent, they
+	// cannot be told even that.
+	Tells bool
 }
 
 // Silence is the sentence about a system that does not answer at now.

@@ -3,6 +3,8 @@ package deploy
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,21 +19,13 @@ import (
 // says so. Nothing of that is called failed, and it goes on in the order in which
 // it was asked for.
 
-// silence is what people are told of a system that does not answer.
-func silence(away *integrations.Away) string {
-	return integrations.Watched{Name: away.System}.Silence(away.Since, away.Since.Add(away.For))
-}
-
 // awayNow is an error for facts that could not be read because a system does not
 // answer; nil if that was not why.
 func awayNow(facts store.Facts) error {
 	if facts.Away == "" {
 		return nil
 	}
-	var why []string
-	for _, w := range facts.Unread {
-		why = append(why, w)
-	}
+	why := slices.Sorted(maps.Values(facts.Unread))
 	away := &integrations.Away{System: facts.Away, Err: errors.New(strings.Join(why, "; "))}
 	if !facts.AwaySince.IsZero() {
 		away.Since, away.For = facts.AwaySince, facts.At.Sub(facts.AwaySince)

@@ -25,7 +25,7 @@ func again(j *store.Job, err error) runner.End {
 	case errors.As(err, &later):
 		return runner.End{State: store.JobQueued, Err: err, After: later.After}
 	case errors.As(err, &away) && away.Known():
-		why := fmt.Sprintf("%s; it goes on as soon as it does", silence(away))
+		why := fmt.Sprintf("%s; it goes on as soon as it does", away.Silence())
 		return runner.End{State: store.JobQueued, Err: err, Why: why, After: away.Wait(), Uncounted: true}
 	case j.Attempt >= tries, errors.Is(err, integrations.ErrNotFound), errors.Is(err, integrations.ErrMoved), errors.Is(err, integrations.ErrExists):
 		return runner.Failed(err)

@@ -32,7 +32,7 @@ func (r *Runner) start(ctx context.Context, a *active, queued *store.Job) {
 		if facts, err = ask(ctx, k, queued); err != nil {
 			if ctx.Err() == nil {
 				log.Warn("facts for a job", "error", err)
-				r.later(ctx, queued, "its facts cannot be read: "+err.Error(), integrations.AwayOf(err))
+				r.later(ctx, queued, err)
 			}
 			return
 		}
@@ -180,8 +180,12 @@ func (r *Runner) refuse(ctx context.Context, queued *store.Job, v Verdict) {
 	}
 }
 
-// later leaves a job queued, for a little while.
-func (r *Runner) later(ctx context.Context, queued *store.Job, why, away string) {
+// later leaves a job queued, for a little while, whose facts cannot be read.
+func (r *Runner) later(ctx context.Context, queued *store.Job, cause error) {
+	why, away := "its facts cannot be read: "+cause.Error(), integrations.AwayOf(cause)
+	if silent := (*integrations.Away)(nil); errors.As(cause, &silent) {
+		why = silent.Silence() + "; it goes on as soon as it does"
+	}
 	err := r.Store.Update(ctx, func(tx *store.Tx) error {
 		j, err := tx.Job(queued.ID)
 		if err != nil || j.State != store.JobQueued {

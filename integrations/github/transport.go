@@ -26,8 +26,8 @@ func (c *Client) manners(host string, auth http.RoundTripper) http.RoundTripper 
 	}
 	return listening{transport.New(transport.Options{
 		Base: auth, Host: host, Timeout: requestTimeout, Cache: cacheLimit, OneWriter: true,
-		Tries: readTries, Patience: longestSleep, Impatient: c.hearing.impatient, Redact: redact.New(secrets), Log: c.log,
-	}), &c.hearing}
+		Tries: readTries, Patience: longestSleep, Impatient: c.impatient, Redact: redact.New(secrets), Log: c.log,
+	}), c.hearing}
 }
 
 // bearer adds the token.
