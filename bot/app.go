@@ -68,6 +68,7 @@ type app struct {
 	config   atomic.Pointer[Config]
 	channels sync.Map // names of channels to ids
 	ready    atomic.Bool
+	met      atomic.Bool // Slack has said who we are
 	draining atomic.Bool
 
 	groups     *liveGroups
@@ -75,6 +76,7 @@ type app struct {
 	runner     *runner.Runner
 	teller     *tell.Teller
 	ticks      *clockDoor
+	host       *hostDoor
 	mirrors    *git.Mirrors
 	wired      wired
 }
@@ -100,7 +102,7 @@ func run(ctx context.Context, o options) (err error) {
 	a.life.start("work", stopWait+stopLimit(a.workers()), a.work)
 	o.Log.Info("doors open", "version", version(), "store", a.store.Path())
 	if o.Started != nil {
-		o.Started(sandbox.Bot{Handler: a.handler(), UnderWay: a.underWay, WaitDecided: a.waitDecided})
+		o.Started(sandbox.Bot{Handler: a.handler(), UnderWay: a.underWay, WaitDecided: a.waitDecided, OnHost: a.host.answer})
 	}
 	for {
 		select {
@@ -198,6 +200,7 @@ func (a *app) assemble() error {
 	a.dispatcher = commands.New(commands.Deps{
 		Store: a.store, Clock: a.Clock, Log: a.Log, Catalog: a.catalog.Load, Verbs: a.wired.verbs, Events: a.wired.events,
 		DecodeHeard: a.slack.DecodeHeard, DecodeForge: github.DecodeForge, TeamID: func() string { return a.slack.Self().Team },
+		Room: a.channelID, Deaf: func(kind string) bool { return strings.HasPrefix(kind, "slack.") && !a.met.Load() },
 		Guest: a.slack.Outsider, ChannelID: a.slack.ChannelID, Refresh: a.groups.Refresh,
 	})
 	return nil
@@ -211,6 +214,9 @@ func (a *app) prune(ctx context.Context) error {
 func (a *app) openDoors() error {
 	door := newSlackDoor(a.slack, a.store, a.Clock, a.Log)
 	a.life.start("slack door", stopWait, door.Run)
+	if err := a.openHostDoor(); err != nil {
+		return err
+	}
 	if a.Inside || a.Config.Inbound == "none" {
 		return nil
 	}
@@ -279,6 +285,8 @@ func (a *app) isReady() error {
 		return errors.New("recovery has not run yet")
 	case a.draining.Load():
 		return errors.New("it is being stopped, and waits for running jobs")
+	case !a.met.Load():
+		return errors.New("Slack has not said yet who we are")
 	case !a.slack.Ready():
 		return errors.New("no connection to Slack is up")
 	}
@@ -323,11 +331,16 @@ func (a *app) workers() []worker {
 		{"clock door", stopWait, a.ticks.Run},
 		{"groups", stopWait, a.groups.Run},
 		{"dispatcher", stopWait, func(ctx context.Context) error {
-			if !a.meetSlack(ctx) {
-				return nil
-			}
 			a.ready.Store(true)
 			return a.dispatcher.Run(ctx)
+		}},
+		// What comes from elsewhere, and from this machine, is decided meanwhile.
+		{"introduction", stopWait, func(ctx context.Context) error {
+			if a.meetSlack(ctx) {
+				a.met.Store(true)
+				a.dispatcher.Listen()
+			}
+			return nil
 		}},
 	}...)
 	if !a.Inside {

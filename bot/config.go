@@ -83,6 +83,7 @@ type PersonConfig struct {
 	Slack  string `yaml:"slack"`
 	GitHub string `yaml:"github"`
 	Email  string `yaml:"email"`
+	Host   string `yaml:"host"` // their user name on this machine
 }
 
 // GroupConfig is some people under a name: a list, or a mapping of where they

@@ -41,6 +41,7 @@ type commandLine struct {
 	Sandbox  sandboxCommand  `cmd:"" help:"Run the bot in a simulated workspace that needs no account."`
 	Manifest manifestCommand `cmd:"" help:"Print the Slack app's manifest, ready to paste."`
 	Check    checkCommand    `cmd:"" help:"Read the configuration and try every token, permission and tool."`
+	Ops      opsCommand      `cmd:"" help:"Type a command on this machine, as your own user: it needs no Slack."`
 	Audit    auditCommand    `cmd:"" help:"Print the audit as JSON lines."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 	Step     stepCommand     `cmd:"" hidden:"" help:"Run one step of a job; signalbox starts this itself."`

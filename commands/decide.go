@@ -171,7 +171,7 @@ func record(tx *store.Tx, it *item, v verdict, reply Reply, outcome string) erro
 		return nil
 	}
 	row := store.AuditRow{
-		At: tx.Now(), Who: who(v.call.Who), Act: "command", Via: "slack",
+		At: tx.Now(), Who: who(v.call.Who), Act: "command", Via: via(it.heard),
 		Subject: reply.Subject, Service: reply.Service, Environment: reply.Environment, Target: reply.Target,
 		Outcome: outcome, Detail: v.call.Line,
 	}
@@ -185,6 +185,14 @@ func record(tx *store.Tx, it *item, v verdict, reply Reply, outcome string) erro
 		place(&row, v.call)
 	}
 	return tx.Audit(row)
+}
+
+// via names the door that somebody was heard at.
+func via(h *integrations.Heard) string {
+	if h.Kind == heardHost {
+		return "host"
+	}
+	return "slack"
 }
 
 // place says in a row where something was asked for that no act has answered, by

@@ -18,6 +18,7 @@ type Person struct {
 	Slack  string   `json:"slack,omitempty" yaml:"slack"`   // Slack user id
 	GitHub string   `json:"github,omitempty" yaml:"github"` // GitHub login
 	Email  string   `json:"email,omitempty" yaml:"email"`
+	Host   string   `json:"-" yaml:"host"` // user name on the host that we run on
 	Groups []string `json:"-" yaml:"-"` // filled in from the groups
 }
 
@@ -222,6 +223,16 @@ func (c *Catalog) PersonBySlack(id string) Person {
 		}
 	}
 	return Person{Slack: id}
+}
+
+// PersonByHost finds somebody by their user name on the host, likewise.
+func (c *Catalog) PersonByHost(user string) Person {
+	for _, p := range c.People {
+		if user != "" && p.Host == user {
+			return p
+		}
+	}
+	return Person{Host: user}
 }
 
 // PersonByGitHub finds somebody by GitHub login, likewise.

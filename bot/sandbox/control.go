@@ -39,6 +39,7 @@ func (w *world) control() http.Handler {
 	mux.HandleFunc("POST /sim/slack/say", post(w.say))
 	mux.HandleFunc("POST /sim/slack/click", post(w.click))
 	mux.HandleFunc("POST /sim/slack/submit", post(w.submit))
+	mux.HandleFunc("POST /sim/host/say", post(w.sayOnHost))
 	mux.HandleFunc("GET /sim/violations", answer(func(*http.Request) (any, error) {
 		return map[string]any{"slack": listed(w.slack.Violations()), "github": listed(w.github.Violations())}, nil
 	}))
@@ -180,6 +181,21 @@ type sayCall struct {
 func (w *world) say(ctx context.Context, c sayCall) (any, error) {
 	a, err := w.slack.Say(ctx, c.User, c.Channel, c.Text, c.ThreadTS)
 	return a, err
+}
+
+type hostCall struct {
+	User string `json:"user"`
+	Line string `json:"line"`
+}
+
+// sayOnHost is somebody logged in to the bot's machine, with signalbox ops.
+func (w *world) sayOnHost(ctx context.Context, c hostCall) (any, error) {
+	b := w.bot.Load()
+	if b == nil || b.OnHost == nil {
+		return nil, &problem{http.StatusServiceUnavailable, "the bot does not run"}
+	}
+	text, code := b.OnHost(ctx, c.User, c.Line)
+	return map[string]any{"text": text, "code": code}, nil
 }
 
 type clickCall struct {
