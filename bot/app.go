@@ -472,7 +472,7 @@ func needRestart(changes []string) []string {
 
 // rights are all that a policy can grant.
 func rights(verbs []commands.Verb) []string {
-	out := []string{"read", "unlock-other", "force", "freeze", "break-glass"}
+	out := []string{"read", "unlock-other", "force", "freeze", "break-glass", "rollback-direct"}
 	for _, v := range verbs {
 		r := v.Right
 		if r == "" {

@@ -93,6 +93,10 @@ var talkLines = []talkLine{
 		time.Sleep(time.Until(k.editsFrom.Add(time.Second)))
 		return nil
 	}},
+	{form: talkForm(`(\w+) on the host: (.*)`), do: (*talk).onHost},
+	{form: talkForm(`(GitHub|Slack) is silent`), do: func(k *talk, m []string) error { return k.fault(m[0], "down") }},
+	{form: talkForm(`(GitHub|Slack) answers again`), do: (*talk).answersAgain},
+	{form: talkForm(`(\w+) on GitHub reports (\S+) (\w+) for (\S+)#(\d+)`), do: (*talk).report},
 	{form: talkForm(`a webhook (.*)`), looks: true, do: (*talk).webhook},
 }
 

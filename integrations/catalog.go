@@ -19,7 +19,7 @@ type Person struct {
 	GitHub string   `json:"github,omitempty" yaml:"github"` // GitHub login
 	Email  string   `json:"email,omitempty" yaml:"email"`
 	Host   string   `json:"-" yaml:"host"` // user name on the host that we run on
-	Groups []string `json:"-" yaml:"-"` // filled in from the groups
+	Groups []string `json:"-" yaml:"-"`    // filled in from the groups
 }
 
 // Linked says whether the configuration knows them.

@@ -200,7 +200,7 @@ func (f *feature) apply(ctx context.Context, r *runner.Run) runner.End {
 	}
 	rec, end := f.compare(r.Job, op, t, plans)
 	if end.State != "" {
-		return end
+		return f.noteRevisions(ctx, r, t, tree, end)
 	}
 	err = r.Update(ctx, func(tx *store.Tx, j *store.Job) error {
 		if j.Interrupts > 0 {
@@ -309,7 +309,7 @@ func (f *feature) applySteps(ctx context.Context, r *runner.Run, t integrations.
 			return runner.Failed(err)
 		}
 	}
-	return runner.End{State: store.JobSucceeded}
+	return f.noteRevisions(ctx, r, t, tree, runner.End{State: store.JobSucceeded})
 }
 
 // named keeps the effects of different steps apart.

@@ -143,6 +143,7 @@ func New(d Deps) commands.Feature {
 			{Name: kindNewer, Run: f.newer},
 			{Name: kindInclude, Run: f.include, Changed: f.includeChanged},
 			{Name: kindApply, Heavy: true, Facts: f.applyFacts, Gate: f.applyGate, Deadline: f.deadline, Run: f.apply, Changed: f.applyChanged},
+			{Name: kindRevert, Heavy: true, Gate: f.revertGate, Run: f.revert, Changed: f.revertChanged},
 			{Name: kindDrift, Quiet: true, Heavy: true, Run: f.drift, Changed: f.driftChanged},
 			{Name: kindProbe, Heavy: true, Run: f.probe, Changed: f.probeChanged},
 		},
@@ -159,6 +160,8 @@ func New(d Deps) commands.Feature {
 			cardAttention:  f.attentionCard,
 			cardAsk:        f.askCard,
 			cardPass:       f.passCard,
+			cardWaived:     f.waivedCard,
+			cardDirect:     f.directCard,
 			cardReview:     f.reviewCard,
 			cardOpened:     f.openedCard,
 			cardStopped:    f.stoppedCard,
@@ -187,6 +190,6 @@ func (f *feature) verbs() []commands.Verb {
 	return []commands.Verb{
 		f.deployVerb(), f.planVerb(), f.mergeVerb(), f.approveVerb(), f.confirmVerb(),
 		f.cancelVerb(), f.retryVerb(), f.resolveVerb(), f.includeVerb(), f.rollbackVerb(), f.logVerb(), f.driftVerb(), f.reapplyVerb(), f.deliveriesVerb(),
-		f.whyVerb(), f.passVerb(), f.signVerb(),
+		f.whyVerb(), f.passVerb(), f.signVerb(), f.waiveVerb(),
 	}
 }

@@ -20,10 +20,13 @@ type record struct {
 	Branch   string             `json:"branch,omitempty"`
 	Made     string             `json:"made,omitempty"`     // the head that was made
 	Explicit bool               `json:"explicit,omitempty"` // the merger merged what they themselves asked for
-	Refused  int                `json:"refused,omitempty"`  // merges that GitHub refused
-	Channel  string             `json:"channel,omitempty"`
-	Line     string             `json:"line,omitempty"`
-	By       []store.Person     `json:"by,omitempty"` // whose commit it is: who pushed it, who wrote it
+	// Revisions are what the steps ran after an apply that came out well, by step.
+	Revisions []string       `json:"revisions,omitempty"`
+	Direct    *directly      `json:"direct,omitempty"`
+	Refused   int            `json:"refused,omitempty"` // merges that GitHub refused
+	Channel   string         `json:"channel,omitempty"`
+	Line      string         `json:"line,omitempty"`
+	By        []store.Person `json:"by,omitempty"` // whose commit it is: who pushed it, who wrote it
 }
 
 func recordOf(j *store.Job) record { return decode[record](j.Data) }

@@ -30,7 +30,11 @@ func again(j *store.Job, err error) runner.End {
 	case j.Attempt >= tries, errors.Is(err, integrations.ErrNotFound), errors.Is(err, integrations.ErrMoved), errors.Is(err, integrations.ErrExists):
 		return runner.Failed(err)
 	}
-	return runner.End{State: store.JobQueued, Err: err, After: time.Second << min(j.Attempt, 6)}
+	end := runner.End{State: store.JobQueued, Err: err, After: time.Second << min(j.Attempt, 6)}
+	if away != nil {
+		end.Why = away.Silence() + "; it is tried again"
+	}
+	return end
 }
 
 func (f *feature) operation(id string) (op *store.Operation, err error) {

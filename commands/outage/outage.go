@@ -183,7 +183,8 @@ func (f *feature) end(tx *store.Tx, w integrations.Watched, s silence) error {
 	if s.ID == "" {
 		return nil
 	}
-	if s.Until, s.Waits = tx.Now(), gate.Things(jobs); w.Tells {
+	if s.Until = tx.Now(); w.Tells { // else what waited is what people were told last
+
 		if s.Waits, err = meanwhile(tx, s); err != nil {
 			return err
 		}
@@ -254,14 +255,14 @@ func (f *feature) card(tx *store.Tx, at *store.Surface) (integrations.Message, e
 			more += " " + upper(s.Waits) + "."
 		}
 	default:
-		head = fmt.Sprintf("%s answers again: it was silent from %s to %s, %s.", w.Name, s.Since.UTC().Format("15:04"), s.Until.UTC().Format("15:04 MST"), gate.Age(s.Until.Sub(s.Since)))
+		head = fmt.Sprintf("%s answers again: it was silent from %s to %s, %s.", w.Name, s.Since.UTC().Format("15:04 MST"), s.Until.UTC().Format("15:04 MST"), gate.Age(s.Until.Sub(s.Since)))
 		switch {
 		case w.Tells && s.Waits != "":
 			more = "Meanwhile " + s.Waits + ". All of it is shown now."
 		case w.Tells:
 			more = "Nothing happened meanwhile."
 		case s.Waits != "":
-			more = "It goes on now: " + strings.SplitN(s.Waits, ": ", 2)[1] + "."
+			more = "What waited goes on: " + strings.SplitN(s.Waits, ": ", 2)[1] + "."
 		default:
 			more = "Nothing waited for it."
 		}
