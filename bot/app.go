@@ -273,7 +273,7 @@ func (a *app) handler() http.Handler { return a.http().Handler() }
 func (a *app) http() *httpDoor {
 	return newHTTPDoor(HTTPConfig{
 		Secrets: func() []integrations.Secret { return a.config.Load().GitHub.WebhookSecrets },
-		Store:   a.store, Clock: a.Clock, Log: a.Log, Ready: a.isReady, Sockets: a.slack.Connected,
+		Store:   a.store, Clock: a.Clock, Log: a.Log, Ready: a.isReady, Stuck: a.stuckAtWork, Sockets: a.slack.Connected,
 	})
 }
 
@@ -343,6 +343,12 @@ func (a *app) workers() []worker {
 			return nil
 		}},
 	}...)
+	if h := a.Config.Heartbeat; h.Every > 0 {
+		to := heartbeats(h)
+		list = append(list, worker{"heartbeat", stopWait, func(ctx context.Context) error {
+			return beat(ctx, a.Clock, h.Every, to, a.stuck, a.Log.Error)
+		}})
+	}
 	if !a.Inside {
 		list = append(list, worker{"check", stopWait, a.check})
 	}
@@ -460,7 +466,7 @@ func (a *app) reload() {
 func needRestart(changes []string) []string {
 	var out []string
 	for _, c := range changes {
-		for _, field := range []string{"slack.", "listen", "inbound", "public_url", "data", "runner.", "github.token", "github.app", "github.api_url", "github.git_url", "github.merge_method"} {
+		for _, field := range []string{"slack.", "listen", "inbound", "public_url", "data", "heartbeat.", "runner.", "github.token", "github.app", "github.api_url", "github.git_url", "github.merge_method"} {
 			if strings.HasPrefix(strings.TrimLeft(c, "+-~ "), field) {
 				out = append(out, c)
 				break
@@ -487,7 +493,7 @@ func rights(verbs []commands.Verb) []string {
 
 // secrets are the values that no log may show.
 func (c *Config) secrets() []string {
-	all := []integrations.Secret{c.Slack.AppToken, c.Slack.BotToken, c.GitHub.Token}
+	all := []integrations.Secret{c.Slack.AppToken, c.Slack.BotToken, c.GitHub.Token, c.Heartbeat.URL, c.Heartbeat.Key}
 	if c.GitHub.App != nil {
 		all = append(all, c.GitHub.App.PrivateKey)
 	}

@@ -25,6 +25,7 @@ type Config struct {
 	Slack        SlackConfig         `yaml:"slack"`
 	GitHub       GitHubConfig        `yaml:"github"`
 	Runner       RunnerConfig        `yaml:"runner"`
+	Heartbeat    HeartbeatConfig     `yaml:"heartbeat"`
 	People       []PersonConfig      `yaml:"people"`
 	Groups       []GroupConfig       `yaml:"groups"`
 	Policy       []RuleConfig        `yaml:"policy"`

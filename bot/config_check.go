@@ -40,6 +40,7 @@ func (c *Config) check() {
 	c.checkSlack()
 	c.checkGitHub()
 	c.checkRunner()
+	c.checkHeartbeat()
 	c.checkPeople()
 	c.checkGroups()
 	c.checkEnvironments()
@@ -147,6 +148,17 @@ func (c *Config) checkGitHub() {
 		if len(s.Reveal()) < 8 {
 			c.bad(fmt.Sprintf("github.webhook_secrets[%d]", i), "is shorter than 8 characters, so that it could be guessed")
 		}
+	}
+}
+
+func (c *Config) checkHeartbeat() {
+	err := c.Heartbeat.Validate()
+	if err == nil {
+		return
+	}
+	for _, what := range strings.Split(err.Error(), "\n") {
+		field, say, _ := strings.Cut(what, ": ")
+		c.bad("heartbeat."+field, "%s", say)
 	}
 }
 

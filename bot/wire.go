@@ -23,6 +23,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/demo"
 	"github.com/signalbox-chatops/signalbox/integrations/github"
+	"github.com/signalbox-chatops/signalbox/integrations/heartbeat"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/git"
 	"github.com/signalbox-chatops/signalbox/integrations/slack"
@@ -99,6 +100,12 @@ type liveGroups = groups.Holder
 func newLiveGroups(s systems) *liveGroups {
 	return groups.New(groups.Deps{Clock: s.clock, Log: s.log, Catalog: s.catalog, Sources: groupSources(s)})
 }
+
+// heartbeats sends them.
+func heartbeats(c HeartbeatConfig) sender { return heartbeat.New(c) }
+
+// HeartbeatConfig is where heartbeats go.
+type HeartbeatConfig = heartbeat.Config
 
 // printAudit is the part of the audit that is called from the shell.
 var printAudit = audit.Print

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -67,18 +68,20 @@ type Dispatcher struct {
 	Deps
 	slots chan struct{}
 	room  chan struct{} // signalled when events may be pulled again
+	asks  chan struct{} // taken by the loop, to show that it goes round
 	wg    sync.WaitGroup
 	keeps atomic.Bool // what changes something is kept for the next process
 
 	mu      sync.Mutex
-	lanes   map[string][]*item // queued behind the one that is being decided
-	taken   map[uint64]bool    // pulled and not yet decided
-	active  int                // lanes that are at work, not waiting for a timer
-	full    bool               // there may be more to pull
-	left    int                // events that were left, by Deaf, at the last pull
-	known   map[string]bool    // keys of events decided lately
-	recent  []string           // the same, oldest first
-	decided chan struct{}      // closed, and made anew, when an event was decided
+	lanes   map[string][]*item   // queued behind the one that is being decided
+	taken   map[uint64]bool      // pulled and not yet decided
+	active  int                  // lanes that are at work, not waiting for a timer
+	full    bool                 // there may be more to pull
+	begun   map[uint64]time.Time // wall time at which a try of an event began that has not ended
+	left    int                  // events that were left, by Deaf, at the last pull
+	known   map[string]bool      // keys of events decided lately
+	recent  []string             // the same, oldest first
+	decided chan struct{}        // closed, and made anew, when an event was decided
 }
 
 // An item is an event on its way through its lane.
@@ -100,9 +103,31 @@ func New(d Deps) *Dispatcher {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Dispatcher{
-		Deps: d, slots: make(chan struct{}, d.Workers), room: make(chan struct{}, 1),
+		Deps: d, slots: make(chan struct{}, d.Workers), room: make(chan struct{}, 1), asks: make(chan struct{}), begun: map[uint64]time.Time{},
 		lanes: map[string][]*item{}, taken: map[uint64]bool{}, known: map[string]bool{}, decided: make(chan struct{}),
 	}
+}
+
+// tryMost is how long, of wall time, one try to decide may take: a verb has ten
+// seconds, a handler thirty, and the store the rest.
+const tryMost = 2 * time.Minute
+
+// Alive says whether the loop goes round and no decision hangs; it waits for the
+// loop until ctx ends.
+func (d *Dispatcher) Alive(ctx context.Context) error {
+	select {
+	case d.asks <- struct{}{}:
+	case <-ctx.Done():
+		return errors.New("its loop does not go round")
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for seq, at := range d.begun {
+		if took := time.Since(at); took > tryMost {
+			return fmt.Errorf("event %d is being decided for %v", seq, took.Round(time.Second))
+		}
+	}
+	return nil
 }
 
 // Listen has what was left, by Deaf, looked at again.
@@ -135,6 +160,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 			return nil
 		case <-changed:
 		case <-d.room:
+		case <-d.asks:
 		case <-again:
 		}
 	}
@@ -301,7 +327,13 @@ func (d *Dispatcher) attempt(ctx context.Context, it *item) bool {
 	}
 	defer func() { <-d.slots }()
 	it.tried++
+	d.mu.Lock()
+	d.begun[it.event.Seq] = time.Now()
+	d.mu.Unlock()
 	err := d.decide(ctx, it)
+	d.mu.Lock()
+	delete(d.begun, it.event.Seq)
+	d.mu.Unlock()
 	switch {
 	case err == nil:
 		d.finish(it.event, false)
