@@ -57,7 +57,27 @@ func onlyAway(facts store.Facts, closed []gate.Closed) bool {
 
 // mergingLater is what somebody hears whose merge waits for GitHub.
 func mergingLater(c *commands.Call, op *store.Operation, away string) *integrations.Message {
-	return say(fmt.Sprintf("%s does not answer, so %s#%d cannot be merged now. It is merged as soon as it does, if it may be then. Not any more? `cancel` drops that.", away, op.Repo, op.PR))
+	return say(fmt.Sprintf("%s does not answer, so %s#%d cannot be merged now. It is merged as soon as it does, if it may be then. `cancel %s` drops that.", away, op.Repo, op.PR, op.ID))
+}
+
+// waitingMerge is the job of a merge that waits for a system to answer; nil if there
+// is none.
+func waitingMerge(tx *store.Tx, op *store.Operation) (*store.Job, error) {
+	jobs, err := tx.JobsOf(op.ID)
+	for _, j := range jobs {
+		if j.Kind == kindMerge && j.State == store.JobQueued && j.Away != "" {
+			return j, nil
+		}
+	}
+	return nil, err
+}
+
+// dropMerge takes back a merge that waits; the pull request stays open.
+func (f *feature) dropMerge(tx *store.Tx, c *commands.Call, op *store.Operation, j *store.Job) (commands.Reply, error) {
+	if _, err := f.cancelJob(tx, c, j); err != nil {
+		return commands.Reply{}, err
+	}
+	return commands.Reply{Private: say(fmt.Sprintf("Dropped the merge of %s. Its pull request stays open: to close that too, cancel it once more.", op.ID))}, nil
 }
 
 // beginAgain ends an apply that came to a system which does not answer before it

@@ -65,6 +65,11 @@ func (f *feature) cancelOpen(tx *store.Tx, c *commands.Call, op *store.Operation
 	if op.CloseAskedBy != nil {
 		return commands.Reply{}, commands.Refuse("closing", fmt.Sprintf("%s is being cancelled: %s asked first.", op.ID, gate.FromStore(*op.CloseAskedBy).Display()))
 	}
+	if j, err := waitingMerge(tx, op); err != nil {
+		return commands.Reply{}, err
+	} else if op.MergeAskedBy != nil && j != nil {
+		return f.dropMerge(tx, c, op, j)
+	}
 	if op.MergeAskedBy != nil {
 		return commands.Reply{}, commands.Refuse("merging", fmt.Sprintf("%s is being merged, as %s asked; cancel its apply when it has begun.", op.ID, gate.FromStore(*op.MergeAskedBy).Display()))
 	}

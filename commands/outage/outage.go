@@ -43,12 +43,12 @@ type Deps struct {
 
 type feature struct {
 	Deps
-	began time.Time
+	began time.Time // of the first look, which is at the start; the tick's alone
 }
 
 // New is the feature.
 func New(d Deps) commands.Feature {
-	f := &feature{Deps: d, began: d.Clock.Now()}
+	f := &feature{Deps: d}
 	return commands.Feature{
 		Name:  "outage",
 		Ticks: []commands.Tick{{Name: "what does not answer", Every: every, Run: f.look}},
@@ -80,6 +80,9 @@ func going(tx *store.Tx, system string) (out silence, err error) {
 
 // look compares what is heard of each system with what people were told.
 func (f *feature) look(ctx context.Context) error {
+	if f.began.IsZero() {
+		f.began = f.Clock.Now()
+	}
 	var errs []error
 	for _, w := range f.Watched {
 		since, silent := w.Silent()
