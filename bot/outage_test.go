@@ -91,7 +91,7 @@ func TestGitHubIsAwayForAnHour(t *testing.T) {
 	b.click("bob", b.card("op-2").TS, "Merge")
 	b.untilCard("op-2", ": open", "waits: GitHub has not answered since")
 	b.advance(3 * time.Minute)
-	b.ask("carol", "/ops status", "1 thing waits for it: the merge of op-2")
+	b.ask("carol", "/ops status", "the merge of op-2")
 	b.ask("alice", "/ops deploy web to staging", "deploy needs it. Nothing was changed.")
 	if all := b.history(""); !strings.Contains(all[len(all)-1].Text, "GitHub has not answered since") {
 		t.Errorf("nobody was told: %q", all[len(all)-1].Text)

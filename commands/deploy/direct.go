@@ -258,6 +258,24 @@ func (f *feature) soilDirect(tx *store.Tx, j *store.Job) error {
 	return errors.Join(err, f.markHold(tx, h))
 }
 
+// markDirect has the post about what went back past git shown anew when the hold
+// that it left has ended.
+func (f *feature) markDirect(tx *store.Tx, h *store.Hold) error {
+	if h.Job != "" {
+		return nil
+	}
+	jobs, err := tx.JobsByTarget(h.Target, 50)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if d := recordOf(j).Direct; d != nil && d.Hold == h.ID {
+			return tell.Mark(tx, j.ID, true)
+		}
+	}
+	return nil
+}
+
 func (f *feature) revertChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 	return errors.Join(tell.Mark(tx, j.ID, urgent), tell.Mark(tx, j.Operation, urgent))
 }

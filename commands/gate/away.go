@@ -38,8 +38,15 @@ func Untold(tx *store.Tx, system string, now time.Time) (int, error) {
 }
 
 // Things says how many jobs wait, and which of the first few: "3 things wait for
-// it: the merge of op-3, …". "" if none does.
-func Things(jobs []*store.Job) string {
+// it: the merge of op-3, …". "" if none does. What nobody has asked for and changes
+// nothing of theirs, such as finding out how a commit came, is none.
+func Things(all []*store.Job) string {
+	var jobs []*store.Job
+	for _, j := range all {
+		if j.Operation != "" || j.Target != "" {
+			jobs = append(jobs, j)
+		}
+	}
 	if len(jobs) == 0 {
 		return ""
 	}
