@@ -181,6 +181,9 @@ func record(tx *store.Tx, it *item, v verdict, reply Reply, outcome string) erro
 			row.Detail = Render(v.call)
 		}
 	}
+	if row.Via == "host" && !v.call.Who.Linked() { // a row's person has no name on the host
+		row.Detail = it.heard.User + ": " + row.Detail
+	}
 	if reply.Service+reply.Environment+reply.Target == "" {
 		place(&row, v.call)
 	}

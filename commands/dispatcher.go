@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -106,28 +105,6 @@ func New(d Deps) *Dispatcher {
 		Deps: d, slots: make(chan struct{}, d.Workers), room: make(chan struct{}, 1), asks: make(chan struct{}), begun: map[uint64]time.Time{},
 		lanes: map[string][]*item{}, taken: map[uint64]bool{}, known: map[string]bool{}, decided: make(chan struct{}),
 	}
-}
-
-// tryMost is how long, of wall time, one try to decide may take: a verb has ten
-// seconds, a handler thirty, and the store the rest.
-const tryMost = 2 * time.Minute
-
-// Alive says whether the loop goes round and no decision hangs; it waits for the
-// loop until ctx ends.
-func (d *Dispatcher) Alive(ctx context.Context) error {
-	select {
-	case d.asks <- struct{}{}:
-	case <-ctx.Done():
-		return errors.New("its loop does not go round")
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for seq, at := range d.begun {
-		if took := time.Since(at); took > tryMost {
-			return fmt.Errorf("event %d is being decided for %v", seq, took.Round(time.Second))
-		}
-	}
-	return nil
 }
 
 // Listen has what was left, by Deaf, looked at again.
