@@ -24,17 +24,17 @@ func WaitFor(tx *store.Tx, system string) ([]*store.Job, error) {
 // years is further ahead than anything that is to be told is put off.
 const years = 10 * 365 * 24 * time.Hour
 
-// Untold counts what waits to be told in the places of a system, which are called
-// by its name: "slack.message".
-func Untold(tx *store.Tx, system string, now time.Time) (int, error) {
+// Untold is what waits to be told in the places of a system, which are called by its
+// name: "slack.message".
+func Untold(tx *store.Tx, system string, now time.Time) ([]*store.Surface, error) {
 	due, err := tx.DueSurfaces(now.Add(years), 0)
-	n := 0
+	var out []*store.Surface
 	for _, s := range due {
 		if s.Parked == "" && strings.HasPrefix(s.Place, strings.ToLower(system)+".") {
-			n++
+			out = append(out, s)
 		}
 	}
-	return n, err
+	return out, err
 }
 
 // Things says how many jobs wait, and which of the first few: "3 things wait for

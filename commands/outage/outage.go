@@ -186,6 +186,9 @@ func (f *feature) end(tx *store.Tx, w integrations.Watched, s silence) error {
 	if s.ID == "" {
 		return nil
 	}
+	if err := untold(tx, w); err != nil {
+		return err
+	}
 	if s.Until = tx.Now(); w.Tells { // else what waited is what people were told last
 
 		if s.Waits, err = meanwhile(tx, s); err != nil {
@@ -194,6 +197,25 @@ func (f *feature) end(tx *store.Tx, w integrations.Watched, s silence) error {
 	}
 	row := store.AuditRow{Act: "outage", Subject: s.ID, Outcome: "answers", Detail: fmt.Sprintf("%s was silent from %s to %s", w.Name, gate.Clock(s.Since), gate.Clock(s.Until)), Via: "clock"}
 	return errors.Join(silences(tx).Put(s.ID, s), tx.Audit(row), tell.Mark(tx, s.ID, true))
+}
+
+// untold has what could not be shown in the places of a system tried at once, all of
+// it, so that it comes in its order.
+func untold(tx *store.Tx, w integrations.Watched) error {
+	all, err := gate.Untold(tx, w.Name, tx.Now())
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		if s.Tries == 0 || !s.Due.After(tx.Now()) {
+			continue
+		}
+		s.Due = time.Time{}
+		if err := tx.PutSurface(s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func waits(tx *store.Tx, w integrations.Watched) (string, error) {

@@ -30,12 +30,12 @@ func (f *feature) silent(tx *store.Tx, p *page) error {
 		if things := gate.Things(jobs); things != "" {
 			row = append(row, integrations.R("; "+things)...)
 		}
-		switch untold {
+		switch n := len(untold); n {
 		case 0:
 		case 1:
 			row = append(row, integrations.R("; 1 message waits to be shown there")...)
 		default:
-			row = append(row, integrations.R(fmt.Sprintf("; %d messages wait to be shown there", untold))...)
+			row = append(row, integrations.R(fmt.Sprintf("; %d messages wait to be shown there", n))...)
 		}
 		rows = append(rows, row)
 	}
