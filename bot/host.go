@@ -143,14 +143,16 @@ func (d *hostDoor) serve(ctx context.Context, conn *net.UnixConn) {
 	defer conn.Close()
 	var out hostAnswer
 	var ask hostAsk
+	// The line is read also of somebody who is refused: what is left unread when the
+	// socket is closed takes the answer with it.
+	_ = conn.SetReadDeadline(time.Now().Add(hostPatient))
+	line, err := bufio.NewReaderSize(conn, hostLine).ReadSlice('\n')
+	if err != nil {
+		return
+	}
 	who, err := d.peer(conn)
 	if err == nil {
-		_ = conn.SetReadDeadline(time.Now().Add(hostPatient))
-		r := bufio.NewReaderSize(conn, hostLine)
-		line, failed := r.ReadSlice('\n')
-		if err = failed; err == nil {
-			err = json.Unmarshal(line, &ask)
-		}
+		err = json.Unmarshal(line, &ask)
 	}
 	var no *nobody
 	switch {
