@@ -307,7 +307,7 @@ func (a *app) isReady() error {
 	case a.draining.Load():
 		return errors.New("it is being stopped, and waits for running jobs")
 	case !a.met.Load():
-		return errors.New("Slack has not said yet who we are")
+		return errors.New("it is not known yet who we are in Slack")
 	case !a.slack.Ready():
 		return errors.New("no connection to Slack is up")
 	}

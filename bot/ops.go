@@ -98,7 +98,7 @@ func askHost(ctx context.Context, path, line string) (a hostAnswer, err error) {
 	return a, nil
 }
 
-const notRunning = "signalbox does not run here, so nothing can be changed by it. Start it (systemctl start signalbox), or go by docs/when-it-is-down.md."
+var errNothingChanges = errors.New("signalbox does not run here, so nothing can be changed by it: start it (systemctl start signalbox), or go by docs/when-it-is-down.md")
 
 // readAlone answers from the database, changing nothing, what only reads that. Who
 // may read the file may read it.
@@ -119,11 +119,11 @@ func readAlone(s *scene, config *Config, data, line string) error {
 	}
 	u := commands.Parse(w.verbs, cat, strings.TrimPrefix(line, commands.Prompt+" "), true)
 	if u.Refusal == nil && u.Call.Verb != nil && u.Call.Verb.Effect == commands.Changes {
-		return errors.New(notRunning)
+		return errNothingChanges
 	}
 	st, err := store.Open(filepath.Join(data, "signalbox.db"), store.Options{ReadOnly: true, Timeout: 200 * time.Millisecond, Log: quiet})
 	if err != nil {
-		return errors.Join(errors.New(notRunning), err)
+		return errors.Join(errNothingChanges, err)
 	}
 	defer st.Close()
 	fmt.Fprintln(s.out, "signalbox does not run here. This is how it left things:")
