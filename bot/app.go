@@ -209,7 +209,7 @@ func (a *app) assemble() error {
 	}
 	cards, err := a.wired.spoken(func() string { return a.config.Load().Slack.Language }, a.channelID)
 	if err != nil {
-		a.Log.Warn("some phrases are said in English only", "error", err)
+		a.Log.Warn("some phrases are said in English only", "phrases", strings.Count(err.Error(), "\n")+1)
 	}
 	a.teller = tell.New(tell.Deps{Store: a.store, Clock: a.Clock, Log: a.Log, Places: places(s), Manners: manners, Cards: cards})
 	a.ticks = &clockDoor{clock: a.Clock, log: a.Log, ticks: append(a.wired.ticks, commands.Tick{Name: "prune", Every: pruneEvery, Run: a.prune},

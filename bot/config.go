@@ -123,17 +123,18 @@ type RuleConfig struct {
 
 // EnvironmentConfig is one environment.
 type EnvironmentConfig struct {
-	Name         string   `yaml:",key"`
-	Aliases      []string `yaml:"aliases"`
-	Channels     []string `yaml:"channels"`
-	SecondPerson bool     `yaml:"second_person"` // short for approvals: 1
-	Approvals    int      `yaml:"approvals"`
-	Approvers    string   `yaml:"approvers"` // a group
-	OnCall       []string `yaml:"on_call"`
-	Review       string   `yaml:"review"`
-	Merge        string   `yaml:"merge"` // "by_hand" or "when_green"
-	Checks       []string `yaml:"checks"`
-	After        string   `yaml:"after"` // the environment that comes first
+	Name         string        `yaml:",key"`
+	Aliases      []string      `yaml:"aliases"`
+	Channels     []string      `yaml:"channels"`
+	SecondPerson bool          `yaml:"second_person"` // short for approvals: 1
+	Approvals    int           `yaml:"approvals"`
+	Approvers    string        `yaml:"approvers"` // a group
+	OnCall       []string      `yaml:"on_call"`
+	Review       string        `yaml:"review"`
+	Merge        string        `yaml:"merge"` // "by_hand" or "when_green"
+	MergeAfter   time.Duration `yaml:"merge_after"`
+	Checks       []string      `yaml:"checks"`
+	After        string        `yaml:"after"` // the environment that comes first
 
 	Windows  calendar.Spec `yaml:"windows"`
 	CoolDown time.Duration `yaml:"cool_down"`
@@ -223,6 +224,9 @@ func (c *Config) fill() {
 		e := &c.Environments[i]
 		orElse(&e.Review, "required")
 		orElse(&e.Merge, "by_hand")
+		if e.MergeAfter == 0 {
+			e.MergeAfter = 30 * time.Second
+		}
 		orElse(&e.OnOpen, "ask")
 		if e.SecondPerson && e.Approvals == 0 {
 			e.Approvals = 1

@@ -57,7 +57,7 @@ func (c *Config) Catalog(appliers map[string]applierMaker) (*integrations.Catalo
 func (e EnvironmentConfig) environment() integrations.Environment {
 	out := integrations.Environment{
 		Name: e.Name, Aliases: e.Aliases, Channels: e.Channels, Approvals: e.Approvals, Approvers: e.Approvers, OnCall: e.OnCall,
-		Review: e.Review, Merge: e.Merge, Checks: e.Checks, After: e.After, CoolDown: e.CoolDown, OnOpen: e.OnOpen,
+		Review: e.Review, Merge: e.Merge, MergeAfter: e.MergeAfter, Checks: e.Checks, After: e.After, CoolDown: e.CoolDown, OnOpen: e.OnOpen,
 	}
 	if w, err := calendar.Parse(e.Windows); err == nil && !w.IsZero() { // a mistake was found by check
 		out.Windows = w

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/calendar"
@@ -89,6 +90,9 @@ func (c *Config) checkGates(at string, e EnvironmentConfig) {
 	c.wantOne(at+".merge", "way to merge", e.Merge, []string{"by_hand", "when_green"})
 	if e.Merge == "when_green" && e.Approvals > 0 {
 		c.bad(at+".merge", "is %q, but %s wants %d more to agree, and nobody would be asked for the merge; leave one of both out", e.Merge, e.Name, e.Approvals)
+	}
+	if e.MergeAfter < time.Second || e.MergeAfter > time.Hour {
+		c.bad(at+".merge_after", "is %s; want one second to one hour", e.MergeAfter)
 	}
 	if e.CoolDown < 0 {
 		c.bad(at+".cool_down", "is negative")

@@ -36,6 +36,8 @@ type boxWorld struct {
 	said                                map[string]string
 	// mayHooks lets the bot look at its webhooks, at the address that it knows.
 	mayHooks bool
+	// edit changes the configuration as it is written.
+	edit func(string) string
 }
 
 func newBoxWorld(b *box) *boxWorld {
@@ -121,10 +123,14 @@ func (w *boxWorld) write() {
 	if w.mayHooks {
 		public = "public_url: " + w.b.base + "/bot\n"
 	}
-	put(w.b.t, filepath.Join(dir, "signalbox.yaml"), strings.NewReplacer("PUBLIC\n", public,
+	text := strings.NewReplacer("PUBLIC\n", public,
 		"SLACKTOKEN", said(w.slackToken), "GITHUBTOKEN", said(w.githubToken), "HOOKSECRET", said(w.hookSecret),
 		"LISTEN", w.b.listen, "INBOUND", w.inbound, "DIR", dir, "BASE", w.b.base, "RUNNER\n", runner, "STAGING\n", w.staging, "GROUPS", w.groups,
-	).Replace(boxConfig), 0o600)
+	).Replace(boxConfig)
+	if w.edit != nil {
+		text = w.edit(text)
+	}
+	put(w.b.t, filepath.Join(dir, "signalbox.yaml"), text, 0o600)
 }
 
 func put(t testing.TB, path, text string, mode os.FileMode) {

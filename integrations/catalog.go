@@ -63,6 +63,9 @@ type Environment struct {
 	// Merge is "by_hand", or "when_green": an open deploy merges by itself once
 	// nothing is in its way.
 	Merge string `json:"merge,omitempty"`
+	// MergeAfter is how long a merge by itself is announced before it happens, so
+	// that somebody who looks can keep it.
+	MergeAfter time.Duration `json:"merge_after,omitempty"`
 	// Review is "required" (a plan nobody reviewed needs a confirmation) or "none".
 	Review string `json:"review,omitempty"`
 	// Windows are when deploys may start; nil is always.

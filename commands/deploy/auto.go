@@ -20,6 +20,10 @@ import (
 // autoFeature keeps the commit that was looked at last, by service and environment.
 const autoFeature = "auto"
 
+// firstSight stands before a commit that was there when a branch was first looked
+// at: it deploys nothing, unless a push tells that it came while we were there.
+const firstSight = "first "
+
 // autoPlace is a service in an environment that deploys by itself.
 type autoPlace struct {
 	service, environment, repo, branch string
@@ -56,11 +60,12 @@ func (f *feature) autoAt(tx *store.Tx, repo, branch, before, head string) error 
 		if err != nil {
 			return err
 		}
-		if last == head {
+		seen, only := strings.CutPrefix(last, firstSight)
+		if seen == head && (!only || before == "") {
 			continue
 		}
-		if last == "" && strings.Trim(before, "0") != "" {
-			last = before
+		if last = seen; before != "" && (only || last == "") {
+			last = strings.Trim(before, "0")
 		}
 		j := &store.Job{Key: fmt.Sprintf("auto|%s|%s", p.key(), head), Kind: kindAuto, Repo: p.repo, Base: branch, SHA: head, State: store.JobQueued, Created: f.Clock.Now()}
 		if err := setRecord(j, record{Service: p.service, To: p.environment, From: last}); err != nil {
@@ -86,7 +91,7 @@ func (f *feature) reconcileAutos(ctx context.Context) error {
 		errs = append(errs, f.Store.Update(ctx, func(tx *store.Tx) error {
 			seen := store.Feature[string](tx, autoFeature)
 			if _, known, err := seen.Get(p.key()); err != nil || !known {
-				return errors.Join(err, seen.Put(p.key(), head))
+				return errors.Join(err, seen.Put(p.key(), firstSight+head))
 			}
 			return f.autoAt(tx, p.repo, p.branch, "", head)
 		}))
@@ -100,7 +105,7 @@ func (f *feature) auto(ctx context.Context, r *runner.Run) runner.End {
 	rec := recordOf(j)
 	who, err := f.broughtBy(ctx, j)
 	if err != nil {
-		return again(j, err)
+		return f.lags(j, err)
 	}
 	c := &commands.Call{Catalog: f.Catalog(), Who: who, Event: 0, Args: map[string]string{"service": rec.Service, "environment": rec.To}}
 	op, err := f.request(ctx, c)
@@ -111,7 +116,7 @@ func (f *feature) auto(ctx context.Context, r *runner.Run) runner.End {
 	case errors.As(err, &no):
 		return runner.Failed(err)
 	case err != nil:
-		return again(j, err)
+		return f.lags(j, err)
 	}
 	env, _ := f.Catalog().Environment(rec.To)
 	op.Auto, op.Channel, op.Asked = true, f.home(env), "by a merge to "+j.Base
@@ -130,6 +135,15 @@ func (f *feature) auto(ctx context.Context, r *runner.Run) runner.End {
 		return runner.End{State: store.JobQueued, Why: wait, After: lagLimit / 4}
 	}
 	return runner.End{State: store.JobSucceeded, Save: f.autoSeen(rec, j.SHA, func(tx *store.Tx) error { return f.autoBegin(tx, c, op) })}
+}
+
+// lags tries again what GitHub does not know yet: its webhook of a push comes
+// before all of its API knows the commit.
+func (f *feature) lags(j *store.Job, err error) runner.End {
+	if errors.Is(err, integrations.ErrNotFound) && f.Clock.Now().Sub(j.Created) < lagLimit {
+		return runner.End{State: store.JobQueued, Err: err, After: lagLimit / 10}
+	}
+	return again(j, err)
 }
 
 // broughtBy is who brought a commit to a branch: who merged its pull request, else

@@ -16,10 +16,6 @@ import (
 // once every gate is open, as whoever asked for it and with their rights. The merge
 // stays the one trigger of the apply. What destroys something waits for a person.
 
-// selfGrace is how long a merge by itself is announced before it happens, so that
-// somebody who looks can keep it.
-const selfGrace = 30 * time.Second
-
 // selfMergeOf queues the merge by itself of a pull request's operation when nothing
 // is in its way any more, and takes it back when something is.
 func (f *feature) selfMergeOf(tx *store.Tx, p *store.Pull) error {
@@ -35,7 +31,8 @@ func (f *feature) selfMergeOf(tx *store.Tx, p *store.Pull) error {
 	waits := op.Self != nil && !op.Self.At.IsZero()
 	switch {
 	case green && !waits:
-		return f.selfMergeAt(tx, op, f.Clock.Now().Add(selfGrace))
+		env, _ := f.Catalog().Environment(op.Environment)
+		return f.selfMergeAt(tx, op, f.Clock.Now().Add(env.MergeAfter))
 	case !green && waits:
 		return f.selfMergeOff(tx, op, nil)
 	}

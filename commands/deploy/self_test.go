@@ -11,10 +11,13 @@ import (
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
+// selfGrace is how long a merge by itself is announced in these worlds.
+const selfGrace = 30 * time.Second
+
 // selfWorld is a world whose staging merges by itself.
 func selfWorld(t *testing.T) *world {
 	w := newWorld(t)
-	w.cat.Environments[0].Merge = "when_green"
+	w.cat.Environments[0].Merge, w.cat.Environments[0].MergeAfter = "when_green", selfGrace
 	return w
 }
 
@@ -212,6 +215,18 @@ func TestTurningAutoOnDeploysNothing(t *testing.T) {
 	}
 }
 
+// A merge just before the first look at the branch is told of by its push alone.
+func TestAPushBeforeTheFirstLookIsNotLost(t *testing.T) {
+	w := autoWorld(t)
+	w.update(func(tx *store.Tx) error { return store.Feature[string](tx, autoFeature).Delete("web|staging") })
+	before, after := w.mergeToMain("bob")
+	if err := w.f.reconcileAutos(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	w.push("main", before, after, "bob")
+	w.op("op-1", func(o *store.Operation) bool { return o.State == store.OpOpen && o.ToSHA == after })
+}
+
 func TestTheNewestMergeWins(t *testing.T) {
 	w := autoWorld(t)
 	before, after := w.mergeToMain("bob")
@@ -259,7 +274,7 @@ func TestADeployByItselfWaitsForAPersonsAndTheNewestWins(t *testing.T) {
 // itself.
 func TestAStrangersMergeDeploysNothingByItself(t *testing.T) {
 	w := autoWorld(t)
-	w.cat.Environments[0].Merge = "when_green"
+	w.cat.Environments[0].Merge, w.cat.Environments[0].MergeAfter = "when_green", selfGrace
 	before, after := w.mergeToMain("stranger")
 	w.push("main", before, after, "stranger")
 	op := w.planned(w.op("op-1", func(o *store.Operation) bool { return o.State == store.OpOpen }).ID)
@@ -268,6 +283,17 @@ func TestAStrangersMergeDeploysNothingByItself(t *testing.T) {
 	if op = w.op(op.ID, nil); op.State != store.OpOpen || op.Self != nil {
 		t.Errorf("it is %s, and its merge by itself %+v", op.State, op.Self)
 	}
+}
+
+// GitHub's webhook of a push comes before all of its API knows the commit.
+func TestADeployByItselfWaitsForGitHubToKnowTheCommit(t *testing.T) {
+	w := autoWorld(t)
+	w.forge.do(func() { w.forge.errs["Compare"] = fmt.Errorf("compare: %w", integrations.ErrNotFound) })
+	before, after := w.mergeToMain("bob")
+	w.push("main", before, after, "bob")
+	w.advance(3 * time.Second)
+	w.forge.do(func() { delete(w.forge.errs, "Compare") })
+	w.op("op-1", func(o *store.Operation) bool { return o.State == store.OpOpen && o.ToSHA == after })
 }
 
 // What GitHub cannot answer is asked again, and lost nowhere.

@@ -559,6 +559,9 @@ func (f *fakeForge) BranchHead(_ context.Context, _, branch string) (string, err
 	return "", integrations.ErrNotFound
 }
 func (f *fakeForge) Compare(_ context.Context, _, base, head string) (integrations.Comparison, error) {
+	if err := f.call("Compare"); err != nil {
+		return integrations.Comparison{}, err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for name, sha := range f.branches {
