@@ -187,7 +187,7 @@ var unsaid = map[string]bool{
 	"{name: %s": true, "config change": true, "tidy config": true, "refused: mistakes": true, "%s unlink %s": true, "link %s": true,
 	"environments.%s.channels: - %s": true, "groups.%s: [%s]": true, "people: - %s": true, "services.%s.aliases: - %s": true, "hold gone": true,
 	"%s diff %s": true, "%%d failed": true, "%s help stats": true, "deploys %s %s %s": true, "%s changelog %s --since friday": true,
-	"%s history %s": true,
+	"%s history %s": true, "%s to %s": true,
 }
 
 type phraseWalk struct {

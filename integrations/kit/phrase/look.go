@@ -50,9 +50,13 @@ func (b *look) work(s string, depth int) (string, bool) {
 	if out, ok := b.phrase(core, depth, within); ok {
 		return s[:at] + out + s[at+len(core):], true
 	}
-	if rest := sign.FindString(core); rest != "" {
-		if out, ok := b.whole(core[len(rest):], depth); ok {
-			return s[:at] + rest + out + s[at+len(core):], true
+	if mark := sign.FindString(core); mark != "" {
+		rest := core[len(mark):]
+		if out, ok := b.phrase(rest, depth, within); ok {
+			return s[:at] + mark + out + s[at+len(core):], true
+		}
+		if name(rest) {
+			return s, true
 		}
 	}
 	for _, cut := range cuts[:surely] {
@@ -63,16 +67,16 @@ func (b *look) work(s string, depth int) (string, bool) {
 	if out, ok := b.phrase(core, depth, anything); ok {
 		return s[:at] + out + s[at+len(core):], true
 	}
-	for _, cut := range cuts[surely:] {
-		if out, ok := b.parts(core, cut, depth); ok {
-			return s[:at] + out + s[at+len(core):], true
-		}
-	}
 	if m := aside.FindStringSubmatch(core); m != nil {
 		said, ok := b.whole(m[1], depth)
 		more, too := b.whole(m[2], depth)
 		if (ok || name(m[1])) && (too || name(m[2])) {
 			return s[:at] + said + "（" + more + "）" + s[at+len(core):], true
+		}
+	}
+	for _, cut := range cuts[surely:] {
+		if out, ok := b.parts(core, cut, depth); ok {
+			return s[:at] + out + s[at+len(core):], true
 		}
 	}
 	return s, false
@@ -115,7 +119,7 @@ var clause = regexp.MustCompile(`[.?!:;] `)
 // plain says whether what a key's places take lies within one sentence.
 func plain(in []string) bool {
 	for i, text := range in {
-		if sentence.MatchString(text) || strings.Contains(text, " · ") || i < len(in)-1 && clause.MatchString(text) {
+		if sentence.MatchString(text) || strings.Contains(text, " · ") || strings.HasSuffix(text, ":") || i < len(in)-1 && clause.MatchString(text) {
 			return false
 		}
 	}
@@ -163,14 +167,21 @@ func (b *look) parts(s string, cut *regexp.Regexp, depth int) (string, bool) {
 		if mark == " " && wide(got) {
 			mark = "" // sentences of wide letters need no space between them
 		}
-		if mark == ", " && (depth > 0 || japanese.MatchString(out.String())) {
-			mark = "、"
+		if mark == ", " {
+			mark = string(comma)
 		}
 		out.WriteString(mark)
 		at = m[1]
 	}
-	return out.String(), true
+	said, between := out.String(), ", "
+	if depth > 0 || japanese.MatchString(said) {
+		between = "、"
+	}
+	return strings.ReplaceAll(said, string(comma), between), true
 }
+
+// comma stands for one in a list until it is known whether that is Japanese.
+const comma = '\uF8FF'
 
 // japanese is a letter of Japanese.
 var japanese = regexp.MustCompile(`[\p{Hiragana}\p{Katakana}\p{Han}]`)
