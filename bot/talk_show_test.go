@@ -39,7 +39,7 @@ var (
 	talkTokyo    = regexp.MustCompile(`\b20\d\d-\d\d-\d\d \d\d:\d\d JST`)
 	talkFileDay  = regexp.MustCompile(`-20\d\d-\d\d-\d\d\.`)
 	talkSpan     = regexp.MustCompile(`\b\d{1,2} [A-Z][a-z]{2}(?: 20\d\d)? – `)
-	talkLead     = regexp.MustCompile(`\b(median|p90|lead time) \d+ (?:s|min|h|days)(?: \d+ min)?`)
+	talkLead     = regexp.MustCompile(`\b(median|p90|lead time|Time to restore:) \d+ (?:s|min|h|days)(?: \d+ min)?`)
 	talkBar      = regexp.MustCompile(`\bFrom \d{1,2} [A-Z][a-z]{2}:`)
 	talkJaDate   = regexp.MustCompile(`(?:\d{4}年)?\d{1,2}月\d{1,2}日`)
 	talkJaSpan   = regexp.MustCompile(`\d+(?:秒|分|時間|日)(?:\d+(?:分|時間))?`)
