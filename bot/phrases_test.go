@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/signalbox-chatops/signalbox/integrations/kit/phrase"
 )
@@ -58,6 +60,33 @@ func TestPhrases(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestPhrasesAgree holds the catalogues to one another: they are put together into
+// one, where a sentence that two of them translate in two ways would be said in
+// whichever came last.
+func TestPhrasesAgree(t *testing.T) {
+	files, err := filepath.Glob("../commands/*/*.po")
+	if err != nil {
+		t.Fatal(err)
+	}
+	type said struct{ text, where string }
+	first := map[string]said{}
+	for _, path := range append(files, "../commands/ja.po") {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key, value := range phrase.Keys(string(text)) {
+			r, n := utf8.DecodeRuneInString(key) // a sentence is found with a capital letter or without
+			lang := filepath.Base(path) + " " + string(unicode.ToLower(r)) + key[n:]
+			if was, ok := first[lang]; ok && was.text != value {
+				t.Errorf("%q is %q in %s and %q in %s", key, was.text, was.where, value, path)
+			} else if !ok {
+				first[lang] = said{value, path}
+			}
+		}
 	}
 }
 
@@ -130,8 +159,9 @@ func phrasesOf(t *testing.T, dir string) map[string]string {
 	return out
 }
 
-// unsaid looks like a sentence and is none: keys of records, names of ticks, what
-// stands in a pull request's text.
+// unsaid looks like a sentence and is none: keys of records, names of ticks, layouts
+// of time, commands to type, what stands in a pull request's text, where everybody
+// reads it, or in a picture.
 var unsaid = map[string]bool{
 	"30 days": true, "hold direct": true, "hold opened": true, "watch locks": true, "hold taken": true, "hold asked about": true,
 	"job queued": true, "asked for a reason": true, "%s reminder": true, "%s expired": true, "unfreeze %s": true,
@@ -146,6 +176,18 @@ var unsaid = map[string]bool{
 	"ignored: nothing handles it": true, "stale: dropped": true, "people talking": true, "refused: %s": true, "ignored: %s": true,
 	"error: %s": true, "panic: %s": true, "English": true, "Japanese": true, "GitHub": true, "Slack": true, "%s help deploy": true,
 	"github: your GitHub login": true, "slack: %s": true, "- name: %s": true, "--since 2h": true,
+	"include|%s|%s|by itself": true, "merge|%s|%s|by itself": true, "drift look failed": true, "%s has drifted (%s)": true,
+	"- looks that saw it: %%d": true, "Record what has drifted on %s": true,
+	"The file is in no target's paths: merged as it is, this applies nothing.": true, "There are two ways to end it:": true,
+	"| what | what a re-apply would do |": true, "… and %%d more.": true, "%s link octocat": true, "introduction %s": true, "home %s": true,
+	"home tabs": true, "look at home tabs": true, "%s file": true, "remove %s files that were sent": true, "2 Jan": true, "2 January": true,
+	"Jan 2": true, "January 2": true, "Jan 06": true, "Monday": true, "the last": true, "the past": true,
+	"After the merge the running configuration has to be reloaded.":                              true,
+	"The merge of this pull request makes it so: the running configuration follows this branch.": true, "tidy config|%s|%s": true, "github: %s": true,
+	"{name: %s": true, "config change": true, "tidy config": true, "refused: mistakes": true, "%s unlink %s": true, "link %s": true,
+	"environments.%s.channels: - %s": true, "groups.%s: [%s]": true, "people: - %s": true, "services.%s.aliases: - %s": true, "hold gone": true,
+	"%s diff %s": true, "%%d failed": true, "%s help stats": true, "deploys %s %s %s": true, "%s changelog %s --since friday": true,
+	"%s history %s": true, "%s to %s": true,
 }
 
 type phraseWalk struct {

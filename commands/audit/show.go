@@ -64,7 +64,7 @@ func show(q question, found findings) integrations.Message {
 
 // line is one row: when, who, what, about what, how it was decided.
 func line(r *store.AuditRow, names map[string]string) integrations.Rich {
-	out := integrations.R(integrations.Code(r.At.UTC().Format("15:04:05")), " ", integrations.Bold(whoOf(r)), " · ", short(words(r), mostWords))
+	out := integrations.R(integrations.Code(r.At.UTC().Format("15:04:05")), " ", integrations.Bold(whoOf(r)), " · ", did(r))
 	if s := r.Subject; s != "" {
 		if name, ok := names[s]; ok {
 			s = name
@@ -79,6 +79,16 @@ func line(r *store.AuditRow, names map[string]string) integrations.Rich {
 		outcome += ": " + r.Detail
 	}
 	return append(out, integrations.R(" · ", short(outcome, mostWords))...)
+}
+
+// did is what was done. What somebody typed may be anything, and is code.
+func did(r *store.AuditRow) any {
+	s := short(words(r), mostWords)
+	_, job := jobKind(r)
+	if !job && r.Act != "" && strings.HasPrefix(r.Detail, r.Act) {
+		return integrations.Code(s)
+	}
+	return s
 }
 
 // ours are the ways by which we do things ourselves.

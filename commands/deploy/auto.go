@@ -64,8 +64,8 @@ func (f *feature) autoAt(tx *store.Tx, repo, branch, before, head string) error 
 		if seen == head && (!only || before == "") {
 			continue
 		}
-		if last = seen; before != "" && (only || last == "") {
-			last = strings.Trim(before, "0")
+		if last = seen; strings.Trim(before, "0") != "" && (only || last == "") {
+			last = before
 		}
 		j := &store.Job{Key: fmt.Sprintf("auto|%s|%s", p.key(), head), Kind: kindAuto, Repo: p.repo, Base: branch, SHA: head, State: store.JobQueued, Created: f.Clock.Now()}
 		if err := setRecord(j, record{Service: p.service, To: p.environment, From: last}); err != nil {

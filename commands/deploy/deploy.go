@@ -161,7 +161,7 @@ func heldRefusal(tx *store.Tx, c *commands.Call, environment string, closed []ga
 			opens = append(opens, g.Opens)
 		}
 	}
-	r := commands.Refuse(closed[0].Gate, upper(strings.Join(what, "; "))+".")
+	r := commands.Refuse(closed[0].Gate, begun(c.Catalog, strings.Join(what, "; "))+".")
 	if len(opens) > 0 {
 		r.Hint = "What opens it: " + strings.Join(opens, "; ") + "."
 	}
@@ -179,6 +179,15 @@ func upper(s string) string {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// begun is upper, but for a sentence that begins with the name of an environment.
+func begun(cat *integrations.Catalog, s string) string {
+	first, _, _ := strings.Cut(s, " ")
+	if _, named := cat.Environment(first); named {
+		return s
+	}
+	return upper(s)
 }
 
 // requestPromote resolves the ref once; the head of a promotion does not move.

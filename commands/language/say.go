@@ -14,11 +14,12 @@ func Say(b *phrase.Book, m integrations.Message) integrations.Message {
 	if b == nil {
 		return m
 	}
-	m.Text, m.Final = text(b, m.Text), text(b, m.Final)
-	blocks := make([]integrations.Block, len(m.Blocks))
+	blocks, shown := make([]integrations.Block, len(m.Blocks)), map[string]string{}
 	for i, x := range m.Blocks {
 		blocks[i] = block(b, x)
+		lines(shown, x, blocks[i])
 	}
+	m.Text, m.Final = plain(b, m.Text, shown), text(b, m.Final)
 	if m.Blocks != nil {
 		m.Blocks = blocks
 	}
@@ -48,6 +49,41 @@ func text(b *phrase.Book, s string) string {
 	return got
 }
 
+// plain says a message's plain text. A line of it that a block shows is said as
+// there, where it is known which words are names and reasons.
+func plain(b *phrase.Book, s string, shown map[string]string) string {
+	out := strings.Split(s, "\n")
+	found := false
+	for i, line := range out {
+		said, ok := shown[line]
+		if out[i] = said; !ok {
+			out[i] = text(b, line)
+		}
+		found = found || ok
+	}
+	if !found {
+		return text(b, s)
+	}
+	return strings.Join(out, "\n")
+}
+
+// lines notes how each line that a block shows is said.
+func lines(shown map[string]string, was, now integrations.Block) {
+	note := func(was, now string) {
+		from, to := strings.Split(was, "\n"), strings.Split(now, "\n")
+		for i, line := range from {
+			if len(from) == len(to) && line != "" {
+				shown[line] = to[i]
+			}
+		}
+	}
+	note(was.Text.Plain(), now.Text.Plain())
+	note(was.Context.Plain(), now.Context.Plain())
+	for i, f := range was.Fields {
+		note(f.Name+": "+f.Value.Plain(), now.Fields[i].Name+": "+now.Fields[i].Value.Plain())
+	}
+}
+
 func block(b *phrase.Book, x integrations.Block) integrations.Block {
 	x.Header = text(b, x.Header)
 	x.Text, x.Context = rich(b, x.Text), rich(b, x.Context)
@@ -61,7 +97,7 @@ func block(b *phrase.Book, x integrations.Block) integrations.Block {
 	if x.Buttons != nil {
 		buttons := make([]integrations.Button, len(x.Buttons))
 		for i, p := range x.Buttons {
-			p.Label, p.Confirm = text(b, p.Label), text(b, p.Confirm) // a label is ours, but for the names in it
+			p.Label, p.Confirm = b.Button(p.Label), text(b, p.Confirm)
 			buttons[i] = p
 		}
 		x.Buttons = buttons

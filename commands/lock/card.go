@@ -35,7 +35,7 @@ func (f *feature) holdCard(tx *store.Tx, s *store.Surface) (integrations.Message
 	if h.Kind == store.HoldFreeze {
 		did, icon, release.Command = " is frozen by ", "🧊 ", "unfreeze "+h.ID
 	}
-	m := integrations.Message{Text: h.ID + " " + gate.Scope(h) + did + owner.Display() + end + ": " + h.Reason}
+	m := integrations.Message{Text: h.ID + " " + gate.Scope(h) + did + owner.Display() + end + ": “" + h.Reason + "”"}
 	line := integrations.R(icon, integrations.Bold(gate.Scope(h)), did, integrations.Who(owner), end, ": ", integrations.Italic(h.Reason))
 	if h.Link != "" {
 		m.Text += " " + h.Link
@@ -105,7 +105,7 @@ func (f *feature) stopCard(h *store.Hold) integrations.Message {
 	owner := gate.FromStore(h.Owner)
 	const rest = "Nothing is merged or applied from here. What runs already runs to its end."
 	return integrations.Message{
-		Text: fmt.Sprintf("🛑 STOP: everything is stopped by %s: %s (%s). %s", owner.Display(), h.Reason, h.ID, rest),
+		Text: fmt.Sprintf("🛑 STOP: everything is stopped by %s: “%s” (%s). %s", owner.Display(), h.Reason, h.ID, rest),
 		Blocks: []integrations.Block{
 			{Header: "🛑 Everything is stopped"},
 			{Text: integrations.R(integrations.Who(owner), ": ", integrations.Bold(h.Reason))},

@@ -22,7 +22,7 @@ func TestChangelogTellsWhatWentLive(t *testing.T) {
 	pin.Strategy, pin.From, pin.To = "pin", "1.4.0", "1.4.1"
 	d := newDesk(t, early, first, second, broken, pin, deploy(6, "web", "staging", store.OpSucceeded, thursday), deploy(7, "cron", "test", store.OpSucceeded, thursday))
 	m := d.says("alice", "changelog web",
-		"Changelog of web in production since 7d", "2 pull requests in 2 deploys", "• #12 Greet people by alice", "• 2 commits without a pull request: Fix a typo by stranger",
+		"Changelog of web in production since 7d", "2 pull requests in 2 deploys", "• #12 Greet people by alice", "• 2 commits without a pull request: “Fix a typo” by stranger",
 		"• #11 Show <!channel> & the *timetable* by bob", "not Too early", "not Broken", "not op-6")
 	if a, b := strings.Index(m.Text, "op-3"), strings.Index(m.Text, "op-2"); a < 0 || b < a {
 		t.Errorf("the newest does not come first:\n%s", m.Text)

@@ -34,7 +34,7 @@ func TestDiffIsByWhatRuns(t *testing.T) {
 	want := []string{
 		"web in staging and in production", "staging at " + short(sha(4)) + " (op-4, 1 h ago)", "production at " + short(sha(1)) + " (op-1, ",
 		"op-5 to staging failed after that", "In staging, not in production: 4 commits by alice, bob · compare", "• #31 Pull 31 by alice\n• #30 Pull 30 by alice",
-		"• 1 commit without a pull request: Commit 7 by bob", "not In production", "not #40",
+		"• 1 commit without a pull request: “Commit 7” by bob", "not In production", "not #40",
 	}
 	m := d.says("alice", "diff web staging production", want...)
 	b := m.Blocks[len(m.Blocks)-1].Buttons

@@ -157,9 +157,9 @@ func (a asked) ship(s store.Ship) integrations.Rich {
 	if s.Number == 0 {
 		what := counted(s.Commits, "commit") + " without a pull request"
 		if s.URL != "" {
-			return integrations.R("• ", integrations.Link(s.URL, what), ": ", oneLine(s.Title, mostTitle), " by ", a.author(s.Author))
+			return integrations.R("• ", integrations.Link(s.URL, what), ": “", oneLine(s.Title, mostTitle), "” by ", a.author(s.Author))
 		}
 		return integrations.R("• ", what)
 	}
-	return integrations.R("• ", integrations.Link(s.URL, fmt.Sprintf("#%d", s.Number)), " ", oneLine(s.Title, mostTitle), " by ", a.author(s.Author))
+	return integrations.R("• ", integrations.Link(s.URL, fmt.Sprintf("#%d %s", s.Number, oneLine(s.Title, mostTitle))), " by ", a.author(s.Author))
 }

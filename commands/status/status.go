@@ -124,7 +124,7 @@ func (f *feature) status(tx *store.Tx, c *commands.Call) (*integrations.Message,
 	}
 	for _, h := range holds {
 		if !h.Over(f.Clock.Now()) && touches(c, h) {
-			p.rows = append(p.rows, integrations.R("🔒 ", integrations.Bold(gate.Scope(h)), held[h.Kind], gate.FromStore(h.Owner).Display(), ": ", h.Reason, more(h)))
+			p.rows = append(p.rows, integrations.R("🔒 ", integrations.Bold(gate.Scope(h)), held[h.Kind], gate.FromStore(h.Owner).Display(), ": ", integrations.Italic(h.Reason), more(h)))
 		}
 	}
 	return p.message(), nil

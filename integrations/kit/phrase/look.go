@@ -36,6 +36,12 @@ func (b *look) work(s string, depth int) (string, bool) {
 		return s, true
 	}
 	at := strings.Index(s, core)
+	if command(core) { // what is typed stays as it is, also beside what is said of it
+		out, ok := b.parts(core, gap, depth)
+		if ok {
+			return s[:at] + out + s[at+len(core):], true
+		}
+	}
 	if strings.Contains(core, "\n") { // no key reaches over a line's end, but its places would
 		if out, ok := b.parts(core, cuts[0], depth); ok {
 			return s[:at] + out + s[at+len(core):], true
@@ -43,6 +49,15 @@ func (b *look) work(s string, depth int) (string, bool) {
 	}
 	if out, ok := b.phrase(core, depth, within); ok {
 		return s[:at] + out + s[at+len(core):], true
+	}
+	if mark := sign.FindString(core); mark != "" {
+		rest := core[len(mark):]
+		if out, ok := b.phrase(rest, depth, within); ok {
+			return s[:at] + mark + out + s[at+len(core):], true
+		}
+		if name(rest) {
+			return s, true
+		}
 	}
 	for _, cut := range cuts[:surely] {
 		if out, ok := b.parts(core, cut, depth); ok {
@@ -52,6 +67,13 @@ func (b *look) work(s string, depth int) (string, bool) {
 	if out, ok := b.phrase(core, depth, anything); ok {
 		return s[:at] + out + s[at+len(core):], true
 	}
+	if m := aside.FindStringSubmatch(core); m != nil {
+		said, ok := b.whole(m[1], depth)
+		more, too := b.whole(m[2], depth)
+		if (ok || name(m[1])) && (too || name(m[2])) {
+			return s[:at] + said + "（" + more + "）" + s[at+len(core):], true
+		}
+	}
 	for _, cut := range cuts[surely:] {
 		if out, ok := b.parts(core, cut, depth); ok {
 			return s[:at] + out + s[at+len(core):], true
@@ -60,7 +82,25 @@ func (b *look) work(s string, depth int) (string, bool) {
 	return s, false
 }
 
+// aside is what stands in parentheses at a text's end.
+var aside = regexp.MustCompile(`(?s)^(.+) \(([^()]+)\)$`)
+
 const edges = " \n\t·;,"
+
+// sign is one that stands before a sentence, such as a lock's.
+var sign = regexp.MustCompile(`^[^\x00-\x{2FF}\p{L}\p{P}\x{E000}-\x{F8FF}]+ `)
+
+// typed is what a command begins with, and gap what stands between it and what is
+// said of it in a list.
+const typed = "/ops "
+
+var gap = regexp.MustCompile(`  +`)
+
+func command(s string) bool { return strings.HasPrefix(s, typed) }
+
+// leastOfCommand is how many letters of its own a key has that a text beginning with
+// a command may be said by: shorter ones, such as "%s to %s", fit its words.
+const leastOfCommand = 8
 
 // sentence is the end of one before another.
 var sentence = regexp.MustCompile(`[.?!] `)
@@ -79,7 +119,7 @@ var clause = regexp.MustCompile(`[.?!:;] `)
 // plain says whether what a key's places take lies within one sentence.
 func plain(in []string) bool {
 	for i, text := range in {
-		if sentence.MatchString(text) || i < len(in)-1 && clause.MatchString(text) {
+		if sentence.MatchString(text) || strings.Contains(text, " · ") || strings.HasSuffix(text, ":") || i < len(in)-1 && clause.MatchString(text) {
 			return false
 		}
 	}
@@ -99,6 +139,7 @@ var cuts = []*regexp.Regexp{
 	regexp.MustCompile(`; `),
 	regexp.MustCompile(` +→ +|  +`),
 	regexp.MustCompile(`, `),
+	regexp.MustCompile(` – `),
 	regexp.MustCompile(`[\x{E000}-\x{EFFF}]`),
 }
 
@@ -126,11 +167,24 @@ func (b *look) parts(s string, cut *regexp.Regexp, depth int) (string, bool) {
 		if mark == " " && wide(got) {
 			mark = "" // sentences of wide letters need no space between them
 		}
+		if mark == ", " {
+			mark = string(comma)
+		}
 		out.WriteString(mark)
 		at = m[1]
 	}
-	return out.String(), true
+	said, between := out.String(), ", "
+	if depth > 0 || japanese.MatchString(said) {
+		between = "、"
+	}
+	return strings.ReplaceAll(said, string(comma), between), true
 }
+
+// comma stands for one in a list until it is known whether that is Japanese.
+const comma = '\uF8FF'
+
+// japanese is a letter of Japanese.
+var japanese = regexp.MustCompile(`[\p{Hiragana}\p{Katakana}\p{Han}]`)
 
 // wide says whether a text ends in a full-width stop.
 func wide(s string) bool {
@@ -145,14 +199,24 @@ func name(s string) bool {
 
 // phrase looks a text up as one entry, its full stop or colon apart.
 func (b *look) phrase(s string, depth int, loose bool) (string, bool) {
-	if v, ok := b.exact[fold(s)]; ok {
+	if v, ok := b.one(s); ok {
 		return v, true
 	}
 	bare, stop := unstopped(s)
-	if v, ok := b.exact[fold(bare)]; ok && stop != "" {
+	if v, ok := b.one(bare); ok && stop != "" {
 		return v + stop, true
 	}
 	return b.match(s, bare, stop, depth, loose)
+}
+
+// one is the entry without places that a text is. A single word in small letters is
+// a word of the machine, such as a right, and no label "Hold" that is written so.
+func (b *look) one(s string) (string, bool) {
+	v, ok := b.exact[fold(s)]
+	if ok && s == fold(s) && !strings.Contains(s, " ") && !b.small[s] {
+		return "", false
+	}
+	return v, ok
 }
 
 // unstopped is a text without its full stop, colon or question mark, and that in
@@ -173,7 +237,7 @@ func (b *look) match(s, bare, stop string, depth int, loose bool) (string, bool)
 		return "", false
 	}
 	for _, e := range b.entries {
-		if e.size >= len(s) || !strings.Contains(s, e.probe) && !strings.Contains(fold(s), fold(e.probe)) {
+		if e.size >= len(s) || e.size < leastOfCommand && command(s) || !strings.Contains(s, e.probe) && !strings.Contains(fold(s), fold(e.probe)) {
 			continue
 		}
 		text, end := bare, stop

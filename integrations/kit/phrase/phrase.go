@@ -34,7 +34,8 @@ const ownToken = '\uF000'
 // Book is a catalogue made ready to be looked up in. It may be used by many at once.
 type Book struct {
 	exact   map[string]string
-	entries []*entry // those with places, the most literal first
+	small   map[string]bool // keys of exact that are written with a small letter
+	entries []*entry        // those with places, the most literal first
 
 	mu    sync.Mutex
 	known map[string]said
@@ -74,7 +75,7 @@ var (
 // New reads catalogues in gettext's .po form. It tells every entry that is wrong:
 // without a translation, or with other places than its key.
 func New(catalogues ...string) (*Book, error) {
-	b := &Book{exact: map[string]string{}, known: map[string]said{}}
+	b := &Book{exact: map[string]string{}, small: map[string]bool{}, known: map[string]said{}}
 	var wrong error
 	for _, text := range catalogues {
 		po := gotext.NewPo()
@@ -119,6 +120,9 @@ func (b *Book) add(key, value string) error {
 		return err
 	}
 	if len(kinds) == 0 {
+		if lits[0] == fold(lits[0]) {
+			b.small[lits[0]] = true
+		}
 		b.exact[fold(lits[0])] = strings.ReplaceAll(value, "%%", "%")
 		return nil
 	}
@@ -259,14 +263,36 @@ func (b *Book) say(s string) said {
 	if !ok {
 		return said{s, false}
 	}
-	for i, q := range own {
+	for i, q := range own { // what was put in as it was is quoted as the rest is
+		token := string(ownToken + rune(i))
+		text = strings.ReplaceAll(text, "“"+token+"”", "「"+token+"」")
 		text = strings.ReplaceAll(text, string(ownToken+rune(i)), q)
 	}
 	return said{text, true}
 }
 
-// Label says one that stands alone, such as a button's or a link's: only as a
-// whole, with nothing but numbers put in, for it may be somebody's own words.
+// Button says a button's label: as a whole, with nothing but names put in. One that
+// shows a command stays as it is typed.
+func (b *Book) Button(s string) string {
+	if b == nil {
+		return s
+	}
+	if got := b.Label(s); got != s {
+		return got
+	}
+	for _, e := range b.entries {
+		m := e.re.FindStringSubmatch(s)
+		if m != nil && unicode.IsUpper([]rune(s)[0]) && !slices.ContainsFunc(m[1:], func(in string) bool { return !name(in) }) {
+			if out, ok := (&look{b, map[asked]said{}}).fill(e, m[1:], deepest); ok {
+				return out
+			}
+		}
+	}
+	return s
+}
+
+// Label says one that stands alone, such as a link's: only as a whole, with nothing
+// but numbers put in, for it may be somebody's own words.
 func (b *Book) Label(s string) string {
 	if b == nil {
 		return s

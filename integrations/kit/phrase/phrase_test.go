@@ -120,3 +120,48 @@ func TestAWrongCatalogueIsTold(t *testing.T) {
 		})
 	}
 }
+
+// TestNoWordsOfTheMachine holds that what is typed, rights and names of things are
+// no words of a language, however short the keys are that would fit them.
+func TestNoWordsOfTheMachine(t *testing.T) {
+	b, err := phrase.New(catalogue + `
+msgid "%s to %s"
+msgstr "%sを%sへ"
+
+msgid "Hold"
+msgstr "保留"
+
+msgid "Deploy it"
+msgstr "デプロイする"
+
+msgid "Ask %s"
+msgstr "%sに依頼"
+
+msgid "You may %s."
+msgstr "できること：%s。"
+
+msgid "nothing called %s"
+msgstr "%sはありません"
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for in, want := range map[string]string{
+		"/ops deploy web to staging":            "/ops deploy web to staging",
+		"/ops deploy web to staging  Deploy it": "/ops deploy web to staging  デプロイする",
+		"You may hold, merge.":                  "できること：hold、merge。",
+		"Hold":                                  "保留",
+		"nothing called “web to staging”":       "「web to staging」はありません",
+		"🔒 web is locked by bob: “x” (hold-1)":  "🔒 web は bob がロックしています：「x」（hold-1）",
+		"web (promote) · nobody holds it":       "web（promote） · 誰もロックしていません",
+	} {
+		if got, _ := b.Say(in); got != want {
+			t.Errorf("%q is said as %q, want %q", in, got, want)
+		}
+	}
+	for in, want := range map[string]string{"Ask alice": "aliceに依頼", "merge web to staging": "merge web to staging", "Ask the whole team": "Ask the whole team"} {
+		if got := b.Button(in); got != want {
+			t.Errorf("the button %q is %q, want %q", in, got, want)
+		}
+	}
+}
