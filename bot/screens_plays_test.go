@@ -74,7 +74,7 @@ var screenPlays = []screenPlay{
 		saying(`alice on GitHub changes acme/infra dns/production/main.tf on www: "192.0.2.10" to "192.0.2.20"`,
 			"alice on GitHub opens a pull request in acme/infra from www: Move www", "bob on GitHub merges acme/infra#1",
 			`somebody changes the state of dns/production by hand: "192.0.2.20" to "192.0.2.99"`, "bob in #ops: /ops drift dns/production"),
-		looking(screen{name: "drift", says: "Drift", kinds: []string{"drift"}, words: "has drifted"}),
+		looking(screen{name: "drift", says: "Drift", kinds: []string{"drift"}, who: "bob", words: "has drifted"}),
 	)},
 	{name: "joining", edit: []string{"# The configuration says   # the others are not known, not   - {name: carol, slack: U0CAROL, github: carol, email: carol@acme.example}",
 		"# The configuration says config: {repository: acme/infra, follow: true}, not listen: 127.0.0.1:0"}, steps: slices.Concat(
