@@ -130,7 +130,7 @@ func talkHome(v slacksim.HomeView) []string {
 			}
 			out = append(out, "  "+strings.Join(labels, " "))
 		default:
-			out = append(out, talkBlocks(one)...)
+			out = append(out, talkBlocks(one, nil)...)
 		}
 	}
 	return out

@@ -159,8 +159,9 @@ func talkMarkup(s string) string {
 	return html.UnescapeString(s)
 }
 
-// talkBlocks is what blocks show, a line each; code stands behind bars.
-func talkBlocks(raw json.RawMessage) []string {
+// talkBlocks is what blocks show, a line each; code stands behind bars. The buttons
+// are those of all blocks, in order.
+func talkBlocks(raw json.RawMessage, buttons []slacksim.Button) []string {
 	type text struct{ Type, Text string }
 	var blocks []struct {
 		Type     string
@@ -190,6 +191,10 @@ func talkBlocks(raw json.RawMessage) []string {
 				if json.Unmarshal(e.Text, &s) == nil {
 					out = append(out, talkText(talkMarkup(s), "· ")...)
 				}
+			}
+		case b.Type == "actions":
+			if n := min(len(b.Elements), len(buttons)); n > 0 {
+				out, buttons = append(out, talkButtons(buttons[:n])), buttons[n:]
 			}
 		case b.Type == "divider":
 			out = append(out, "----")
@@ -254,20 +259,26 @@ func talkButtons(buttons []slacksim.Button) string {
 }
 
 // talkMessage is a message as it is seen: what a phone says of it, what stands
-// in it where that is more, and its buttons.
+// in it where that is more, its buttons where they stand.
 func talkMessage(text string, blocks json.RawMessage, buttons []slacksim.Button, files []slacksim.File) []string {
 	out := talkText(talkMarkup(text), "")
-	rest := talkBlocks(blocks)
+	rest := talkBlocks(blocks, buttons)
 	switch {
 	case len(rest) == 0:
-	case talkBare(strings.Join(out, "")) == talkBare(strings.Join(rest, "")):
-		out = rest
+	case talkBare(strings.Join(out, "")) == talkBare(strings.Join(talkBlocks(blocks, nil), "")):
+		out = nil
+		for _, line := range rest {
+			if strings.HasPrefix(line, "[") && strings.Contains(talkButtons(buttons), line) {
+				line = "  " + line
+			}
+			out = append(out, line)
+		}
 	default:
 		for _, line := range rest {
 			out = append(out, "  "+line)
 		}
 	}
-	if b := talkButtons(buttons); b != "" {
+	if b := talkButtons(buttons); b != "" && !strings.Contains(string(blocks), `"actions"`) {
 		out = append(out, "  "+b)
 	}
 	for _, f := range files {
@@ -294,7 +305,7 @@ var talkTarget = regexp.MustCompile(` ‹[^›]*›`)
 // talkModal is an open modal as it is seen.
 func talkModal(m *slacksim.Modal) []string {
 	out := []string{"a form, " + m.Title + ":"}
-	for _, line := range talkBlocks(m.Blocks) {
+	for _, line := range talkBlocks(m.Blocks, nil) {
 		out = append(out, "  "+line)
 	}
 	for _, in := range m.Inputs {

@@ -20,7 +20,17 @@ func NewModal(verbs []Verb, c *Call, missing []Arg) *integrations.Modal {
 			m.Inputs = append(m.Inputs, input(verbs, c, a, asked))
 		}
 	}
+	slices.SortStableFunc(m.Inputs, func(a, b integrations.Input) int { return rank(a) - rank(b) })
 	return m
+}
+
+// rank puts what a form cannot do without, and what it was given, before the rest: a
+// phone shows the first few.
+func rank(in integrations.Input) int {
+	if !in.Optional || in.Value != "" {
+		return 0
+	}
+	return 1
 }
 
 // hints say how an argument is written whose Help says nothing.

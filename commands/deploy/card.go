@@ -1,13 +1,10 @@
 package deploy
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
 )
@@ -57,7 +54,9 @@ func (f *feature) view(tx *store.Tx, id string) (view, error) {
 	return v, nil
 }
 
-// operationCard is the one card of an operation, edited in place.
+// operationCard is the one card of an operation, edited in place. A phone shows its
+// first lines: what it is and how it stands, what comes next, and the buttons. What
+// it is made of comes below.
 func (f *feature) operationCard(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
 	v, err := f.view(tx, s.Subject)
 	if err != nil {
@@ -67,61 +66,94 @@ func (f *feature) operationCard(tx *store.Tx, s *store.Surface) (integrations.Me
 	m := integrations.Message{Text: v.text(), Asks: slices.ContainsFunc(v.jobs, func(j *store.Job) bool {
 		return slices.Contains([]string{store.JobNeedsConfirm, store.JobBlocked, store.JobUnknown}, j.State)
 	})}
-	head := integrations.R(icon(v.state)+" ", integrations.Bold(upper(title(op))), " · ", integrations.Bold(v.state))
-	m.Blocks = append(m.Blocks, integrations.Block{Text: head}, integrations.Block{Text: integrations.R(v.bar())})
-	m.Blocks = append(m.Blocks, integrations.Block{Fields: v.fields(f.Clock.Now())})
-	if warn := v.warning(); warn != nil {
-		m.Blocks = append(m.Blocks, integrations.Block{Text: warn})
-	}
-	for _, p := range op.Passes {
-		m.Blocks = append(m.Blocks, integrations.Block{Text: f.passLine(p)})
-	}
-	if ships := v.ships(); ships != nil {
-		if op.Rollback {
-			m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R(shipsTitle(op), ":")})
-		}
-		m.Blocks = append(m.Blocks, integrations.Block{Context: ships})
-	}
-	for _, j := range v.jobs {
-		if j.State == store.JobFailed && j.Tail != "" {
-			m.Blocks = append(m.Blocks, integrations.Block{Code: lastLines(j.Tail, 12)})
-			break
+	line := func(r integrations.Rich) {
+		if r != nil {
+			m.Blocks = append(m.Blocks, integrations.Block{Text: r})
 		}
 	}
-	if tail, err := f.failedPlan(tx, v); err != nil {
-		return m, err
-	} else if tail != "" {
-		m.Blocks = append(m.Blocks, integrations.Block{Code: lastLines(tail, 12)})
-	}
-	if dirty, err := f.dirtyLine(tx, v); err != nil {
-		return m, err
-	} else if dirty != nil {
-		m.Blocks = append(m.Blocks, integrations.Block{Text: dirty})
+	line(v.head())
+	if !op.Terminal() {
+		line(v.warning())
 	}
 	next, buttons, err := f.next(tx, v)
 	if err != nil {
 		return m, err
 	}
-	if next != nil {
-		m.Blocks = append(m.Blocks, integrations.Block{Text: next})
+	line(next)
+	if v.folded() {
+		buttons = append(buttons, integrations.Button{Label: "Details", Command: "status " + op.ID})
 	}
 	if len(buttons) > 0 {
 		m.Blocks = append(m.Blocks, integrations.Block{Buttons: buttons})
 	}
-	m.Blocks = append(m.Blocks, integrations.Block{Context: v.footer(f.Clock.Now())})
+	dirty, err := f.dirtyLine(tx, v)
+	if err != nil {
+		return m, err
+	}
+	line(dirty)
+	if op.Terminal() { // nothing is left to be warned of
+		line(v.warning())
+	}
+	for _, p := range op.Passes {
+		line(f.passLine(p))
+	}
+	tail, err := f.failedTail(tx, v)
+	if err != nil {
+		return m, err
+	}
+	if tail != "" {
+		m.Blocks = append(m.Blocks, integrations.Block{Code: lastWords(tail, 10)})
+	}
+	m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R(v.bar())}, integrations.Block{Fields: v.fields()})
+	if waves := v.waves(); waves != nil {
+		line(integrations.R(integrations.Bold("Waves"), ": ", waves))
+	}
+	if ships := v.ships(); ships != nil {
+		if op.Rollback {
+			line(integrations.R(shipsTitle(op), ":"))
+		}
+		m.Blocks = append(m.Blocks, integrations.Block{Context: ships})
+	}
+	m.Blocks = append(m.Blocks, integrations.Block{Context: v.footer()})
 	if op.Terminal() {
 		m.Final = fmt.Sprintf("%s %s %s: %s", icon(v.state), op.ID, title(op), v.state)
 	}
 	return m, nil
 }
 
-// text says the same to phones and screen readers, and to whoever greps.
+// head is the card's first line. Where somebody may merge, it says what that does.
+func (v view) head() integrations.Rich {
+	head := integrations.R(icon(v.state)+" ", integrations.Bold(upper(headline(v.op))), " · ", integrations.Bold(v.state))
+	if v.state == store.OpOpen && v.ready {
+		head = integrations.R(head, " · ", integrations.Code(v.plans.String()))
+	}
+	return head
+}
+
+// headline is the title without the commits, where a field shows them.
+func headline(op *store.Operation) string {
+	t := title(op)
+	if at := strings.LastIndex(t, " ("); at > 0 && what(op) != nil {
+		return t[:at]
+	}
+	return t
+}
+
+// notified is how many characters of a text a phone's notification is sure to show.
+const notified = 60
+
+// text says the same to phones and screen readers, and to whoever greps. Its first
+// characters are what a locked phone shows: a long quoted title is cut for them.
 func (v view) text() string {
 	op := v.op
-	parts := []string{op.ID + " " + title(op) + ": " + v.state}
-	if op.PRURL != "" {
-		parts = append(parts, op.PRURL)
+	what := headline(op)
+	if over := len([]rune(op.ID+" "+what+": "+v.state)) - notified; over > 0 {
+		if from, to := strings.Index(what, "“"), strings.LastIndex(what, "”"); from >= 0 && to > from {
+			quoted := what[from+len("“") : to]
+			what = what[:from] + "“" + clip(quoted, max(8, len([]rune(quoted))-over)) + what[to:]
+		}
 	}
+	parts := []string{op.ID + " " + what + ": " + v.state}
 	if v.ready {
 		parts = append(parts, "plan "+v.plans.String())
 	}
@@ -132,6 +164,9 @@ func (v view) text() string {
 	}
 	if op.Note != "" {
 		parts = append(parts, op.Note)
+	}
+	if op.PRURL != "" {
+		parts = append(parts, op.PRURL)
 	}
 	return strings.Join(parts, " · ")
 }
@@ -190,170 +225,4 @@ func (v view) bar() string {
 		}
 	}
 	return strings.Join(out, "  ")
-}
-
-func (v view) fields(now time.Time) []integrations.Field {
-	op := v.op
-	asked := integrations.R(integrations.Who(gate.FromStore(op.Requester)))
-	if op.Kind == "unplanned" {
-		asked = integrations.R("nobody: it came without a pull request")
-	}
-	out := []integrations.Field{{Name: "Asked by", Value: asked}}
-	if op.PRURL != "" {
-		out = append(out, integrations.Field{Name: "Pull request", Value: integrations.R(integrations.Link(op.PRURL, fmt.Sprintf("%s#%d", op.Repo, op.PR)))})
-	}
-	if op.FromSHA != "" && op.Strategy != "restore" {
-		what := integrations.R(integrations.Code(short(op.FromSHA)), " → ", integrations.Code(short(op.ToSHA)))
-		if op.Rollback {
-			what = integrations.R(integrations.Code(short(op.From)), " → ", integrations.Code(short(op.ToSHA)))
-		}
-		if op.Strategy == "pin" {
-			what = integrations.R(integrations.Code(version(op.From)), " → ", integrations.Code(version(op.To)))
-		}
-		if op.CompareURL != "" {
-			what = integrations.R(what, ", ", integrations.Link(op.CompareURL, plural(op.Commits, "commit")))
-		}
-		out = append(out, integrations.Field{Name: "What", Value: what})
-	}
-	out = append(out, integrations.Field{Name: "Plan", Value: v.planLine()})
-	if waves := v.waves(); waves != nil {
-		out = append(out, integrations.Field{Name: "Waves", Value: waves})
-	}
-	if op.MergedBy != (store.Person{}) {
-		out = append(out, integrations.Field{Name: "Merged by", Value: integrations.R(integrations.Who(gate.FromStore(op.MergedBy)), " as ", integrations.Code(short(op.MergeSHA)))})
-	}
-	var approved []any
-	for _, a := range op.Approvals {
-		if a.Head == op.Head {
-			approved = append(approved, integrations.Who(gate.FromStore(a.By)), " ")
-		}
-	}
-	for _, j := range v.jobs {
-		if j.ApprovedBy != nil && !slices.ContainsFunc(op.Approvals, func(a store.Approval) bool {
-			return a.Head == op.Head && gate.FromStore(a.By).Same(gate.FromStore(*j.ApprovedBy))
-		}) {
-			approved = append(approved, integrations.Who(gate.FromStore(*j.ApprovedBy)), " (the blocked merge) ")
-		}
-		if j.ConfirmedBy != nil {
-			approved = append(approved, integrations.Who(gate.FromStore(*j.ConfirmedBy)), " (the plan) ")
-		}
-	}
-	if len(approved) > 0 {
-		out = append(out, integrations.Field{Name: "Approved by", Value: integrations.R(approved...)})
-	}
-	return out
-}
-
-// planLine is the counts by target, or how far the planning is.
-func (v view) planLine() integrations.Rich {
-	switch {
-	case len(v.op.Targets) == 0:
-		return integrations.R("no target")
-	case v.ready && v.plans.Empty():
-		return integrations.R(integrations.Code(v.plans.String()), " nothing to change")
-	case v.ready:
-		return integrations.R(integrations.Code(v.plans.String()), " on ", strings.Join(v.op.Targets, ", "))
-	case v.pull == nil:
-		return integrations.R("once the pull request is open")
-	}
-	for _, t := range v.op.Targets {
-		if p := v.pull.Plans[t]; p.Head == v.pull.Head && p.State == "failed" {
-			return integrations.R(integrations.Bold("did not work"), " on ", t, ": ", p.Why)
-		}
-	}
-	for _, t := range v.op.Targets {
-		if p := v.pull.Plans[t]; p.Head == v.pull.Head && renewing(p) {
-			return integrations.R("was ", integrations.Code(plansOf(p).String()), "; being made again, because ", t, " was changed since")
-		}
-	}
-	return integrations.R("being made on ", strings.Join(v.op.Targets, ", "))
-}
-
-// failedPlan is what the tool said of a plan that did not work.
-func (f *feature) failedPlan(tx *store.Tx, v view) (string, error) {
-	if v.pull == nil || v.op.State != store.OpOpen {
-		return "", nil
-	}
-	for _, t := range v.op.Targets {
-		if p := v.pull.Plans[t]; p.Head == v.pull.Head && p.State == "failed" {
-			return tailOf(tx, p.Job)
-		}
-	}
-	return "", nil
-}
-
-// tailOf is the end of a job's log, empty where the job is forgotten.
-func tailOf(tx *store.Tx, job string) (string, error) {
-	j, err := tx.Job(job)
-	if errors.Is(err, store.ErrNotFound) {
-		return "", nil
-	} else if err != nil {
-		return "", err
-	}
-	return j.Tail, nil
-}
-
-// warning names what is destroyed or replaced.
-func (v view) warning() integrations.Rich {
-	var parts []any
-	if v.op != nil && v.op.Unsafe != "" && !v.op.Terminal() {
-		parts = append(parts, "⚠️ Rolling back may not be enough: ", v.op.Unsafe, ". ")
-	}
-	if d := v.plans.Destroyed(); len(d) > 0 {
-		parts = append(parts, "⚠️ destroys ", integrations.Code(strings.Join(d[:min(8, len(d))], ", ")), " ")
-	}
-	if d := v.plans.Replaced(); len(d) > 0 {
-		parts = append(parts, "♻️ replaces ", integrations.Code(strings.Join(d[:min(8, len(d))], ", ")))
-	}
-	if len(parts) == 0 {
-		return nil
-	}
-	return integrations.R(parts...)
-}
-
-func (v view) ships() integrations.Rich {
-	var parts []any
-	for i, s := range v.op.Ships {
-		if i == 6 {
-			parts = append(parts, fmt.Sprintf("and %d more", len(v.op.Ships)-i))
-			break
-		}
-		label := firstLine(s.Title)
-		if s.Number > 0 {
-			label = fmt.Sprintf("#%d %s", s.Number, label)
-		}
-		parts = append(parts, integrations.Link(s.URL, label))
-		if s.Author != "" {
-			parts = append(parts, " by "+s.Author)
-		}
-		if i < len(v.op.Ships)-1 {
-			parts = append(parts, "\n")
-		}
-	}
-	if len(parts) == 0 {
-		return nil
-	}
-	return integrations.R(parts...)
-}
-
-func (v view) footer(now time.Time) integrations.Rich {
-	op := v.op
-	parts := []any{integrations.Code(op.ID)}
-	if op.Reason != "" && op.Kind == "deploy" {
-		parts = append(parts, " · ", integrations.Italic(op.Reason))
-	}
-	for _, j := range v.jobs {
-		parts = append(parts, " · ", j.ID, " ", j.Target, " ", j.State)
-	}
-	if !op.Ended.IsZero() {
-		parts = append(parts, " · took "+gate.Age(op.Ended.Sub(op.Created)))
-	} else if !op.Created.IsZero() {
-		parts = append(parts, " · since ", integrations.Span{Text: op.Created.UTC().Format("15:04 MST"), Form: "time", At: op.Created})
-	}
-	return integrations.R(parts...)
-}
-
-func lastLines(s string, n int) string {
-	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }

@@ -114,14 +114,15 @@ func (f *feature) confirmCard(tx *store.Tx, s *store.Surface) (integrations.Mess
 	if w := (view{plans: rec.Plans}).warning(); w != nil {
 		m.Blocks = append(m.Blocks, integrations.Block{Text: w})
 	}
-	if p := planText(rec.Plans, 2000); p != "" {
-		m.Blocks = append(m.Blocks, integrations.Block{Code: p})
-	}
 	st := stampOf(digest)
 	m.Blocks = append(m.Blocks, integrations.Block{Buttons: []integrations.Button{
 		{Label: "Confirm", Command: "confirm " + j.ID, Version: st, Style: "primary", Confirm: fmt.Sprintf("Apply %s on %s?", rec.Plans, j.Target)},
 		{Label: "Cancel", Command: "cancel " + j.ID, Confirm: "Drop this apply? The merge stays."},
-	}}, integrations.Block{Context: integrations.R(integrations.Code(op.ID), " · ", integrations.Code(j.ID), " · digest ", integrations.Code(digest))})
+	}})
+	if p := planText(rec.Plans, 2000); p != "" {
+		m.Blocks = append(m.Blocks, integrations.Block{Code: p})
+	}
+	m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R(integrations.Code(op.ID), " · ", integrations.Code(j.ID), " · digest ", integrations.Code(digest))})
 	return m, nil
 }
 
@@ -157,7 +158,7 @@ func (f *feature) planCard(tx *store.Tx, s *store.Surface) (integrations.Message
 		text := fmt.Sprintf("%s: the plan of %s at %s did not work: %s", j.ID, j.Target, about, j.Why)
 		m := integrations.Message{Text: text, Blocks: []integrations.Block{{Text: integrations.R("❌ ", text)}}}
 		if j.Tail != "" {
-			m.Blocks = append(m.Blocks, integrations.Block{Code: lastLines(j.Tail, 12)})
+			m.Blocks = append(m.Blocks, integrations.Block{Code: lastWords(j.Tail, 10)})
 		}
 		return m, nil
 	default:
@@ -173,11 +174,11 @@ func (f *feature) planCard(tx *store.Tx, s *store.Surface) (integrations.Message
 	if err != nil {
 		return m, err
 	}
-	if p := planText(rec.Plans, 2500); p != "" && !drifted {
-		m.Blocks = append(m.Blocks, integrations.Block{Code: p})
-	}
 	if rec.Line != "" && !rec.Plans.Empty() {
 		m.Blocks = append(m.Blocks, integrations.Block{Buttons: []integrations.Button{{Label: "Deploy", Command: rec.Line, Style: "primary", Confirm: "Open the deploy pull request?"}}})
+	}
+	if p := planText(rec.Plans, 2500); p != "" && !drifted {
+		m.Blocks = append(m.Blocks, integrations.Block{Code: p})
 	}
 	return m, nil
 }

@@ -105,14 +105,14 @@ func (f *feature) blindCard(tx *store.Tx, s *store.Surface) (integrations.Messag
 	}
 	text := integrations.R("⚠️ ", integrations.Bold(b.Target), " cannot be looked at for drift: ", why, ". What changed it meanwhile is not seen.")
 	m := integrations.Message{Text: text.Plain(), Blocks: []integrations.Block{{Text: text}}}
+	m.Blocks = append(m.Blocks, integrations.Block{Buttons: []integrations.Button{{Label: "Log", Command: "log " + b.Job}, {Label: "Look again", Command: "drift " + b.Target}}})
 	if b.Tail != "" {
-		m.Blocks = append(m.Blocks, integrations.Block{Code: lastLines(b.Tail, 8)})
+		m.Blocks = append(m.Blocks, integrations.Block{Code: lastWords(b.Tail, 8)})
 	}
 	failed := "failed once, " + gate.Clock(b.Since)
 	if b.Looks > 1 {
 		failed = fmt.Sprintf("failed %d times, first %s, last %s", b.Looks, gate.Clock(b.Since), gate.Clock(b.Last))
 	}
-	m.Blocks = append(m.Blocks, integrations.Block{Buttons: []integrations.Button{{Label: "Log", Command: "log " + b.Job}, {Label: "Look again", Command: "drift " + b.Target}}},
-		integrations.Block{Context: integrations.R(integrations.Code(b.Job), " · ", failed)})
+	m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R(integrations.Code(b.Job), " · ", failed)})
 	return m, nil
 }

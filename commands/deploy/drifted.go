@@ -153,9 +153,6 @@ func (f *feature) driftCard(tx *store.Tx, s *store.Surface) (integrations.Messag
 	if w := (view{plans: e.Plans}).warning(); w != nil {
 		m.Blocks = append(m.Blocks, integrations.Block{Text: w})
 	}
-	if p := planText(e.Plans, 2000); p != "" {
-		m.Blocks = append(m.Blocks, integrations.Block{Code: p})
-	}
 	buttons := []integrations.Button{{Label: "Re-apply", Command: "reapply " + e.Target, Version: stampOf(e.Plans.Digest()), Style: "danger",
 		Confirm: fmt.Sprintf("Apply %s on %s again, over what changed it (%s)?", short(e.SHA), e.Target, e.Plans)}}
 	buttons = append(buttons, button)
@@ -170,6 +167,10 @@ func (f *feature) driftCard(tx *store.Tx, s *store.Surface) (integrations.Messag
 	if e.Looks > 1 {
 		seen = fmt.Sprintf("seen %d times, first %s, last %s", e.Looks, gate.Clock(e.Since), gate.Clock(e.Last))
 	}
-	m.Blocks = append(m.Blocks, integrations.Block{Buttons: buttons}, integrations.Block{Context: integrations.R(integrations.Code(s.Subject), " · ", seen)})
+	m.Blocks = append(m.Blocks, integrations.Block{Buttons: buttons})
+	if p := planText(e.Plans, 2000); p != "" {
+		m.Blocks = append(m.Blocks, integrations.Block{Code: p})
+	}
+	m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R(integrations.Code(s.Subject), " · ", seen)})
 	return m, nil
 }

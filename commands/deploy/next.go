@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/signalbox-chatops/signalbox/commands/gate"
@@ -60,7 +61,7 @@ func (f *feature) nextOpen(tx *store.Tx, v view, note func(...any) integrations.
 		buttons := []integrations.Button{cancel}
 		for _, t := range op.Targets {
 			if v.pull != nil && v.pull.Plans[t].State == "failed" {
-				buttons = []integrations.Button{{Label: "Retry", Command: "plan " + op.ID}, {Label: "Log", Command: "log " + op.ID}, cancel}
+				buttons = []integrations.Button{{Label: "Retry", Command: "plan " + op.ID, Style: "primary"}, {Label: "Log", Command: "log " + op.ID}, cancel}
 			}
 		}
 		return note(), buttons, nil
@@ -75,6 +76,7 @@ func (f *feature) nextOpen(tx *store.Tx, v view, note func(...any) integrations.
 	closed := gate.Ask(tx, q)
 	buttons := []integrations.Button{merge, cancel}
 	if gate.Named(closed, "approvals") || gate.Named(closed, "policy") {
+		merge.Style = ""
 		buttons = []integrations.Button{{Label: "Approve", Command: "approve " + op.ID, Version: st, Style: "primary"}, merge, cancel}
 	}
 	var lines []integrations.Rich
@@ -91,7 +93,7 @@ func (f *feature) nextOpen(tx *store.Tx, v view, note func(...any) integrations.
 	self, keep := f.selfLine(op, closed)
 	switch {
 	case self != nil:
-		lines, buttons = append(lines, self), append(keep, buttons...)
+		lines, buttons = append(lines, self), slices.Insert(buttons, 1, keep...)
 	case len(closed) == 0:
 		lines = append(lines, integrations.R("Merge it here or on GitHub: the merge starts the apply."))
 	}

@@ -257,8 +257,8 @@ func (f *feature) passCard(tx *store.Tx, s *store.Surface) (integrations.Message
 		return m, nil
 	}
 	m.Text += " · open review: somebody else signs it with sign " + op.ID
-	m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R("An open review until somebody else has looked and signed it.")},
-		integrations.Block{Buttons: []integrations.Button{{Label: "Sign", Command: "sign " + op.ID, Confirm: "You have looked at what was done alone, and stand by it?"}}})
+	m.Blocks = append(m.Blocks, integrations.Block{Buttons: []integrations.Button{{Label: "Sign", Command: "sign " + op.ID, Confirm: "You have looked at what was done alone, and stand by it?"}}},
+		integrations.Block{Context: integrations.R("An open review until somebody else has looked and signed it.")})
 	return m, nil
 }
 

@@ -216,8 +216,8 @@ func (f *feature) card(tx *store.Tx, s *store.Surface) (integrations.Message, er
 		Text: fmt.Sprintf("🔥 %s %s: %s, declared by %s", i.ID, where(i), i.Title, gate.FromStore(i.By).Display()),
 		Blocks: []integrations.Block{
 			{Text: integrations.R("🔥 ", integrations.Code(i.ID), " ", integrations.Bold(where(i)), ": ", i.Title, ", declared by ", integrations.Who(gate.FromStore(i.By)), ".")},
-			{Context: integrations.R("While it is open whoever is on call may act alone: `break-glass`.")},
 			{Buttons: []integrations.Button{{Label: "All clear", Command: "all-clear " + i.ID, Confirm: "It is over?"}}},
+			{Context: integrations.R("While it is open whoever is on call may act alone: `break-glass`.")},
 		},
 	}, nil
 }

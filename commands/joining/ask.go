@@ -204,10 +204,10 @@ func (f *feature) askCard(tx *store.Tx, s *store.Surface) (integrations.Message,
 	if a.open() {
 		m.Asks = true
 		m.Blocks = append(m.Blocks,
-			integrations.Block{Context: integrations.R(integrations.Code(a.ID), " · ", mayAnswer(admins(f.Catalog(), gate.FromStore(a.By))))},
 			integrations.Block{Buttons: []integrations.Button{
 				{Label: yes, Command: "grant " + a.ID, Style: "primary"}, {Label: "Refuse", Command: "refuse " + a.ID, Style: "danger"},
-			}})
+			}},
+			integrations.Block{Context: integrations.R(integrations.Code(a.ID), " · ", mayAnswer(admins(f.Catalog(), gate.FromStore(a.By))))})
 		return m, nil
 	}
 	end, err := f.askEnd(tx, &a)

@@ -41,14 +41,13 @@ func (f *feature) holdCard(tx *store.Tx, s *store.Surface) (integrations.Message
 		m.Text += " " + h.Link
 		line = append(line, integrations.R(" · ", integrations.Link(h.Link, "more"))...)
 	}
-	m.Blocks = []integrations.Block{{Text: line}}
+	m.Blocks = []integrations.Block{{Text: line}, {Buttons: []integrations.Button{release}}}
 	if more, err := f.small(tx, h, also); err != nil {
 		return m, err
 	} else if more != "" {
 		m.Text += " · " + more
 		m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R(more)})
 	}
-	m.Blocks = append(m.Blocks, integrations.Block{Buttons: []integrations.Button{release}})
 	return m, nil
 }
 
@@ -109,8 +108,8 @@ func (f *feature) stopCard(h *store.Hold) integrations.Message {
 		Blocks: []integrations.Block{
 			{Header: "🛑 Everything is stopped"},
 			{Text: integrations.R(integrations.Who(owner), ": ", integrations.Bold(h.Reason))},
-			{Context: integrations.R(integrations.Code(h.ID), " · ", rest)},
 			{Buttons: []integrations.Button{{Label: "Go", Command: "unfreeze " + h.ID, Version: h.Version, Confirm: "Let everything go on?"}}},
+			{Context: integrations.R(integrations.Code(h.ID), " · ", rest)},
 		},
 	}
 }
@@ -131,7 +130,7 @@ func (f *feature) dirtyCard(h *store.Hold, also string) integrations.Message {
 	if also != "" {
 		m.Text, passes = m.Text+" "+also, passes+" "+also
 	}
-	m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R(integrations.Code(h.ID), " · ", passes)}, integrations.Block{Buttons: buttons})
+	m.Blocks = append(m.Blocks, integrations.Block{Buttons: buttons}, integrations.Block{Context: integrations.R(integrations.Code(h.ID), " · ", passes)})
 	return m
 }
 

@@ -225,6 +225,9 @@ func (f *feature) one(tx *store.Tx, op *store.Operation) (*integrations.Message,
 		}
 		p.rows = append(p.rows, jobLine(j))
 	}
+	for _, s := range op.Ships { // a card names only the first of them
+		p.rows = append(p.rows, shipLine(s))
+	}
 	surfaces, err := tx.SurfacesOf(op.ID)
 	if err != nil {
 		return nil, err
@@ -235,6 +238,18 @@ func (f *feature) one(tx *store.Tx, op *store.Operation) (*integrations.Message,
 		}
 	}
 	return p.message(), nil
+}
+
+func shipLine(s store.Ship) integrations.Rich {
+	label, _, _ := strings.Cut(s.Title, "\n")
+	if s.Number > 0 {
+		label = fmt.Sprintf("#%d %s", s.Number, label)
+	}
+	line := integrations.R("ships ", integrations.Link(s.URL, label))
+	if s.Author != "" {
+		line = append(line, integrations.R(" by ", s.Author)...)
+	}
+	return line
 }
 
 func jobLine(j *store.Job) integrations.Rich {

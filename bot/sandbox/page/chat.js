@@ -210,7 +210,7 @@ function field(i, kept, error) {
   const input = i.options
     ? h("select", attrs, h("option", { value: "" }, "Choose…"), i.options.map((o) => h("option", { value: o.value, selected: o.value === value }, o.text)))
     : h("input", { ...attrs, type: "text", value, autocomplete: "off" });
-  return h("p", { class: "field" }, h("label", { for: "in-" + i.block_id }, i.label, i.optional && h("small", {}, " optional")), input, error && h("span", { class: "error" }, error));
+  return h("p", { class: "field" }, h("label", { for: "in-" + i.block_id }, i.label, i.optional && h("small", {}, " optional")), input, i.hint && h("small", {}, i.hint), error && h("span", { class: "error" }, error));
 }
 
 const typed = []; // what was sent, for the arrow keys

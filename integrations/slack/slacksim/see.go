@@ -80,6 +80,7 @@ type Input struct {
 	BlockID  string   `json:"block_id"`
 	ActionID string   `json:"action_id"`
 	Label    string   `json:"label"`
+	Hint     string   `json:"hint,omitempty"`
 	Type     string   `json:"type"`
 	Value    string   `json:"value"` // what it is prefilled with
 	Optional bool     `json:"optional"`
@@ -323,13 +324,15 @@ func (v *viewState) modal() *Modal {
 		}
 		optional, _ := c.block["optional"].(bool)
 		out.Inputs = append(out.Inputs, Input{
-			BlockID: str(c.block, "block_id"), ActionID: str(c.element, "action_id"), Label: label(c.block),
+			BlockID: str(c.block, "block_id"), ActionID: str(c.element, "action_id"), Label: label(c.block), Hint: hint(c.block),
 			Type: str(c.element, "type"), Value: strings.Join(initial(c.element), ","),
 			Optional: optional || c.block["type"] != "input", Options: optionsOf(c.element),
 		})
 	}
 	return out
 }
+
+func hint(block object) string { return str(block, "hint", "text") }
 
 func label(block object) string {
 	if block["type"] == "input" {
