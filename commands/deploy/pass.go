@@ -27,7 +27,7 @@ import (
 const rightBreakGlass = "break-glass"
 
 // aloneGates are those that the person on call may pass for a rollback or a hotfix.
-var aloneGates = []string{"window", "cool-down", "checks", "approvals"}
+var aloneGates = []string{"window", "cool-down", "checks", "approvals", "checked"}
 
 func (f *feature) passVerb() commands.Verb {
 	return commands.Verb{
