@@ -310,4 +310,3 @@ func TestBoxesThatAreOnlyShown(t *testing.T) {
 		w.stop()
 	}
 }
-

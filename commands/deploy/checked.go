@@ -113,8 +113,12 @@ func (f *feature) ownToCheck(c *commands.Call, op *store.Operation) ([]int, erro
 	switch {
 	case len(mine) == 0:
 		r := commands.Refuse("not_yours", op.ID+" ships no pull request of yours.")
-		if left := gate.Unchecked(op); len(left) > 0 {
-			r = r.WithHint(fmt.Sprintf("Not checked yet: %s. Whoever may deploy or approve there may check one for its author, by its number.", f.shipNames(c.Catalog, left))).
+		left := gate.Unchecked(op)
+		switch {
+		case len(left) > 0 && !f.mayCheck(c.Catalog, op, left[0], c.Who):
+			r = r.WithHint(fmt.Sprintf("Not checked yet: %s.", f.shipNames(c.Catalog, left)))
+		case len(left) > 0:
+			r = r.WithHint(fmt.Sprintf("Not checked yet: %s. You may check one for its author, by its number.", f.shipNames(c.Catalog, left))).
 				WithExample(fmt.Sprintf("checked %s #%d", op.ID, left[0].Number))
 		}
 		return nil, r
@@ -250,11 +254,10 @@ func (f *feature) liveCard(tx *store.Tx, s *store.Surface) (integrations.Message
 	if len(own) == 0 {
 		return integrations.Message{Hold: true}, nil
 	}
-	are := " is"
+	text := integrations.R("Your ", shipLinks(own), " is live in "+op.Environment+", with ", integrations.Code(op.ID), ".")
 	if len(own) > 1 {
-		are = " are"
+		text = integrations.R("Your ", shipLinks(own), " are live in "+op.Environment+", with ", integrations.Code(op.ID), ".")
 	}
-	text := integrations.R("Your ", shipLinks(own), are+" live in "+op.Environment+", with ", integrations.Code(op.ID), ".")
 	return integrations.Message{Text: text.Plain(), Blocks: []integrations.Block{{Text: text}}}, nil
 }
 

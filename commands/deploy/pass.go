@@ -27,7 +27,7 @@ import (
 const rightBreakGlass = "break-glass"
 
 // aloneGates are those that the person on call may pass for a rollback or a hotfix.
-var aloneGates = []string{"window", "cool-down", "checks", "approvals", "checked"}
+var aloneGates = []string{"window", "cool-down", "checks", "approvals"}
 
 func (f *feature) passVerb() commands.Verb {
 	return commands.Verb{
@@ -37,7 +37,7 @@ func (f *feature) passVerb() commands.Verb {
 			commands.Arg{Name: "reason", Kind: commands.ArgText, Help: "why it cannot wait; everybody will read it"}),
 		Flags:    []commands.Arg{{Name: "hotfix", Kind: commands.ArgBool, Optional: true, Help: "it is the fix of what is broken now, not a rollback"}},
 		Examples: []string{`break-glass op-3 "the shop is down"`, `break-glass op-3 "the shop is down" --hotfix`},
-		Detail: "A freeze is passed with the right break-glass. Approvals, checks, cool-down, windows and the boxes of what ships are passed by the person on call, with an open incident or that right, for a rollback or a hotfix; where nobody is configured as on call, that right alone is enough. " +
+		Detail: "A freeze is passed with the right break-glass. Approvals, checks, cool-down and windows are passed by the person on call, with an open incident or that right, for a rollback or a hotfix; where nobody is configured as on call, that right alone is enough. " +
 			"It is posted in the channel and stays an open review until somebody else signs it. Locks, run locks and dirty targets are never passed.",
 		Decide: func(_ context.Context, c *commands.Call) (commands.Act, error) {
 			return func(tx *store.Tx) (commands.Reply, error) { return f.breakGlass(tx, c) }, nil
@@ -116,6 +116,9 @@ func (f *feature) mayPass(tx *store.Tx, c *commands.Call, op *store.Operation) (
 	alone := called || !known && unread == nil // with the right, which then stands for on call
 	if alone && (op.Rollback || c.Arg("hotfix") != "") {
 		p.Gates, p.NoRoster = append(p.Gates, aloneGates...), !called
+		if env, _ := c.Catalog.Environment(op.Environment); env.Ships == "gate" {
+			p.Gates = append(p.Gates, "checked")
+		}
 	}
 	if len(p.Gates) > 1 {
 		return p, nil
@@ -136,7 +139,7 @@ func (f *feature) onlyFreeze(tx *store.Tx, c *commands.Call, op *store.Operation
 		return nil
 	}
 	if alone {
-		return commands.Refuse("not_urgent", "Approvals, checks, cool-down, windows and the boxes of what ships are passed alone for a rollback, or for what you say is the hotfix.").
+		return commands.Refuse("not_urgent", "Approvals, checks, cool-down and windows are passed alone for a rollback, or for what you say is the hotfix.").
 			WithExample(`break-glass ` + op.ID + ` "` + c.Arg("reason") + `" --hotfix`)
 	}
 	if unread != nil {
