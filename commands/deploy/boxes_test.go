@@ -165,6 +165,8 @@ func TestTicksThatNoWebhookToldOf(t *testing.T) {
 	w := gated(t)
 	a, c := w.shipped("alice", "One"), w.shipped("carol", "Two")
 	op := w.planned(w.deploy("alice", "staging").ID)
+	w.cat.People = append(w.cat.People, integrations.Person{Name: "robot", GitHub: "signalbox"}) // who would be let do it
+	w.cat.Groups["deployers"] = append(w.cat.Groups["deployers"], "robot")
 	before := w.body(op.PR)
 	pr, err := w.forge.Pull(t.Context(), repo, op.PR)
 	if err != nil {
