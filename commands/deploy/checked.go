@@ -16,7 +16,7 @@ import (
 func (f *feature) checkedVerb() commands.Verb {
 	return commands.Verb{
 		Name: "checked", Aliases: []string{"good"}, Summary: "Say that you have checked what a deploy ships of yours", Effect: commands.Changes,
-		Right: commands.RightRead, Who: "the author, or `deploy` or `approve`", // which it asks itself
+		Right: commands.RightRead, // for one's own; for somebody else's it asks for deploy or approve itself
 		Args: append(subjectArg("the operation or its pull request"),
 			commands.Arg{Name: "ships", Kind: commands.ArgWord, Optional: true, Help: "one pull request that it ships, such as #12; all of your own unless said"}),
 		Examples: []string{"checked op-3", "checked op-3 #12"},
