@@ -68,6 +68,7 @@ type app struct {
 	config   atomic.Pointer[Config]
 	channels sync.Map // names of channels to ids
 	ready    atomic.Bool
+	met      atomic.Bool // Slack has said who we are
 	draining atomic.Bool
 
 	groups     *liveGroups
@@ -75,6 +76,7 @@ type app struct {
 	runner     *runner.Runner
 	teller     *tell.Teller
 	ticks      *clockDoor
+	host       *hostDoor
 	mirrors    *git.Mirrors
 	wired      wired
 	systems    systems
@@ -102,7 +104,7 @@ func run(ctx context.Context, o options) (err error) {
 	a.life.start("work", stopWait+stopLimit(a.workers()), a.work)
 	o.Log.Info("doors open", "version", version(), "store", a.store.Path())
 	if o.Started != nil {
-		o.Started(sandbox.Bot{Handler: a.handler(), UnderWay: a.underWay, WaitDecided: a.waitDecided})
+		o.Started(sandbox.Bot{Handler: a.handler(), UnderWay: a.underWay, WaitDecided: a.waitDecided, OnHost: a.host.answer})
 	}
 	for {
 		select {
@@ -173,7 +175,8 @@ func (a *app) assemble() error {
 	a.mirrors = git.New(filepath.Join(c.Data, "mirrors"), a.github.GitToken)
 	s := systems{
 		store: a.store, slack: a.slack, github: a.github, forge: a.github, trees: trees{a.mirrors, a.github}, clock: a.Clock, log: a.Log, catalog: a.catalog.Load, channel: a.channelID,
-		poll: pollWebhooks, data: c.Data, own: ownConfig{home: a.home, relink: a.relink, check: a.checkText, adopt: a.adopt},
+		watched: []integrations.Watched{a.github.Watched(), a.slack.Watched()}, poll: pollWebhooks, data: c.Data,
+		own:   ownConfig{home: a.home, relink: a.relink, check: a.checkText, adopt: a.adopt},
 		verbs: func() []commands.Verb { return a.wired.verbs }, cards: func() map[string]tell.Card { return a.wired.cards },
 		channelID: a.slack.ChannelID, guest: a.slack.Outsider,
 	}
@@ -214,6 +217,7 @@ func (a *app) assemble() error {
 	a.dispatcher = commands.New(commands.Deps{
 		Store: a.store, Clock: a.Clock, Log: a.Log, Catalog: a.catalog.Load, Verbs: a.wired.verbs, Events: a.wired.events,
 		DecodeHeard: a.slack.DecodeHeard, DecodeForge: github.DecodeForge, TeamID: func() string { return a.slack.Self().Team },
+		Room: a.channelID, Deaf: func(kind string) bool { return strings.HasPrefix(kind, "slack.") && !a.met.Load() },
 		Guest: a.slack.Outsider, ChannelID: a.slack.ChannelID, Refresh: a.groups.Refresh,
 	})
 	return nil
@@ -231,6 +235,9 @@ func (a *app) prune(ctx context.Context) error {
 func (a *app) openDoors() error {
 	door := newSlackDoor(a.slack, a.store, a.Clock, a.Log)
 	a.life.start("slack door", stopWait, door.Run)
+	if err := a.openHostDoor(); err != nil {
+		return err
+	}
 	if a.Inside || a.Config.Inbound == "none" {
 		return nil
 	}
@@ -287,7 +294,7 @@ func (a *app) handler() http.Handler { return a.http().Handler() }
 func (a *app) http() *httpDoor {
 	return newHTTPDoor(HTTPConfig{
 		Secrets: func() []integrations.Secret { return a.config.Load().GitHub.WebhookSecrets },
-		Store:   a.store, Clock: a.Clock, Log: a.Log, Ready: a.isReady, Sockets: a.slack.Connected,
+		Store:   a.store, Clock: a.Clock, Log: a.Log, Ready: a.isReady, Stuck: a.stuckAtWork, Sockets: a.slack.Connected,
 	})
 }
 
@@ -299,6 +306,8 @@ func (a *app) isReady() error {
 		return errors.New("recovery has not run yet")
 	case a.draining.Load():
 		return errors.New("it is being stopped, and waits for running jobs")
+	case !a.met.Load():
+		return errors.New("it is not known yet who we are in Slack")
 	case !a.slack.Ready():
 		return errors.New("no connection to Slack is up")
 	}
@@ -343,13 +352,24 @@ func (a *app) workers() []worker {
 		{"clock door", stopWait, a.ticks.Run},
 		{"groups", stopWait, a.groups.Run},
 		{"dispatcher", stopWait, func(ctx context.Context) error {
-			if !a.meetSlack(ctx) {
-				return nil
-			}
 			a.ready.Store(true)
 			return a.dispatcher.Run(ctx)
 		}},
+		// What comes from elsewhere, and from this machine, is decided meanwhile.
+		{"introduction", stopWait, func(ctx context.Context) error {
+			if a.meetSlack(ctx) {
+				a.met.Store(true)
+				a.dispatcher.Listen()
+			}
+			return nil
+		}},
 	}...)
+	if h := a.Config.Heartbeat; h.Every > 0 {
+		to := heartbeats(h)
+		list = append(list, worker{"heartbeat", stopWait, func(ctx context.Context) error {
+			return beat(ctx, a.Clock, h.Every, to, a.stuck, a.Log.Error)
+		}})
+	}
 	if !a.Inside {
 		list = append(list, worker{"check", stopWait, a.check})
 	}
@@ -436,7 +456,7 @@ func (a *app) underWay() string {
 
 // rights are all that a policy can grant.
 func rights(verbs []commands.Verb) []string {
-	out := []string{"read", "unlock-other", "force", "freeze", "break-glass"}
+	out := []string{"read", "unlock-other", "force", "freeze", "break-glass", "rollback-direct"}
 	for _, v := range verbs {
 		r := v.Right
 		if r == "" {
@@ -451,7 +471,7 @@ func rights(verbs []commands.Verb) []string {
 
 // secrets are the values that no log may show.
 func (c *Config) secrets() []string {
-	all := []integrations.Secret{c.Slack.AppToken, c.Slack.BotToken, c.GitHub.Token}
+	all := []integrations.Secret{c.Slack.AppToken, c.Slack.BotToken, c.GitHub.Token, c.Heartbeat.URL, c.Heartbeat.Key}
 	if c.GitHub.App != nil {
 		all = append(all, c.GitHub.App.PrivateKey)
 	}

@@ -26,6 +26,7 @@ type Config struct {
 	GitHub       GitHubConfig        `yaml:"github"`
 	Runner       RunnerConfig        `yaml:"runner"`
 	Home         HomeConfig          `yaml:"config"`
+	Heartbeat    HeartbeatConfig     `yaml:"heartbeat"`
 	People       []PersonConfig      `yaml:"people"`
 	Groups       []GroupConfig       `yaml:"groups"`
 	Policy       []RuleConfig        `yaml:"policy"`
@@ -101,6 +102,7 @@ type PersonConfig struct {
 	Slack  string `yaml:"slack"`
 	GitHub string `yaml:"github"`
 	Email  string `yaml:"email"`
+	Host   string `yaml:"host"` // their user name on this machine
 }
 
 // GroupConfig is some people under a name: a list, or a mapping of where they

@@ -42,6 +42,7 @@ func (c *Config) check() {
 	c.checkGitHub()
 	c.checkRunner()
 	c.checkHome()
+	c.checkHeartbeat()
 	c.checkPeople()
 	c.checkGroups()
 	c.checkEnvironments()
@@ -150,6 +151,17 @@ func (c *Config) checkGitHub() {
 		if len(s.Reveal()) < 8 {
 			c.bad(fmt.Sprintf("github.webhook_secrets[%d]", i), "is shorter than 8 characters, so that it could be guessed")
 		}
+	}
+}
+
+func (c *Config) checkHeartbeat() {
+	err := c.Heartbeat.Validate()
+	if err == nil {
+		return
+	}
+	for _, what := range strings.Split(err.Error(), "\n") {
+		field, say, _ := strings.Cut(what, ": ")
+		c.bad("heartbeat."+field, "%s", say)
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
@@ -21,7 +22,7 @@ func (c *Config) claim(u unique, field, what, name string) {
 }
 
 func (c *Config) checkPeople() {
-	names, slacks, githubs := unique{}, unique{}, unique{}
+	names, slacks, githubs, hosts := unique{}, unique{}, unique{}, unique{}
 	for i, p := range c.People {
 		at := fmt.Sprintf("people[%d]", i)
 		if c.want(at+".name", p.Name) {
@@ -42,11 +43,30 @@ func (c *Config) checkPeople() {
 		if p.GitHub != "" {
 			c.claim(githubs, at+".github", "the GitHub login", p.GitHub)
 		}
+		c.checkHost(hosts, at+".host", p.Host)
 		if p.Email != "" && !strings.Contains(p.Email, "@") {
 			c.bad(at+".email", "%q is not an address", p.Email)
 		}
 	}
 }
+
+// checkHost refuses users of the machine who are not one person: root is whoever
+// may use sudo, and the runner's user is the code of every pull request.
+func (c *Config) checkHost(taken unique, at, host string) {
+	switch {
+	case host == "":
+	case host == "root":
+		c.bad(at, "root is nobody in particular; name the user that they log in as")
+	case host == c.Runner.User:
+		c.bad(at, "%q is runner.user, whom the code of pull requests runs as", host)
+	case !hostShape.MatchString(host):
+		c.bad(at, "%q is no user name of Linux", host)
+	default:
+		c.claim(taken, at, "the user of the host", host)
+	}
+}
+
+var hostShape = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9._@-]{0,63}$`)
 
 func (c *Config) checkEnvironments() {
 	taken := unique{}

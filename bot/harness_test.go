@@ -82,6 +82,7 @@ type box struct {
 	bot    *exec.Cmd
 	ended  chan struct{}
 	inside atomic.Pointer[sandbox.Bot]
+	deaf   bool        // Slack is away when an inside bot starts
 	dead   atomic.Bool // killed by the test, and to be started again
 }
 

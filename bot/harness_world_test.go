@@ -149,9 +149,9 @@ github:
   webhook_secrets: [HOOKSECRET]
 RUNNER
 people:
-  - {name: alice, slack: U0ALICE, github: alice, email: alice@acme.example}
-  - {name: bob, slack: U0BOB, github: bob, email: bob@acme.example}
-  - {name: carol, slack: U0CAROL, github: carol, email: carol@acme.example}
+  - {name: alice, slack: U0ALICE, github: alice, email: alice@acme.example, host: alice}
+  - {name: bob, slack: U0BOB, github: bob, email: bob@acme.example, host: bob}
+  - {name: carol, slack: U0CAROL, github: carol, email: carol@acme.example, host: carol}
 groups:
   deployers: GROUPS
 policy:

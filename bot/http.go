@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,6 +41,8 @@ type HTTPConfig struct {
 	Log     *slog.Logger
 	// Ready says what still stands between the process and its work; nil is ready.
 	Ready func() error
+	// Stuck says which loop does not go round; nil if all do. It may be nil.
+	Stuck func(ctx context.Context) error
 	// Sockets says how many connections to Slack are up; may be nil.
 	Sockets func() int
 	// Extra is what else is served here, by pattern: the pages. A handler that
@@ -272,12 +275,13 @@ type healthReport struct {
 	OK      bool   `json:"ok"`
 	Version string `json:"version"`
 	Ready   bool   `json:"ready"`
-	Why     string `json:"why,omitempty"` // not ready
+	Why     string `json:"why,omitempty"`   // not ready
+	Stuck   string `json:"stuck,omitempty"` // which loop does not go round
 	Store   bool   `json:"store"`
 	Sockets *int   `json:"sockets,omitempty"`
 }
 
-func (d *httpDoor) report() healthReport {
+func (d *httpDoor) report(ctx context.Context) healthReport {
 	h := healthReport{OK: true, Version: version(), Store: d.Store.Err() == nil}
 	var why error
 	if d.Ready != nil {
@@ -285,6 +289,11 @@ func (d *httpDoor) report() healthReport {
 	}
 	if err := errors.Join(why, d.Store.Err()); err != nil {
 		h.Why = err.Error()
+	}
+	if d.Stuck != nil {
+		if err := d.Stuck(ctx); err != nil {
+			h.OK, h.Stuck, h.Why = false, err.Error(), cmp.Or(h.Why, err.Error())
+		}
 	}
 	h.Ready = h.Why == ""
 	if d.Sockets != nil {
@@ -294,14 +303,20 @@ func (d *httpDoor) report() healthReport {
 	return h
 }
 
-// health says that the process is alive, and what it thinks of itself.
-func (d *httpDoor) health(w http.ResponseWriter, _ *http.Request) {
-	replyJSON(w, http.StatusOK, d.report())
+// health says that the process is alive and its loops go round, and what it thinks
+// of itself. A restart helps where it says no.
+func (d *httpDoor) health(w http.ResponseWriter, r *http.Request) {
+	h := d.report(r.Context())
+	if !h.OK {
+		replyJSON(w, http.StatusServiceUnavailable, h)
+		return
+	}
+	replyJSON(w, http.StatusOK, h)
 }
 
 // ready says whether work would be done now.
-func (d *httpDoor) ready(w http.ResponseWriter, _ *http.Request) {
-	h := d.report()
+func (d *httpDoor) ready(w http.ResponseWriter, r *http.Request) {
+	h := d.report(r.Context())
 	if !h.Ready {
 		replyJSON(w, http.StatusServiceUnavailable, h)
 		return

@@ -42,6 +42,7 @@ type commandLine struct {
 	Init     initCommand     `cmd:"" help:"Ask six questions and write a configuration, the Slack app's manifest and the GitHub App's permissions."`
 	Manifest manifestCommand `cmd:"" help:"Print the Slack app's manifest, ready to paste."`
 	Check    checkCommand    `cmd:"" help:"Read the configuration and try every token, permission and tool."`
+	Ops      opsCommand      `cmd:"" help:"Type a command on this machine, as your own user: it needs no Slack."`
 	Audit    auditCommand    `cmd:"" help:"Print the audit as JSON lines."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 	Step     stepCommand     `cmd:"" hidden:"" help:"Run one step of a job; signalbox starts this itself."`

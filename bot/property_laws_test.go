@@ -599,5 +599,18 @@ func (y *history) surfaces(tx *store.Tx) (out []*store.Surface) {
 			}
 		}
 	}
+	return append(out, y.introductions(tx)...)
+}
+
+// introductions are the bot's first words, each channel's once.
+func (y *history) introductions(tx *store.Tx) (out []*store.Surface) {
+	seen := map[string]bool{}
+	for _, e := range y.catalog.Environments {
+		for _, channel := range e.Channels {
+			if all, err := tx.SurfacesOf("introduction C-" + channel); err == nil && !seen[channel] {
+				seen[channel], out = true, append(out, all...)
+			}
+		}
+	}
 	return out
 }

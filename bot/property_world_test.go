@@ -315,8 +315,12 @@ func (y *history) assemble(st *store.Store) (err error) {
 	p := &y.parts
 	p.wired, err = wire(features(systems{
 		store: st, forge: hubClient{y}, trees: hubTrees{y}, clock: y.clock, log: log, catalog: catalog, poll: pollWebhooks, data: y.dir,
-		channel: func(name string) string { return "C-" + name },
-		verbs:   func() []commands.Verb { return p.wired.verbs },
+		channel:   func(name string) string { return "C-" + name },
+		verbs:     func() []commands.Verb { return p.wired.verbs },
+		cards:     func() map[string]tell.Card { return p.wired.cards },
+		guest:     func(context.Context, string) (bool, error) { return false, nil },
+		channelID: func(_ context.Context, name string) (string, error) { return "C-" + name, nil },
+		own:       ownConfig{home: func() configHome { return configHome{} }, relink: func() error { return nil }},
 	}))
 	if err != nil {
 		return err

@@ -114,6 +114,10 @@ var talkLines = []talkLine{
 		return k.change("alice", m[0], m[1], "main", "", string(k.config))
 	}},
 	{form: talkForm(`(\w+) on GitHub (approve|denie)s the code of (\w+)`), looks: true, do: (*talk).typeCode},
+	{form: talkForm(`(\w+) on the host: (.*)`), do: (*talk).onHost},
+	{form: talkForm(`(GitHub|Slack) is silent`), do: func(k *talk, m []string) error { return k.fault(m[0], "down") }},
+	{form: talkForm(`(GitHub|Slack) answers again`), do: (*talk).answersAgain},
+	{form: talkForm(`(\w+) on GitHub reports (\S+) (\w+) for (\S+)#(\d+)`), do: (*talk).report},
 	{form: talkForm(`a webhook (.*)`), looks: true, do: (*talk).webhook},
 }
 

@@ -75,6 +75,12 @@ func talkFile(t *testing.T, file string) {
 // of an environment, a service or a target.
 var talkSetting = regexp.MustCompile(`^# The configuration of (\S+): (.*)$`)
 
+// talkDemo is a line of a script that has everything applied by the demonstration,
+// also where there is Terraform: it can go back past git.
+const talkDemo = "# It is applied by the demonstration."
+
+var talkTerraform = regexp.MustCompile(`- terraform: \{dir: ([^,]+), backend: \{path: ("[^"]*")\}\}`)
+
 // talkInstead is a line of a script that says a part of the configuration otherwise.
 var talkInstead = regexp.MustCompile(`^# The configuration says (.*), not (.*)$`)
 
@@ -86,6 +92,9 @@ func talkConfig(script []string) func([]byte) []byte {
 	return func(b []byte) []byte {
 		text := string(b)
 		for _, line := range script {
+			if line == talkDemo {
+				text = talkTerraform.ReplaceAllString(text, "- demo: {dir: $1, state: $2}")
+			}
 			if m := talkInstead.FindStringSubmatch(line); m != nil {
 				text = strings.Replace(text, m[2], strings.ReplaceAll(m[1], `\n`, "\n"), 1)
 			}

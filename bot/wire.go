@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,6 +22,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/joining"
 	"github.com/signalbox-chatops/signalbox/commands/language"
 	"github.com/signalbox-chatops/signalbox/commands/lock"
+	"github.com/signalbox-chatops/signalbox/commands/outage"
 	"github.com/signalbox-chatops/signalbox/commands/past"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
 	"github.com/signalbox-chatops/signalbox/commands/status"
@@ -28,6 +30,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/demo"
 	"github.com/signalbox-chatops/signalbox/integrations/github"
+	"github.com/signalbox-chatops/signalbox/integrations/heartbeat"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/git"
 	"github.com/signalbox-chatops/signalbox/integrations/slack"
@@ -52,6 +55,7 @@ type systems struct {
 	channel func(name string) string
 	verbs   func() []commands.Verb
 	cards   func() map[string]tell.Card
+	watched []integrations.Watched // whose silence people are told of
 
 	channelID func(ctx context.Context, name string) (string, error)
 	guest     func(ctx context.Context, user string) (bool, error)
@@ -77,7 +81,8 @@ func features(s systems) []commands.Feature {
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
 		incident.New(incident.Deps{Clock: s.clock}),
 		joining.New(joiningDeps(s)),
-		status.New(status.Deps{Clock: s.clock}),
+		status.New(status.Deps{Clock: s.clock, Watched: s.watched}),
+		outage.New(outage.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Watched: s.watched, Channel: s.channel}),
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Dir: filepath.Join(s.data, "audit")}),
 		help.New(s.verbs),
@@ -156,6 +161,12 @@ var keptConfig = joining.Kept
 func tellReload(ctx context.Context, s systems, c configChanges, mistakes error) error {
 	return joining.Announce(ctx, joiningDeps(s), c, mistakes)
 }
+
+// heartbeats sends them.
+func heartbeats(c HeartbeatConfig) sender { return heartbeat.New(c) }
+
+// HeartbeatConfig is where heartbeats go.
+type HeartbeatConfig = heartbeat.Config
 
 // printAudit is the part of the audit that is called from the shell.
 var printAudit = audit.Print
@@ -282,12 +293,26 @@ type trees struct {
 
 func (t trees) repo(name string) (*git.Repo, error) { return t.mirrors.Repo(t.github.CloneURL(name)) }
 
+// ensure has a repository's mirror hold commits. When that does not work GitHub is
+// asked whether it answers at all: git says it in words of its own.
+func (t trees) ensure(ctx context.Context, r *git.Repo, shas ...string) error {
+	err := r.Ensure(ctx, shas...)
+	if err == nil || errors.Is(err, git.ErrNotFound) || ctx.Err() != nil {
+		return err
+	}
+	var away *integrations.Away
+	if errors.As(t.github.Answers(ctx), &away) {
+		return &integrations.Away{System: away.System, Since: away.Since, For: away.For, Err: err}
+	}
+	return err
+}
+
 func (t trees) Fetch(ctx context.Context, repo, sha string) error {
 	r, err := t.repo(repo)
 	if err != nil {
 		return err
 	}
-	return r.Ensure(ctx, sha)
+	return t.ensure(ctx, r, sha)
 }
 
 func (t trees) Ahead(repo, sha string) {
@@ -326,7 +351,7 @@ func (t trees) Since(ctx context.Context, repo, from, to string) ([]string, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Ensure(ctx, from, to); err != nil {
+	if err := t.ensure(ctx, r, from, to); err != nil {
 		return nil, err
 	}
 	log, err := r.FirstParentLog(ctx, from, to, 0)
@@ -342,7 +367,7 @@ func (t trees) Touched(ctx context.Context, repo, base, head string) ([]string, 
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Ensure(ctx, base, head); err != nil {
+	if err := t.ensure(ctx, r, base, head); err != nil {
 		return nil, err
 	}
 	return r.ChangedFiles(ctx, base, head)
@@ -353,7 +378,7 @@ func (t trees) Contains(ctx context.Context, repo, head, sha string) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	if err := r.Ensure(ctx, head, sha); err != nil {
+	if err := t.ensure(ctx, r, head, sha); err != nil {
 		return false, err
 	}
 	return r.IsAncestor(ctx, sha, head)
@@ -376,7 +401,7 @@ func (t trees) Parent(ctx context.Context, repo, sha string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := r.Ensure(ctx, sha); err != nil {
+	if err := t.ensure(ctx, r, sha); err != nil {
 		return "", err
 	}
 	log, err := r.FirstParentLog(ctx, "", sha, 1)
@@ -394,7 +419,7 @@ func (t trees) Tree(ctx context.Context, repo, sha string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := r.Ensure(ctx, sha); err != nil {
+	if err := t.ensure(ctx, r, sha); err != nil {
 		return "", err
 	}
 	return r.Tree(ctx, sha)
@@ -405,7 +430,7 @@ func (t trees) Blobs(ctx context.Context, repo, sha string, paths []string) (map
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Ensure(ctx, sha); err != nil {
+	if err := t.ensure(ctx, r, sha); err != nil {
 		return nil, err
 	}
 	found, err := r.Entries(ctx, sha, paths)

@@ -42,10 +42,13 @@ func answerKey(seq uint64) string { return fmt.Sprintf("%020d", seq) }
 
 // answerWith stores a reply and opens its surfaces, in the deciding transaction.
 func answerWith(tx *store.Tx, it *item, r Reply, notes []string) error {
-	if it.heard == nil || r.Private == nil && r.Public == nil && r.Modal == nil {
+	if it.heard == nil || it.heard.Kind != heardHost && r.Private == nil && r.Public == nil && r.Modal == nil {
 		return nil
 	}
-	h, subject := it.heard, "event-"+strconv.FormatUint(it.event.Seq, 10)
+	if it.heard.Kind == heardHost {
+		return answerHost(tx, it, r, notes)
+	}
+	h := it.heard
 	a := answer{At: tx.Now(), Private: r.Private, Public: r.Public, Modal: r.Modal}
 	if a.Private != nil {
 		a.Private = noted(a.Private, notes)
@@ -58,9 +61,7 @@ func answerWith(tx *store.Tx, it *item, r Reply, notes []string) error {
 	if err := answers(tx).Put(answerKey(it.event.Seq), a); err != nil {
 		return err
 	}
-	open := func(place string, where map[string]string) error {
-		return tell.Open(tx, store.Surface{ID: tell.ID(place, subject), Place: place, Card: ReplyCard, Subject: subject, Where: where})
-	}
+	open := func(place string, where map[string]string) error { return openAnswer(tx, it, place, where) }
 	var err error
 	if a.Private != nil {
 		err = errors.Join(err, open(placePrivate, privately(h)))
@@ -72,6 +73,11 @@ func answerWith(tx *store.Tx, it *item, r Reply, notes []string) error {
 		err = errors.Join(err, open(placeModal, filled(map[string]string{"trigger": h.Trigger, "channel": h.Channel})))
 	}
 	return err
+}
+
+func openAnswer(tx *store.Tx, it *item, place string, where map[string]string) error {
+	subject := "event-" + strconv.FormatUint(it.event.Seq, 10)
+	return tell.Open(tx, store.Surface{ID: tell.ID(place, subject), Place: place, Card: ReplyCard, Subject: subject, Where: where})
 }
 
 // privately is where the person who spoke is answered alone.

@@ -71,6 +71,9 @@ func (d *Dispatcher) fail(ctx context.Context, it *item, v verdict, err error) e
 	case transient(err) && it.tried < tries:
 		return err
 	}
+	if silent := (*integrations.Away)(nil); errors.As(err, &silent) {
+		return d.settle(ctx, it, verdict{call: v.call, refusal: awayRefusal(v.call, silent)})
+	}
 	var stack string
 	if p := new(panicError); errors.As(err, &p) {
 		stack = string(p.stack)
@@ -168,7 +171,7 @@ func record(tx *store.Tx, it *item, v verdict, reply Reply, outcome string) erro
 		return nil
 	}
 	row := store.AuditRow{
-		At: tx.Now(), Who: who(v.call.Who), Act: "command", Via: "slack",
+		At: tx.Now(), Who: who(v.call.Who), Act: "command", Via: via(it.heard),
 		Subject: reply.Subject, Service: reply.Service, Environment: reply.Environment, Target: reply.Target,
 		Outcome: outcome, Detail: v.call.Line,
 	}
@@ -178,10 +181,21 @@ func record(tx *store.Tx, it *item, v verdict, reply Reply, outcome string) erro
 			row.Detail = Render(v.call)
 		}
 	}
+	if row.Via == "host" && !v.call.Who.Linked() { // a row's person has no name on the host
+		row.Detail = it.heard.User + ": " + row.Detail
+	}
 	if reply.Service+reply.Environment+reply.Target == "" {
 		place(&row, v.call)
 	}
 	return tx.Audit(row)
+}
+
+// via names the door that somebody was heard at.
+func via(h *integrations.Heard) string {
+	if h.Kind == heardHost {
+		return "host"
+	}
+	return "slack"
 }
 
 // place says in a row where something was asked for that no act has answered, by

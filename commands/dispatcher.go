@@ -41,6 +41,12 @@ type Deps struct {
 	// date where it is old. It returns when its context ends, whatever it has got.
 	// nil: it asks nobody.
 	Refresh func(ctx context.Context)
+	// Room is a channel's id by its name where that is known without asking; else the
+	// name stays. nil: it stays.
+	Room func(name string) string
+	// Deaf says of a kind of event that it cannot be understood yet, so that it is
+	// left where it is until Listen is called. nil: all can be.
+	Deaf func(kind string) bool
 	// Workers is how many events are decided side by side; 0 is 8.
 	Workers int
 }
@@ -61,17 +67,20 @@ type Dispatcher struct {
 	Deps
 	slots chan struct{}
 	room  chan struct{} // signalled when events may be pulled again
+	asks  chan struct{} // taken by the loop, to show that it goes round
 	wg    sync.WaitGroup
 	keeps atomic.Bool // what changes something is kept for the next process
 
 	mu      sync.Mutex
-	lanes   map[string][]*item // queued behind the one that is being decided
-	taken   map[uint64]bool    // pulled and not yet decided
-	active  int                // lanes that are at work, not waiting for a timer
-	full    bool               // there may be more to pull
-	known   map[string]bool    // keys of events decided lately
-	recent  []string           // the same, oldest first
-	decided chan struct{}      // closed, and made anew, when an event was decided
+	lanes   map[string][]*item   // queued behind the one that is being decided
+	taken   map[uint64]bool      // pulled and not yet decided
+	active  int                  // lanes that are at work, not waiting for a timer
+	full    bool                 // there may be more to pull
+	begun   map[uint64]time.Time // wall time at which a try of an event began that has not ended
+	left    int                  // events that were left, by Deaf, at the last pull
+	known   map[string]bool      // keys of events decided lately
+	recent  []string             // the same, oldest first
+	decided chan struct{}        // closed, and made anew, when an event was decided
 }
 
 // An item is an event on its way through its lane.
@@ -93,8 +102,16 @@ func New(d Deps) *Dispatcher {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Dispatcher{
-		Deps: d, slots: make(chan struct{}, d.Workers), room: make(chan struct{}, 1),
+		Deps: d, slots: make(chan struct{}, d.Workers), room: make(chan struct{}, 1), asks: make(chan struct{}), begun: map[uint64]time.Time{},
 		lanes: map[string][]*item{}, taken: map[uint64]bool{}, known: map[string]bool{}, decided: make(chan struct{}),
+	}
+}
+
+// Listen has what was left, by Deaf, looked at again.
+func (d *Dispatcher) Listen() {
+	select {
+	case d.room <- struct{}{}:
+	default:
 	}
 }
 
@@ -120,6 +137,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 			return nil
 		case <-changed:
 		case <-d.room:
+		case <-d.asks:
 		case <-again:
 		}
 	}
@@ -130,6 +148,7 @@ func (d *Dispatcher) pull(ctx context.Context) error {
 	for ctx.Err() == nil {
 		d.mu.Lock()
 		n := len(d.taken)
+		n += d.left
 		d.full = d.queued() >= pullMost
 		d.mu.Unlock()
 		if d.full {
@@ -144,9 +163,17 @@ func (d *Dispatcher) pull(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		left := 0
 		for _, e := range events {
+			if d.Deaf != nil && d.Deaf(e.Kind) {
+				left++
+				continue
+			}
 			d.take(ctx, e)
 		}
+		d.mu.Lock()
+		d.left = left
+		d.mu.Unlock()
 		if len(events) < limit {
 			return nil
 		}
@@ -195,8 +222,11 @@ func (d *Dispatcher) decode(e *store.Event) *item {
 			it.lane = "forge\x00" + strings.ToLower(it.forge.Repo)
 		}
 	case len(d.handlers(e.Kind)) == 0:
-		var h integrations.Heard
-		if h, it.err = d.DecodeHeard(e.Kind, e.Body); it.err == nil {
+		read, h := d.DecodeHeard, integrations.Heard{}
+		if e.Kind == HostKind {
+			read = func(_ string, body []byte) (integrations.Heard, error) { return decodeHost(body) }
+		}
+		if h, it.err = read(e.Kind, e.Body); it.err == nil {
 			it.heard, it.lane = &h, "chat\x00"+h.User+"\x00"+h.Channel
 		}
 	}
@@ -274,7 +304,13 @@ func (d *Dispatcher) attempt(ctx context.Context, it *item) bool {
 	}
 	defer func() { <-d.slots }()
 	it.tried++
+	d.mu.Lock()
+	d.begun[it.event.Seq] = time.Now()
+	d.mu.Unlock()
 	err := d.decide(ctx, it)
+	d.mu.Lock()
+	delete(d.begun, it.event.Seq)
+	d.mu.Unlock()
 	switch {
 	case err == nil:
 		d.finish(it.event, false)

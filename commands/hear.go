@@ -34,7 +34,14 @@ func (d *Dispatcher) hear(ctx context.Context, it *item) (verdict, error) {
 		c = &Call{Line: h.Text + h.Command, Args: map[string]string{}, Catalog: cat}
 	}
 	c.Heard, c.Event, c.Version = h, it.event.Seq, h.Version
-	c.Who = cat.PersonBySlack(h.User)
+	if h.Kind == heardHost {
+		c.Heard.ChannelName = roomOf(c)
+		if c.Heard.Channel = c.Heard.ChannelName; d.Room != nil {
+			c.Heard.Channel = d.Room(c.Heard.ChannelName)
+		}
+		it.heard.Channel = c.Heard.Channel
+	}
+	c.Who = person(cat, h)
 	if h.Stranger {
 		c.Who = integrations.Person{Slack: h.User}
 	}
@@ -101,7 +108,8 @@ func (d *Dispatcher) admit(ctx context.Context, c *Call, u Understanding) error 
 	if open {
 		return nil
 	}
-	if d.Guest != nil {
+	host := c.Heard.Kind == heardHost
+	if d.Guest != nil && !host {
 		guest, err := d.Guest(ctx, c.Heard.User)
 		if err != nil {
 			return fmt.Errorf("ask whether you are a guest here: %w", err)
@@ -110,7 +118,7 @@ func (d *Dispatcher) admit(ctx context.Context, c *Call, u Understanding) error 
 			return Refuse("guest", "You are a guest of this workspace.").WithHint("Ask a member to do it for you.").WithExample("whoami")
 		}
 	}
-	if c.Verb.Effect == Changes && !c.Heard.Private {
+	if c.Verb.Effect == Changes && !c.Heard.Private && !host {
 		if err := d.nameChannel(ctx, c); err != nil {
 			return err
 		}
@@ -203,7 +211,7 @@ func (d *Dispatcher) understandHeard(cat *integrations.Catalog, h integrations.H
 		return u, "a bot said it", nil
 	}
 	switch h.Kind {
-	case "command", "direct":
+	case "command", "direct", heardHost:
 		return Parse(verbs, cat, h.Text, true), "", nil
 	case "mention":
 		u = Parse(verbs, cat, h.Text, true)

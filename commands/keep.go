@@ -33,6 +33,9 @@ func (d *Dispatcher) keeping(v *Verb) bool {
 // the event as it is. It then has to be decided by another process, by the ordinary
 // rules: after more than two minutes it is asked about instead.
 func (d *Dispatcher) keep(ctx context.Context, it *item) error {
+	if it.heard.Kind == heardHost { // whoever waits for the answer sees that it is not decided
+		return errKept
+	}
 	id := keptID(it.event.Seq)
 	err := d.update(ctx, it, func(tx *store.Tx) error {
 		switch _, err := tx.Surface(id); {

@@ -52,6 +52,8 @@ func linked(c *Call) *Refusal {
 	case c.Heard.Stranger:
 		return Refuse("stranger", "You are here from another workspace.").
 			WithHint("Ask somebody of this one to do it for you.").WithExample("whoami")
+	case !c.Who.Linked() && c.Heard.Kind == heardHost:
+		return notLinkedHost(c.Heard.User)
 	case !c.Who.Linked():
 		return Refuse("not_linked", fmt.Sprintf("I do not know you: Slack id %s is not among the `people` of my configuration.", c.Heard.User)).
 			WithHint("Say which GitHub account is yours, with `link`; then you may look. Or ask whoever keeps it to add you.").WithExample("whoami")
@@ -88,6 +90,9 @@ func notAllowed(cat *integrations.Catalog, right, environment string) *Refusal {
 // is asked for in no channel at all is shown in the first of them.
 func inChannel(c *Call, environment string) *Refusal {
 	e, ok := c.Catalog.Environment(environment)
+	if c.Heard.Kind == heardHost { // what comes of it is shown in the channel all the same
+		return nil
+	}
 	if !ok || len(e.Channels) == 0 || slices.ContainsFunc(e.Channels, func(ch string) bool {
 		ch = strings.TrimPrefix(ch, "#")
 		return c.Heard.App || !c.Heard.Private && (ch == c.Heard.Channel || c.Heard.ChannelName != "" && strings.EqualFold(ch, c.Heard.ChannelName))

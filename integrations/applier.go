@@ -33,6 +33,19 @@ type Applier interface {
 	Probe(ctx context.Context, r Run) (Probe, error)
 }
 
+// Reverter is an Applier whose target remembers what it ran before, and can be set
+// back to that without the repository: an ECS service has its task definitions.
+type Reverter interface {
+	Applier
+	// Revision names what runs now, in a few words that Revert understands later:
+	// "web:41". It changes nothing, and needs nothing of r.Tree.
+	Revision(ctx context.Context, r Run) (string, error)
+	// Revert has an earlier revision run again. Its one changing command goes through
+	// r.Exec.Effect, as that of Apply does; r.Tree is empty. It is an error when
+	// there is no such revision any more.
+	Revert(ctx context.Context, r Run, revision string) error
+}
+
 // Run is one attempt of a job at one step.
 type Run struct {
 	Target      string

@@ -18,7 +18,8 @@ type Person struct {
 	Slack  string   `json:"slack,omitempty" yaml:"slack"`   // Slack user id
 	GitHub string   `json:"github,omitempty" yaml:"github"` // GitHub login
 	Email  string   `json:"email,omitempty" yaml:"email"`
-	Groups []string `json:"-" yaml:"-"` // filled in from the groups
+	Host   string   `json:"-" yaml:"host"` // user name on the host that we run on
+	Groups []string `json:"-" yaml:"-"`    // filled in from the groups
 }
 
 // Linked says whether the configuration knows them.
@@ -236,6 +237,16 @@ func (c *Catalog) PersonBySlack(id string) Person {
 		}
 	}
 	return Person{Slack: id}
+}
+
+// PersonByHost finds somebody by their user name on the host, likewise.
+func (c *Catalog) PersonByHost(user string) Person {
+	for _, p := range c.People {
+		if user != "" && p.Host == user {
+			return p
+		}
+	}
+	return Person{Host: user}
 }
 
 // PersonByGitHub finds somebody by GitHub login, likewise.

@@ -281,6 +281,9 @@ type Job struct {
 	LogFile    string `json:"log_file,omitempty"`
 	WorkDir    string `json:"work_dir,omitempty"`
 
+	// Away is the system that does not answer, for which it waits.
+	Away string `json:"away,omitempty"`
+
 	NotBefore time.Time `json:"not_before,omitzero"`
 	Created   time.Time `json:"created"`
 	Updated   time.Time `json:"updated"` // set by PutJob
@@ -422,6 +425,9 @@ type Facts struct {
 	Reviews map[string]string `json:"reviews,omitempty"`
 	// Unread says what could not be read, by gate: it keeps that gate closed.
 	Unread map[string]string `json:"unread,omitempty"`
+	// Away is the system that did not answer when something could not be read.
+	Away      string    `json:"away,omitempty"`
+	AwaySince time.Time `json:"away_since,omitzero"`
 }
 
 // Planned is the last plan of one target at one head.

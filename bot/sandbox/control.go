@@ -42,6 +42,7 @@ func (w *world) control() http.Handler {
 	mux.HandleFunc("GET /sim/slack/home", answer(w.home))
 	mux.HandleFunc("POST /sim/slack/home", post(w.openHome))
 	mux.HandleFunc("POST /sim/slack/shortcut", post(w.shortcut))
+	mux.HandleFunc("POST /sim/host/say", post(w.sayOnHost))
 	mux.HandleFunc("GET /sim/violations", answer(func(*http.Request) (any, error) {
 		return map[string]any{"slack": listed(w.slack.Violations()), "github": listed(w.github.Violations())}, nil
 	}))
@@ -184,6 +185,21 @@ type sayCall struct {
 func (w *world) say(ctx context.Context, c sayCall) (any, error) {
 	a, err := w.slack.Say(ctx, c.User, c.Channel, c.Text, c.ThreadTS)
 	return a, err
+}
+
+type hostCall struct {
+	User string `json:"user"`
+	Line string `json:"line"`
+}
+
+// sayOnHost is somebody logged in to the bot's machine, with signalbox ops.
+func (w *world) sayOnHost(ctx context.Context, c hostCall) (any, error) {
+	b := w.bot.Load()
+	if b == nil || b.OnHost == nil {
+		return nil, &problem{http.StatusServiceUnavailable, "the bot does not run"}
+	}
+	text, code := b.OnHost(ctx, c.User, c.Line)
+	return map[string]any{"text": text, "code": code}, nil
 }
 
 type clickCall struct {

@@ -28,6 +28,9 @@ type Bot struct {
 	Handler     http.Handler  // its HTTP door and pages
 	UnderWay    func() string // what is being decided, done or told; empty when all is quiet
 	WaitDecided func(ctx context.Context, key string) error
+	// OnHost types a line as a user of the machine that the bot runs on, and returns
+	// what is printed there and the exit code.
+	OnHost func(ctx context.Context, user, line string) (text string, code int)
 }
 
 // Options say where the sandbox lives and how the bot is run.

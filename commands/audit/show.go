@@ -71,6 +71,9 @@ func line(r *store.AuditRow, names map[string]string) integrations.Rich {
 		}
 		out = append(out, integrations.R(" · ", s)...)
 	}
+	if r.Via == "host" {
+		out = append(out, integrations.R(" · on the host")...)
+	}
 	outcome := r.Outcome
 	if _, job := jobKind(r); job && r.Detail != "" {
 		outcome += ": " + r.Detail

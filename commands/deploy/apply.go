@@ -40,7 +40,9 @@ func (f *feature) applyFacts(ctx context.Context, j *store.Job) (any, error) {
 			return nil, err
 		}
 		t, _ := f.Catalog().Target(j.Target)
-		d.facts = f.readFacts(ctx, p, nil, t.Environment)
+		if d.facts = f.readFacts(ctx, p, nil, t.Environment); d.facts.Away != "" {
+			return nil, awayNow(d.facts)
+		}
 	}
 	var err error
 	if d.stands, d.last, err = f.stands(ctx, j); err != nil {
@@ -186,7 +188,7 @@ func (f *feature) apply(ctx context.Context, r *runner.Run) runner.End {
 	}
 	tree, err := f.checkout(ctx, r)
 	if err != nil {
-		return runner.Failed(fmt.Errorf("check out %s: %w", short(r.Job.SHA), err))
+		return beginAgain(r.Job, fmt.Errorf("check out %s: %w", short(r.Job.SHA), err))
 	}
 	plans, err := f.planSteps(ctx, r, t, tree)
 	if err != nil {
@@ -198,7 +200,7 @@ func (f *feature) apply(ctx context.Context, r *runner.Run) runner.End {
 	}
 	rec, end := f.compare(r.Job, op, t, plans)
 	if end.State != "" {
-		return end
+		return f.noteRevisions(ctx, r, t, tree, end)
 	}
 	err = r.Update(ctx, func(tx *store.Tx, j *store.Job) error {
 		if j.Interrupts > 0 {
@@ -307,7 +309,7 @@ func (f *feature) applySteps(ctx context.Context, r *runner.Run, t integrations.
 			return runner.Failed(err)
 		}
 	}
-	return runner.End{State: store.JobSucceeded}
+	return f.noteRevisions(ctx, r, t, tree, runner.End{State: store.JobSucceeded})
 }
 
 // named keeps the effects of different steps apart.

@@ -122,6 +122,8 @@ func (f *feature) spoken(c *commands.Call, env integrations.Environment, op *sto
 		op.Channel, op.Asked = f.home(env), "in Slack"
 	case c.Heard.Private:
 		op.Channel, op.Asked = f.home(env), "in a direct message"
+	case c.Heard.Kind == "host":
+		op.Channel, op.Asked = f.home(env), "on the host"
 	case c.Heard.ChannelName != "":
 		op.Asked = "in #" + c.Heard.ChannelName
 	default:

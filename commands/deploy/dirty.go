@@ -111,7 +111,7 @@ func (f *feature) endDirty(tx *store.Tx, h *store.Hold, who store.Person, how st
 	if err := gate.EndHold(tx, gate.Ended{Hold: *h, How: gate.EndHealed, By: who, Why: how, At: f.Clock.Now()}); err != nil {
 		return err
 	}
-	if err := tell.Mark(tx, h.ID, true); err != nil {
+	if err := errors.Join(tell.Mark(tx, h.ID, true), f.markDirect(tx, h)); err != nil {
 		return err
 	}
 	t, _ := f.Catalog().Target(h.Target)

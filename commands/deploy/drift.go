@@ -165,12 +165,12 @@ func (f *feature) drift(ctx context.Context, r *runner.Run) runner.End {
 			})
 		}
 		if err != nil {
-			return runner.Failed(fmt.Errorf("find the head of %s: %w", t.Base, err))
+			return beginAgain(r.Job, fmt.Errorf("find the head of %s: %w", t.Base, err))
 		}
 	}
 	tree, err := f.checkout(ctx, r)
 	if err != nil {
-		return runner.Failed(fmt.Errorf("check out %s: %w", short(r.Job.SHA), err))
+		return beginAgain(r.Job, fmt.Errorf("check out %s: %w", short(r.Job.SHA), err))
 	}
 	plans, err := f.planSteps(ctx, r, t, tree)
 	if err != nil {

@@ -21,6 +21,7 @@ func (f *feature) readFacts(ctx context.Context, p *store.Pull, targets []string
 	facts := store.Facts{At: f.Clock.Now(), Head: p.Head, Into: p.Base, Unread: map[string]string{}}
 	if p.State == "open" && len(targets) > 0 {
 		if err := f.readBase(ctx, p, targets, &facts); err != nil {
+			noteAway(&facts, err)
 			facts.Unread["base"] = fmt.Sprintf("where %s stands cannot be read: %v", p.Base, err)
 		}
 	}
@@ -31,11 +32,13 @@ func (f *feature) readFacts(ctx context.Context, p *store.Pull, targets []string
 	}
 	if checks {
 		if err := f.readChecks(ctx, p, &facts); err != nil {
+			noteAway(&facts, err)
 			facts.Unread["checks"] = "the checks cannot be read: " + err.Error()
 		}
 	}
 	if approvals || p.HeadBy != "" { // somebody may have to answer for the push
 		if err := f.readReviews(ctx, p, &facts); err != nil {
+			noteAway(&facts, err)
 			facts.Unread["approvals"] = "the reviews cannot be read: " + err.Error()
 		}
 	}

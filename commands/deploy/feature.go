@@ -142,7 +142,7 @@ func New(d Deps) commands.Feature {
 		Kinds: []runner.Kind{
 			{Name: kindOpen, Gate: f.openGate, Run: f.open, Changed: f.openChanged},
 			{Name: kindPlan, Heavy: true, Run: f.plan, Changed: f.planChanged},
-			{Name: kindMerge, Run: f.merge, Changed: f.mergeChanged},
+			{Name: kindMerge, Gate: f.inOrder, Run: f.merge, Changed: f.mergeChanged},
 			{Name: kindClose, Run: f.close, Changed: f.closeChanged},
 			{Name: kindTidy, Run: f.tidy},
 			{Name: kindFacts, Quiet: true, Run: f.facts},
@@ -151,6 +151,7 @@ func New(d Deps) commands.Feature {
 			{Name: kindBoxes, Quiet: true, Run: f.turnBoxes},
 			{Name: kindInclude, Run: f.include, Changed: f.includeChanged},
 			{Name: kindApply, Heavy: true, Facts: f.applyFacts, Gate: f.applyGate, Deadline: f.deadline, Run: f.apply, Changed: f.applyChanged},
+			{Name: kindRevert, Heavy: true, Gate: f.revertGate, Run: f.revert, Changed: f.revertChanged},
 			{Name: kindDrift, Quiet: true, Heavy: true, Run: f.drift, Changed: f.driftChanged},
 			{Name: kindAuto, Run: f.auto},
 			{Name: kindRecord, Run: f.record, Changed: f.recordChanged},
@@ -174,6 +175,8 @@ func (f *feature) cards() map[string]tell.Card {
 		cardAttention:  f.attentionCard,
 		cardAsk:        f.askCard,
 		cardPass:       f.passCard,
+		cardWaived:     f.waivedCard,
+		cardDirect:     f.directCard,
 		cardReview:     f.reviewCard,
 		cardOpened:     f.openedCard,
 		cardStopped:    f.stoppedCard,
@@ -207,6 +210,6 @@ func (f *feature) verbs() []commands.Verb {
 	return []commands.Verb{
 		f.deployVerb(), f.planVerb(), f.mergeVerb(), f.approveVerb(), f.confirmVerb(),
 		f.cancelVerb(), f.retryVerb(), f.resolveVerb(), f.includeVerb(), f.rollbackVerb(), f.logVerb(), f.driftVerb(), f.reapplyVerb(), f.recordVerb(), f.deliveriesVerb(),
-		f.whyVerb(), f.passVerb(), f.signVerb(), f.keepVerb(), f.checkedVerb(),
+		f.whyVerb(), f.passVerb(), f.signVerb(), f.waiveVerb(), f.keepVerb(), f.checkedVerb(),
 	}
 }

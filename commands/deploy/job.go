@@ -26,6 +26,10 @@ type record struct {
 	To       string             `json:"to,omitempty"`
 	Line     string             `json:"line,omitempty"`
 	By       []store.Person     `json:"by,omitempty"` // whose commit it is: who pushed it, who wrote it
+	// Revisions are what the steps ran after an apply that came out well, by step.
+	Revisions []string  `json:"revisions,omitempty"`
+	Direct    *directly `json:"direct,omitempty"`
+	Refused   int       `json:"refused,omitempty"` // merges that GitHub refused
 }
 
 func recordOf(j *store.Job) record { return decode[record](j.Data) }

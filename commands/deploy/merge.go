@@ -59,7 +59,9 @@ func (f *feature) askMerge(tx *store.Tx, c *commands.Call, facts store.Facts) (c
 	}
 	q := f.question(gate.AtMerge, c.Catalog, op, p)
 	q.Actor, q.Explicit = c.Who, c.Who.Same(q.Requester)
-	if closed := gate.Ask(tx, q); len(closed) > 0 {
+	closed := gate.Ask(tx, q)
+	later := p != nil && onlyAway(p.Facts, closed)
+	if len(closed) > 0 && !later {
 		return reply, heldRefusal(tx, c, op.Environment, closed)
 	}
 	if p != nil {
@@ -79,6 +81,9 @@ func (f *feature) askMerge(tx *store.Tx, c *commands.Call, facts store.Facts) (c
 		return reply, err
 	}
 	reply.Private = say(fmt.Sprintf("Merging %s#%d. Its card shows how the apply goes.", op.Repo, op.PR))
+	if later {
+		reply.Private = mergingLater(c, op, p.Facts.Away)
+	}
 	return reply, f.putOp(tx, op, true)
 }
 
@@ -193,6 +198,8 @@ func (f *feature) mergeHeld(ctx context.Context, j *store.Job) (string, error) {
 	_, facts, err := f.factsOf(ctx, j.RepoID, j.PR)
 	if err != nil {
 		return "", err
+	} else if err := awayNow(facts); err != nil {
+		return "", err
 	}
 	var why []string
 	err = f.Store.View(func(tx *store.Tx) error {
@@ -224,8 +231,8 @@ func mergeError(j *store.Job, err error) (runner.End, bool) {
 		return runner.End{}, false
 	case errors.Is(err, integrations.ErrMoved):
 		return runner.End{State: store.JobFailed, Why: "the head moved while it was being merged; it is planned again", Err: err}, true
-	case errors.Is(err, integrations.ErrNotMergeable) && j.Attempt >= 3:
-		return runner.End{State: store.JobFailed, Why: "GitHub does not allow the merge: " + err.Error(), Err: err}, true
+	case errors.Is(err, integrations.ErrNotMergeable):
+		return refusedMerge(j, err), true
 	}
 	return again(j, err), true
 }
@@ -252,7 +259,9 @@ func (f *feature) mergeChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 			f.selfMergeFailed(op, j)
 			op.Note = "It was not merged: " + strings.TrimSuffix(j.Why, ".") + "."
 		case store.JobQueued:
-			if j.Error != "" {
+			if j.Away != "" {
+				op.Note = fmt.Sprintf("The merge that %s asked for waits: %s.", gate.FromStore(j.Requester).Display(), j.Why)
+			} else if j.Error != "" {
 				op.Note = "The merge is tried again: " + j.Error
 			}
 		}

@@ -20,13 +20,21 @@ const tries = 6
 // enough attempts, as failed. What the person got wrong is not tried again.
 func again(j *store.Job, err error) runner.End {
 	var later *integrations.Later
+	var away *integrations.Away
 	switch {
 	case errors.As(err, &later):
 		return runner.End{State: store.JobQueued, Err: err, After: later.After}
+	case errors.As(err, &away) && away.Known():
+		why := fmt.Sprintf("%s; it goes on as soon as it does", away.Silence())
+		return runner.End{State: store.JobQueued, Err: err, Why: why, After: away.Wait(), Uncounted: true}
 	case j.Attempt >= tries, errors.Is(err, integrations.ErrNotFound), errors.Is(err, integrations.ErrMoved), errors.Is(err, integrations.ErrExists):
 		return runner.Failed(err)
 	}
-	return runner.End{State: store.JobQueued, Err: err, After: time.Second << min(j.Attempt, 6)}
+	end := runner.End{State: store.JobQueued, Err: err, After: time.Second << min(j.Attempt, 6)}
+	if away != nil {
+		end.Why = away.Silence() + "; it is tried again"
+	}
+	return end
 }
 
 func (f *feature) operation(id string) (op *store.Operation, err error) {
@@ -176,7 +184,9 @@ func (f *feature) openChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 		case store.JobCancelled:
 			op.State, op.Ended, op.Note = store.OpClosed, f.Clock.Now(), "Cancelled before a pull request was opened."
 		case store.JobQueued:
-			if j.Error != "" {
+			if j.Away != "" {
+				op.Note = "Its pull request waits: " + j.Why + "."
+			} else if j.Error != "" {
 				op.Note = "GitHub did not answer as it should; it is tried again: " + j.Error
 			}
 		}

@@ -223,6 +223,9 @@ func (f *feature) openPass(tx *store.Tx, op *store.Operation, n int, channel str
 
 // passLine is a pass as the card of its operation shows it.
 func (f *feature) passLine(p store.Pass) integrations.Rich {
+	if waived(p) {
+		return f.waivedLine(p)
+	}
 	line := integrations.R("🚨 ", integrations.Who(known(f.Catalog(), p.By)), " passed ", strings.Join(p.Gates, ", "), " alone: ", integrations.Italic(p.Reason))
 	if p.SignedBy != nil {
 		return integrations.R(line, ", signed by ", integrations.Who(known(f.Catalog(), *p.SignedBy)))
@@ -289,7 +292,7 @@ func (f *feature) sign(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
 	for i := range op.Passes {
 		p := &op.Passes[i]
 		switch {
-		case p.SignedBy != nil:
+		case p.SignedBy != nil, waived(*p):
 		case known(c.Catalog, p.By).Same(c.Who):
 			own = true
 		default:
@@ -342,7 +345,7 @@ func (f *feature) nagReviews(tx *store.Tx, id string) error {
 		if p.Nagged.After(since) {
 			since = p.Nagged
 		}
-		if p.SignedBy != nil || f.Clock.Now().Sub(since) < reviewEvery {
+		if p.SignedBy != nil || waived(*p) || f.Clock.Now().Sub(since) < reviewEvery {
 			continue
 		}
 		p.Nagged, changed = f.Clock.Now(), true

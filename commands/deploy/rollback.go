@@ -31,10 +31,11 @@ func (f *feature) rollbackVerb() commands.Verb {
 			{Name: "version", Kind: commands.ArgWord, Keyword: "to", Strict: true, Optional: true, Help: "an operation, SHA or version that was there; the last good one unless said"},
 			{Name: "reason", Kind: commands.ArgText, Optional: true, Help: "why, as it will stand on the pull request"},
 		},
-		Flags:    reserveFlags,
+		Flags:    append([]commands.Arg{directFlag}, reserveFlags...),
 		Examples: []string{"rollback {service} in {environment}", "rollback {service} in {environment} to op-3 the login page is broken", "rollback op-7"},
 		Detail: "It is planned, merged and applied as a deploy is, but waits for no earlier environment, deploy window or cool-down. A hold and a freeze stop it. " +
-			"Of a pull request of people, the files that its merge changed go back to what they were.",
+			"Of a pull request of people, the files that its merge changed go back to what they were. " +
+			"With --direct, a reason and the right rollback-direct, an applier that can sets the target back to the revision on record at once, past git; the target is dirty until git agrees.",
 		Decide: f.decideRollback,
 	}
 }
@@ -59,6 +60,9 @@ func (b back) stamp() uint64 {
 }
 
 func (f *feature) decideRollback(ctx context.Context, c *commands.Call) (commands.Act, error) {
+	if c.Arg("direct") != "" {
+		return f.decideDirect(c), nil
+	}
 	var b back
 	err := f.Store.View(func(tx *store.Tx) (err error) {
 		b, err = f.whatBack(tx, c)

@@ -65,6 +65,11 @@ func (f *feature) cancelOpen(tx *store.Tx, c *commands.Call, op *store.Operation
 	if op.CloseAskedBy != nil {
 		return commands.Reply{}, commands.Refuse("closing", fmt.Sprintf("%s is being cancelled: %s asked first.", op.ID, gate.FromStore(*op.CloseAskedBy).Display()))
 	}
+	if j, err := waitingMerge(tx, op); err != nil {
+		return commands.Reply{}, err
+	} else if op.MergeAskedBy != nil && j != nil {
+		return f.dropMerge(tx, c, op, j)
+	}
 	if op.MergeAskedBy != nil {
 		return commands.Reply{}, commands.Refuse("merging", fmt.Sprintf("%s is being merged, as %s asked; cancel its apply when it has begun.", op.ID, gate.FromStore(*op.MergeAskedBy).Display()))
 	}
@@ -98,7 +103,7 @@ func (f *feature) closeOpen(tx *store.Tx, c *commands.Call, op *store.Operation,
 // moment from being over.
 func cancellable(j *store.Job) error {
 	switch {
-	case j.Terminal(), j.Kind == kindApply, j.Kind == kindPlan, j.Kind == kindMerge && j.State == store.JobQueued:
+	case j.Terminal(), j.Kind == kindApply, j.Kind == kindRevert, j.Kind == kindPlan, j.Kind == kindMerge && j.State == store.JobQueued:
 		return nil
 	case j.Operation != "":
 		return commands.Refuse("not_cancellable", fmt.Sprintf("%s (%s) is not stopped by itself.", j.ID, j.Kind)).
@@ -114,6 +119,8 @@ func (f *feature) changed(tx *store.Tx, j *store.Job) error {
 		return f.applyChanged(tx, j, true)
 	case kindMerge:
 		return f.mergeChanged(tx, j, true)
+	case kindRevert:
+		return f.revertChanged(tx, j, true)
 	}
 	return f.planChanged(tx, j, true)
 }
@@ -296,7 +303,7 @@ func (f *feature) resolve(tx *store.Tx, c *commands.Call, s subject) (commands.R
 		if err := tx.PutJob(j); err != nil {
 			return commands.Reply{}, err
 		}
-		if err := f.applyChanged(tx, j, true); err != nil {
+		if err := f.changed(tx, j); err != nil {
 			return commands.Reply{}, err
 		}
 		did = append(did, j.Target)

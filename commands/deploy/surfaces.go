@@ -26,6 +26,7 @@ const (
 	cardAttention  = "attention"
 	cardAsk        = "approval"
 	cardPass       = "pass"
+	cardWaived     = "waived"
 	cardReview     = "open review"
 	cardOpened     = "gate opened"
 )

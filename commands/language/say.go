@@ -61,7 +61,7 @@ func block(b *phrase.Book, x integrations.Block) integrations.Block {
 	if x.Buttons != nil {
 		buttons := make([]integrations.Button, len(x.Buttons))
 		for i, p := range x.Buttons {
-			p.Label, p.Confirm = b.Label(p.Label), text(b, p.Confirm)
+			p.Label, p.Confirm = text(b, p.Label), text(b, p.Confirm) // a label is ours, but for the names in it
 			buttons[i] = p
 		}
 		x.Buttons = buttons
@@ -73,7 +73,7 @@ func block(b *phrase.Book, x integrations.Block) integrations.Block {
 }
 
 func modal(b *phrase.Book, m integrations.Modal) *integrations.Modal {
-	m.Title, m.Submit, m.Intro = text(b, m.Title), b.Label(m.Submit), text(b, m.Intro)
+	m.Title, m.Submit, m.Intro = text(b, m.Title), text(b, m.Submit), text(b, m.Intro)
 	inputs := make([]integrations.Input, len(m.Inputs))
 	for i, in := range m.Inputs {
 		in.Label, in.Hint = text(b, in.Label), text(b, in.Hint)

@@ -62,6 +62,8 @@ type End struct {
 	// tool's own words, go to the job.
 	Err   error
 	After time.Duration
+	// Uncounted says that nothing was tried, so that the attempt does not count.
+	Uncounted bool
 	// Save is run in the ending transaction, before Changed.
 	Save func(tx *store.Tx, j *store.Job) error
 }

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -48,6 +49,7 @@ type Runner struct {
 	spares proc.Spares
 
 	wake      chan struct{}
+	asks      chan struct{} // taken by the loop, to show that it goes round
 	following chan struct{} // closed when what the last process left is followed
 
 	line line // of the loop alone
@@ -79,7 +81,7 @@ func New(d Deps) (*Runner, error) {
 	if d.Parallel <= 0 {
 		d.Parallel = 4
 	}
-	r := &Runner{Deps: d, boot: ulid.Make().String(), kinds: map[string]Kind{}, active: map[string]*active{}, wake: make(chan struct{}, 1),
+	r := &Runner{Deps: d, boot: ulid.Make().String(), kinds: map[string]Kind{}, active: map[string]*active{}, wake: make(chan struct{}, 1), asks: make(chan struct{}),
 		following: make(chan struct{}), quiet: make(chan struct{})}
 	r.spares.Self = d.Self
 	for _, k := range d.Kinds {
@@ -120,9 +122,21 @@ func (r *Runner) Run(ctx context.Context) error {
 			return nil
 		case <-changed:
 		case <-r.wake:
+		case <-r.asks:
 		case <-timer.C():
 		}
 		timer.Stop()
+	}
+}
+
+// Alive says whether the loop goes round; it waits for that until ctx ends. A job
+// that takes long keeps it from nothing.
+func (r *Runner) Alive(ctx context.Context) error {
+	select {
+	case r.asks <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return errors.New("its loop does not go round")
 	}
 }
 

@@ -32,7 +32,7 @@ func (r *Runner) start(ctx context.Context, a *active, queued *store.Job) {
 		if facts, err = ask(ctx, k, queued); err != nil {
 			if ctx.Err() == nil {
 				log.Warn("facts for a job", "error", err)
-				r.later(ctx, queued, "its facts cannot be read: "+err.Error())
+				r.later(ctx, queued, err)
 			}
 			return
 		}
@@ -91,7 +91,7 @@ func (r *Runner) take(ctx context.Context, k Kind, queued *store.Job, facts any)
 		j.Attempt++
 		j.Boot, j.Phase, j.Effects, j.Interrupts = r.boot, "", nil, 0
 		j.Started, j.Ended, j.NotBefore = r.Clock.Now(), time.Time{}, time.Time{}
-		j.FailedStep, j.Error, j.Tail = "", "", ""
+		j.FailedStep, j.Error, j.Tail, j.Away = "", "", "", ""
 		j.CancelledBy, j.TimedOut, j.StopWhy, j.StopAt, j.Stuck = nil, false, "", time.Time{}, false
 		j.WorkDir = r.freshDir(j)
 		if j.Locks {
@@ -180,15 +180,23 @@ func (r *Runner) refuse(ctx context.Context, queued *store.Job, v Verdict) {
 	}
 }
 
-// later leaves a job queued, for a little while.
-func (r *Runner) later(ctx context.Context, queued *store.Job, why string) {
+// later leaves a job queued, for a little while, whose facts cannot be read.
+func (r *Runner) later(ctx context.Context, queued *store.Job, cause error) {
+	why, away := "its facts cannot be read: "+cause.Error(), integrations.AwayOf(cause)
+	if silent := (*integrations.Away)(nil); errors.As(cause, &silent) {
+		why = silent.Silence() + "; it goes on as soon as it does"
+	}
 	err := r.Store.Update(ctx, func(tx *store.Tx) error {
 		j, err := tx.Job(queued.ID)
 		if err != nil || j.State != store.JobQueued {
 			return err
 		}
-		j.NotBefore, j.Why = r.Clock.Now().Add(10*time.Second), why
-		return tx.PutJob(j)
+		news := j.Away != away
+		j.NotBefore, j.Why, j.Away = r.Clock.Now().Add(10*time.Second), why, away
+		if err := tx.PutJob(j); err != nil || !news {
+			return err
+		}
+		return changed(tx, r.kinds[j.Kind], j)
 	})
 	if err != nil && ctx.Err() == nil {
 		r.Log.Error("delay job", "job", queued.ID, "error", err)
@@ -297,6 +305,12 @@ func (r *Runner) end(tx *store.Tx, k Kind, run *Run, end End) error {
 		if j.StopWhy != "" && j.Error != "" {
 			j.Error = why // no person interrupted it
 		}
+	}
+	if end.State == store.JobQueued {
+		j.Away = integrations.AwayOf(end.Err)
+	}
+	if end.Uncounted {
+		j.Attempt--
 	}
 	if end.After > 0 {
 		j.NotBefore = r.Clock.Now().Add(end.After)

@@ -17,7 +17,11 @@ import (
 )
 
 // Deps are what the feature works with.
-type Deps struct{ Clock clock.Clock }
+type Deps struct {
+	Clock clock.Clock
+	// Watched are the systems of which it is said when they do not answer.
+	Watched []integrations.Watched
+}
 
 type feature struct{ Deps }
 
@@ -110,6 +114,9 @@ func (f *feature) status(tx *store.Tx, c *commands.Call) (*integrations.Message,
 			return nil, err
 		}
 		p.rows = append(p.rows, row)
+	}
+	if err := f.silent(tx, &p); err != nil {
+		return nil, err
 	}
 	holds, err := tx.Holds()
 	if err != nil {

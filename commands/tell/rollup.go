@@ -74,13 +74,14 @@ func (all rollups) open(place, channel string, now time.Time, room *room) *rollu
 	var newest *rollup
 	for id, r := range all {
 		switch {
-		case now.Sub(r.began) >= 2*rollUpFor:
+		case r.posted && now.Sub(r.began) >= 2*rollUpFor:
 			delete(all, id)
 		case r.place == place && r.channel == channel && (newest == nil || r.began.After(newest.began)):
 			newest = r
 		}
 	}
-	if r := newest; r != nil && now.Sub(r.began) < rollUpFor && r.lines < rollUpLines {
+	// One that could not be posted yet, because the place is away, goes on taking lines.
+	if r := newest; r != nil && (!r.posted || now.Sub(r.began) < rollUpFor) && r.lines < rollUpLines {
 		if !r.posted || r.booked {
 			return r
 		}

@@ -306,6 +306,7 @@ func (t *Teller) failed(s *store.Surface, err error) {
 		return
 	}
 	s.Hash = "" // it may show what was tried: only its answer was lost
+	t.unposted(s)
 	atMostOnce := t.Manners[s.Place].AtMostOnce
 	var later *integrations.Later
 	if errors.As(err, &later) {
@@ -324,6 +325,15 @@ func (t *Teller) failed(s *store.Surface, err error) {
 	}
 	t.delay(s, err)
 	t.Log.Warn("surface delayed", "surface", s.ID, "error", err, "tries", s.Tries)
+}
+
+// unposted has a roll-up whose post failed take lines as before it was tried.
+func (t *Teller) unposted(s *store.Surface) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if r := t.rolls[s.ID]; r != nil && s.Ref == "" {
+		r.posted = false
+	}
 }
 
 func (t *Teller) delay(s *store.Surface, err error) {

@@ -222,6 +222,27 @@ func TestEditsThatAreRefused(t *testing.T) {
 	}
 }
 
+// A roll-up whose post fails, because the place is away, goes on taking lines for as
+// long as that lasts: there is one, and not one a minute.
+func TestARollUpThatCannotBePostedTakesMore(t *testing.T) {
+	now := time.Unix(1700000000, 0)
+	room := newRoom(48)
+	teller := New(Deps{Manners: map[string]Manner{"wall": {Edits: 48}}})
+	first := teller.rolls.open("wall", "ops", now, room)
+	for range 40 {
+		now = now.Add(2 * time.Minute)
+		teller.rolls.telling(&store.Surface{ID: first.id()}, now)
+		teller.unposted(&store.Surface{ID: first.id()})
+		if teller.rolls.open("wall", "ops", now, room) != first {
+			t.Fatal("a second roll-up was begun while the first could not be posted")
+		}
+	}
+	teller.rolls.telling(&store.Surface{ID: first.id()}, now)
+	if teller.rolls.open("wall", "ops", now.Add(rollUpFor), room) == first {
+		t.Error("one that was posted long ago takes lines")
+	}
+}
+
 // What is rolled up needs an edit of the roll-up, for which room is taken when
 // the line comes; without room another roll-up is begun.
 func TestRollUpsWithoutRoom(t *testing.T) {

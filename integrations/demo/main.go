@@ -61,8 +61,12 @@ func Main(args []string, out, errOut io.Writer) int {
 		err = makePlan(args[1], args[2], args[3], args[4], out)
 	case len(args) == 3 && args[0] == "apply":
 		err = apply(args[1], args[2], out)
+	case len(args) == 2 && args[0] == "revision":
+		err = revision(args[1], out)
+	case len(args) == 3 && args[0] == "revert":
+		err = revert(args[1], args[2], out)
 	default:
-		err = errors.New("want plan <tree> <dir> <state> <out>, or apply <plan> <state>; signalbox calls this itself")
+		err = errors.New("want plan <tree> <dir> <state> <out>, apply <plan> <state>, revision <state>, or revert <state> <serial>; signalbox calls this itself")
 	}
 	if err != nil {
 		fmt.Fprintln(errOut, "Error:", err)
@@ -139,6 +143,9 @@ func apply(planFile, stateFile string, out io.Writer) error {
 	}
 	s.Serial++
 	s.fill(digests)
+	if err := writeState(kept(stateFile, s.Serial), s); err != nil {
+		return err
+	}
 	if err := writeState(stateFile, s); err != nil {
 		return err
 	}

@@ -30,6 +30,8 @@ type Client struct {
 	inst  *ghinstallation.Transport // nil with a token
 	base  *http.Transport
 
+	hearing *transport.Hearing // since when GitHub is silent
+
 	mu    sync.Mutex
 	ids   map[string]int64
 	login string
@@ -48,7 +50,7 @@ func New(cfg Config, clk clock.Clock, log *slog.Logger) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read api_url: %w", err)
 	}
-	c := &Client{cfg: cfg, clock: clk, log: log, base: transport.Base(), ids: map[string]int64{}}
+	c := &Client{cfg: cfg, clock: clk, log: log, base: transport.Base(), ids: map[string]int64{}, hearing: transport.NewHearing(clk.Now)}
 
 	var auth http.RoundTripper = bearer{cfg.Token.Reveal, c.base}
 	if cfg.App != nil {

@@ -161,18 +161,18 @@ func (c *Client) postLogin(ctx context.Context, path string, form url.Values, in
 	req.Header.Set("User-Agent", "signalbox")
 	resp, err := transport.New(transport.Options{Base: c.base, Host: req.URL.Host, Timeout: requestTimeout, MaxBody: deviceAnswer}).RoundTrip(req)
 	if err != nil {
-		return &outage{err}
+		return &outage{System: system, Err: err}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, deviceAnswer))
 	if err != nil {
-		return &outage{err}
+		return &outage{System: system, Err: err}
 	}
 	if again, after := transport.Wait(resp, time.Now()); again && resp.StatusCode == http.StatusTooManyRequests {
 		return later(after, "GitHub asks to slow down")
 	}
 	if resp.StatusCode >= 500 {
-		return &outage{fmt.Errorf("GitHub answered %d", resp.StatusCode)}
+		return &outage{System: system, Err: fmt.Errorf("GitHub answered %d", resp.StatusCode)}
 	}
 	if err := json.Unmarshal(body, into); err != nil {
 		return fmt.Errorf("GitHub answered %d, and not in JSON", resp.StatusCode)

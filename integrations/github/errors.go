@@ -24,11 +24,11 @@ type refusal struct {
 func (e *refusal) Error() string { return fmt.Sprintf("GitHub answered %d: %s", e.status, e.text) }
 func (e *refusal) Unwrap() error { return e.is }
 
-// outage says that GitHub was not reached, or not well.
-type outage struct{ err error }
+// system is what errors call GitHub.
+const system = "GitHub"
 
-func (e *outage) Error() string { return e.err.Error() }
-func (e *outage) Unwrap() error { return e.err }
+// outage says that GitHub was not reached, or not well.
+type outage = integrations.Away
 
 // longestWait bounds what a rate limit may ask for: GitHub's window is an hour.
 const longestWait = time.Hour
@@ -58,7 +58,7 @@ func shape(err error) error {
 	}
 	var answer *gh.ErrorResponse
 	if !errors.As(err, &answer) || answer.Response == nil {
-		return &outage{err}
+		return away(err, nil)
 	}
 	if wait, ok := limited(answer); ok {
 		return later(wait, "GitHub asks to slow down")
@@ -71,7 +71,7 @@ func shape(err error) error {
 		r.text += " (the token is wrong, expired or revoked)"
 	}
 	if r.status >= 500 {
-		return &outage{r}
+		return away(r, answer.Response)
 	}
 	return r
 }

@@ -45,8 +45,10 @@ func (c *Client) placed(err error, p integrations.Post, what string) error {
 		return nil
 	case errors.As(err, &limit):
 		return &integrations.Later{After: limit.After, Err: about(limit.Err, "%s", what)}
-	case errors.As(err, &down), errors.Is(err, context.DeadlineExceeded):
-		return &integrations.Later{After: 5 * time.Second, Err: about(err, "%s", what)}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &integrations.Later{After: placesWait, Err: about(err, "%s", what)}
+	case errors.As(err, &down):
+		return &integrations.Later{After: max(down.Wait(), placesWait), Err: about(err, "%s", what)}
 	case says(err, http.StatusUnprocessableEntity, "no commit found", "no ref found") && c.clock.Now().Sub(p.Since) < lag:
 		return &integrations.Later{After: 5 * time.Second, Err: about(err, "%s", what)}
 	case errors.Is(err, integrations.ErrNotFound),

@@ -24,10 +24,10 @@ func (c *Client) manners(host string, auth http.RoundTripper) http.RoundTripper 
 	if c.cfg.App != nil {
 		secrets = append(secrets, c.cfg.App.PrivateKey.Reveal())
 	}
-	return transport.New(transport.Options{
+	return listening{transport.New(transport.Options{
 		Base: auth, Host: host, Timeout: requestTimeout, Cache: cacheLimit, OneWriter: true,
-		Tries: readTries, Patience: longestSleep, Redact: redact.New(secrets), Log: c.log,
-	})
+		Tries: readTries, Patience: longestSleep, Impatient: c.impatient, Redact: redact.New(secrets), Log: c.log,
+	}), c.hearing}
 }
 
 // bearer adds the token.

@@ -36,11 +36,11 @@ const metadataType = "signalbox"
 // Places are the kinds of places in a workspace, by the names that surfaces use.
 func (c *Client) Places() map[string]integrations.Place {
 	return map[string]integrations.Place{
-		"slack.message": messagePlace{c},
-		"slack.private": privatePlace{c},
-		"slack.modal":   modalPlace{c},
-		"slack.file":    filePlace{c},
-		"slack.home":    homePlace{c},
+		"slack.message": slowly{messagePlace{c}, c},
+		"slack.private": slowly{privatePlace{c}, c},
+		"slack.modal":   slowly{modalPlace{c}, c},
+		"slack.file":    slowly{filePlace{c}, c},
+		"slack.home":    slowly{homePlace{c}, c},
 	}
 }
 

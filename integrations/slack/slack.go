@@ -82,9 +82,10 @@ type Client struct {
 
 	base    *http.Transport // under all of them
 	redact  *redact.Redactor
-	http    *http.Client    // of the Web API
-	api     *slackgo.Client // the Web API
-	uploads *slackgo.Client // likewise, patient enough for files
+	hearing *transport.Hearing // since when Slack is silent
+	http    *http.Client       // of the Web API
+	api     *slackgo.Client    // the Web API
+	uploads *slackgo.Client    // likewise, patient enough for files
 
 	budget   *budget
 	book     *book
@@ -127,6 +128,7 @@ func New(cfg Config, clk clock.Clock, log *slog.Logger) (*Client, error) {
 		cfg: cfg, clock: clk, log: log,
 		base:     transport.Base(),
 		redact:   redact.New([]string{cfg.AppToken.Reveal(), cfg.BotToken.Reveal()}),
+		hearing:  transport.NewHearing(clk.Now),
 		budget:   newBudget(clk),
 		book:     newBook(),
 		triggers: newTriggers(),
@@ -144,7 +146,7 @@ func New(cfg Config, clk clock.Clock, log *slog.Logger) (*Client, error) {
 // nothing again: when Slack may be asked again is the budget's and the teller's
 // to say. It goes to more than one host, as files and private answers do.
 func (c *Client) patient(timeout time.Duration) *http.Client {
-	return &http.Client{Transport: transport.New(transport.Options{Base: c.base, Timeout: timeout, Tries: 1, Redact: c.redact})}
+	return &http.Client{Transport: c.hearing.Over(transport.New(transport.Options{Base: c.base, Timeout: timeout, Tries: 1, Redact: c.redact}))}
 }
 
 // Auth asks Slack who the bot token belongs to and remembers it.

@@ -2,6 +2,7 @@ package githubsim
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -120,7 +121,7 @@ func loginValues(r *http.Request) (url.Values, error) {
 	if kind == "application/json" {
 		in := map[string]string{}
 		if err := json.Unmarshal(body, &in); err != nil {
-			return nil, fmt.Errorf("Problems parsing JSON")
+			return nil, errors.New("this is no JSON")
 		}
 		for k, v := range in {
 			out.Set(k, v)

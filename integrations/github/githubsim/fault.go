@@ -14,14 +14,16 @@ import (
 
 // The kinds of misbehaviour.
 const (
-	faultLoseReply   = "lose_reply"        // act, then break the connection
-	faultDelay       = "delay"             // wait before acting
-	faultError       = "error"             // answer Status (502) without acting
-	faultRateLimit   = "rate_limit"        // answer 403 or 429 without acting
-	faultLoseWebhook = "lose_webhook"      // a delivery is never attempted
-	faultTwice       = "twice"             // a delivery is sent twice
-	faultSlowWebhook = "delay_webhook"     // wait before sending a delivery
-	faultLag         = "lag"               // REST does not know what changed, for Count reads
+	faultLoseReply   = "lose_reply"    // act, then break the connection
+	faultDelay       = "delay"         // wait before acting
+	faultError       = "error"         // answer Status (502) without acting
+	faultRateLimit   = "rate_limit"    // answer 403 or 429 without acting
+	faultLoseWebhook = "lose_webhook"  // a delivery is never attempted
+	faultTwice       = "twice"         // a delivery is sent twice
+	faultSlowWebhook = "delay_webhook" // wait before sending a delivery
+	faultLag         = "lag"           // REST does not know what changed, for Count reads
+	faultDown        = "down"          // nobody answers, neither REST nor git, until up
+	faultUp          = "up"
 	faultMergeable   = "mergeable_unknown" // pulls answer mergeable null, Count times
 )
 
@@ -52,9 +54,13 @@ type faultMatch struct{ method, path, repo, event string }
 // Fault arms a misbehaviour.
 func (s *Sim) Fault(f FaultSpec) error {
 	switch f.Kind {
-	case faultLoseReply, faultDelay, faultError, faultRateLimit, faultLoseWebhook, faultTwice, faultSlowWebhook, faultLag, faultMergeable:
+	case faultLoseReply, faultDelay, faultError, faultRateLimit, faultLoseWebhook, faultTwice, faultSlowWebhook, faultLag, faultMergeable, faultDown, faultUp:
 	default:
 		return fmt.Errorf("fault %q: no such kind", f.Kind)
+	}
+	if f.Kind == faultDown || f.Kind == faultUp {
+		s.down.Store(f.Kind == faultDown)
+		return nil
 	}
 	if f.Count == 0 {
 		f.Count = 1
@@ -67,6 +73,7 @@ func (s *Sim) Fault(f FaultSpec) error {
 
 // ClearFaults disarms all of them.
 func (s *Sim) ClearFaults() {
+	s.down.Store(false)
 	s.faults.mu.Lock()
 	s.faults.list = nil
 	s.faults.mu.Unlock()

@@ -231,7 +231,7 @@ func (c *call) canReopen(p *pullRow) error {
 }
 
 func (c *call) applyUpdate(p *pullRow, in pullUpdate) error {
-	s, changes := c.s, obj{}
+	s, changes, at := c.s, obj{}, c.s.now()
 	if in.Title != nil && *in.Title != p.Title {
 		changes["title"] = obj{"from": p.Title}
 		p.Title = *in.Title
@@ -243,12 +243,12 @@ func (c *call) applyUpdate(p *pullRow, in pullUpdate) error {
 	if in.Base != nil && *in.Base != p.BaseRef {
 		changes["base"] = obj{"ref": obj{"from": p.BaseRef}, "sha": obj{"from": p.BaseSHA}}
 		p.BaseRef, p.BaseSHA = *in.Base, c.repo.Refs["refs/heads/"+*in.Base]
-		p.Turns = append(p.Turns, turn{By: c.login(), At: s.now()})
+		p.Turns = append(p.Turns, turn{By: c.login(), At: at})
 		if err := s.refresh(c.repo, p); err != nil {
 			return err
 		}
 	}
-	p.Updated = s.now()
+	p.Updated = at
 	put(s, &s.state.Pulls, p.ID, p)
 	if len(changes) > 0 {
 		if err := s.pullEvent(c.repo, p, c.login(), "edited", obj{"changes": changes}); err != nil {

@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -136,6 +137,7 @@ type Sim struct {
 	senders map[int64]chan struct{}
 
 	faults     faults
+	down       atomic.Bool
 	commits    commitCache
 	violations violations
 	limits     limits
@@ -290,7 +292,13 @@ func (s *Sim) Handler() http.Handler {
 	mux.Handle("/api/graphql", http.StripPrefix("/api", http.HandlerFunc(s.serveAPI)))
 	mux.Handle("/git/", http.StripPrefix("/git", http.HandlerFunc(s.serveGit)))
 	mux.Handle("/login/", http.StripPrefix("/login", http.HandlerFunc(s.serveLogin)))
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.down.Load() {
+			http.Error(w, "Service Unavailable", http.StatusServiceUnavailable)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 type violations struct {

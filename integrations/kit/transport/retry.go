@@ -16,11 +16,12 @@ import (
 // whose answer was lost was made. A read is not over before its answer is here,
 // so one that breaks off is tried again as well, up to whole bytes.
 type retry struct {
-	next     http.RoundTripper
-	tries    int
-	patience time.Duration
-	log      *slog.Logger
-	redact   *redact.Redactor
+	next      http.RoundTripper
+	tries     int
+	patience  time.Duration
+	impatient func() bool // may be nil
+	log       *slog.Logger
+	redact    *redact.Redactor
 }
 
 const (
@@ -65,7 +66,7 @@ func (t retry) read(req *http.Request) (*http.Response, error) {
 
 // again says whether the nth try was not the last, and how long to wait.
 func (t retry) again(ctx context.Context, n int, resp *http.Response, err error) (time.Duration, bool) {
-	if n >= t.tries || ctx.Err() != nil {
+	if n >= t.tries || ctx.Err() != nil || t.impatient != nil && t.impatient() {
 		return 0, false
 	}
 	wait := min(backoff(n), t.patience)

@@ -47,6 +47,8 @@ type Options struct {
 	// answer that asks for more, or for more than the context has left, is
 	// returned as it is. 0 is ten seconds.
 	Patience time.Duration
+	// Impatient, while it says so, has nothing tried again; nil never does.
+	Impatient func() bool
 	// Redact takes secrets out of errors; nil knows the patterns only.
 	Redact *redact.Redactor
 	// Log is told, for debugging, what is tried again; nil is nobody.
@@ -64,7 +66,7 @@ func New(o Options) http.RoundTripper {
 	}
 	rt = timed{rt, cmp.Or(o.Timeout, 30*time.Second)}
 	if tries := cmp.Or(o.Tries, 3); tries > 1 {
-		rt = retry{rt, tries, cmp.Or(o.Patience, 10*time.Second), o.Log, o.Redact}
+		rt = retry{rt, tries, cmp.Or(o.Patience, 10*time.Second), o.Impatient, o.Log, o.Redact}
 	}
 	rt = bounded{rt, cmp.Or(o.MaxBody, 64<<20)}
 	if o.Cache > 0 {

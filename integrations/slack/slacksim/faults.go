@@ -12,6 +12,7 @@ import (
 //	refresh          tells Count sockets (all when 0) to reconnect, and closes them 10 s later
 //	warning          the same, announced by a warning
 //	link_disabled    Socket Mode is switched off, until link_enabled
+//	down             nobody answers, and every socket breaks, until up
 //	archive_channel, unarchive_channel, kick_bot    of Channel
 //	delete_message   Channel and TS, as an administrator would
 //
@@ -94,6 +95,10 @@ func (s *Sim) Fault(f FaultSpec) error {
 		s.hub.mu.Unlock()
 		if f.Kind == "link_disabled" {
 			s.each(0, func(k *socket) { s.dismiss(k, "link_disabled") })
+		}
+	case "down", "up":
+		if s.down.Store(f.Kind == "down"); f.Kind == "down" {
+			s.each(0, (*socket).close)
 		}
 	case "archive_channel", "unarchive_channel", "kick_bot", "delete_message":
 		return s.change(func(t *tx) error { return s.disturb(t, f) })

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,6 +29,7 @@ type Sim struct {
 	hub    hub
 	limits limits
 	faults faults
+	down   atomic.Bool
 
 	mu      sync.Mutex
 	base    string
@@ -115,7 +117,15 @@ func (s *Sim) seed(t *tx) error {
 }
 
 // Handler serves the workspace; see the package comment for its paths.
-func (s *Sim) Handler() http.Handler { return s.mux }
+func (s *Sim) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.down.Load() {
+			http.Error(w, "upstream error", http.StatusServiceUnavailable)
+			return
+		}
+		s.mux.ServeHTTP(w, r)
+	})
+}
 
 func (s *Sim) routes() {
 	s.mux = http.NewServeMux()
