@@ -135,6 +135,8 @@ type EnvironmentConfig struct {
 	MergeAfter   time.Duration `yaml:"merge_after"`
 	Checks       []string      `yaml:"checks"`
 	After        string        `yaml:"after"` // the environment that comes first
+	Ships        string        `yaml:"ships"` // "off", "show" or "gate"
+	TellAuthors  *bool         `yaml:"tell_authors"`
 
 	Windows  calendar.Spec `yaml:"windows"`
 	CoolDown time.Duration `yaml:"cool_down"`
@@ -218,6 +220,19 @@ func parseConfig(name string, b []byte, env func(string) (string, bool)) (*Confi
 	return c, nil
 }
 
+// lastOfOrder says whether an environment is the last that a change reaches: none
+// comes after it, and it comes after one, or is the only one.
+func (c *Config) lastOfOrder(name string) bool {
+	after := len(c.Environments) == 1
+	for _, e := range c.Environments {
+		if e.After == name {
+			return false
+		}
+		after = after || e.Name == name && e.After != ""
+	}
+	return after
+}
+
 // fill puts in the defaults that depend on other fields.
 func (c *Config) fill() {
 	for i := range c.Environments {
@@ -228,6 +243,11 @@ func (c *Config) fill() {
 			e.MergeAfter = 30 * time.Second
 		}
 		orElse(&e.OnOpen, "ask")
+		orElse(&e.Ships, "show")
+		if e.TellAuthors == nil {
+			last := c.lastOfOrder(e.Name)
+			e.TellAuthors = &last
+		}
 		if e.SecondPerson && e.Approvals == 0 {
 			e.Approvals = 1
 		}

@@ -58,6 +58,7 @@ func (e EnvironmentConfig) environment() integrations.Environment {
 	out := integrations.Environment{
 		Name: e.Name, Aliases: e.Aliases, Channels: e.Channels, Approvals: e.Approvals, Approvers: e.Approvers, OnCall: e.OnCall,
 		Review: e.Review, Merge: e.Merge, MergeAfter: e.MergeAfter, Checks: e.Checks, After: e.After, CoolDown: e.CoolDown, OnOpen: e.OnOpen,
+		Ships: e.Ships, TellAuthors: e.TellAuthors != nil && *e.TellAuthors,
 	}
 	if w, err := calendar.Parse(e.Windows); err == nil && !w.IsZero() { // a mistake was found by check
 		out.Windows = w

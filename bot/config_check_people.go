@@ -76,6 +76,7 @@ func (c *Config) checkEnvironments() {
 		c.checkName(taken, at, e.Name, e.Aliases)
 		c.wantOne(at+".review", "review", e.Review, []string{"required", "none"})
 		c.wantOne(at+".on_open", "value", e.OnOpen, []string{"ask", "run"})
+		c.wantOne(at+".ships", "value", e.Ships, []string{"off", "show", "gate"})
 		c.checkGates(at, e)
 	}
 }

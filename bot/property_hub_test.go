@@ -406,6 +406,8 @@ func (c hubClient) Retargeted(context.Context, string, int) (time.Time, error) {
 	return time.Time{}, nil
 }
 
+func (c hubClient) BodyEditor(context.Context, string, int) (string, error) { return "", nil }
+
 func (c hubClient) Checks(ctx context.Context, _, sha string) ([]integrations.Check, error) {
 	return ask(ctx, c, "Checks "+sha[:7], func(h *hub) ([]integrations.Check, error) { return slices.Clone(h.checks[sha]), nil })
 }

@@ -52,6 +52,14 @@ var talkLines = []talkLine{
 		state := map[string]string{"close": "closed", "reopen": "open"}[m[1]]
 		return k.call(m[0], "PATCH", talkPull(m[2], m[3]), map[string]string{"state": state}, nil)
 	}},
+	{form: talkForm(`(\w+) on GitHub ticks #(\d+) in (\S+)#(\d+)`), do: func(k *talk, m []string) error {
+		var pr struct{ Body string }
+		if err := k.call(m[0], "GET", talkPull(m[2], m[3]), nil, &pr); err != nil {
+			return err
+		}
+		text := strings.Replace(pr.Body, "- [ ] #"+m[1]+" ", "- [x] #"+m[1]+" ", 1)
+		return k.call(m[0], "PATCH", talkPull(m[2], m[3]), map[string]string{"body": text}, nil)
+	}},
 	{form: talkForm(`(\w+) on GitHub restores the branch of (\S+)#(\d+)`), do: func(k *talk, m []string) error {
 		var pr struct {
 			Head struct{ Ref, SHA string } `json:"head"`

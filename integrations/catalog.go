@@ -80,6 +80,11 @@ type Environment struct {
 	// Checks are the names of checks that have to be green at the head; "*" is
 	// every one that reports.
 	Checks []string `json:"checks,omitempty"`
+	// Ships is what the boxes of the pull requests that ship are for: "show" (or
+	// ""), "gate" (each author is asked, and the merge waits), or "off".
+	Ships string `json:"ships,omitempty"`
+	// TellAuthors says that each author is told when their change is live there.
+	TellAuthors bool `json:"tell_authors,omitempty"`
 }
 
 // Windows are the deploy windows of an environment: a calendar.Windows, or a

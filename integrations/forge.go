@@ -78,7 +78,9 @@ type ForgeEvent struct {
 	Sender string `json:"sender"`
 	// PullRequest is set for "pull_request" and "review".
 	PullRequest *PullRequest `json:"pull_request,omitempty"`
-	Review      *Review      `json:"review,omitempty"`
+	// BodyFrom is what the pull request said before, where its text was edited.
+	BodyFrom *string `json:"body_from,omitempty"`
+	Review   *Review `json:"review,omitempty"`
 	// For "push":
 	Branch string `json:"branch,omitempty"`
 	Before string `json:"before,omitempty"`

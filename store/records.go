@@ -132,6 +132,19 @@ type Ship struct {
 	// At is when it came to the branch that is deployed: its merge, or the oldest
 	// of the loose commits. Zero in what older versions wrote.
 	At time.Time `json:"at,omitzero"`
+	// Checked is who ticked its box; nil while nobody has.
+	Checked *Checked `json:"checked,omitempty"`
+	// Box is what the box on GitHub showed when it was last read or written, and
+	// BoxAt when GitHub had the edit of it that was taken in last.
+	Box   bool      `json:"box,omitempty"`
+	BoxAt time.Time `json:"box_at,omitzero"`
+}
+
+// Checked says that somebody looked at what a shipped pull request does.
+type Checked struct {
+	By  Person    `json:"by"`
+	Via string    `json:"via"` // "slack" or "github"
+	At  time.Time `json:"at"`
 }
 
 // SelfMerge is a merge that nobody has to press a button for.

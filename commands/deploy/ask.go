@@ -179,6 +179,9 @@ func (f *feature) askWhenPlanned(tx *store.Tx, p *store.Pull) error {
 	} else if err != nil {
 		return err
 	}
+	if err := f.askAuthors(tx, op, p); err != nil {
+		return err
+	}
 	before := op.Ask
 	if err := f.askApproval(tx, op, p); err != nil || op.Ask == before {
 		return err

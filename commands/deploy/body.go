@@ -65,11 +65,17 @@ func (f *feature) body(op *store.Operation) string {
 			by = " by @" + s.Author
 		}
 		if s.Number > 0 {
-			fmt.Fprintf(&b, "- #%d %s%s", s.Number, quiet(s.Title), by)
+			box, mark := "", ""
+			if f.boxes(op) && gate.Boxed(s) {
+				if box, mark = "[ ] ", boxMark(s.Number); s.Checked != nil {
+					box = "[x] "
+				}
+			}
+			fmt.Fprintf(&b, "- %s#%d %s%s", box, s.Number, quiet(s.Title), by)
 			if s.Commits > 0 { // of a merge of people nobody counted them
 				fmt.Fprintf(&b, " (%s)", plural(s.Commits, "commit"))
 			}
-			b.WriteString("\n")
+			b.WriteString(mark + "\n")
 		} else {
 			fmt.Fprintf(&b, "- without a pull request: %s, the first is “%s”%s\n", plural(s.Commits, "commit"), quiet(s.Title), by)
 		}

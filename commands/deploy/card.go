@@ -17,6 +17,7 @@ type view struct {
 	state string       // the word that matters most now
 	plans integrations.Plans
 	ready bool // every target is planned at this head
+	boxes bool // what it ships is checked by its authors
 }
 
 func (f *feature) view(tx *store.Tx, id string) (view, error) {
@@ -28,7 +29,7 @@ func (f *feature) view(tx *store.Tx, id string) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	v := view{op: op, pull: s.pull, state: op.State}
+	v := view{op: op, pull: s.pull, state: op.State, boxes: f.boxes(op)}
 	if v.jobs, err = s.applies(tx); err != nil {
 		return view{}, err
 	}

@@ -192,9 +192,15 @@ func (v view) ships() integrations.Rich {
 		if s.Number > 0 {
 			label = fmt.Sprintf("#%d %s", s.Number, label)
 		}
+		if v.boxes {
+			parts = append(parts, boxShown(v.op, s))
+		}
 		parts = append(parts, integrations.Link(s.URL, label))
 		if s.Author != "" {
 			parts = append(parts, " by "+s.Author)
+		}
+		if v.boxes && s.Checked != nil && !authored(s, gate.FromStore(s.Checked.By)) {
+			parts = append(parts, " (checked by "+gate.FromStore(s.Checked.By).Display()+")")
 		}
 		if i < len(v.op.Ships)-1 {
 			parts = append(parts, "\n")
@@ -204,6 +210,20 @@ func (v view) ships() integrations.Rich {
 		return nil
 	}
 	return integrations.R(parts...)
+}
+
+// boxShown is the box of what ships, as a card shows it. Of what is over only who
+// has checked is told.
+func boxShown(op *store.Operation, s store.Ship) string {
+	switch {
+	case !gate.Boxed(s):
+		return ""
+	case s.Checked != nil:
+		return "☑ "
+	case op.Terminal():
+		return ""
+	}
+	return "☐ "
 }
 
 func (v view) footer() integrations.Rich {

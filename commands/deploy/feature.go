@@ -33,6 +33,9 @@ type reader interface {
 	// Retargeted is when a pull request was last turned to another base branch;
 	// zero where it never was.
 	Retargeted(ctx context.Context, repo string, number int) (time.Time, error)
+	// BodyEditor is the login of who last edited a pull request's text; "" where
+	// nobody did or GitHub does not tell.
+	BodyEditor(ctx context.Context, repo string, number int) (string, error)
 	Checks(ctx context.Context, repo, sha string) ([]integrations.Check, error)
 	Login(ctx context.Context) (string, error)
 	FailedDeliveries(ctx context.Context, repo string, since time.Time) ([]integrations.Delivery, error)
@@ -145,6 +148,7 @@ func New(d Deps) commands.Feature {
 			{Name: kindFacts, Quiet: true, Run: f.facts},
 			{Name: kindWatch, Run: f.watch},
 			{Name: kindNewer, Run: f.newer},
+			{Name: kindBoxes, Quiet: true, Run: f.turnBoxes},
 			{Name: kindInclude, Run: f.include, Changed: f.includeChanged},
 			{Name: kindApply, Heavy: true, Facts: f.applyFacts, Gate: f.applyGate, Deadline: f.deadline, Run: f.apply, Changed: f.applyChanged},
 			{Name: kindRevert, Heavy: true, Gate: f.revertGate, Run: f.revert, Changed: f.revertChanged},
@@ -176,6 +180,8 @@ func (f *feature) cards() map[string]tell.Card {
 		cardReview:     f.reviewCard,
 		cardOpened:     f.openedCard,
 		cardStopped:    f.stoppedCard,
+		cardCheck:      f.checkCard,
+		cardLive:       f.liveCard,
 		cardDrift:      f.driftCard,
 		cardBlind:      f.blindCard,
 	}
@@ -193,6 +199,7 @@ const (
 	kindNewer   = "newer"   // count what came to the source branch since
 	kindFacts   = "facts"   // read what the gates need to know of a pull request
 	kindInclude = "include" // move a promotion's head on to what is newer
+	kindBoxes   = "boxes"   // have the boxes of a deploy pull request show who has checked
 	kindDrift   = "drift"   // look whether a target is still as it was merged
 	kindAuto    = "auto"    // open the deploy that a merge to the service's branch asks for
 	kindRecord  = "record"  // open the pull request that records a drift
@@ -203,6 +210,6 @@ func (f *feature) verbs() []commands.Verb {
 	return []commands.Verb{
 		f.deployVerb(), f.planVerb(), f.mergeVerb(), f.approveVerb(), f.confirmVerb(),
 		f.cancelVerb(), f.retryVerb(), f.resolveVerb(), f.includeVerb(), f.rollbackVerb(), f.logVerb(), f.driftVerb(), f.reapplyVerb(), f.recordVerb(), f.deliveriesVerb(),
-		f.whyVerb(), f.passVerb(), f.signVerb(), f.waiveVerb(), f.keepVerb(),
+		f.whyVerb(), f.passVerb(), f.signVerb(), f.waiveVerb(), f.keepVerb(), f.checkedVerb(),
 	}
 }

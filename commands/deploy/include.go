@@ -187,9 +187,11 @@ func (f *feature) include(ctx context.Context, r *runner.Run) runner.End {
 			return again(j, err)
 		}
 	}
+	was := op.Ships
 	if err := f.gatherShips(ctx, op); err != nil {
 		return again(j, err)
 	}
+	op.Ships = keepTicks(was, op.Ships)
 	if cmp, err := f.Forge.Compare(ctx, j.Repo, op.FromSHA, op.ToSHA); err == nil {
 		op.CompareURL = cmp.URL
 	}
@@ -215,8 +217,9 @@ func (f *feature) include(ctx context.Context, r *runner.Run) runner.End {
 		if now.Forward {
 			now.Made = want
 		}
-		now.ToSHA, now.Ships, now.Commits, now.CompareURL, now.Newer, now.Note = op.ToSHA, op.Ships, op.Commits, op.CompareURL, 0, ""
-		if err := tx.PutOperation(now); err != nil {
+		now.Ships = keepTicks(now.Ships, op.Ships) // somebody may have ticked one meanwhile
+		now.ToSHA, now.Commits, now.CompareURL, now.Newer, now.Note = op.ToSHA, op.Commits, op.CompareURL, 0, ""
+		if err := errors.Join(tx.PutOperation(now), f.agree(tx, now)); err != nil {
 			return err
 		}
 		return f.take(tx, s)

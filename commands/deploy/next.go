@@ -90,6 +90,9 @@ func (f *feature) nextOpen(tx *store.Tx, v view, note func(...any) integrations.
 		lines = append(lines, integrations.R(plural(op.Newer, "newer pull request"), " on ", op.Ref, " would not ship; Include takes them in and plans again."))
 		buttons = append(buttons, integrations.Button{Label: "Include", Command: "include " + op.ID, Version: st})
 	}
+	if gate.Named(closed, "checked") {
+		buttons = append(buttons, integrations.Button{Label: "Checked", Command: "checked " + op.ID})
+	}
 	self, keep := f.selfLine(op, closed)
 	switch {
 	case self != nil:

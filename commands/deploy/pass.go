@@ -116,6 +116,9 @@ func (f *feature) mayPass(tx *store.Tx, c *commands.Call, op *store.Operation) (
 	alone := called || !known && unread == nil // with the right, which then stands for on call
 	if alone && (op.Rollback || c.Arg("hotfix") != "") {
 		p.Gates, p.NoRoster = append(p.Gates, aloneGates...), !called
+		if env, _ := c.Catalog.Environment(op.Environment); env.Ships == "gate" {
+			p.Gates = append(p.Gates, "checked")
+		}
 	}
 	if len(p.Gates) > 1 {
 		return p, nil

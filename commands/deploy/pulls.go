@@ -43,8 +43,12 @@ func (f *feature) onPull(ctx context.Context, h commands.Happening) (commands.Ac
 	if h.Forge.Action == "synchronize" && h.Forge.Sender != "" {
 		s.by, s.told = h.Forge.Sender, true
 	}
+	turned, err := f.ticksOf(ctx, h.Forge)
+	if err != nil {
+		return nil, err
+	}
 	return func(tx *store.Tx) (commands.Reply, error) {
-		return commands.Reply{Subject: pullSubject(s.pr.RepoID, s.pr.Number)}, f.take(tx, s)
+		return commands.Reply{Subject: pullSubject(s.pr.RepoID, s.pr.Number)}, errors.Join(f.take(tx, s), f.ticked(tx, s.pr, turned))
 	}, nil
 }
 
@@ -376,7 +380,7 @@ func (f *feature) putOp(tx *store.Tx, op *store.Operation, urgent bool) error {
 		return err
 	}
 	if op.Terminal() && op.Kind == "deploy" {
-		if err := errors.Join(f.freed(tx, op), f.promoted(tx, op)); err != nil {
+		if err := errors.Join(f.freed(tx, op), f.promoted(tx, op), f.tellLive(tx, op)); err != nil {
 			return err
 		}
 	}

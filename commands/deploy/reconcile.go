@@ -37,7 +37,7 @@ func (f *feature) reconcileRepo(ctx context.Context, repo string) error {
 	seen := map[int]bool{}
 	for _, pr := range open {
 		seen[pr.Number] = true
-		errs = append(errs, f.takeIfNews(ctx, pr), f.refreshFacts(ctx, pr.RepoID, pr.Number))
+		errs = append(errs, f.takeIfNews(ctx, pr), f.reconcileBoxes(ctx, pr), f.refreshFacts(ctx, pr.RepoID, pr.Number))
 	}
 	gone, err := f.believedOpen(repo, seen)
 	if err != nil {

@@ -399,6 +399,7 @@ type fakeForge struct {
 	authors  map[string]string
 	reviews  map[int][]integrations.Review
 	turned   map[int]time.Time // when a pull request was turned to another base
+	editors  map[int]string    // who edited the text of a pull request last
 	deleted  []string
 	assigned map[int][]string
 	before   map[string]func() // called before a call of that name, without the lock
@@ -419,7 +420,7 @@ type fakeForge struct {
 
 func newForge() *fakeForge {
 	f := &fakeForge{now: time.Now().Truncate(time.Second), branches: map[string]string{}, files: map[int][]string{}, authors: map[string]string{},
-		reviews: map[int][]integrations.Review{}, turned: map[int]time.Time{}, assigned: map[int][]string{}, before: map[string]func(){}, errs: map[string]error{},
+		reviews: map[int][]integrations.Review{}, turned: map[int]time.Time{}, editors: map[int]string{}, assigned: map[int][]string{}, before: map[string]func(){}, errs: map[string]error{},
 		trees: map[string]string{}, made: map[string]integrations.NewCommit{}, held: map[string]map[string]string{}, pins: map[string]string{}, besides: map[string][]string{}}
 	base := f.commit("dave")
 	f.branches["deployment/staging"], f.branches["deployment/production"] = base, base
@@ -653,6 +654,14 @@ func (f *fakeForge) Retargeted(_ context.Context, _ string, n int) (time.Time, e
 	defer f.mu.Unlock()
 	return f.turned[n], nil
 }
+func (f *fakeForge) BodyEditor(_ context.Context, _ string, n int) (string, error) {
+	if err := f.call("BodyEditor"); err != nil {
+		return "", err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.editors[n], nil
+}
 func (f *fakeForge) Checks(context.Context, string, string) ([]integrations.Check, error) {
 	if err := f.call("Checks"); err != nil {
 		return nil, err
@@ -703,7 +712,7 @@ func (f *fakeForge) MoveBranch(_ context.Context, _, branch, sha string) error {
 	return nil
 }
 func (f *fakeForge) UpdatePull(_ context.Context, repo string, n int, title, body string) error {
-	f.editIn(repo, n, func(p *integrations.PullRequest) { p.Title, p.Body = title, body })
+	f.editIn(repo, n, func(p *integrations.PullRequest) { p.Title, p.Body, f.editors[n] = title, body, "signalbox" })
 	return nil
 }
 func (f *fakeForge) CommitFile(_ context.Context, _, branch, _ string, content []byte, _, _ string) (sha string, err error) {

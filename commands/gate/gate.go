@@ -103,6 +103,7 @@ var Rules = []Rule{
 	{"base", "the base branch has not touched its paths since", Base, []string{AtCard, AtMerge}, false},
 	{"checks", "the checks are green", Checks, []string{AtCard, AtMerge, AtDequeue}, true},
 	{"approvals", "enough people agreed to this head", Approvals, []string{AtCard, AtMerge, AtDequeue}, true},
+	{"checked", "the authors checked what ships", Checked, []string{AtCard, AtMerge, AtDequeue}, true},
 	{"order", "it comes after what the target saw last", Order, []string{AtDequeue}, false},
 	{"wave", "the waves before it have succeeded", Wave, []string{AtDequeue}, false},
 }

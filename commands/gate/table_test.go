@@ -114,6 +114,16 @@ var table = []row{
 	{"a check is red", "alice", "breaks the glass and merges it", ""},
 	{"our own status is pending", "alice", "merges it", ""},
 
+	{"an author has not checked it", "alice", "asks for it", ""},
+	{"an author has not checked it", "alice", "looks at the card", "checked"},
+	{"an author has not checked it", "alice", "merges it", "checked"},
+	{"an author has not checked it", "alice", "merged it on GitHub", "checked"},
+	{"an author has not checked it", "alice", "merged it on GitHub, and bob let it go on", "checked"},
+	{"an author has not checked it", "alice", "rolls back", ""},
+	{"an author has not checked it", "alice", "breaks the glass and merges it", ""},
+	{"an author has not checked it, and boxes are only shown", "alice", "merges it", ""},
+	{"all authors have checked it, and a bot has not", "alice", "merges it", ""},
+
 	{"a check is red", "alice", "breaks the glass, takes a push and merges it", "checks"},
 	{"nobody agreed", "alice", "breaks the glass, takes a push and merges it", "approvals"},
 	{"everything was stopped after that", "alice", "breaks the glass and merges it", "freeze"},
@@ -206,6 +216,14 @@ func newScene(t *testing.T) *scene {
 	s.earlier(&store.Operation{ID: "op-1", State: store.OpSucceeded, ToSHA: "h", MergeSHA: "m1"})
 	s.q = Question{Now: noon, Catalog: s.cat, Environment: "production", Service: "web", Targets: []string{"web"}, Requester: alice, Head: "h"}
 	return s
+}
+
+// ships has the operation ship something of alice, who has checked it, of carol, who
+// has not, of a bot, and a loose commit.
+func (s *scene) ships(how string) {
+	s.cat.Environments[1].Ships = how
+	s.op.Ships = []store.Ship{{Number: 1, Title: "One", Author: "alice", Checked: &store.Checked{By: ToStore(alice), Via: "slack", At: noon}},
+		{Number: 2, Title: "Two", Author: "carol"}, {Number: 3, Title: "Three", Author: "renovate[bot]"}, {Title: "Loose", Author: "carol"}}
 }
 
 // at is another head that everything is about.
@@ -360,15 +378,21 @@ var states = map[string]func(s *scene){
 	"one of two targets is not planned": func(s *scene) {
 		s.q.Targets = []string{"web", "cdn"}
 	},
-	"its files are not read":      func(s *scene) { s.pull.ExaminedHead = "g" },
-	"its plan is a day old":       func(s *scene) { s.pull.Plans["web"] = store.Planned{Head: "h", State: "done", At: noon.Add(-planLife)} },
-	"the base moved in its paths": func(s *scene) { s.pull.Facts.Moved = map[string][]string{"web": {"web/main.tf"}} },
-	"the base cannot be read":     func(s *scene) { s.pull.Facts.Unread = map[string]string{"base": "GitHub is away"} },
-	"the facts are a minute old":  func(s *scene) { s.pull.Facts.At = noon.Add(-time.Minute) },
-	"a check is red":              func(s *scene) { s.pull.Facts.Checks["build"] = "failure" },
-	"a check is running":          func(s *scene) { s.pull.Facts.Checks["build"] = "pending" },
-	"a check has not reported":    func(s *scene) { s.cat.Environments[1].Checks = []string{"build", "deploy"} },
-	"our own status is pending":   func(s *scene) { s.pull.Facts.Checks["signalbox/gate"] = "pending" },
+	"its files are not read":                                 func(s *scene) { s.pull.ExaminedHead = "g" },
+	"its plan is a day old":                                  func(s *scene) { s.pull.Plans["web"] = store.Planned{Head: "h", State: "done", At: noon.Add(-planLife)} },
+	"the base moved in its paths":                            func(s *scene) { s.pull.Facts.Moved = map[string][]string{"web": {"web/main.tf"}} },
+	"the base cannot be read":                                func(s *scene) { s.pull.Facts.Unread = map[string]string{"base": "GitHub is away"} },
+	"the facts are a minute old":                             func(s *scene) { s.pull.Facts.At = noon.Add(-time.Minute) },
+	"a check is red":                                         func(s *scene) { s.pull.Facts.Checks["build"] = "failure" },
+	"a check is running":                                     func(s *scene) { s.pull.Facts.Checks["build"] = "pending" },
+	"a check has not reported":                               func(s *scene) { s.cat.Environments[1].Checks = []string{"build", "deploy"} },
+	"our own status is pending":                              func(s *scene) { s.pull.Facts.Checks["signalbox/gate"] = "pending" },
+	"an author has not checked it":                           func(s *scene) { s.ships("gate") },
+	"an author has not checked it, and boxes are only shown": func(s *scene) { s.ships("show") },
+	"all authors have checked it, and a bot has not": func(s *scene) {
+		s.ships("gate")
+		s.op.Ships[1].Checked = &store.Checked{By: ToStore(carol), Via: "github", At: noon}
+	},
 	"nobody agreed":               func(s *scene) { s.op.Approvals = nil },
 	"bob agreed to an older head": func(s *scene) { s.op.Approvals[0].Head = "g" },
 	"alice agreed to her own":     func(s *scene) { s.op.Approvals[0].By = ToStore(alice) },

@@ -105,6 +105,9 @@ func DecodeForge(kind string, body []byte) (*integrations.ForgeEvent, error) {
 		return nil, fmt.Errorf("decode webhook %s: it names no pull request", name)
 	}
 	e.Kind, e.PullRequest = "pull_request", &p
+	if b := h.Changes.Body; b != nil && name == "pull_request" {
+		e.BodyFrom = &b.From
+	}
 	if name == "pull_request_review" {
 		e.Kind = "review"
 		e.Review = &integrations.Review{
@@ -157,7 +160,12 @@ type hook struct {
 	Repository  hookRepo `json:"repository"`
 	Sender      hookUser `json:"sender"`
 	PullRequest hookPull `json:"pull_request"`
-	Review      struct {
+	Changes     struct {
+		Body *struct {
+			From string `json:"from"`
+		} `json:"body"`
+	} `json:"changes"` // of an edit
+	Review struct {
 		User        hookUser  `json:"user"`
 		State       string    `json:"state"`
 		CommitID    string    `json:"commit_id"`

@@ -238,7 +238,7 @@ func (c *call) applyUpdate(p *pullRow, in pullUpdate) error {
 	}
 	if in.Body != nil && *in.Body != p.Body {
 		changes["body"] = obj{"from": p.Body}
-		p.Body = *in.Body
+		p.Body, p.Editor = *in.Body, c.login()
 	}
 	if in.Base != nil && *in.Base != p.BaseRef {
 		changes["base"] = obj{"ref": obj{"from": p.BaseRef}, "sha": obj{"from": p.BaseSHA}}

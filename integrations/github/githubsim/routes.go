@@ -23,6 +23,7 @@ func (s *Sim) routes() []route {
 	}
 	add(anyone, none, "GET /meta", getMeta)
 	add(anyone, none, "GET /rate_limit", getRateLimit)
+	add(signedIn, none, "POST /graphql", graphql)
 	add(signedIn, none, "GET /user", getUser)
 	add(signedIn, none, "GET /user/repos", listRepos)
 	add(signedIn, none, "GET /installation/repositories", listInstallationRepos)

@@ -285,10 +285,11 @@ func (s *Sim) crashPoint(point string) {
 	}
 }
 
-// Handler serves /api/v3, /git and /login.
+// Handler serves /api/v3, /api/graphql, /git and /login.
 func (s *Sim) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/v3/", http.StripPrefix("/api/v3", http.HandlerFunc(s.serveAPI)))
+	mux.Handle("/api/graphql", http.StripPrefix("/api", http.HandlerFunc(s.serveAPI)))
 	mux.Handle("/git/", http.StripPrefix("/git", http.HandlerFunc(s.serveGit)))
 	mux.Handle("/login/", http.StripPrefix("/login", http.HandlerFunc(s.serveLogin)))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

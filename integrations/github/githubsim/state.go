@@ -50,6 +50,7 @@ type pullRow struct {
 	Created, Updated    time.Time
 	Closed, MergedAt    *time.Time
 	MergedBy, MergeSHA  string
+	Editor              string // who edited Body last
 	// DiffBase is the tip of the base branch that the figures below were
 	// taken against; it stands still once the pull request is closed.
 	DiffBase                                string
