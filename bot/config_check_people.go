@@ -56,6 +56,7 @@ func (c *Config) checkEnvironments() {
 		c.wantOne(at+".review", "review", e.Review, []string{"required", "none"})
 		c.wantOne(at+".on_open", "value", e.OnOpen, []string{"ask", "run"})
 		c.checkGates(at, e)
+		c.checkNotify(at, e)
 	}
 }
 

@@ -175,6 +175,9 @@ func (f *feature) cards() map[string]tell.Card {
 		cardStopped:    f.stoppedCard,
 		cardDrift:      f.driftCard,
 		cardBlind:      f.blindCard,
+		cardFinished:   f.finishedCard,
+		cardPulled:     f.pulledCard,
+		cardBots:       f.botsCard,
 	}
 }
 
