@@ -36,6 +36,10 @@ type boxWorld struct {
 	said                                map[string]string
 	// mayHooks lets the bot look at its webhooks, at the address that it knows.
 	mayHooks bool
+	// renovate is a bot that opens pull requests; environments is added to both
+	// staging and production.
+	renovate     bool
+	environments string
 }
 
 func newBoxWorld(b *box) *boxWorld {
@@ -77,6 +81,10 @@ func (w *boxWorld) github() githubsim.Config {
 	}
 	c.Users[3].Bot, c.Users[3].Token = true, w.githubToken
 	may := map[string]string{"signalbox": "write", "alice": "write", "bob": "write", "carol": "read"}
+	if w.renovate {
+		c.Users = append(c.Users, githubsim.User{Login: "renovate[bot]", Name: "renovate[bot]", Email: "renovate@acme.example", Token: "renovate-token", Bot: true})
+		may["renovate[bot]"] = "write"
+	}
 	if w.mayHooks {
 		may["signalbox"] = "admin"
 	}
@@ -124,6 +132,8 @@ func (w *boxWorld) write() {
 	put(w.b.t, filepath.Join(dir, "signalbox.yaml"), strings.NewReplacer("PUBLIC\n", public,
 		"SLACKTOKEN", said(w.slackToken), "GITHUBTOKEN", said(w.githubToken), "HOOKSECRET", said(w.hookSecret),
 		"LISTEN", w.b.listen, "INBOUND", w.inbound, "DIR", dir, "BASE", w.b.base, "RUNNER\n", runner, "STAGING\n", w.staging, "GROUPS", w.groups,
+		"review: none}", "review: none"+w.environments+"}", "second_person: true}", "second_person: true"+w.environments+"}",
+		"lab: {channels: [ops]}", "lab: {channels: [ops]"+w.environments+"}",
 	).Replace(boxConfig), 0o600)
 }
 
@@ -213,17 +223,18 @@ plan)
 	state=$(cat "$TF_DATA_DIR.backend")
 	have=$(cat "$state" 2>/dev/null)
 	want=$(cat *.tf ../../VERSION 2>/dev/null | cksum | cut -d' ' -f1)
-	echo "$want ${have:-none} $state" > "$out"
+	[ -e destroys.tf ] && kind=delete
+	echo "$want ${have:-none} $state ${kind:-update}" > "$out"
 	if [ -x "$here/during-plan" ]; then "$here/during-plan" || exit 1; fi
 	echo "Plan: from ${have:-none} to $want." ;;
 show)
-	read want have state < "$last"
-	action=update before="{\"v\":\"$have\"}"
+	read want have state action < "$last"
+	before="{\"v\":\"$have\"}"
 	[ "$have" = none ] && action=create before=null
 	[ "$have" = "$want" ] && action=no-op
 	echo "{\"format_version\":\"1.2\",\"terraform_version\":\"1.0.0\",\"resource_changes\":[{\"address\":\"release.web\",\"mode\":\"managed\",\"type\":\"release\",\"name\":\"web\",\"provider_name\":\"standin\",\"change\":{\"actions\":[\"$action\"],\"before\":$before,\"after\":{\"v\":\"$want\"},\"after_unknown\":{}}}]}" ;;
 apply)
-	read want have state < "$last"
+	read want have state kind < "$last"
 	now=$(cat "$state" 2>/dev/null)
 	[ "${now:-none}" = "$have" ] || { echo "Error: Saved plan is stale"; exit 1; }
 	echo "apply $want" >> "$here/effects"
