@@ -69,17 +69,17 @@ func (f *feature) pulledCard(tx *store.Tx, s *store.Surface) (integrations.Messa
 	}
 	name := s.Where["environment"]
 	what := fmt.Sprintf("%s#%d", p.Repo, p.Number)
-	head := integrations.R("📋 ", integrations.Link(p.URL, what), " “", p.Title, "” by ", p.Author, " ")
-	gone := f.destroyed(p, name)
+	gone, link := f.destroyed(p, name), integrations.Link(p.URL, what)
+	var head integrations.Rich
 	switch {
 	case p.State != "open" && overBefore(s, true):
 		return integrations.Message{Hold: true}, nil
 	case p.State != "open":
-		head = integrations.R(head, "is ", p.State, ".")
+		head = integrations.R("📋 ", link, " “", p.Title, "” by ", p.Author, " is ", p.State, ".")
 	case len(gone) > 0:
-		head = integrations.R("⚠️ ", head[1:], "destroys or replaces something in ", integrations.Bold(name), ": ", integrations.Code(strings.Join(gone[:min(len(gone), 10)], ", ")))
+		head = integrations.R("⚠️ ", link, " “", p.Title, "” by ", p.Author, " destroys or replaces something in ", integrations.Bold(name), ": ", integrations.Code(strings.Join(gone[:min(len(gone), 10)], ", ")))
 	default:
-		head = integrations.R(head, "is planned for ", integrations.Bold(name), ": ", integrations.Code(f.plansIn(p, name).String()))
+		head = integrations.R("📋 ", link, " “", p.Title, "” by ", p.Author, " is planned for ", integrations.Bold(name), ": ", integrations.Code(f.plansIn(p, name).String()))
 	}
 	return integrations.Message{Text: head.Plain() + " · " + p.URL, Blocks: []integrations.Block{{Text: head}}}, nil
 }
@@ -117,7 +117,7 @@ const keepBots = 8 * 24 * time.Hour
 // sumUp puts a bot's pull request into the message of the day.
 func (f *feature) sumUp(tx *store.Tx, p *store.Pull, env integrations.Environment, channel string) error {
 	now := f.Clock.Now()
-	subject := "bots " + channel + " " + env.Digest.Day(now)
+	subject := strings.Join([]string{"bots", channel, env.Digest.Day(now)}, " ")
 	all := store.Feature[botDay](tx, botsFeature)
 	d, found, err := all.Get(subject)
 	if err != nil {

@@ -31,7 +31,7 @@ const (
 	cardReview     = "open review"
 	cardOpened     = "gate opened"
 	cardFinished   = "finished"
-	cardPulled     = "pull plan"
+	cardPulled     = "pulled"
 	cardBots       = "bots"
 )
 

@@ -16,7 +16,7 @@ import (
 
 const (
 	oldAfter = 24 * time.Hour
-	cardOld  = "old hold"
+	cardOld  = "old"
 )
 
 // old says whether a reminder of a hold now is for the channel.

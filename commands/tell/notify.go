@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
@@ -109,7 +110,7 @@ func inDigest(tx *store.Tx, env integrations.Environment, now time.Time, s store
 		return nil
 	}
 	at := env.Digest.Next(now)
-	subject := "digest " + channel + " " + at.UTC().Format(time.RFC3339)
+	subject := strings.Join([]string{"digest", channel, at.UTC().Format(time.RFC3339)}, " ")
 	all := store.Feature[digested](tx, digestFeature)
 	d, found, err := all.Get(subject)
 	if err != nil {
