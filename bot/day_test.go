@@ -89,7 +89,7 @@ func ofKind(texts []string, words ...string) (n int) {
 // 12 of Renovate, and 3 incidents. It counts what the bot says in Slack.
 func TestDay(t *testing.T) {
 	t.Parallel()
-	b := newBox(t, func(w *boxWorld) { w.clock, w.renovate = clock.NewMovable(0), true })
+	b := newBox(t, func(w *boxWorld) { w.clock, w.renovate, w.environments = clock.NewMovable(0), true, "" })
 	heard := &rung{followed: map[string]map[string]bool{}, sent: map[string]bool{}}
 	b.runInside()
 	b.settle()

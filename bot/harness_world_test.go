@@ -44,7 +44,7 @@ type boxWorld struct {
 
 func newBoxWorld(b *box) *boxWorld {
 	w := &boxWorld{b: b, inbound: "webhook", tool: filepath.Join(b.dir, "bin", "terraform"), deploy: "# release\n",
-		groups:     "[alice, bob]",
+		groups: "[alice, bob]", environments: ", notify: {log_file: thread}", // a whole log is one more thing to be cut at
 		slackToken: "xoxb-sandbox", githubToken: "signalbox-token", hookSecret: "sandbox-webhook-secret"}
 	for _, d := range []string{"bin", "tool", "tfstate"} {
 		if err := os.MkdirAll(filepath.Join(b.dir, d), 0o777); err != nil {
