@@ -57,6 +57,7 @@ type GitHubConfig struct {
 	WebhookSecrets []integrations.Secret `yaml:"webhook_secrets"` // two while one is being rotated
 	MergeMethod    string                `yaml:"merge_method"`    // of the merges that people ask for here
 	OAuth          GitHubOAuthConfig     `yaml:"oauth"`
+	Bots           []string              `yaml:"bots"` // logins of machines, besides those that end with [bot]
 }
 
 // GitHubOAuthConfig is the OAuth app by which people show which account is theirs.
@@ -141,6 +142,23 @@ type EnvironmentConfig struct {
 	Windows  calendar.Spec `yaml:"windows"`
 	CoolDown time.Duration `yaml:"cool_down"`
 	OnOpen   string        `yaml:"on_open"`
+
+	Notify map[string]string `yaml:"notify"` // a way for each event
+	Quiet  QuietConfig       `yaml:"quiet"`
+	Digest DigestConfig      `yaml:"digest"`
+}
+
+// QuietConfig are the hours of each day in which what is only good to know waits.
+type QuietConfig struct {
+	From string `yaml:"from"` // "22:00"
+	To   string `yaml:"to"`
+	Zone string `yaml:"zone"` // "" is that of the windows
+}
+
+// DigestConfig is when the digest of the day is told.
+type DigestConfig struct {
+	At   string `yaml:"at,inline"` // "09:00"
+	Zone string `yaml:"zone"`      // "" is that of the quiet hours
 }
 
 // ServiceConfig is one service.
@@ -163,6 +181,8 @@ type ServiceEnvironmentConfig struct {
 	Key     string   `yaml:"key"`
 	Targets []string `yaml:"targets"`
 	Auto    string   `yaml:"auto"` // the branch whose merges deploy by themselves
+
+	Notify map[string]string `yaml:"notify"` // as of an environment, for this service there
 }
 
 // TargetConfig is one target and the steps that apply it.
@@ -248,6 +268,9 @@ func (c *Config) fill() {
 			last := c.lastOfOrder(e.Name)
 			e.TellAuthors = &last
 		}
+		orElse(&e.Quiet.Zone, e.Windows.Zone)
+		orElse(&e.Digest.At, "09:00")
+		orElse(&e.Digest.Zone, e.Quiet.Zone)
 		if e.SecondPerson && e.Approvals == 0 {
 			e.Approvals = 1
 		}

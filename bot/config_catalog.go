@@ -20,7 +20,7 @@ type applierMaker = func(dir string, decode func(any) error) (integrations.Appli
 // below. Mistakes in the settings of the steps come out here, all at once.
 func (c *Config) Catalog(appliers map[string]applierMaker) (*integrations.Catalog, error) {
 	c.r.mistakes = nil
-	out := &integrations.Catalog{Groups: map[string][]string{}, Live: map[string][]integrations.GroupSource{}}
+	out := &integrations.Catalog{Groups: map[string][]string{}, Live: map[string][]integrations.GroupSource{}, Bots: c.GitHub.Bots}
 	for _, g := range c.Groups {
 		out.Groups[g.Name] = slices.Clone(g.People)
 		if live := g.live(); len(live) > 0 {
@@ -63,6 +63,7 @@ func (e EnvironmentConfig) environment() integrations.Environment {
 	if w, err := calendar.Parse(e.Windows); err == nil && !w.IsZero() { // a mistake was found by check
 		out.Windows = w
 	}
+	out.Notify, out.Quiet, out.Digest = e.Notify, e.Quiet.hours(), e.Digest.daily()
 	return out
 }
 
@@ -72,7 +73,7 @@ func (s ServiceConfig) service() integrations.Service {
 		Branch: s.Branch, Source: s.Source, OnCall: s.OnCall, Environments: map[string]integrations.ServiceEnvironment{},
 	}
 	for _, e := range s.Environments {
-		out.Environments[e.Name] = integrations.ServiceEnvironment{Branch: e.Branch, File: e.File, Key: e.Key, Targets: e.Targets, Auto: e.Auto != ""}
+		out.Environments[e.Name] = integrations.ServiceEnvironment{Branch: e.Branch, File: e.File, Key: e.Key, Targets: e.Targets, Auto: e.Auto != "", Notify: e.Notify}
 	}
 	return out
 }

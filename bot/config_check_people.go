@@ -78,6 +78,7 @@ func (c *Config) checkEnvironments() {
 		c.wantOne(at+".on_open", "value", e.OnOpen, []string{"ask", "run"})
 		c.wantOne(at+".ships", "value", e.Ships, []string{"off", "show", "gate"})
 		c.checkGates(at, e)
+		c.checkNotify(at, e)
 	}
 }
 

@@ -94,6 +94,7 @@ func (c *Config) checkServiceEnvironment(s ServiceConfig, e ServiceEnvironmentCo
 		c.bad(at, "%s", oneOf("environment", e.Name, c.environmentNames()))
 	}
 	c.wantBranch(at+".branch", e.Branch)
+	c.checkWays(at+".notify", e.Notify)
 	switch {
 	case e.Auto == "":
 	case s.Strategy == "pin" && s.Source == "":

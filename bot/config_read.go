@@ -259,7 +259,7 @@ func (r *configReader) record(n ast.Node, v reflect.Value, path string, depth in
 	_, mapping := n.(ast.MapNode)
 	_, list := n.(*ast.SequenceNode)
 	switch i, ok := byName[""]; {
-	case ok && (list || len(names) == 0):
+	case ok && (list || len(names) == 0), ok && !mapping && v.Field(i).Kind() == reflect.String:
 		r.value(n, v.Field(i), path, depth+1)
 		return
 	case ok && !mapping:

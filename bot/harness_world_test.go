@@ -38,11 +38,15 @@ type boxWorld struct {
 	mayHooks bool
 	// edit changes the configuration as it is written.
 	edit func(string) string
+	// renovate is a bot that opens pull requests; environments is added to both
+	// staging and production.
+	renovate     bool
+	environments string
 }
 
 func newBoxWorld(b *box) *boxWorld {
 	w := &boxWorld{b: b, inbound: "webhook", tool: filepath.Join(b.dir, "bin", "terraform"), deploy: "# release\n",
-		groups:     "[alice, bob]",
+		groups: "[alice, bob]", environments: ", notify: {log_file: thread}", // a whole log is one more thing to be cut at
 		slackToken: "xoxb-sandbox", githubToken: "signalbox-token", hookSecret: "sandbox-webhook-secret"}
 	for _, d := range []string{"bin", "tool", "tfstate"} {
 		if err := os.MkdirAll(filepath.Join(b.dir, d), 0o777); err != nil {
@@ -79,6 +83,10 @@ func (w *boxWorld) github() githubsim.Config {
 	}
 	c.Users[3].Bot, c.Users[3].Token = true, w.githubToken
 	may := map[string]string{"signalbox": "write", "alice": "write", "bob": "write", "carol": "read"}
+	if w.renovate {
+		c.Users = append(c.Users, githubsim.User{Login: "renovate[bot]", Name: "renovate[bot]", Email: "renovate@acme.example", Token: "renovate-token", Bot: true})
+		may["renovate[bot]"] = "write"
+	}
 	if w.mayHooks {
 		may["signalbox"] = "admin"
 	}
@@ -126,6 +134,8 @@ func (w *boxWorld) write() {
 	text := strings.NewReplacer("PUBLIC\n", public,
 		"SLACKTOKEN", said(w.slackToken), "GITHUBTOKEN", said(w.githubToken), "HOOKSECRET", said(w.hookSecret),
 		"LISTEN", w.b.listen, "INBOUND", w.inbound, "DIR", dir, "BASE", w.b.base, "RUNNER\n", runner, "STAGING\n", w.staging, "GROUPS", w.groups,
+		"review: none}", "review: none"+w.environments+"}", "second_person: true}", "second_person: true"+w.environments+"}",
+		"lab: {channels: [ops]}", "lab: {channels: [ops]"+w.environments+"}",
 	).Replace(boxConfig)
 	if w.edit != nil {
 		text = w.edit(text)
@@ -219,17 +229,18 @@ plan)
 	state=$(cat "$TF_DATA_DIR.backend")
 	have=$(cat "$state" 2>/dev/null)
 	want=$(cat *.tf ../../VERSION 2>/dev/null | cksum | cut -d' ' -f1)
-	echo "$want ${have:-none} $state" > "$out"
+	[ -e destroys.tf ] && kind=delete
+	echo "$want ${have:-none} $state ${kind:-update}" > "$out"
 	if [ -x "$here/during-plan" ]; then "$here/during-plan" || exit 1; fi
 	echo "Plan: from ${have:-none} to $want." ;;
 show)
-	read want have state < "$last"
-	action=update before="{\"v\":\"$have\"}"
+	read want have state action < "$last"
+	before="{\"v\":\"$have\"}"
 	[ "$have" = none ] && action=create before=null
 	[ "$have" = "$want" ] && action=no-op
 	echo "{\"format_version\":\"1.2\",\"terraform_version\":\"1.0.0\",\"resource_changes\":[{\"address\":\"release.web\",\"mode\":\"managed\",\"type\":\"release\",\"name\":\"web\",\"provider_name\":\"standin\",\"change\":{\"actions\":[\"$action\"],\"before\":$before,\"after\":{\"v\":\"$want\"},\"after_unknown\":{}}}]}" ;;
 apply)
-	read want have state < "$last"
+	read want have state kind < "$last"
 	now=$(cat "$state" 2>/dev/null)
 	[ "${now:-none}" = "$have" ] || { echo "Error: Saved plan is stale"; exit 1; }
 	echo "apply $want" >> "$here/effects"

@@ -22,6 +22,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/joining"
 	"github.com/signalbox-chatops/signalbox/commands/language"
 	"github.com/signalbox-chatops/signalbox/commands/lock"
+	"github.com/signalbox-chatops/signalbox/commands/morning"
 	"github.com/signalbox-chatops/signalbox/commands/outage"
 	"github.com/signalbox-chatops/signalbox/commands/past"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
@@ -88,6 +89,7 @@ func features(s systems) []commands.Feature {
 		help.New(s.verbs),
 		home.New(home.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cards: s.cards, Guest: s.guest, Channel: s.channelID}),
 		language.New(language.Deps{}),
+		morning.New(morning.Deps{Cards: s.cards}),
 	}
 }
 

@@ -85,6 +85,12 @@ type Environment struct {
 	Ships string `json:"ships,omitempty"`
 	// TellAuthors says that each author is told when their change is live there.
 	TellAuthors bool `json:"tell_authors,omitempty"`
+	// Notify is how events are told there, where that is not the default.
+	Notify map[string]string `json:"notify,omitempty"`
+	// Quiet are the hours in which what is only good to know waits; Digest is when
+	// the digest of the day is told.
+	Quiet  Hours `json:"-"`
+	Digest Daily `json:"-"`
 }
 
 // Windows are the deploy windows of an environment: a calendar.Windows, or a
@@ -115,6 +121,9 @@ type ServiceEnvironment struct {
 	Targets []string `json:"targets"`
 	// Auto says that each merge to the service's branch asks for a deploy.
 	Auto bool `json:"auto,omitempty"`
+	// Notify is how events of the service are told there; what it does not say is
+	// as the environment says.
+	Notify map[string]string `json:"notify,omitempty"`
 }
 
 // Target is the unit of shared state that one apply may change.
@@ -172,6 +181,8 @@ type Catalog struct {
 	Environments []Environment
 	Services     []Service
 	Targets      []Target
+	// Bots are GitHub logins of machines whose name does not end with "[bot]".
+	Bots []string
 }
 
 // Fold makes two spellings of a name equal: NFKC, case folded, spaces trimmed.

@@ -454,6 +454,7 @@ type Surface struct {
 	Shown  uint64    `json:"shown"`            // Marked as it was when last shown
 	Urgent uint64    `json:"urgent,omitempty"` // Marked as it was at the last change that people wait for
 	Due    time.Time `json:"due,omitzero"`
+	After  time.Time `json:"after,omitzero"` // it is not posted before
 	Hash   string    `json:"hash,omitempty"` // of what was last shown
 	End    string    `json:"end,omitempty"`  // the line about its end that people were shown, on it or in a roll-up
 

@@ -196,10 +196,12 @@ environments:
     aliases: [stg]
     channels: [ops]
     review: none
+    notify: {drift: channel} # seen at once here, and not in tomorrow's digest
   production:
     aliases: [prod, 本番]
     channels: [ops]
     second_person: true
+    notify: {drift: channel}
 services:
   web:
     repository: acme/web

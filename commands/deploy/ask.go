@@ -104,9 +104,10 @@ func (f *feature) approver(tx *store.Tx, q gate.Question, op *store.Operation) (
 
 // openAsk opens the message of a step: an edit makes no phone ring.
 func (f *feature) openAsk(tx *store.Tx, op *store.Operation) error {
-	return tell.Open(tx, store.Surface{
+	// One person can be asked at night; everybody is not woken for one deploy.
+	return f.raiseOnCall(tx, op, integrations.EventWaits, op.Ask.Level != askedAll, store.Surface{
 		ID: tell.ID(placeMessage, op.ID, cardAsk, short(op.Head), strconv.Itoa(op.Ask.Level)), Place: placeMessage, Card: cardAsk, Subject: op.ID,
-		Where: map[string]string{"channel": op.Channel, "under": cardID(op.ID), "head": op.Head, "level": strconv.Itoa(op.Ask.Level),
+		Where: map[string]string{"head": op.Head, "level": strconv.Itoa(op.Ask.Level),
 			"name": op.Ask.Person.Name, "why": op.Ask.Why},
 	})
 }
@@ -134,6 +135,9 @@ func (f *feature) askCard(tx *store.Tx, s *store.Surface) (integrations.Message,
 		settled = op.ID + " is " + op.State
 	case !gate.Named(gate.Ask(tx, q, "approvals"), "approvals"):
 		settled = "it is not needed any more"
+	}
+	if overBefore(s, settled != "") {
+		return integrations.Message{Hold: true}, nil
 	}
 	asked := integrations.R(integrations.Who(known(f.Catalog(), store.Person{Name: s.Where["name"]})))
 	switch s.Where["level"] {

@@ -20,6 +20,9 @@ func (f *feature) logCard(tx *store.Tx, s *store.Surface) (integrations.Message,
 	if j.Tail == "" {
 		return integrations.Message{Hold: true}, nil
 	}
+	if rings, err := followed(tx, j); s.Ref == "" && (err != nil || rings && !wentWrong(j)) {
+		return integrations.Message{Hold: true}, err
+	}
 	head := fmt.Sprintf("%s, attempt %d: %s", j.Target, j.Attempt, j.State)
 	return integrations.Message{
 		Text:   j.ID + " " + head,
@@ -44,6 +47,9 @@ func (f *feature) attentionCard(tx *store.Tx, s *store.Surface) (integrations.Me
 		return integrations.Message{}, err
 	}
 	was := s.Where["state"]
+	if overBefore(s, j.State != was || strconv.Itoa(j.Attempt) != s.Where["attempt"]) {
+		return integrations.Message{Hold: true}, nil
+	}
 	what := map[string]string{
 		store.JobFailed:  "did not work",
 		store.JobBlocked: "is blocked and waits for somebody",
@@ -71,7 +77,7 @@ func (f *feature) logFileCard(tx *store.Tx, s *store.Surface) (integrations.Mess
 	if err != nil {
 		return integrations.Message{}, err
 	}
-	if !j.Terminal() || j.Attempt == 0 {
+	if !j.Terminal() || j.Attempt == 0 || s.Where["always"] == "" && !wentWrong(j) {
 		return integrations.Message{Hold: true}, nil
 	}
 	path, err := runner.WholeLog(j)

@@ -42,9 +42,9 @@ func (f *feature) openStopped(tx *store.Tx, op *store.Operation, j *store.Job) e
 	if about == "" {
 		return nil
 	}
-	return tell.Open(tx, store.Surface{
+	return f.raise(tx, op, integrations.EventFailed, store.Surface{
 		ID: tell.ID(placeMessage, j.ID, cardStopped, strconv.Itoa(j.Attempt), about), Place: placeMessage, Card: cardStopped, Subject: j.ID,
-		Where: map[string]string{"channel": op.Channel, "under": cardID(op.ID), "about": about, "attempt": strconv.Itoa(j.Attempt)},
+		Where: map[string]string{"about": about, "attempt": strconv.Itoa(j.Attempt)},
 	})
 }
 

@@ -61,11 +61,8 @@ func (f *feature) blinded(tx *store.Tx, j *store.Job, l *look) error {
 		return err
 	}
 	env, _ := f.Catalog().Environment(t.Environment)
-	channel := f.home(env)
-	if channel == "" {
-		return nil
-	}
-	return tell.Open(tx, store.Surface{ID: tell.ID(placeMessage, l.Blind), Place: placeMessage, Card: cardBlind, Subject: l.Blind, Where: map[string]string{"channel": channel}})
+	return tell.Raise(tx, f.Catalog(), now, tell.Notice{Event: integrations.EventDrift, Environment: t.Environment, Channel: f.home(env),
+		Surface: store.Surface{ID: tell.ID(placeMessage, l.Blind), Place: placeMessage, Card: cardBlind, Subject: l.Blind}})
 }
 
 // sees ends the time that goes on, if one does.

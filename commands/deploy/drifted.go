@@ -66,11 +66,8 @@ func (f *feature) drifted(tx *store.Tx, j *store.Job, l *look, last gate.Attempt
 	}
 	t, _ := f.Catalog().Target(j.Target)
 	env, _ := f.Catalog().Environment(t.Environment)
-	channel := f.home(env)
-	if channel == "" {
-		return nil
-	}
-	return tell.Open(tx, store.Surface{ID: tell.ID(placeMessage, l.Drifted), Place: placeMessage, Card: cardDrift, Subject: l.Drifted, Where: map[string]string{"channel": channel}})
+	return tell.Raise(tx, f.Catalog(), now, tell.Notice{Event: integrations.EventDrift, Environment: t.Environment, Channel: f.home(env),
+		Surface: store.Surface{ID: tell.ID(placeMessage, l.Drifted), Place: placeMessage, Card: cardDrift, Subject: l.Drifted}})
 }
 
 // filesURL is where the files of a target stand on the forge; "" where no pull

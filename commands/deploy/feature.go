@@ -184,6 +184,9 @@ func (f *feature) cards() map[string]tell.Card {
 		cardLive:       f.liveCard,
 		cardDrift:      f.driftCard,
 		cardBlind:      f.blindCard,
+		cardFinished:   f.finishedCard,
+		cardPulled:     f.pulledCard,
+		cardBots:       f.botsCard,
 	}
 }
 

@@ -352,8 +352,8 @@ func (f *feature) nagReviews(tx *store.Tx, id string) error {
 		if op.Channel == "" {
 			continue
 		}
-		err := tell.Open(tx, store.Surface{ID: tell.ID(placeMessage, op.ID, cardReview, strconv.Itoa(i), p.Nagged.UTC().Format(time.RFC3339)), Place: placeMessage, Card: cardReview,
-			Subject: op.ID, Where: map[string]string{"channel": op.Channel, "pass": strconv.Itoa(i)}})
+		err := f.raise(tx, op, integrations.EventNag, store.Surface{ID: tell.ID(placeMessage, op.ID, cardReview, strconv.Itoa(i), p.Nagged.UTC().Format(time.RFC3339)),
+			Place: placeMessage, Card: cardReview, Subject: op.ID, Where: map[string]string{"pass": strconv.Itoa(i)}})
 		if err != nil {
 			return err
 		}

@@ -224,7 +224,7 @@ func (f *feature) planChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 		return err
 	}
 	if planned.State != "pending" {
-		if err := f.openComment(tx, p); err != nil {
+		if err := errors.Join(f.openComment(tx, p), f.tellPull(tx, p)); err != nil {
 			return err
 		}
 	}

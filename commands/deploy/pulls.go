@@ -291,7 +291,7 @@ func (f *feature) take(tx *store.Tx, s sight) error {
 			return err
 		}
 	}
-	return f.markHead(tx, p)
+	return errors.Join(f.markHead(tx, p), f.markBots(tx, p))
 }
 
 const pushed = "Somebody pushed to the branch: "
@@ -383,6 +383,9 @@ func (f *feature) putOp(tx *store.Tx, op *store.Operation, urgent bool) error {
 		if err := errors.Join(f.freed(tx, op), f.promoted(tx, op), f.tellLive(tx, op)); err != nil {
 			return err
 		}
+	}
+	if err := f.openFinished(tx, op); err != nil {
+		return err
 	}
 	return tell.Mark(tx, op.ID, urgent)
 }

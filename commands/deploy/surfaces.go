@@ -8,7 +8,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
+	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
@@ -29,6 +31,9 @@ const (
 	cardWaived     = "waived"
 	cardReview     = "open review"
 	cardOpened     = "gate opened"
+	cardFinished   = "finished"
+	cardPulled     = "pulled"
+	cardBots       = "bots"
 )
 
 // The places where they stand.
@@ -48,7 +53,23 @@ func (f *feature) openCard(tx *store.Tx, op *store.Operation) error {
 	if op.Channel == "" {
 		return nil
 	}
-	return tell.Open(tx, store.Surface{ID: cardID(op.ID), Place: placeMessage, Card: cardOperation, Subject: op.ID, Where: map[string]string{"channel": op.Channel}})
+	return f.raise(tx, op, integrations.EventOpened, store.Surface{ID: cardID(op.ID), Place: placeMessage, Card: cardOperation, Subject: op.ID})
+}
+
+// raise tells of an event of an operation, as the configuration says.
+func (f *feature) raise(tx *store.Tx, op *store.Operation, event string, s store.Surface) error {
+	return f.raiseOnCall(tx, op, event, false, s)
+}
+
+// raiseOnCall is raise; onCall says that somebody is asked who cannot wait for the
+// end of the quiet hours.
+func (f *feature) raiseOnCall(tx *store.Tx, op *store.Operation, event string, onCall bool, s store.Surface) error {
+	to := op.Requester
+	if event == integrations.EventWaits && op.Ask != nil && s.Card == cardAsk {
+		to = op.Ask.Person
+	}
+	return tell.Raise(tx, f.Catalog(), f.Clock.Now(), tell.Notice{Surface: s, Event: event, Service: op.Service, Environment: op.Environment,
+		Channel: op.Channel, Root: cardID(op.ID), To: gate.ToStore(known(f.Catalog(), to)), OnCall: onCall})
 }
 
 // openJobSurfaces opens what shows one apply: the log in the card's thread, the
@@ -64,14 +85,15 @@ func (f *feature) openJobSurfaces(tx *store.Tx, op *store.Operation, j *store.Jo
 	if op.Channel == "" {
 		return nil
 	}
-	where := func() map[string]string {
-		return map[string]string{"channel": op.Channel, "under": cardID(op.ID)}
-	}
-	log := store.Surface{ID: tell.ID(placeMessage, j.ID, cardLog), Place: placeMessage, Card: cardLog, Subject: j.ID, Where: where()}
-	if err := tell.Open(tx, log); err != nil {
+	log := store.Surface{ID: tell.ID(placeMessage, j.ID, cardLog), Place: placeMessage, Card: cardLog, Subject: j.ID}
+	if err := f.raise(tx, op, integrations.EventLog, log); err != nil {
 		return err
 	}
-	return tell.Open(tx, store.Surface{ID: tell.ID(placeFile, j.ID), Place: placeFile, Card: cardLogFile, Subject: j.ID, Where: where()})
+	file := store.Surface{ID: tell.ID(placeFile, j.ID), Place: placeFile, Card: cardLogFile, Subject: j.ID}
+	if f.Catalog().Way(op.Service, op.Environment, integrations.EventLogFile) != integrations.WayNone {
+		file.Where = map[string]string{"always": "yes"}
+	}
+	return f.raise(tx, op, integrations.EventLog, file)
 }
 
 // openConfirm asks, in a message of its own, about a plan that nobody reviewed.
@@ -81,9 +103,9 @@ func (f *feature) openConfirm(tx *store.Tx, op *store.Operation, j *store.Job) e
 		return nil
 	}
 	digest := recordOf(j).Plans.Digest()
-	return tell.Open(tx, store.Surface{
+	return f.raise(tx, op, integrations.EventConfirm, store.Surface{
 		ID: tell.ID(placeMessage, j.ID, cardConfirm, strconv.Itoa(j.Attempt)), Place: placeMessage, Card: cardConfirm, Subject: j.ID,
-		Where: map[string]string{"channel": op.Channel, "digest": digest},
+		Where: map[string]string{"digest": digest},
 	})
 }
 
@@ -126,9 +148,13 @@ func (f *feature) openAttention(tx *store.Tx, op *store.Operation, j *store.Job)
 	if op.Channel == "" {
 		return nil
 	}
-	return tell.Open(tx, store.Surface{
+	event := integrations.EventFailed
+	if j.State == store.JobBlocked {
+		event = integrations.EventWaits
+	}
+	return f.raise(tx, op, event, store.Surface{
 		ID: tell.ID(placeMessage, j.ID, cardAttention, strconv.Itoa(j.Attempt), j.State), Place: placeMessage, Card: cardAttention, Subject: j.ID,
-		Where: map[string]string{"channel": op.Channel, "under": cardID(op.ID), "state": j.State, "attempt": strconv.Itoa(j.Attempt)},
+		Where: map[string]string{"state": j.State, "attempt": strconv.Itoa(j.Attempt)},
 	})
 }
 

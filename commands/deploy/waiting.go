@@ -237,8 +237,8 @@ func (f *feature) reopened(tx *store.Tx, op *store.Operation, p *store.Pull, j *
 	if _, err := tx.Surface(id); err == nil {
 		return nil // it was asked
 	}
-	return tell.Open(tx, store.Surface{ID: id, Place: placeMessage, Card: cardOpened, Subject: j.ID,
-		Where: map[string]string{"channel": op.Channel, "under": cardID(op.ID), "attempt": fmt.Sprint(j.Attempt)}})
+	return f.raise(tx, op, integrations.EventWaits, store.Surface{ID: id, Place: placeMessage, Card: cardOpened, Subject: j.ID,
+		Where: map[string]string{"attempt": fmt.Sprint(j.Attempt)}})
 }
 
 // unreadWait is how long after a job was blocked because something could not be
@@ -263,6 +263,9 @@ func (f *feature) openedCard(tx *store.Tx, s *store.Surface) (integrations.Messa
 	j, op, err := jobAndOperation(tx, s.Subject)
 	if err != nil {
 		return integrations.Message{}, err
+	}
+	if overBefore(s, j.State != store.JobBlocked) {
+		return integrations.Message{Hold: true}, nil
 	}
 	text := integrations.R(integrations.Who(known(f.Catalog(), op.Requester)), ": what ", integrations.Bold(j.Target), " waited for is over")
 	if j.State != store.JobBlocked {

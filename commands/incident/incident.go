@@ -80,7 +80,7 @@ func (f *feature) open(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
 	if err := incidents(tx).Put(i.ID, i); err != nil {
 		return reply, err
 	}
-	return reply, tell.Open(tx, store.Surface{ID: tell.ID(placeMessage, i.ID), Place: placeMessage, Card: card, Subject: i.ID, Where: map[string]string{"channel": i.Channel}})
+	return reply, tell.Open(tx, store.Surface{ID: tell.ID(placeMessage, i.ID), Place: placeMessage, Card: card, Subject: i.ID, Where: map[string]string{"channel": i.Channel, "silent": "yes"}})
 }
 
 // atOnce is how soon after an incident another one of the same place is taken for

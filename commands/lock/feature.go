@@ -69,6 +69,6 @@ func New(d Deps) commands.Feature {
 		},
 		Ticks: []commands.Tick{{Name: "watch locks", Every: watchEvery, Run: f.watch}},
 		Prune: f.prune,
-		Cards: map[string]tell.Card{cardHold: f.holdCard, cardOpened: f.openedCard, cardDirect: f.directCard},
+		Cards: map[string]tell.Card{cardHold: f.holdCard, cardOpened: f.openedCard, cardDirect: f.directCard, cardOld: f.oldCard},
 	}
 }

@@ -139,6 +139,9 @@ func (f *feature) nag(tx *store.Tx, h *store.Hold) error {
 	if err := f.audit(tx, h, noun(h)+" reminder"); err != nil {
 		return err
 	}
+	if f.old(h) {
+		return f.nagOld(tx, h)
+	}
 	err := f.direct(tx, h, h.Owner, directNag, strconv.FormatInt(h.Nagged.Unix(), 10), map[string]string{
 		"owner": gate.FromStore(h.Owner).Display(), "reason": h.Reason, "until": gate.Clock(h.Expires), "at": strconv.FormatInt(h.Nagged.Unix(), 10),
 	})

@@ -30,6 +30,9 @@ func Open(tx *store.Tx, s store.Surface) error {
 		return err
 	}
 	s.Marked, s.Created = 1, tx.Now()
+	if s.After.After(s.Due) {
+		s.Due = s.After
+	}
 	return tx.PutSurface(&s)
 }
 
@@ -59,6 +62,9 @@ func mark(tx *store.Tx, id string, urgent bool) error {
 	}
 	if urgent && s.Error == "" { // with an error, Due is the wait that the place asked for
 		s.Due = time.Time{}
+		if s.Ref == "" {
+			s.Due = s.After
+		}
 	}
 	return tx.PutSurface(s)
 }

@@ -27,6 +27,7 @@ const (
 	whereUser        = "user"         // slack.private, slack.home: who sees it
 	whereResponse    = "response_url" // slack.private: the address to answer a command or click at
 	wherePrivate     = "private"      // slack.private: "true" if the channel is a direct one
+	whereSilent      = "silent"       // slack.message: not "", people are named and not mentioned
 	whereTrigger     = "trigger"      // slack.modal: what opens it
 )
 
@@ -93,6 +94,9 @@ func (c *Client) sendInto(ctx context.Context, method, channel string, post inte
 		err = explain(act, err)
 		c.budget.refused(method, channel, err)
 		return err
+	}
+	if post.Where[whereSilent] != "" {
+		post.Message = unmentioned(post.Message)
 	}
 	err := try(render(post.Message))
 	if refusedBlocks(err) {
