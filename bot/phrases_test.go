@@ -171,6 +171,7 @@ var unsaid = map[string]bool{
 	"lost webhooks": true, "show anew": true, "what waits": true, "job apply": true, "job %s": true, "found by looking": true,
 	"after %s %d": true, "after %s attempt %d": true, "event %d": true, "|after %s": true, "deploy %s %s to %s": true,
 	"rollback %s in %s": true, "to %s": true, "%s: %s in %s, was %s": true,
+	"what does not answer": true, "%s: signalbox ops %s": true,
 	"pull %d %d": true, "rollup %s %s": true, "hold ended": true, "not stopping": true,
 	"audit export": true, "remove audit files that were sent": true, "gate status": true, "audit file": true,
 	"ignored: nothing handles it": true, "stale: dropped": true, "people talking": true, "refused: %s": true, "ignored: %s": true,
