@@ -96,6 +96,9 @@ func talkConfig(script []string) func([]byte) []byte {
 				text = talkTerraform.ReplaceAllString(text, "- demo: {dir: $1, state: $2}")
 			}
 			if m := talkInstead.FindStringSubmatch(line); m != nil {
+				if !strings.Contains(text, m[2]) {
+					panic(fmt.Sprintf("the sandbox's configuration does not say %q", m[2])) // or the conversation would be about something else
+				}
 				text = strings.Replace(text, m[2], strings.ReplaceAll(m[1], `\n`, "\n"), 1)
 			}
 			if m := talkSetting.FindStringSubmatch(line); m != nil {
