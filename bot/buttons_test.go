@@ -20,6 +20,7 @@ import (
 var buttonless = map[string]string{
 	"break-glass": "it is rare and meant to be slow: its form asks for the operation and the reason that everybody will read",
 	"config":      "what it proposes is in words; for a role that was asked for, Grant does it",
+	"waive":       "it is for the rare hour in which CI is down: its form asks for the operation and the reason that everybody will read",
 	"role":        "its form asks for the group, which is a word of the configuration",
 }
 

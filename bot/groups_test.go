@@ -100,6 +100,7 @@ func TestLiveGroupsThatAreDownAtTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.runInside()
+	b.untilGreeted()
 	b.lock("bob", "The GitHub team acme/sre cannot be read: GitHub answered 501: Server Error, so the answer is no.")
 	b.github.ClearFaults()
 	b.lock("bob", "") // long before the minute's reading: the decision asks by itself

@@ -30,7 +30,7 @@ func TestKillWhileItDeploysByItself(t *testing.T) {
 			t.Parallel()
 			b := newBox(t, func(w *boxWorld) {
 				w.edit = func(config string) string {
-					config = strings.Replace(config, "review: none}", "review: none, merge: when_green, merge_after: 1s}", 1)
+					config = strings.Replace(config, "review: none", "review: none, merge: when_green, merge_after: 1s", 1)
 					return strings.Replace(config, "{branch: deployment/staging,", "{branch: deployment/staging, auto: main,", 1)
 				}
 			})

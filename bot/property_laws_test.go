@@ -554,7 +554,7 @@ func (y *history) misshown(tx *store.Tx) (string, error) {
 			owned[post] = true
 		}
 		switch {
-		case m.Hold, post != nil && post.gone, s.Parked != "" && (y.deleted > 0 || s.Place == "slack.private"):
+		case m.Hold, s.After.After(y.clock.Now()), post != nil && post.gone, s.Parked != "" && (y.deleted > 0 || s.Place == "slack.private"):
 		case s.Parked != "":
 			return fmt.Sprintf("%s is parked: %s", s.ID, s.Parked), nil
 		case post == nil:

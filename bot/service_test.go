@@ -93,7 +93,7 @@ func TestServiceUnitGivesAStopItsTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &app{teller: &tell.Teller{}}
+	a := &app{teller: &tell.Teller{}, options: options{Config: &Config{}}}
 	if most := stopWait + stopLimit(a.workers()) + 2*stopWait; given < most { // and the two doors
 		t.Errorf("a stop is given %v, and may take %v", given, most)
 	}
