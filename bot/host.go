@@ -118,7 +118,7 @@ func (d *hostDoor) listen() (*net.UnixListener, error) {
 func (d *hostDoor) Serve(ctx context.Context, ln *net.UnixListener) error {
 	var all sync.WaitGroup
 	defer all.Wait()
-	stop := context.AfterFunc(ctx, func() { _ = ln.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = ln.Close() }) // what cannot be closed ends with the process
 	defer stop()
 	for {
 		conn, err := ln.AcceptUnix()
@@ -134,7 +134,7 @@ func (d *hostDoor) Serve(ctx context.Context, ln *net.UnixListener) error {
 				d.serve(ctx, conn)
 			})
 		default:
-			_ = conn.Close()
+			_ = conn.Close() // nothing was promised on it
 		}
 	}
 }
@@ -145,6 +145,7 @@ func (d *hostDoor) serve(ctx context.Context, conn *net.UnixConn) {
 	var ask hostAsk
 	// The line is read also of somebody who is refused: what is left unread when the
 	// socket is closed takes the answer with it.
+	// Without a deadline it only waits longer; the listener ends it all the same.
 	_ = conn.SetReadDeadline(time.Now().Add(hostPatient))
 	line, err := bufio.NewReaderSize(conn, hostLine).ReadSlice('\n')
 	if err != nil {

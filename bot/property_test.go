@@ -27,7 +27,7 @@ import (
 //
 // and one that broke a law again with the -history.tell that the failure prints.
 const (
-	histories    = 200
+	histories    = 400
 	historySeed  = 1876 // 0 would be another one each time
 	historyTenth = 10
 	historySides = 4 // that are told side by side, the same ones on every machine
