@@ -53,6 +53,7 @@ var (
 	talkTook     = regexp.MustCompile(`took \d+ (?:s|min|h)(?: \d+ min)?`)
 	talkSpent    = regexp.MustCompile(`after \d+(?:m?\d*s| s| min)\b`)
 	talkHeld     = regexp.MustCompile(`(by \w+ for|since|hold-\d+, for) \d+ (?:s|min)\b`)
+	talkSilent   = regexp.MustCompile(`(from <time> to <time>), \d+ (?:s|min|h|days)(?: \d+ min)?`)
 	talkSignal   = regexp.MustCompile(`\b(killed|interrupt)\. Output:`)
 	talkTemp     = regexp.MustCompile(`/tmp/[\w./-]+`)
 	talkNoise    = regexp.MustCompile(`(?m)^.*Still (creating|modifying|destroying)\.\.\..*\n?`)
@@ -106,6 +107,7 @@ func (n *talkNames) tame(s string, now time.Time) string {
 	s = talkSignal.ReplaceAllString(s, "<signal>. Output:")
 	s = talkMoment.ReplaceAllString(s, "<time> ago")
 	s = talkSpent.ReplaceAllString(s, "after <time>")
+	s = talkSilent.ReplaceAllString(s, "$1, <time>")
 	s = talkHeld.ReplaceAllString(s, "$1 <time>")
 	s = talkSHA.ReplaceAllStringFunc(s, func(sha string) string {
 		i := talkIndex(&n.commits, sha[:7])
