@@ -594,6 +594,16 @@ func (t hubTrees) Tree(_ context.Context, _, sha string) (out string, err error)
 	})
 	return out, nil
 }
+func (t hubTrees) File(_ context.Context, _, sha, path string) (out []byte, err error) {
+	err = integrations.ErrNotFound
+	t.read(func(h *hub) {
+		if v := h.commits[sha].tree[path]; v != "" {
+			out, err = []byte(v), nil
+		}
+	})
+	return out, err
+}
+
 func (t hubTrees) Blobs(_ context.Context, _, sha string, paths []string) (map[string]integrations.FileChange, error) {
 	out := map[string]integrations.FileChange{}
 	t.read(func(h *hub) {

@@ -427,6 +427,21 @@ func (t trees) Tree(ctx context.Context, repo, sha string) (string, error) {
 	return r.Tree(ctx, sha)
 }
 
+func (t trees) File(ctx context.Context, repo, sha, path string) ([]byte, error) {
+	r, err := t.repo(repo)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.ensure(ctx, r, sha); err != nil {
+		return nil, err
+	}
+	content, err := r.Show(ctx, sha, path)
+	if errors.Is(err, git.ErrNotFound) {
+		return nil, fmt.Errorf("%w: %w", integrations.ErrNotFound, err)
+	}
+	return content, err
+}
+
 func (t trees) Blobs(ctx context.Context, repo, sha string, paths []string) (map[string]integrations.FileChange, error) {
 	r, err := t.repo(repo)
 	if err != nil {

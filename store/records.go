@@ -103,6 +103,10 @@ type Operation struct {
 	// Made is the head commit that was made for a rollback or for Forward.
 	Made string `json:"made,omitempty"`
 
+	// Pins are the versions that its merge was seen to set when it was to be
+	// applied, whoever wrote them.
+	Pins []Pin `json:"pins,omitempty"`
+
 	// Auto says that a merge to the service's branch asked for it, and nobody in chat.
 	Auto bool `json:"auto,omitempty"`
 	// Self is how its merge by itself stands, where its environment merges so.
@@ -423,11 +427,22 @@ type Facts struct {
 	// Reviews are those of the pull request since it goes into Into: login -> head
 	// approved.
 	Reviews map[string]string `json:"reviews,omitempty"`
+	// Pins are the versions that the head sets in files of services.
+	Pins []Pin `json:"pins,omitempty"`
 	// Unread says what could not be read, by gate: it keeps that gate closed.
 	Unread map[string]string `json:"unread,omitempty"`
 	// Away is the system that did not answer when something could not be read.
 	Away      string    `json:"away,omitempty"`
 	AwaySince time.Time `json:"away_since,omitzero"`
+}
+
+// Pin is a version that a change sets in the file of a service: what stands there
+// at one commit and not at another.
+type Pin struct {
+	Service     string `json:"service"`
+	Environment string `json:"environment"`
+	From        string `json:"from"` // "" where there was none
+	To          string `json:"to"`
 }
 
 // Planned is the last plan of one target at one head.

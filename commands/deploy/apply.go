@@ -24,6 +24,7 @@ type dequeued struct {
 	facts  store.Facts
 	stands string // see gate.Question
 	last   string // the commit that stands is said of
+	pins   []store.Pin
 }
 
 // applyFacts reads how the job's commit stands to what its target saw last, and
@@ -46,6 +47,9 @@ func (f *feature) applyFacts(ctx context.Context, j *store.Job) (any, error) {
 	}
 	var err error
 	if d.stands, d.last, err = f.stands(ctx, j); err != nil {
+		return nil, err
+	}
+	if d.pins, err = f.jobPins(ctx, j, d); err != nil {
 		return nil, err
 	}
 	return d, ctx.Err()
@@ -90,7 +94,7 @@ var unmergedGates = []string{"freeze", "hold", "dirty", "window", "cool-down", "
 func (f *feature) applyQuestion(at string, op *store.Operation, p *store.Pull, j *store.Job) (q gate.Question, only []string) {
 	q = f.question(at, f.Catalog(), op, nil)
 	q.Targets, q.Job, q.Pull = []string{j.Target}, j, p
-	q.Actor = known(f.Catalog(), op.MergedBy)
+	q.Actor, q.Pins = known(f.Catalog(), op.MergedBy), op.Pins
 	q.Explicit = op.Kind == "deploy" && q.Actor.Same(q.Requester)
 	if op.Kind == opReapply {
 		q.Actor, q.Explicit, only = q.Requester, true, unmergedGates
@@ -125,6 +129,11 @@ func (f *feature) applyGate(tx *store.Tx, j *store.Job, facts any) (runner.Verdi
 			return runner.Go, err
 		}
 		withFacts(p, outside.facts)
+	}
+	if keepPins(f.Catalog(), op, j, outside) {
+		if err := tx.PutOperation(op); err != nil {
+			return runner.Go, err
+		}
 	}
 	q, only := f.applyQuestion(gate.AtDequeue, op, p, j)
 	q.Stands = outside.stands

@@ -24,6 +24,10 @@ func (f *feature) readFacts(ctx context.Context, p *store.Pull, targets []string
 			noteAway(&facts, err)
 			facts.Unread["base"] = fmt.Sprintf("where %s stands cannot be read: %v", p.Base, err)
 		}
+		if err := f.readPins(ctx, p, targets, &facts); err != nil {
+			noteAway(&facts, err)
+			facts.Unread["promotion"] = fmt.Sprintf("which versions it sets cannot be read: %v", err)
+		}
 	}
 	checks, approvals := false, false
 	for _, name := range environments {

@@ -83,6 +83,8 @@ type Trees interface {
 	Parent(ctx context.Context, repo, sha string) (string, error)
 	// Tree is the SHA of the files of sha, all together.
 	Tree(ctx context.Context, repo, sha string) (string, error)
+	// File is the text of a file of sha; ErrNotFound where it holds none.
+	File(ctx context.Context, repo, sha, path string) ([]byte, error)
 	// Blobs are the files of sha by path; a path that it does not hold is left out.
 	Blobs(ctx context.Context, repo, sha string, paths []string) (map[string]integrations.FileChange, error)
 }

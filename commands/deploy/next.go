@@ -134,10 +134,8 @@ func (f *feature) nextBlocked(tx *store.Tx, v view, j *store.Job, note func(...a
 	op := v.op
 	retry := integrations.Button{Label: "Retry", Command: "retry " + op.ID}
 	cancel := integrations.Button{Label: "Cancel", Command: "cancel " + op.ID, Confirm: "Drop the apply of " + op.ID + "? The merge stays."}
-	q := f.question(gate.AtDequeue, f.Catalog(), op, v.pull)
+	q, _ := f.applyQuestion(gate.AtDequeue, op, v.pull, j)
 	q.Shown = true
-	q.Targets, q.Job, q.Actor = []string{j.Target}, j, known(f.Catalog(), op.MergedBy)
-	q.Explicit = op.Kind == "deploy" && q.Actor.Same(q.Requester)
 	closed := gate.Ask(tx, q, j.Closed...) // the others may have been opened by facts that are too old by now
 	if approvable(op, j, closed) {
 		return note("Blocked: ", coded(j.Why), "."), []integrations.Button{{Label: "Approve", Command: "approve " + op.ID, Version: stampBlocked(v.jobs), Style: "primary"}, retry, cancel}

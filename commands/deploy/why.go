@@ -201,6 +201,7 @@ func (f *feature) whyJob(tx *store.Tx, b *answer, op *store.Operation, j *store.
 		}
 		withFacts(p, outside.facts)
 	}
+	keepPins(f.Catalog(), op, j, outside)
 	q, only := f.applyQuestion(gate.AtDequeue, op, p, j)
 	q.Stands = outside.stands
 	lines := gate.List(tx, q)

@@ -830,6 +830,14 @@ func (t fakeTrees) Tree(_ context.Context, _, sha string) (string, error) {
 	}
 	return t.f.tree(sha), nil
 }
+func (t fakeTrees) File(ctx context.Context, repo, sha, path string) ([]byte, error) {
+	if err := t.f.call("File"); err != nil {
+		return nil, err
+	}
+	content, _, err := t.f.ReadFile(ctx, repo, path, sha)
+	return content, err
+}
+
 func (t fakeTrees) Blobs(_ context.Context, _, sha string, paths []string) (map[string]integrations.FileChange, error) {
 	t.f.mu.Lock()
 	defer t.f.mu.Unlock()

@@ -48,6 +48,8 @@ type Question struct {
 	Job   *store.Job
 	// Stands is how Job's commit stands to what its target saw last.
 	Stands string
+	// Pins are the versions that Job's commit sets.
+	Pins []store.Pin
 	// Head is the pull request's head that would be merged or was merged.
 	Head string
 }

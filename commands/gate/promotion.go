@@ -13,19 +13,27 @@ const looksBack = 50
 
 // Promotion wants the same commit or version to have succeeded in the environment
 // that comes first, and nothing to have gone wrong there since. What people bring
-// to the branch of a place is a promotion of its head. A rollback is not held up
-// by it.
+// to the branch of a place is a promotion of its head, and a version that they write
+// into the file of a service is one of that version. A rollback is not held up by
+// it.
 func Promotion(tx *store.Tx, q Question) ([]Closed, error) {
 	env, err := q.environment()
 	if err != nil {
 		return nil, err
 	}
-	if env.After == "" || q.rollback() {
+	if env.After == "" {
 		return nil, nil
 	}
-	all, err := promotes(tx, q)
+	all, err := pinned(q)
 	if err != nil {
 		return nil, err
+	}
+	if !q.rollback() {
+		own, err := promotes(tx, q)
+		if err != nil {
+			return nil, err
+		}
+		all = append(own, all...)
 	}
 	var out []Closed
 	for _, op := range all {
@@ -68,6 +76,36 @@ func promotes(tx *store.Tx, q Question) ([]*store.Operation, error) {
 		}
 	}
 	return out, nil
+}
+
+// pinned are the operations that the versions are which the change sets beside its
+// own: by a pull request of people, or by a push to the one that was asked for.
+func pinned(q Question) ([]*store.Operation, error) {
+	if !slices.ContainsFunc(q.Catalog.Services, func(s integrations.Service) bool { return setsAny(s, q) }) {
+		return nil, nil
+	}
+	pins := q.Pins
+	if q.Job == nil && q.Pull != nil {
+		facts, err := q.facts("promotion")
+		if err != nil {
+			return nil, err
+		}
+		pins = facts.Pins
+	}
+	var out []*store.Operation
+	for _, p := range pins {
+		own := q.Op != nil && q.Op.Service == p.Service && q.Op.Strategy == "pin" && q.Op.To == p.To
+		if p.Environment == q.Environment && !own {
+			out = append(out, &store.Operation{Service: p.Service, Strategy: "pin", To: p.To})
+		}
+	}
+	return out, nil
+}
+
+// setsAny says whether a version of the service could stand in what is changed.
+func setsAny(svc integrations.Service, q Question) bool {
+	place := svc.Environments[q.Environment]
+	return svc.Strategy == "pin" && slices.ContainsFunc(place.Targets, func(t string) bool { return slices.Contains(q.Targets, t) })
 }
 
 // brings says whether a merge into a branch is a promotion of a service.
@@ -135,14 +173,27 @@ func earlierOf(tx *store.Tx, svc integrations.Service, environment string) ([]*s
 		}
 		for _, o := range all {
 			known := slices.ContainsFunc(out, func(k *store.Operation) bool { return k.ID == o.ID })
-			if o.Kind == "infra" && !known && brings(svc, place, o.Repo, o.Base, o.Targets) {
+			switch {
+			case o.Kind != "infra" || known:
+			case brings(svc, place, o.Repo, o.Base, o.Targets):
 				o.Strategy, o.ToSHA = "promote", o.Head
+				out = append(out, o)
+			case slices.ContainsFunc(o.Pins, func(p store.Pin) bool { return sets(p, svc.Name, environment) }):
 				out = append(out, o)
 			}
 		}
 	}
+	for _, o := range out { // what stood in the file in the end was perhaps not what was asked for
+		if i := slices.IndexFunc(o.Pins, func(p store.Pin) bool { return sets(p, svc.Name, environment) }); i >= 0 {
+			o.Strategy, o.To = "pin", o.Pins[i].To
+		}
+	}
 	slices.SortStableFunc(out, func(a, b *store.Operation) int { return b.Created.Compare(a.Created) })
 	return out, nil
+}
+
+func sets(p store.Pin, service, environment string) bool {
+	return p.Service == service && p.Environment == environment
 }
 
 // pushed says whether a promotion's head is another one than the commit that was

@@ -139,6 +139,18 @@ var table = []row{
 	{"people opened it, and it failed in staging", "bob", "merged it on GitHub", "promotion"},
 	{"people opened it, and staging is dirty", "bob", "merged it on GitHub", "promotion"},
 	{"people brought it to staging", "alice", "merges it", ""},
+	{"people wrote a version that staging never had", "alice", "looks at the card", "promotion approvals"},
+	{"people wrote a version that staging never had", "bob", "merged it on GitHub", "promotion"},
+	{"people wrote a version that staging never had", "bob", "merged it on GitHub, and bob let it go on", "promotion"},
+	{"people wrote a version that staging had", "bob", "merged it on GitHub", ""},
+	{"people wrote a version that they wrote for staging before", "bob", "merged it on GitHub", ""},
+	{"people wrote a version that failed in staging", "bob", "merged it on GitHub", "promotion"},
+	{"people wrote a version of another environment", "bob", "merged it on GitHub", ""},
+	{"which versions people wrote cannot be read", "alice", "looks at the card", "promotion approvals"},
+	{"the version that was asked for is good in staging", "alice", "merges it", ""},
+	{"somebody pushed another version to it", "alice", "merges it", "promotion"},
+	{"somebody pushed another version to it", "alice", "rolls back", "promotion"},
+	{"staging was asked for the version and got another one", "alice", "merges it", "promotion"},
 	{"a rollback brings another service's place back, too", "bob", "merged it on GitHub", ""},
 
 	{"nobody agreed", "alice", "looks at the card", "approvals"},
@@ -259,6 +271,33 @@ func (s *scene) brought(state string) {
 	})
 }
 
+// pinned makes it a change of the version of api, which runs on the same target:
+// asked for as one, where asked is not "", and written as the other in its file.
+func (s *scene) pinned(asked, written string) {
+	s.cat.Services = append(s.cat.Services, integrations.Service{Name: "api", Repository: "acme/web", Strategy: "pin", Environments: map[string]integrations.ServiceEnvironment{
+		"staging": {Branch: "main", File: "v", Targets: []string{"web-staging"}}, "production": {Branch: "main", File: "v", Targets: []string{"web"}}}})
+	if s.opened(); asked != "" {
+		s.op.Kind, s.op.Service, s.op.Strategy, s.op.To, s.q.Service = "deploy", "api", "pin", asked, "api"
+	}
+	s.pull.Base, s.pull.Facts.Into, s.put = "main", "main", nil
+	s.pull.Facts.Pins = []store.Pin{{Service: "api", Environment: "production", From: "v1", To: written}}
+	s.q.Pins = s.pull.Facts.Pins
+}
+
+// apiInStaging adds what was asked of api in staging, or of people there, and the
+// version that its merge wrote.
+func (s *scene) apiInStaging(kind, state, asked, written string) {
+	o := &store.Operation{ID: "op-3", Kind: kind, State: state, Environment: "staging", Targets: []string{"web-staging"}, Repo: "acme/web", Base: "main", MergeSHA: "m3",
+		Pins: []store.Pin{{Service: "api", Environment: "staging", To: written}}}
+	if kind == "deploy" {
+		o.Service, o.Strategy, o.To = "api", "pin", asked
+	}
+	s.put = append(s.put, func(tx *store.Tx) error {
+		o.Version, o.Created = 0, noon.Add(-time.Hour)
+		return tx.PutOperation(o)
+	})
+}
+
 func (s *scene) hold(kind string, by integrations.Person, change func(h *store.Hold)) {
 	s.put = append(s.put, func(tx *store.Tx) error {
 		h := &store.Hold{Kind: kind, Owner: ToStore(by), Reason: "because", Created: noon.Add(-time.Hour), Service: "web", Environment: "production"}
@@ -358,7 +397,40 @@ var states = map[string]func(s *scene){
 		s.opened()
 		s.hold("dirty", alice, func(h *store.Hold) { h.Service, h.Environment, h.Target = "", "", "web-staging" })
 	},
-	"people brought it to staging": func(s *scene) { s.put = nil; s.brought(store.OpNoop) },
+	"people brought it to staging":                  func(s *scene) { s.put = nil; s.brought(store.OpNoop) },
+	"people wrote a version that staging never had": func(s *scene) { s.pinned("", "v2") },
+	"people wrote a version that staging had": func(s *scene) {
+		s.pinned("", "v2")
+		s.apiInStaging("deploy", store.OpSucceeded, "v2", "v2")
+	},
+	"people wrote a version that they wrote for staging before": func(s *scene) {
+		s.pinned("", "v2")
+		s.apiInStaging("infra", store.OpSucceeded, "", "v2")
+	},
+	"people wrote a version that failed in staging": func(s *scene) {
+		s.pinned("", "v2")
+		s.apiInStaging("infra", store.OpFailed, "", "v2")
+	},
+	"people wrote a version of another environment": func(s *scene) {
+		s.pinned("", "v2")
+		s.pull.Facts.Pins[0].Environment = "staging"
+	},
+	"which versions people wrote cannot be read": func(s *scene) {
+		s.pinned("", "v2")
+		s.pull.Facts.Pins, s.pull.Facts.Unread = nil, map[string]string{"promotion": "the file is torn"}
+	},
+	"the version that was asked for is good in staging": func(s *scene) {
+		s.pinned("v2", "v2")
+		s.apiInStaging("deploy", store.OpSucceeded, "v2", "v2")
+	},
+	"somebody pushed another version to it": func(s *scene) {
+		s.pinned("v2", "v3")
+		s.apiInStaging("deploy", store.OpSucceeded, "v2", "v2")
+	},
+	"staging was asked for the version and got another one": func(s *scene) {
+		s.pinned("v2", "v2")
+		s.apiInStaging("deploy", store.OpSucceeded, "v2", "v3")
+	},
 	"a rollback brings another service's place back, too": func(s *scene) {
 		s.opened()
 		s.pull.Operation = "op-8"
