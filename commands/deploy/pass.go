@@ -46,7 +46,7 @@ func (f *feature) passVerb() commands.Verb {
 }
 
 func (f *feature) breakGlass(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
-	s, err := f.find(tx, c.Arg("subject"), c.Heard.Channel)
+	s, err := f.findOne(tx, c)
 	if err != nil {
 		return commands.Reply{}, err
 	}
@@ -276,7 +276,7 @@ func (f *feature) signVerb() commands.Verb {
 }
 
 func (f *feature) sign(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
-	s, err := f.find(tx, c.Arg("subject"), c.Heard.Channel)
+	s, err := f.findOne(tx, c)
 	if err != nil {
 		return commands.Reply{}, err
 	}

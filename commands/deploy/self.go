@@ -169,7 +169,7 @@ func (f *feature) keepVerb() commands.Verb {
 }
 
 func (f *feature) keep(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
-	sub, err := f.find(tx, c.Arg("subject"), c.Heard.Channel)
+	sub, err := f.findOne(tx, c)
 	if err != nil {
 		return commands.Reply{}, err
 	}

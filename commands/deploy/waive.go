@@ -42,7 +42,7 @@ func (f *feature) waiveVerb() commands.Verb {
 func waived(p store.Pass) bool { return p.Why == rightWaive }
 
 func (f *feature) waive(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
-	s, err := f.find(tx, c.Arg("subject"), c.Heard.Channel)
+	s, err := f.findOne(tx, c)
 	if err != nil {
 		return commands.Reply{}, err
 	}
