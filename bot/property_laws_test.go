@@ -270,7 +270,7 @@ func (y *history) atRest() (law, why string) {
 		for _, l := range []struct {
 			law string
 			ask func(*store.Tx) (string, error)
-		}{{lawOnce, y.undecided}, {lawJobs, y.stuck}, {lawReserved, y.doubleReserved}, {lawConverges, y.strayed}, {lawEveryMerge, y.unapplied}, {lawShown, y.misshown}} {
+		}{{lawOnce, y.undecided}, {lawJobs, y.stuck}, {lawReserved, y.doubleReserved}, {lawConverges, y.strayed}, {lawEveryMerge, y.unapplied}, {lawOrder, y.overtaken}, {lawShown, y.misshown}} {
 			got, err := l.ask(tx)
 			if err != nil {
 				got = err.Error()
@@ -498,6 +498,31 @@ func (y *history) unapplied(tx *store.Tx) (string, error) {
 			stands := y.hub.contains(y.hub.branches[p.Base], p.MergeSHA)
 			if n > 1 || n < want && stands {
 				return fmt.Sprintf("the merge of #%d has %d applies on %s, which it touches: %v", p.Number, n, t.Name, want == 1), nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// overtaken finds a job that gave way to one which does not bring what it brought.
+func (y *history) overtaken(tx *store.Tx) (string, error) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	for _, p := range y.hub.pulls {
+		jobs, err := tx.JobsByPull(hubRepoID, p.Number)
+		if err != nil {
+			return "", err
+		}
+		for _, j := range jobs {
+			if j.Kind != "apply" || j.State != store.JobSuperseded || j.SupersededBy == "" {
+				continue
+			}
+			by, err := tx.Job(j.SupersededBy)
+			if err != nil {
+				return "", err
+			}
+			if by.Target != j.Target || by.SHA != j.SHA && !y.hub.contains(by.SHA, j.SHA) {
+				return fmt.Sprintf("%s (%s on %s) gave way to %s (%s on %s), which does not hold it", j.ID, j.SHA[:7], j.Target, by.ID, by.SHA[:7], by.Target), nil
 			}
 		}
 	}
