@@ -230,6 +230,11 @@ func unstopped(s string) (bare, stop string) {
 	return s, ""
 }
 
+func stopped(key string) bool {
+	_, stop := unstopped(key)
+	return stop != ""
+}
+
 // match finds the most literal key that all of a text can be said by: with the
 // text's stop where the key has it, and else without.
 func (b *look) match(s, bare, stop string, depth int, loose bool) (string, bool) {
@@ -237,12 +242,12 @@ func (b *look) match(s, bare, stop string, depth int, loose bool) (string, bool)
 		return "", false
 	}
 	for _, e := range b.entries {
-		if e.size >= len(s) || e.size < leastOfCommand && command(s) || !strings.Contains(s, e.probe) && !strings.Contains(fold(s), fold(e.probe)) {
-			continue
-		}
 		text, end := bare, stop
-		if _, own := unstopped(e.key); own != "" {
+		if e.stop {
 			text, end = s, ""
+		}
+		if e.size < leastOfCommand && command(s) || !e.fits(text) {
+			continue
 		}
 		m := e.re.FindStringSubmatch(text)
 		if m == nil || !loose && !plain(m[1:]) {

@@ -50,12 +50,13 @@ type said struct {
 const keep = 4096
 
 type entry struct {
-	key   string
-	re    *regexp.Regexp
-	probe string // the longest literal piece
-	size  int
-	out   []piece
-	raw   []bool // by place: somebody's own words
+	key  string
+	re   *regexp.Regexp
+	lits []string // the literal pieces around its places
+	size int
+	out  []piece
+	raw  []bool // by place: somebody's own words
+	stop bool   // it ends with a full stop, a colon or a question mark
 	// counts says that nothing but numbers is put in.
 	counts bool
 }
@@ -126,12 +127,9 @@ func (b *Book) add(key, value string) error {
 		b.exact[fold(lits[0])] = strings.ReplaceAll(value, "%%", "%")
 		return nil
 	}
-	e := &entry{key: key, counts: !slices.ContainsFunc(kinds, func(k byte) bool { return k != 'd' })}
+	e := &entry{key: key, lits: lits, stop: stopped(key), counts: !slices.ContainsFunc(kinds, func(k byte) bool { return k != 'd' })}
 	pattern := `(?s)^`
 	for i, lit := range lits {
-		if len(lit) > len(e.probe) {
-			e.probe = lit
-		}
 		e.size += len(lit)
 		if i == 0 {
 			pattern += insensitive(lit)
@@ -159,6 +157,34 @@ func (b *Book) add(key, value string) error {
 	}
 	b.entries = append(b.entries, e)
 	return nil
+}
+
+// fits says whether the literal pieces stand in a text, in their order and one at
+// each end: what its pattern wants, told at a fraction of the cost.
+func (e *entry) fits(s string) bool {
+	last := len(e.lits) - 1
+	if len(s) <= e.size || !strings.HasSuffix(s, e.lits[last]) || !begins(s, e.lits[0]) {
+		return false
+	}
+	rest := s[len(e.lits[0]) : len(s)-len(e.lits[last])]
+	for _, lit := range e.lits[1:last] {
+		at := strings.Index(rest, lit)
+		if at < 0 {
+			return false
+		}
+		rest = rest[at+len(lit):]
+	}
+	return true
+}
+
+// begins says whether a text begins with a literal, its first letter big or small.
+func begins(s, lit string) bool {
+	if lit == "" || strings.HasPrefix(s, lit) {
+		return true
+	}
+	r, n := utf8.DecodeRuneInString(lit)
+	return len(s) >= len(lit) && r <= unicode.MaxASCII && unicode.IsLetter(r) &&
+		unicode.ToLower(rune(s[0])) == unicode.ToLower(r) && strings.HasPrefix(s[n:], lit[n:])
 }
 
 // insensitive matches a sentence's beginning with a capital letter or without.
@@ -281,6 +307,9 @@ func (b *Book) Button(s string) string {
 		return got
 	}
 	for _, e := range b.entries {
+		if !e.fits(s) {
+			continue
+		}
 		m := e.re.FindStringSubmatch(s)
 		if m != nil && unicode.IsUpper([]rune(s)[0]) && !slices.ContainsFunc(m[1:], func(in string) bool { return !name(in) }) {
 			if out, ok := (&look{b, map[asked]said{}}).fill(e, m[1:], deepest); ok {
@@ -301,7 +330,7 @@ func (b *Book) Label(s string) string {
 		return v
 	}
 	for _, e := range b.entries {
-		if e.counts && strings.Contains(s, e.probe) {
+		if e.counts && e.fits(s) {
 			if m := e.re.FindStringSubmatch(s); m != nil {
 				if out, ok := (&look{b, map[asked]said{}}).fill(e, m[1:], deepest); ok {
 					return out
