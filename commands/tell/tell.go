@@ -67,14 +67,19 @@ type Teller struct {
 	cool  map[string]time.Time // until when the place takes no post, by key
 	rooms map[string]*room     // of places whose edits are limited
 	rolls rollups
+	slots map[string]string // what was shown last in what several surfaces show as one, by key
 }
+
+// keepSlots is how many of these are remembered. Without it a surface goes by what
+// it showed itself.
+const keepSlots = 20_000
 
 // New makes a teller; every place that a surface names must be in d.Places.
 func New(d Deps) *Teller {
 	if d.Workers == 0 {
 		d.Workers = 16
 	}
-	t := &Teller{Deps: d, wake: make(chan struct{}, 1), busy: map[string]string{}, cool: map[string]time.Time{}, rooms: map[string]*room{}, rolls: rollups{}}
+	t := &Teller{Deps: d, wake: make(chan struct{}, 1), busy: map[string]string{}, cool: map[string]time.Time{}, rooms: map[string]*room{}, rolls: rollups{}, slots: map[string]string{}}
 	for place, m := range d.Manners {
 		if m.Edits > 0 {
 			t.rooms[place] = newRoom(m.Edits)
@@ -159,7 +164,7 @@ func (t *Teller) tell(ctx context.Context, id string) {
 	switch {
 	case s.Parked != "" || s.Shown >= s.Marked:
 		return
-	case m.Hold, hash == s.Hash && s.Ref != "":
+	case m.Hold, t.stands(s, hash):
 		t.put(ctx, id, func(now *store.Surface) { now.Shown = s.Marked })
 		return
 	}
@@ -175,6 +180,32 @@ func (t *Teller) tell(ctx context.Context, id string) {
 		return
 	}
 	t.show(ctx, s, m, hash)
+}
+
+// stands says whether a surface shows that already. Where several show one thing,
+// what counts is what the last of them made of it.
+func (t *Teller) stands(s *store.Surface, hash string) bool {
+	if len(t.Manners[s.Place].One) > 0 {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if last, known := t.slots[t.key(s)]; known && last != hash {
+			return false
+		}
+	}
+	return s.Ref != "" && s.Hash == hash
+}
+
+// shown remembers what was shown last of one thing.
+func (t *Teller) shown(s *store.Surface, hash string) {
+	if len(t.Manners[s.Place].One) == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.slots) >= keepSlots {
+		clear(t.slots)
+	}
+	t.slots[t.key(s)] = hash
 }
 
 // show posts or edits. What may have been posted already is looked for first.
@@ -194,6 +225,7 @@ func (t *Teller) show(ctx context.Context, s *store.Surface, m integrations.Mess
 			return
 		}
 	}
+	t.shown(s, "") // until there is an answer nobody knows
 	ref, err := place.Show(ctx, post(s, m))
 	if err != nil {
 		if ctx.Err() == nil {
@@ -201,6 +233,7 @@ func (t *Teller) show(ctx context.Context, s *store.Surface, m integrations.Mess
 		}
 		return
 	}
+	t.shown(s, hash)
 	t.put(context.WithoutCancel(ctx), s.ID, func(now *store.Surface) {
 		now.Ref, now.Hash, now.Shown, now.End = ref, hash, s.Marked, m.Final
 		now.Tries, now.Error = 0, ""

@@ -460,6 +460,29 @@ func TestAnEditThatAKillCutShortIsNotTrusted(t *testing.T) {
 	r.shows(id, "queued")
 }
 
+// What a surface has shown does not stand any more when another one showed
+// something else in the same place since.
+func TestWhatAnotherShowedSinceIsShownOver(t *testing.T) {
+	r := newHall(t, Manner{One: []string{"sha"}})
+	where := map[string]string{"sha": "abc"}
+	b := r.open("b", "ready", where)
+	r.start()
+	r.shows(b, "ready")
+	a := r.open("a", "two of them", where)
+	r.shows(a, "two of them")
+	r.says("b", "ready", true)
+	r.wait("it is told", func() bool { return r.surface(b).Shown == r.surface(b).Marked })
+	if texts := r.wall.texts(); texts[len(texts)-1] != "ready" {
+		t.Errorf("it was told as %q", texts)
+	}
+	n := len(r.wall.texts())
+	r.says("b", "ready", true)
+	r.wait("it is looked at", func() bool { return r.surface(b).Shown == r.surface(b).Marked })
+	if texts := r.wall.texts(); len(texts) != n {
+		t.Errorf("what stands there is told again: %q", texts)
+	}
+}
+
 // Two surfaces that show one thing are told one after the other: what one of them
 // said before must not land on what the other says since.
 func TestWhatShowsOneThingIsToldOneAtATime(t *testing.T) {
