@@ -31,7 +31,7 @@ var homeLines = []talkLine{
 		}
 		return err
 	}},
-	{form: talkForm(`(\w+) presses ([\w …-]+?) on (?:her|his) Home tab(?:, of (.+))?`), do: (*talk).pressHome},
+	{form: talkForm(`(\w+) presses ([\p{L}\w …-]+?) on (?:her|his) Home tab(?:, of (.+))?`), do: (*talk).pressHome},
 	{form: talkForm(`(\w+) takes the shortcut (.+?)(?: on “(.+)” in #(\w+))?`), do: (*talk).shortcut},
 }
 

@@ -146,7 +146,7 @@ func (f *feature) helloCard(_ *store.Tx, s *store.Surface) (integrations.Message
 		where := service + " to " + env
 		tries = []try{
 			tries[0],
-			{"See what a deploy of " + service + " would change in " + env + "; it changes nothing", integrations.Button{Label: "Plan " + where, Command: "plan " + where}},
+			{"See what a deploy of " + service + " would change in " + env + "; it changes nothing", integrations.Button{Label: fmt.Sprintf("Plan %s to %s", service, env), Command: "plan " + where}},
 			{"Open a deploy pull request for it; the merge starts it, and Cancel closes it again",
 				integrations.Button{Label: "Deploy " + where, Command: "deploy " + where, Confirm: "Open a pull request that deploys " + where + "?"}},
 		}

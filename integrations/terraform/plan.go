@@ -156,7 +156,11 @@ func notes(p *tfjson.Plan, outputs []integrations.Change, told string) []string 
 		for _, o := range outputs {
 			names = append(names, strings.TrimPrefix(o.Address, "output."))
 		}
-		out = append(out, fmt.Sprintf("%d outputs change: %s", len(names), few(names)))
+		change := "outputs change"
+		if len(names) == 1 {
+			change = "output changes"
+		}
+		out = append(out, fmt.Sprintf("%d %s: %s", len(names), change, few(names)))
 	}
 	if n := len(p.DeferredChanges); n > 0 {
 		out = append(out, fmt.Sprintf("%d changes are deferred: another plan will be needed after this one.", n))

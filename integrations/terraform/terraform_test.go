@@ -138,7 +138,7 @@ func TestOutputsAloneAreAChange(t *testing.T) {
 	m.apply(m.step(nil))
 	m.write(strings.Replace(network, "value = var.size", "value = var.size + 1", 1))
 	p := m.apply(m.step(nil))
-	if (integrations.Plans{p}).Empty() || len(p.Changes) != 1 || p.Changes[0].Address != "output.size" || len(p.Notes) == 0 || p.Notes[0] != "1 outputs change: size" {
+	if (integrations.Plans{p}).Empty() || len(p.Changes) != 1 || p.Changes[0].Address != "output.size" || len(p.Notes) == 0 || p.Notes[0] != "1 output changes: size" {
 		t.Errorf("plan is %+v", p)
 	}
 	if again, _ := m.plan(m.step(nil)); !(integrations.Plans{again}).Empty() {

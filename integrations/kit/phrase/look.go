@@ -170,6 +170,9 @@ func (b *look) parts(s string, cut *regexp.Regexp, depth int) (string, bool) {
 		if mark == ", " {
 			mark = string(comma)
 		}
+		if mark == "; " && japanese.MatchString(got) {
+			mark = "；"
+		}
 		out.WriteString(mark)
 		at = m[1]
 	}
@@ -230,6 +233,21 @@ func unstopped(s string) (bare, stop string) {
 	return s, ""
 }
 
+// several says whether what was matched is a list of what the key says, of which one
+// place took more than its own: "#1 by alice, #2 by bob".
+func (e *entry) several(in []string) bool {
+	for _, text := range in {
+		if _, more, ok := strings.Cut(text, ", "); ok {
+			for _, lit := range e.lits[1 : len(e.lits)-1] {
+				if letters.MatchString(lit) && strings.Contains(more, lit) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 func stopped(key string) bool {
 	_, stop := unstopped(key)
 	return stop != ""
@@ -250,7 +268,7 @@ func (b *look) match(s, bare, stop string, depth int, loose bool) (string, bool)
 			continue
 		}
 		m := e.re.FindStringSubmatch(text)
-		if m == nil || !loose && !plain(m[1:]) {
+		if m == nil || !loose && !plain(m[1:]) || e.several(m[1:]) {
 			continue
 		}
 		if out, ok := b.fill(e, m[1:], depth); ok {

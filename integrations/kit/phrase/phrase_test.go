@@ -52,6 +52,9 @@ msgstr "所要 %s"
 msgid "Asked by"
 msgstr "依頼者"
 
+msgid "%s went with %s"
+msgstr "%s は %s と一緒"
+
 msgid "by %s"
 msgstr "%s による"
 `
@@ -78,6 +81,9 @@ func TestSay(t *testing.T) {
 		{"a line that a place would reach over", "web of an earlier wave failed\nweb of an earlier wave failed", "前のウェーブの web が failed\n前のウェーブの web が failed"},
 		{"a part that is not known", "took 5 min · something else came", "took 5 min · something else came"},
 		{"a thing put in that is not known", "took a long while indeed", "took a long while indeed"},
+		{"a list of what one key says", "#1 went with alice, #2 went with bob", "#1 は alice と一緒、#2 は bob と一緒"},
+		{"a list in a sentence", "the plan of web failed: #1 went with alice, #2 went with bob", "web のプランに失敗しました：#1 は alice と一緒、#2 は bob と一緒"},
+		{"two halves of a sentence", "nobody holds it; took 5 min", "誰もロックしていません；所要 5 分"},
 		{"no words", "+1 ~0 -0", "+1 ~0 -0"},
 		{"Japanese", "本番", "本番"},
 	} {
