@@ -30,9 +30,12 @@ const talkPatience = 2 * time.Minute
 // message is edited every second at most, and all of them together every 1.4 s.
 const talkQuiet = 2500 * time.Millisecond
 
+// talkLook is how often it is looked whether something has.
+const talkLook = 200 * time.Millisecond
+
 // talkAtOnce is how many conversations go on at once: most of their time is
 // spent waiting.
-const talkAtOnce = 10
+const talkAtOnce = 14
 
 func TestTalk(t *testing.T) {
 	files, err := filepath.Glob("testdata/talk/*.txt")
@@ -260,7 +263,7 @@ func (k *talk) do(line string) {
 func (k *talk) calm() {
 	k.t.Helper()
 	was, since := "", time.Now()
-	for end := time.Now().Add(talkPatience); time.Since(since) < talkQuiet; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(talkPatience); time.Since(since) < talkQuiet; time.Sleep(talkLook) {
 		k.settle(time.Millisecond)
 		var b strings.Builder
 		k.everywhere(func(channel string, m slacksim.Message) {
