@@ -31,17 +31,9 @@ var (
 	pullName = regexp.MustCompile(`^(?:([\w.-]+/[\w.-]+))?#(\d+)$`)
 )
 
-// find reads "op-12", "job-31", "#12", "acme/web#12", or a pull request's URL. A
-// pull request that means several operations is refused: none of them is picked.
-func (f *feature) find(tx *store.Tx, word, channel string) (subject, error) {
-	s, err := f.findAny(tx, word, channel)
-	if err == nil && len(s.ops) > 1 {
-		return subject{}, severalOf(nil, word, s.ops)
-	}
-	return s, err
-}
-
-// findOne does the same for a call's subject, and offers its line for each.
+// findOne reads a call's subject: "op-12", "job-31", "#12", "acme/web#12", or a pull
+// request's URL. One that means several operations is refused, with the call's line
+// for each: none of them is picked.
 func (f *feature) findOne(tx *store.Tx, c *commands.Call) (subject, error) {
 	s, err := f.findAny(tx, c.Arg("subject"), c.Heard.Channel)
 	if err == nil && len(s.ops) > 1 {
@@ -55,9 +47,7 @@ func severalOf(c *commands.Call, word string, ops []*store.Operation) error {
 	var buttons []integrations.Button
 	for _, o := range ops {
 		names = append(names, fmt.Sprintf("%s (%s, %s)", o.ID, o.Environment, o.State))
-		if c != nil {
-			buttons = append(buttons, integrations.Button{Label: o.ID + " " + o.Environment, Command: commands.Render(of(c, o))})
-		}
+		buttons = append(buttons, integrations.Button{Label: o.ID + " " + o.Environment, Command: commands.Render(of(c, o))})
 	}
 	return commands.Refuse("several", fmt.Sprintf("%s is several operations: %s.", word, strings.Join(names, ", "))).
 		WithHint("Say which.").WithButtons(buttons...)
@@ -71,7 +61,7 @@ func of(c *commands.Call, o *store.Operation) *commands.Call {
 	return &one
 }
 
-// findAny is find for what is about a pull request itself, or asks which by
+// findAny does the same for what is about a pull request itself, or asks which by
 // itself.
 func (f *feature) findAny(tx *store.Tx, word, channel string) (subject, error) {
 	word = strings.TrimSpace(word)
