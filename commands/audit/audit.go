@@ -23,6 +23,8 @@ type Deps struct {
 	Clock   clock.Clock
 	Log     *slog.Logger
 	Catalog func() *integrations.Catalog
+	// Zone is the time zone of somebody, by the id that they have in chat.
+	Zone func(ctx context.Context, user string) (*time.Location, error)
 	// Dir is the folder of the months' files and of those that people asked for.
 	Dir string
 }
@@ -46,7 +48,7 @@ func New(d Deps) commands.Feature {
 }
 
 // usual is how far back is looked unless something is said.
-const usual = 24 * time.Hour
+const usual = "24h"
 
 func (f *feature) auditVerb() commands.Verb {
 	return commands.Verb{
@@ -58,19 +60,19 @@ func (f *feature) auditVerb() commands.Verb {
 			{Name: "environment", Kind: commands.ArgEnvironment, Keyword: "in", Optional: true, Help: "in one environment"},
 		},
 		Flags: []commands.Arg{
-			{Name: "since", Kind: commands.ArgDuration, Optional: true, Help: "how far back; 24h unless said, and all there is of a subject"},
+			{Name: "since", Kind: commands.ArgWhen, Optional: true, Help: "7d, friday, yesterday, 2026-11-20 and the like, in your own time zone; 24h unless said, and all there is of a subject"},
 			{Name: "by", Kind: commands.ArgWord, Optional: true, Help: "one person: a name, a mention, a GitHub login, or me"},
 			{Name: "export", Kind: commands.ArgBool, Optional: true, Help: "send me the rows as a file of JSON lines"},
 		},
 		Examples: []string{"audit", "audit {service} in {environment} --since 7d", "audit op-3", "audit in {environment} --by me --since 2d --export"},
-		Detail:   "Newest first, times in UTC. Every command that changes something is there, every refusal, and how each job went. Rows are never changed or removed.",
+		Detail:   "Newest first, times in your own time zone; in a file they are those of UTC. Every command that changes something is there, every refusal, and how each job went. Rows are never changed or removed.",
 		Decide:   f.audit,
 	}
 }
 
 // audit reads outside of the deciding transaction: a long list must not keep
 // everybody else from being heard.
-func (f *feature) audit(_ context.Context, c *commands.Call) (commands.Act, error) {
+func (f *feature) audit(ctx context.Context, c *commands.Call) (commands.Act, error) {
 	var q question
 	var found findings
 	most := mostShown
@@ -78,8 +80,9 @@ func (f *feature) audit(_ context.Context, c *commands.Call) (commands.Act, erro
 	if export {
 		most = mostExported
 	}
+	zone := commands.Zones{Of: f.Zone, Log: f.Log}.For(ctx, c)
 	err := f.Store.View(func(tx *store.Tx) (err error) {
-		if q, err = f.understand(tx, c); err != nil {
+		if q, err = f.understand(tx, c, zone); err != nil {
 			return err
 		}
 		if found, err = q.find(tx, most); err != nil {

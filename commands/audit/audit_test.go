@@ -99,7 +99,7 @@ func TestAQuestionFindsItsRows(t *testing.T) {
 	if s := d.say("alice", "audit #5"); !strings.Contains(s, "Nothing is on record of #5.") {
 		t.Errorf("a pull request without rows: %s", s)
 	}
-	if s := d.say("alice", "audit --by dove"); !strings.Contains(s, "nobody called “dove”; there is alice, bob, carol") || !strings.Contains(s, "/ops audit --since 720h --by dove") {
+	if s := d.say("alice", "audit --by dove"); !strings.Contains(s, "nobody called “dove”; there is alice, bob, carol") || !strings.Contains(s, "/ops audit --since 30d --by dove") {
 		t.Errorf("a stranger: %s", s)
 	}
 }
@@ -224,5 +224,31 @@ func TestAnExportIsSentToThePersonAndRemovedLater(t *testing.T) {
 	})
 	if s := d.say("bob", "audit --by carol --export"); !strings.Contains(s, "Nothing is on record") {
 		t.Errorf("without rows: %s", s)
+	}
+}
+
+// Days are those of whoever asks, and so is a moment that they name.
+func TestTimesAreThoseOfWhoeverAsks(t *testing.T) {
+	d := newDesk(t)
+	d.zone = time.FixedZone("JST", 9*3600)
+	now := d.clock.Now().In(d.zone)
+	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, d.zone)
+	d.rows(store.AuditRow{At: midnight.Add(-time.Minute), Who: alice, Act: "lock", Detail: "lock cdn", Outcome: "done"},
+		store.AuditRow{At: midnight.Add(time.Second), Who: alice, Act: "unlock", Detail: "unlock cdn", Outcome: "done"})
+	all := d.say("alice", "audit --since 2d")
+	for _, part := range []string{midnight.Format("Monday 2006-01-02") + " (JST)", midnight.AddDate(0, 0, -1).Format("Monday 2006-01-02") + " (JST)", "00:00:01", "23:59:00"} {
+		if !strings.Contains(all, part) {
+			t.Errorf("it does not say %q:\n%s", part, all)
+		}
+	}
+	today := d.say("alice", "audit --since "+midnight.Format(time.DateOnly))
+	if strings.Contains(today, "23:59:00") || !strings.Contains(today, "00:00:01") || !strings.Contains(today, "since "+midnight.Format(time.DateOnly)+" 00:00 JST") {
+		t.Errorf("of today:\n%s", today)
+	}
+	if _, err := d.try("alice", "audit --since "+midnight.AddDate(0, 0, 2).Format(time.DateOnly)); err == nil || !strings.Contains(err.Error(), "still to come") {
+		t.Errorf("of the day after tomorrow: %v", err)
+	}
+	if nobody := d.say("alice", "audit --since "+midnight.Format(time.DateOnly)+" --by bob"); !strings.Contains(nobody, "by bob since "+midnight.Format(time.DateOnly)) || !strings.Contains(nobody, "--since 30d --by bob") {
+		t.Errorf("of nothing: %s", nobody)
 	}
 }

@@ -27,11 +27,12 @@ type desk struct {
 	cat   *integrations.Catalog
 	feat  commands.Feature
 	event uint64
+	zone  *time.Location // of everybody
 }
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{t: t, dir: t.TempDir(), clock: clock.NewMovable(0), cat: &integrations.Catalog{
+	d := &desk{t: t, zone: time.UTC, dir: t.TempDir(), clock: clock.NewMovable(0), cat: &integrations.Catalog{
 		People:       []integrations.Person{{Name: "alice", Slack: "UA", GitHub: "alice-gh"}, {Name: "bob", Slack: "UB"}, {Name: "carol", Slack: "UC"}},
 		Groups:       map[string][]string{"deployers": {"alice", "bob"}},
 		Rules:        []integrations.Rule{{Groups: []string{"deployers"}, Verbs: []string{"record"}, Environments: []string{"production"}}},
@@ -49,7 +50,8 @@ func newDesk(t *testing.T) *desk {
 			t.Error(err)
 		}
 	})
-	d.feat = New(Deps{Store: d.store, Clock: d.clock, Log: quiet, Catalog: func() *integrations.Catalog { return d.cat }, Dir: filepath.Join(d.dir, "audit")})
+	d.feat = New(Deps{Store: d.store, Clock: d.clock, Log: quiet, Catalog: func() *integrations.Catalog { return d.cat }, Dir: filepath.Join(d.dir, "audit"),
+		Zone: func(context.Context, string) (*time.Location, error) { return d.zone, nil }})
 	return d
 }
 

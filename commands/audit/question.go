@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -25,9 +26,10 @@ type question struct {
 	about   string // "web in production by alice"
 	filters []store.AuditFilter
 	keep    func(*store.AuditRow) bool
-	targets []string  // whose operations' rows answer it too
-	since   time.Time // zero: from the beginning
-	last    time.Duration
+	targets []string      // whose operations' rows answer it too
+	since   time.Time     // zero: from the beginning
+	last    time.Duration // how far back that is, where it was said so
+	zone    *time.Location
 	who     store.Person
 	stray   string // a person who is not in the configuration, as typed
 }
@@ -38,11 +40,17 @@ func (q question) title() string {
 	if q.about != "" {
 		s += " " + q.about
 	}
-	if q.last > 0 {
+	switch {
+	case q.last > 0:
 		s += ", last " + gate.Age(q.last)
+	case !q.since.IsZero():
+		s += ", since " + q.when()
 	}
 	return s
 }
+
+// when is the moment from which on somebody asks, as they would say it.
+func (q question) when() string { return q.since.In(q.zone).Format("2006-01-02 15:04 MST") }
 
 // findings are the rows that answer a question, newest first.
 type findings struct {
@@ -51,12 +59,13 @@ type findings struct {
 	cut   bool              // there are older ones
 }
 
-func (f *feature) understand(tx *store.Tx, c *commands.Call) (question, error) {
-	q := question{last: usual}
+func (f *feature) understand(tx *store.Tx, c *commands.Call, zone *time.Location) (question, error) {
+	q := question{zone: zone}
+	usually := usual
 	var err error
 	switch {
 	case c.Arg("subject") != "":
-		q.last = 0
+		usually = ""
 		err = q.aboutSubject(tx, c)
 	case c.Arg("target") != "":
 		err = q.aboutTarget(c)
@@ -66,19 +75,22 @@ func (f *feature) understand(tx *store.Tx, c *commands.Call) (question, error) {
 	if err != nil {
 		return q, err
 	}
-	if s := c.Arg("since"); s != "" {
-		if q.last, err = time.ParseDuration(s); err != nil || q.last <= 0 {
-			return q, commands.Refuse("bad_duration", fmt.Sprintf("“%s” is no time span.", s)).WithExample("audit --since 7d")
-		}
+	now := f.Clock.Now()
+	var word string
+	if q.since, word, err = commands.Past(c.Arg("since"), usually, now, zone, func(rest string) string { return c.Verb.Name + " " + rest }); err != nil {
+		return q, err
 	}
-	if q.last > 0 {
-		q.since = f.Clock.Now().Add(-q.last)
+	if span.MatchString(word) {
+		q.last = now.Sub(q.since)
 	}
 	if by := c.Arg("by"); by != "" {
 		q.by(c, by)
 	}
 	return q, q.addOperations(tx)
 }
+
+// span is a word that says how far back, and not a moment.
+var span = regexp.MustCompile(`^\d+[a-z]+$`)
 
 // recentOps is how many operations of a target are asked about.
 const recentOps = 200

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
@@ -38,12 +39,13 @@ func show(q question, found findings) integrations.Message {
 		lines = nil
 	}
 	for _, r := range rows {
-		if d := r.At.UTC().Format("Monday 2006-01-02"); d != day {
+		if d := r.At.In(q.zone).Format("Monday 2006-01-02"); d != day {
 			flush()
 			day = d
-			lines = append(lines, integrations.R(integrations.Bold(d), " (UTC)"))
+			zone, _ := r.At.In(q.zone).Zone()
+			lines = append(lines, integrations.R(integrations.Bold(d), " ("+zone+")"))
 		}
-		lines = append(lines, line(r, found.names))
+		lines = append(lines, line(r, q.zone, found.names))
 	}
 	flush()
 	for _, b := range m.Blocks[1:] {
@@ -63,8 +65,8 @@ func show(q question, found findings) integrations.Message {
 }
 
 // line is one row: when, who, what, about what, how it was decided.
-func line(r *store.AuditRow, names map[string]string) integrations.Rich {
-	out := integrations.R(integrations.Code(r.At.UTC().Format("15:04:05")), " ", integrations.Bold(whoOf(r)), " · ", did(r))
+func line(r *store.AuditRow, zone *time.Location, names map[string]string) integrations.Rich {
+	out := integrations.R(integrations.Code(r.At.In(zone).Format("15:04:05")), " ", integrations.Bold(whoOf(r)), " · ", did(r))
 	if s := r.Subject; s != "" {
 		if name, ok := names[s]; ok {
 			s = name
@@ -136,8 +138,11 @@ func nothing(c *commands.Call, q question) integrations.Message {
 	if q.about != "" {
 		text += " " + q.about
 	}
-	if q.last > 0 {
+	switch {
+	case q.last > 0:
 		text += " in the last " + gate.Age(q.last)
+	case !q.since.IsZero():
+		text += " since " + q.when()
 	}
 	text += "."
 	if q.stray != "" {
@@ -149,13 +154,13 @@ func nothing(c *commands.Call, q question) integrations.Message {
 		text += fmt.Sprintf(" I know nobody called “%s”; there is %s.", short(q.stray, 40), short(strings.Join(names, ", "), 400))
 	}
 	m := integrations.Message{Text: text, Blocks: []integrations.Block{{Text: integrations.R(text)}}}
-	if q.last > 0 {
+	if !q.since.IsZero() {
 		again := *c
 		again.Args = map[string]string{}
 		for k, v := range c.Args {
 			again.Args[k] = v
 		}
-		again.Args["since"] = "720h0m0s"
+		again.Args["since"] = "30d"
 		line := commands.Prompt + " " + commands.Render(&again)
 		m.Text += " Look further back: " + line
 		m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R("Look further back: ", integrations.Code(line))})

@@ -7,7 +7,6 @@ package past
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -74,7 +73,7 @@ type answer struct {
 // deciding transaction: a long list must not keep everybody else from being heard.
 func (f *feature) decide(do func(ctx context.Context, a asked) (answer, error)) func(context.Context, *commands.Call) (commands.Act, error) {
 	return func(ctx context.Context, c *commands.Call) (commands.Act, error) {
-		out, err := do(ctx, asked{Call: c, now: f.Clock.Now(), zone: f.zoneOf(ctx, c)})
+		out, err := do(ctx, asked{Call: c, now: f.Clock.Now(), zone: commands.Zones{Of: f.Zone, Log: f.Log}.For(ctx, c)})
 		if err != nil {
 			return nil, err
 		}
@@ -93,39 +92,10 @@ func (f *feature) decide(do func(ctx context.Context, a asked) (answer, error)) 
 	}
 }
 
-// zoneWait is how long somebody's zone is waited for, in wall time; without it
-// times are those of UTC.
-const zoneWait = time.Second
-
-func (f *feature) zoneOf(ctx context.Context, c *commands.Call) *time.Location {
-	if f.Zone == nil || c.Heard.User == "" {
-		return time.UTC
-	}
-	ctx, cancel := context.WithTimeout(ctx, zoneWait)
-	defer cancel()
-	z, err := f.Zone(ctx, c.Heard.User)
-	if err != nil {
-		f.Log.Info("somebody's time zone is not known; times are told in UTC", "user", c.Heard.User, "error", err)
-		return time.UTC
-	}
-	return z
-}
-
 // since is the moment from which on somebody asks, and how it was said; usual is
 // meant where nothing was, and with that "" it is the zero time.
 func (a asked) since(usual string) (at time.Time, word string, err error) {
-	if word = cmp.Or(a.Arg("when"), usual); word == "" {
-		return at, "", nil
-	}
-	at, ok := commands.Since(word, a.now, a.zone)
-	if !ok {
-		return at, word, commands.Refuse("bad_time", fmt.Sprintf("“%s” is no time that I know.", word)).WithExample(a.example("--since friday"))
-	}
-	if at.After(a.now) {
-		return at, word, commands.Refuse("future", fmt.Sprintf("%s is still to come.", at.In(a.zone).Format("2006-01-02 15:04 MST"))).
-			WithHint("Times are read in your own time zone.").WithExample(a.example("--since yesterday"))
-	}
-	return at, word, nil
+	return commands.Past(a.Arg("when"), usual, a.now, a.zone, a.example)
 }
 
 // example is a line with the same verb that works.
