@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/width"
 )
 
 // findingPrinter writes each finding of check as it comes, a line and what to do.
@@ -29,7 +30,7 @@ func isTerminal(v any) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// whatWidth is how many characters what was looked at gets; longer ones push the
+// whatWidth is how many cells what was looked at gets; longer ones push the
 // rest of their line to the right.
 const whatWidth = 34
 
@@ -49,7 +50,7 @@ func (p *findingPrinter) print(all ...integrations.Finding) {
 		if p.colours {
 			mark = "\x1b[" + colour + "m" + mark + "\x1b[0m"
 		}
-		fmt.Fprintf(p.out, "%s  %-*s %s\n", mark, whatWidth, f.What, f.Say)
+		fmt.Fprintf(p.out, "%s  %s %s\n", mark, width.Pad(f.What, whatWidth), f.Say)
 		if f.Do != "" {
 			fmt.Fprintf(p.out, "           → %s\n", f.Do)
 		}

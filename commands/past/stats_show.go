@@ -8,6 +8,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/width"
 )
 
 // title is what the report is of.
@@ -132,13 +133,13 @@ func compact(d time.Duration) string {
 	return fmt.Sprintf("%dd", int(d.Hours()/24))
 }
 
-const nameWidth = 14
+const nameWidth = 14 // cells
 
 // table is one line a service, narrow enough for a phone.
 func (r report) table() string {
 	var b strings.Builder
 	row := func(name, deploys, failed, lead, late, restore string) {
-		fmt.Fprintf(&b, "%-*s %3s %5s %6s %6s %6s\n", nameWidth, oneLine(name, nameWidth), deploys, failed, lead, late, restore)
+		fmt.Fprintf(&b, "%s %3s %5s %6s %6s %6s\n", width.Pad(width.Cut(name, nameWidth), nameWidth), deploys, failed, lead, late, restore)
 	}
 	row("", "out", "fail", "lead", "p90", "mend")
 	for _, t := range r.services {

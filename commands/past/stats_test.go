@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/signalbox-chatops/signalbox/integrations/kit/width"
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
@@ -168,5 +169,18 @@ func TestPercentile(t *testing.T) {
 		if got := percentile(x.all, x.percent); got != x.want {
 			t.Errorf("%d %% of %v is %v, want %v", x.percent, x.all, got, x.want)
 		}
+	}
+}
+
+// A service with a wide name stands in the same columns as the others.
+func TestTheTableStandsStraight(t *testing.T) {
+	lines := strings.Split(report{services: []tally{{name: "web"}, {name: "請求書"}, {name: "請求書の発行と送付サービス"}}}.table(), "\n")
+	for _, l := range lines[1:] {
+		if width.Cells(l) != width.Cells(lines[0]) {
+			t.Errorf("%q is not as wide as %q", l, lines[0])
+		}
+	}
+	if !strings.HasPrefix(lines[3], "請求書の発行… ") {
+		t.Errorf("the long name is cut to %q", lines[3])
 	}
 }
