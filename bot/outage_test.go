@@ -13,7 +13,7 @@ import (
 )
 
 // The systems are taken away for an hour, one after the other, in the middle of
-// work. CI is taken away in the conversation "waive".
+// work.
 
 // busyBox is a workspace on a clock that moves, with an operation in staging.
 func busyBox(t *testing.T) *box {
@@ -114,6 +114,55 @@ func TestGitHubIsAwayForAnHour(t *testing.T) {
 		if n := b.cards(s); n != 1 {
 			t.Errorf("%d cards of %s", n, s)
 		}
+	}
+}
+
+// CI reports nothing for an hour: what waits for it says so, a merge by hand is
+// refused in words, and what merges by itself goes on once CI answers, also when the
+// webhook that says so is lost. The bot is started anew in between.
+func TestCIIsAwayForAnHour(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, func(w *boxWorld) {
+		w.clock = clock.NewMovable(0)
+		w.environments += ", checks: [ci/build]"
+		w.edit = func(text string) string { return strings.Replace(text, "review: none", "review: none, merge: when_green", 1) }
+	})
+	stop := b.runInside()
+	b.say("alice", "/ops deploy web to staging")
+	b.say("alice", "/ops deploy web to production")
+	b.untilCard("op-1", ": open", "plan +1")
+	b.untilCard("op-2", ": open", "plan +1")
+	report := func(state string) {
+		pulls := b.pulls("acme/web")
+		b.call("bob", http.MethodPost, "/repos/acme/web/statuses/"+pulls[len(pulls)-1].HeadSHA, map[string]string{"context": "ci/build", "state": state}, nil)
+	}
+	report("pending") // both have one head
+	b.advance(30 * time.Minute)
+	stop()
+	b.runInside()
+	b.advance(30 * time.Minute)
+	for _, op := range []string{"op-1", "op-2"} {
+		b.untilCard(op, ": open")
+		if blocks := string(b.card(op).Blocks); !strings.Contains(blocks, "ci/build") {
+			t.Errorf("the card of %s does not say what it waits for:\n%s", op, blocks)
+		}
+	}
+	b.ask("bob", "/ops merge op-2", "ci/build")
+	if got := len(b.effects()); got != 0 {
+		t.Fatalf("%d applies without a check", got)
+	}
+
+	if err := b.github.Fault(githubsim.FaultSpec{Kind: "lose_webhook", Event: "status", Count: -1}); err != nil {
+		t.Fatal(err)
+	}
+	report("success")
+	b.advance(15 * time.Minute)
+	b.untilCard("op-1", ": succeeded")
+	b.click("bob", b.card("op-2").TS, "Merge")
+	b.untilCard("op-2", ": succeeded")
+	b.untilDone()
+	if got := len(b.effects()); got != 2 {
+		t.Errorf("%d applies, want 2", got)
 	}
 }
 
