@@ -78,6 +78,35 @@ func TestSay(t *testing.T) {
 	}
 }
 
+// A message's plain text is what a notification shows. It has no form that would
+// tell a reason from a sentence, but the blocks have.
+func TestPlainText(t *testing.T) {
+	reason := integrations.Block{Text: integrations.R(integrations.Who(integrations.Person{Name: "alice"}), " asked: ", integrations.Italic("nothing to change"))}
+	for _, c := range []struct {
+		what   string
+		said   string
+		blocks []integrations.Block
+		want   string
+	}{
+		{"a reason that is a phrase", "web/staging: nothing to change · by alice", []integrations.Block{reason}, "web/staging: nothing to change · （alice）"},
+		{"the same in no block", "web/staging: nothing to change · by alice", nil, "web/staging: 変更なし · （alice）"},
+		{"sentences of two blocks", "web is locked by bob: “x” For example: /ops y", []integrations.Block{
+			{Text: integrations.R("web is locked by bob: “x”")}, {Context: integrations.R("For example: ", integrations.Code("/ops y"))},
+		}, "webはbobがロックしています：「x」 For example: /ops y"},
+		{"a title that is a phrase", "by alice: nothing to change", []integrations.Block{{Text: integrations.R(integrations.Link("https://x", "by alice"))}}, "by alice: 変更なし"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			if got := language.Say(book(t), integrations.Message{Text: c.said, Blocks: c.blocks}).Text; got != c.want {
+				t.Errorf("%q is said as %q, not as %q", c.said, got, c.want)
+			}
+		})
+	}
+	m := language.Say(book(t), integrations.Message{File: &integrations.File{Title: "nothing to change", Alt: "3 commits"}})
+	if diff := cmp.Diff(&integrations.File{Title: "変更なし", Alt: "コミット3件"}, m.File); diff != "" {
+		t.Errorf("a file is said otherwise (-want +got):\n%s", diff)
+	}
+}
+
 // Somebody's own signs from Unicode's private area are not taken for a link of ours.
 func TestPrivateSignsAreNoTokens(t *testing.T) {
 	r := integrations.R("by "+string(phrase.Token+1)+" ", integrations.Link("https://x", "x"))

@@ -197,8 +197,11 @@ func wide(s string) bool {
 // name says whether a part may stand as it is: one word, an address, a command.
 func name(s string) bool {
 	s = strings.Trim(s, edges+".:()")
-	return !strings.ContainsAny(s, " \n") || strings.HasPrefix(s, "/ops ") || strings.HasPrefix(s, "`")
+	return !strings.ContainsAny(s, " \n") || strings.HasPrefix(s, "/ops ") || strings.HasPrefix(s, "`") || usage.MatchString(s)
 }
+
+// usage is how a command is written: "changelog <service> [in <environment>]".
+var usage = regexp.MustCompile(`^[a-z-]+(?: (?:[a-z-]+ )?<[a-z_-]+>| \[[a-z -]*(?:<[a-z_-]+>)?\])+$`)
 
 // phrase looks a text up as one entry, its full stop or colon apart.
 func (b *look) phrase(s string, depth int, loose bool) (string, bool) {
@@ -234,14 +237,21 @@ func unstopped(s string) (bare, stop string) {
 }
 
 // several says whether what was matched is a list of what the key says, of which one
-// place took more than its own: "#1 by alice, #2 by bob".
+// place took more than its own: "#1 by alice, #2 by bob", "the merge of #1, the merge
+// of #2".
 func (e *entry) several(in []string) bool {
+	first, last := e.lits[0], e.lits[len(e.lits)-1]
 	for _, text := range in {
-		if _, more, ok := strings.Cut(text, ", "); ok {
-			for _, lit := range e.lits[1 : len(e.lits)-1] {
-				if letters.MatchString(lit) && strings.Contains(more, lit) {
-					return true
-				}
+		_, more, ok := strings.Cut(text, ", ")
+		if !ok {
+			continue
+		}
+		if letters.MatchString(first) && strings.Contains(text, ", "+first) || letters.MatchString(last) && strings.Contains(text, last+", ") {
+			return true
+		}
+		for _, lit := range e.lits[1 : len(e.lits)-1] {
+			if letters.MatchString(lit) && strings.Contains(more, lit) {
+				return true
 			}
 		}
 	}

@@ -57,6 +57,9 @@ msgstr "%s は %s と一緒"
 
 msgid "by %s"
 msgstr "%s による"
+
+msgid "%s waits"
+msgstr "待機中：%s"
 `
 
 func TestSay(t *testing.T) {
@@ -83,6 +86,10 @@ func TestSay(t *testing.T) {
 		{"a thing put in that is not known", "took a long while indeed", "took a long while indeed"},
 		{"a list of what one key says", "#1 went with alice, #2 went with bob", "#1 は alice と一緒、#2 は bob と一緒"},
 		{"a list in a sentence", "the plan of web failed: #1 went with alice, #2 went with bob", "web のプランに失敗しました：#1 は alice と一緒、#2 は bob と一緒"},
+		{"a list of what a key begins", "by alice, by bob", "alice による、bob による"},
+		{"a list of what a key ends", "web waits, api waits", "待機中：web、待機中：api"},
+		{"how a command is written", "#1 went with changelog <service> [in <environment>] [--by <word>]", "#1 は changelog <service> [in <environment>] [--by <word>] と一緒"},
+		{"what is only like it", "#1 went with Any <service> that runs", "#1 went with Any <service> that runs"},
 		{"two halves of a sentence", "nobody holds it; took 5 min", "誰もロックしていません；所要 5 分"},
 		{"no words", "+1 ~0 -0", "+1 ~0 -0"},
 		{"Japanese", "本番", "本番"},
