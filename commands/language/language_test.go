@@ -93,6 +93,10 @@ func TestPlainText(t *testing.T) {
 		{"sentences of two blocks", "web is locked by bob: “x” For example: /ops y", []integrations.Block{
 			{Text: integrations.R("web is locked by bob: “x”")}, {Context: integrations.R("For example: ", integrations.Code("/ops y"))},
 		}, "webはbobがロックしています：「x」 For example: /ops y"},
+		{"a number, and what two blocks show", "op-1 web is locked by bob: “x” · nothing to change", []integrations.Block{
+			{Text: integrations.R("🔒 web is locked by bob: “", integrations.Italic("x"), "”")}, {Text: integrations.R("nothing to change")},
+		}, "op-1 webはbobがロックしています：「x」 · 変更なし"},
+		{"a sign and a number", "🔒 op-1 web is locked by bob: “x”", []integrations.Block{{Text: integrations.R("🔒 web is locked by bob: “x”")}}, "🔒 op-1 webはbobがロックしています：「x」"},
 		{"a title that is a phrase", "by alice: nothing to change", []integrations.Block{{Text: integrations.R(integrations.Link("https://x", "by alice"))}}, "by alice: 変更なし"},
 	} {
 		t.Run(c.what, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package language
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -46,9 +47,14 @@ func (s *shown) line(was, now integrations.Rich) { s.add(was.Plain(), now.Plain(
 func (s *shown) add(was, now string) {
 	from, to := strings.Split(was, "\n"), strings.Split(now, "\n")
 	for i, line := range from {
-		if len(from) == len(to) && line != "" {
-			s.lines[line] = to[i]
-			s.order = append(s.order, line)
+		if len(from) != len(to) || line == "" {
+			continue
+		}
+		for _, c := range [][2]string{{line, to[i]}, {bare(line), bare(to[i])}} {
+			if _, known := s.lines[c[0]]; !known && c[0] != "" {
+				s.lines[c[0]] = c[1]
+				s.order = append(s.order, c[0])
+			}
 		}
 	}
 }
@@ -71,26 +77,44 @@ func (s *shown) plain(b *phrase.Book, plain string) string {
 	return strings.Join(out, "\n")
 }
 
-// cover says a line that lines of the blocks make up, one behind the other.
+// cover says a line that lines of the blocks make up, one behind the other, such as
+// "op-1 <the first> · <the second>".
 func (s *shown) cover(line string) (string, bool) {
 	if said, ok := s.lines[line]; ok {
 		return said, true
 	}
+	if head := heading.FindString(line); head != "" {
+		said, ok := s.cover(line[len(head):])
+		return head + said, ok
+	}
 	for _, first := range s.order {
-		said := s.lines[first]
-		rest, ok := strings.CutPrefix(line, first+" ")
-		if !ok || !strings.Contains(first, " ") {
+		rest, ok := strings.CutPrefix(line, first)
+		mark := between.FindString(rest)
+		if !ok || mark == "" || !strings.Contains(first, " ") {
 			continue
 		}
-		if more, ok := s.cover(rest); ok {
-			if strings.HasSuffix(said, "。") || strings.HasSuffix(said, "？") {
-				return said + more, true
+		if more, ok := s.cover(rest[len(mark):]); ok {
+			said := s.lines[first]
+			if mark == " " && (strings.HasSuffix(said, "。") || strings.HasSuffix(said, "？")) {
+				mark = ""
 			}
-			return said + " " + more, true
+			return said + mark + more, true
 		}
 	}
 	return "", false
 }
+
+var (
+	// icon is a sign before a sentence.
+	icon = regexp.MustCompile(`^[^\x00-\x{2FF}\p{L}\p{P}]+ `)
+	// heading is what a plain text says before it says what the blocks do: the icon
+	// and the number of what it is about.
+	heading = regexp.MustCompile(`^(?:[^\x00-\x{2FF}\p{L}\p{P}]+ )?[a-z]+-\d+ `)
+	// between is what stands between two of the lines.
+	between = regexp.MustCompile(`^(?: · | )`)
+)
+
+func bare(s string) string { return strings.TrimPrefix(s, icon.FindString(s)) }
 
 // say says a plain text with what somebody typed in it left as it is.
 func (s *shown) say(b *phrase.Book, plain string) string {

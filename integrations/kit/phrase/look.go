@@ -43,9 +43,14 @@ func (b *look) work(s string, depth int) (string, bool) {
 		}
 	}
 	if strings.Contains(core, "\n") { // no key reaches over a line's end, but its places would
-		if out, ok := b.parts(core, cuts[0], depth); ok {
-			return s[:at] + out + s[at+len(core):], true
+		out, ok := b.parts(core, cuts[0], depth)
+		if !ok {
+			out, ok = b.one(core)
 		}
+		if !ok {
+			return s, false
+		}
+		return s[:at] + out + s[at+len(core):], true
 	}
 	if out, ok := b.phrase(core, depth, within); ok {
 		return s[:at] + out + s[at+len(core):], true
@@ -63,6 +68,9 @@ func (b *look) work(s string, depth int) (string, bool) {
 		if out, ok := b.parts(core, cut, depth); ok {
 			return s[:at] + out + s[at+len(core):], true
 		}
+	}
+	if out, ok := b.sentences(core, depth); ok {
+		return s[:at] + out + s[at+len(core):], true
 	}
 	if out, ok := b.phrase(core, depth, anything); ok {
 		return s[:at] + out + s[at+len(core):], true
@@ -87,8 +95,8 @@ var aside = regexp.MustCompile(`(?s)^(.+) \(([^()]+)\)$`)
 
 const edges = " \n\t·;,"
 
-// sign is one that stands before a sentence, such as a lock's.
-var sign = regexp.MustCompile(`^[^\x00-\x{2FF}\p{L}\p{P}\x{E000}-\x{F8FF}]+ `)
+// sign is one that stands before a sentence, such as a lock's or a list's.
+var sign = regexp.MustCompile(`^(?:•|[^\x00-\x{2FF}\p{L}\p{P}\x{E000}-\x{F8FF}]+) `)
 
 // typed is what a command begins with, and gap what stands between it and what is
 // said of it in a list.
@@ -181,6 +189,27 @@ func (b *look) parts(s string, cut *regexp.Regexp, depth int) (string, bool) {
 		between = "、"
 	}
 	return strings.ReplaceAll(said, string(comma), between), true
+}
+
+// sentences says the first sentence of a text, or the first two as one, and then the
+// rest.
+func (b *look) sentences(s string, depth int) (string, bool) {
+	marks := sentence.FindAllStringIndex(s, -1)
+	for i := 0; i < len(marks) && i < 2 && len(marks) > 1; i++ {
+		said, ok := b.whole(s[:marks[i][0]+1], depth)
+		if !ok {
+			continue
+		}
+		rest, ok := b.whole(s[marks[i][1]:], depth)
+		if !ok {
+			continue
+		}
+		if wide(said) {
+			return said + rest, true
+		}
+		return said + " " + rest, true
+	}
+	return "", false
 }
 
 // comma stands for one in a list until it is known whether that is Japanese.
@@ -278,7 +307,7 @@ func (b *look) match(s, bare, stop string, depth int, loose bool) (string, bool)
 			continue
 		}
 		m := e.re.FindStringSubmatch(text)
-		if m == nil || !loose && !plain(m[1:]) || e.several(m[1:]) {
+		if m == nil || !loose && (!plain(m[1:]) || e.lits[0] == "" && sign.MatchString(m[1])) || e.several(m[1:]) {
 			continue
 		}
 		if out, ok := b.fill(e, m[1:], depth); ok {

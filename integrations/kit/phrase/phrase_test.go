@@ -58,6 +58,9 @@ msgstr "%s は %s と一緒"
 msgid "by %s"
 msgstr "%s による"
 
+msgid "%s said yes. It counts from %s on."
+msgstr "%s が許可しました。%s から有効です。"
+
 msgid "%s waits"
 msgstr "待機中：%s"
 `
@@ -90,6 +93,10 @@ func TestSay(t *testing.T) {
 		{"a list of what a key ends", "web waits, api waits", "待機中：web、待機中：api"},
 		{"how a command is written", "#1 went with changelog <service> [in <environment>] [--by <word>]", "#1 は changelog <service> [in <environment>] [--by <word>] と一緒"},
 		{"what is only like it", "#1 went with Any <service> that runs", "#1 went with Any <service> that runs"},
+		{"an item of a list", "• nobody holds it\n• web waits", "• 誰もロックしていません\n• 待機中：web"},
+		{"a line that is not known among others", "web waits\nsome other thing\nby alice: web", "web waits\nsome other thing\nby alice: web"},
+		{"a sentence before two that are one", "nobody holds it. ✅ alice said yes. It counts from 5 min on.", "誰もロックしていません。✅ alice が許可しました。5 分 から有効です。"},
+		{"a sentence behind two that are one", "alice said yes. It counts from 5 min on. nobody holds it.", "alice が許可しました。5 分 から有効です。誰もロックしていません。"},
 		{"two halves of a sentence", "nobody holds it; took 5 min", "誰もロックしていません；所要 5 分"},
 		{"no words", "+1 ~0 -0", "+1 ~0 -0"},
 		{"Japanese", "本番", "本番"},
