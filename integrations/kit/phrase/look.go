@@ -13,6 +13,8 @@ const deepest = 6
 type look struct {
 	*Book
 	seen map[asked]said
+	// quoting leaves out keys that quote nothing, but for what is put into others.
+	quoting bool
 }
 
 type asked struct {
@@ -271,16 +273,18 @@ func unstopped(s string) (bare, stop string) {
 func (e *entry) several(in []string) bool {
 	first, last := e.lits[0], e.lits[len(e.lits)-1]
 	for _, text := range in {
-		_, more, ok := strings.Cut(text, ", ")
-		if !ok {
-			continue
-		}
-		if letters.MatchString(first) && strings.Contains(text, ", "+first) || letters.MatchString(last) && strings.Contains(text, last+", ") {
-			return true
-		}
-		for _, lit := range e.lits[1 : len(e.lits)-1] {
-			if letters.MatchString(lit) && strings.Contains(more, lit) {
+		for _, mark := range []string{", ", "; "} {
+			_, more, ok := strings.Cut(text, mark)
+			if !ok {
+				continue
+			}
+			if letters.MatchString(first) && (strings.Contains(text, mark+first) || strings.Contains(text, mark+fold(first))) || letters.MatchString(last) && strings.Contains(text, last+mark) {
 				return true
+			}
+			for _, lit := range e.lits[1 : len(e.lits)-1] {
+				if letters.MatchString(lit) && strings.Contains(more, lit) {
+					return true
+				}
 			}
 		}
 	}
@@ -303,7 +307,7 @@ func (b *look) match(s, bare, stop string, depth int, loose bool) (string, bool)
 		if e.stop {
 			text, end = s, ""
 		}
-		if e.size < leastOfCommand && command(s) || !e.fits(text) {
+		if e.size < leastOfCommand && command(s) || b.quoting && depth == 0 && !strings.Contains(e.key, "“") || !e.fits(text) {
 			continue
 		}
 		m := e.re.FindStringSubmatch(text)
