@@ -52,6 +52,7 @@ func TestSay(t *testing.T) {
 			{Text: integrations.R(integrations.Bold("nothing to change"), " · ", integrations.Who(alice), " is locked by ", integrations.Code("bob"), ": “", integrations.Italic("by hand"), "”")},
 			{Text: integrations.R("Nothing of this is known: ", integrations.Bold("nothing to change"))},
 			{Fields: []integrations.Field{{Name: "Asked by", Value: integrations.R(integrations.Link("https://x", "3 commits"), " ", integrations.Link("https://y", "by alice"))}}},
+			{Text: integrations.R("nothing to change\nand nothing of this is known\n", integrations.Code("x"), " · by alice")},
 			{Code: "nothing to change"},
 			{Buttons: []integrations.Button{{Label: "Ask bob", Command: "ask-release hold-1", Confirm: "nothing to change"}}},
 		},
@@ -62,6 +63,7 @@ func TestSay(t *testing.T) {
 			{Text: integrations.R(integrations.Bold("変更なし"), " · ", integrations.Who(alice), "は", integrations.Code("bob"), "がロックしています：「", integrations.Italic("by hand"), "」")},
 			{Text: integrations.R("Nothing of this is known: ", integrations.Bold("nothing to change"))}, // as a whole
 			{Fields: []integrations.Field{{Name: "依頼者", Value: integrations.R(integrations.Link("https://x", "コミット3件"), " ", integrations.Link("https://y", "by alice"))}}},
+			{Text: integrations.R("変更なし", "\n", "and nothing of this is known", "\n", integrations.Code("x"), " · （alice）")}, // by line
 			{Code: "nothing to change"}, // a tool's own words
 			{Buttons: []integrations.Button{{Label: "bobに依頼", Command: "ask-release hold-1", Confirm: "変更なし"}}},
 		},

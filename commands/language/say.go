@@ -120,7 +120,7 @@ func rich(b *phrase.Book, r integrations.Rich) integrations.Rich {
 	}
 	said, ok := b.Say(words.String())
 	if !ok {
-		return r
+		return line(b, r)
 	}
 	var out integrations.Rich
 	at := 0
@@ -135,6 +135,37 @@ func rich(b *phrase.Book, r integrations.Rich) integrations.Rich {
 	}
 	if at < len(said) {
 		out = append(out, integrations.Span{Text: said[at:]})
+	}
+	return out
+}
+
+// line says each line of a text that cannot be said as a whole, such as a list in
+// which somebody's own words stand.
+func line(b *phrase.Book, r integrations.Rich) integrations.Rich {
+	lines := []integrations.Rich{nil}
+	for _, s := range r {
+		if s.Form != "" {
+			lines[len(lines)-1] = append(lines[len(lines)-1], s)
+			continue
+		}
+		for i, text := range strings.Split(s.Text, "\n") {
+			if i > 0 {
+				lines = append(lines, nil)
+			}
+			if text != "" {
+				lines[len(lines)-1] = append(lines[len(lines)-1], integrations.Span{Text: text})
+			}
+		}
+	}
+	if len(lines) == 1 {
+		return r
+	}
+	var out integrations.Rich
+	for i, l := range lines {
+		if i > 0 {
+			out = append(out, integrations.Span{Text: "\n"})
+		}
+		out = append(out, rich(b, l)...)
 	}
 	return out
 }

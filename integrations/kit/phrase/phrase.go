@@ -55,7 +55,7 @@ type entry struct {
 	lits []string // the literal pieces around its places
 	size int
 	out  []piece
-	raw  []bool // by place: somebody's own words
+	raw  []bool // by place: somebody's own words, or what is typed
 	stop bool   // it ends with a full stop, a colon or a question mark
 	// counts says that nothing but numbers is put in.
 	counts bool
@@ -142,7 +142,7 @@ func (b *Book) add(key, value string) error {
 			} else {
 				pattern += `(.+?)`
 			}
-			e.raw = append(e.raw, strings.HasSuffix(lit, "“"))
+			e.raw = append(e.raw, strings.HasSuffix(lit, "“") || strings.HasSuffix(lit, "`"))
 		}
 	}
 	e.re, err = regexp.Compile(pattern + `$`)

@@ -67,6 +67,9 @@ msgstr "%s の依頼"
 msgid "%s locked %s: “%s”"
 msgstr "%s が %s をロック：「%s」"
 
+msgid "write ` + "`%s`" + ` there"
+msgstr "` + "`%s`" + ` と書く"
+
 msgid "%s waits"
 msgstr "待機中：%s"
 `
@@ -102,6 +105,7 @@ func TestSay(t *testing.T) {
 		{"a list of what a key ends", "web waits, api waits", "待機中：web、待機中：api"},
 		{"a list of what a key begins in small letters", "asked by alice, asked by bob", "alice の依頼、bob の依頼"},
 		{"halves that one key says", "#1 went with alice; #2 went with bob", "#1 は alice と一緒；#2 は bob と一緒"},
+		{"what is to be written", "write `people: - {name: nobody}` there", "`people: - {name: nobody}` と書く"},
 		{"how a command is written", "#1 went with changelog <service> [in <environment>] [--by <word>]", "#1 は changelog <service> [in <environment>] [--by <word>] と一緒"},
 		{"what is only like it", "#1 went with Any <service> that runs", "#1 went with Any <service> that runs"},
 		{"an item of a list", "• nobody holds it\n• web waits", "• 誰もロックしていません\n• 待機中：web"},
