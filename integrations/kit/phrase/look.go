@@ -180,17 +180,20 @@ func (b *look) parts(s string, cut *regexp.Regexp, depth int) (string, bool) {
 		if mark == ", " {
 			mark = string(comma)
 		}
-		if mark == "; " && japanese.MatchString(got) {
-			mark = "；"
+		if mark == "; " {
+			mark = string(semicolon)
 		}
 		out.WriteString(mark)
 		at = m[1]
 	}
-	said, between := out.String(), ", "
+	said, between, apart := out.String(), ", ", "; "
 	if depth > 0 || japanese.MatchString(said) {
 		between = "、"
 	}
-	return strings.ReplaceAll(said, string(comma), between), true
+	if japanese.MatchString(said) {
+		apart = "；"
+	}
+	return strings.NewReplacer(string(comma), between, string(semicolon), apart).Replace(said), true
 }
 
 // sentences says the first sentence of a text, or the first two as one, and then the
@@ -214,8 +217,12 @@ func (b *look) sentences(s string, depth int) (string, bool) {
 	return "", false
 }
 
-// comma stands for one in a list until it is known whether that is Japanese.
-const comma = '\uF8FF'
+// comma and semicolon stand for one in a list until it is known whether that is
+// Japanese.
+const (
+	comma     = '\uF8FF'
+	semicolon = '\uF8FE'
+)
 
 // japanese is a letter of Japanese.
 var japanese = regexp.MustCompile(`[\p{Hiragana}\p{Katakana}\p{Han}]`)

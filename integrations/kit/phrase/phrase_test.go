@@ -113,6 +113,7 @@ func TestSay(t *testing.T) {
 		{"a sentence before two that are one", "nobody holds it. ✅ alice said yes. It counts from 5 min on.", "誰もロックしていません。✅ alice が許可しました。5 分 から有効です。"},
 		{"a sentence behind two that are one", "alice said yes. It counts from 5 min on. nobody holds it.", "alice が許可しました。5 分 から有効です。誰もロックしていません。"},
 		{"two halves of a sentence", "nobody holds it; took 5 min", "誰もロックしていません；所要 5 分"},
+		{"halves behind a token", link + "; nobody holds it", link + "；誰もロックしていません"},
 		{"no words", "+1 ~0 -0", "+1 ~0 -0"},
 		{"Japanese", "本番", "本番"},
 	} {
