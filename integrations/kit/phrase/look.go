@@ -35,6 +35,9 @@ func (b *look) whole(s string, depth int) (string, bool) {
 func (b *look) work(s string, depth int) (string, bool) {
 	core := strings.Trim(s, edges)
 	if core == "" || !letters.MatchString(core) {
+		if depth > 0 {
+			s = strings.ReplaceAll(s, ", ", "、")
+		}
 		return s, true
 	}
 	at := strings.Index(s, core)

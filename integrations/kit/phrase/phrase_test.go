@@ -114,6 +114,7 @@ func TestSay(t *testing.T) {
 		{"a sentence behind two that are one", "alice said yes. It counts from 5 min on. nobody holds it.", "alice が許可しました。5 分 から有効です。誰もロックしていません。"},
 		{"two halves of a sentence", "nobody holds it; took 5 min", "誰もロックしていません；所要 5 分"},
 		{"halves behind a token", link + "; nobody holds it", link + "；誰もロックしていません"},
+		{"tokens in a sentence", "web went with " + link + " “x”, " + link + " “y”", "web は " + link + " 「x」、" + link + " 「y」 と一緒"},
 		{"no words", "+1 ~0 -0", "+1 ~0 -0"},
 		{"Japanese", "本番", "本番"},
 	} {
