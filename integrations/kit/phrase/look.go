@@ -40,11 +40,20 @@ func (b *look) work(s string, depth int) (string, bool) {
 		}
 		return s, true
 	}
+	out, ok := b.core(core, depth)
+	if !ok {
+		return s, false
+	}
 	at := strings.Index(s, core)
+	return s[:at] + out + s[at+len(core):], true
+}
+
+// core says a text without what stands at its edges.
+func (b *look) core(core string, depth int) (string, bool) {
 	if command(core) { // what is typed stays as it is, also beside what is said of it
 		out, ok := b.parts(core, gap, depth)
 		if ok {
-			return s[:at] + out + s[at+len(core):], true
+			return out, true
 		}
 	}
 	if strings.Contains(core, "\n") { // no key reaches over a line's end, but its places would
@@ -52,47 +61,44 @@ func (b *look) work(s string, depth int) (string, bool) {
 		if !ok {
 			out, ok = b.one(core)
 		}
-		if !ok {
-			return s, false
-		}
-		return s[:at] + out + s[at+len(core):], true
+		return out, ok
 	}
 	if out, ok := b.phrase(core, depth, within); ok {
-		return s[:at] + out + s[at+len(core):], true
+		return out, true
 	}
 	if mark := sign.FindString(core); mark != "" {
 		rest := core[len(mark):]
 		if out, ok := b.phrase(rest, depth, within); ok {
-			return s[:at] + mark + out + s[at+len(core):], true
+			return mark + out, true
 		}
 		if name(rest) {
-			return s, true
+			return core, true
 		}
 	}
 	for _, cut := range cuts[:surely] {
 		if out, ok := b.parts(core, cut, depth); ok {
-			return s[:at] + out + s[at+len(core):], true
+			return out, true
 		}
 	}
 	if out, ok := b.sentences(core, depth); ok {
-		return s[:at] + out + s[at+len(core):], true
+		return out, true
 	}
 	if out, ok := b.phrase(core, depth, anything); ok {
-		return s[:at] + out + s[at+len(core):], true
+		return out, true
 	}
 	if m := aside.FindStringSubmatch(core); m != nil {
 		said, ok := b.whole(m[1], depth)
 		more, too := b.whole(m[2], depth)
 		if (ok || name(m[1])) && (too || name(m[2])) {
-			return s[:at] + said + "（" + more + "）" + s[at+len(core):], true
+			return said + "（" + more + "）", true
 		}
 	}
 	for _, cut := range cuts[surely:] {
 		if out, ok := b.parts(core, cut, depth); ok {
-			return s[:at] + out + s[at+len(core):], true
+			return out, true
 		}
 	}
-	return s, false
+	return core, false
 }
 
 // aside is what stands in parentheses at a text's end.
