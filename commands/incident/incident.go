@@ -113,7 +113,7 @@ func same(a, b string) bool {
 
 // openAlready answers whoever declared what is open already.
 func (f *feature) openAlready(c *commands.Call, i, first gate.Incident) *integrations.Message {
-	text := fmt.Sprintf("%s %s is open already: %s, declared by %s %s ago.", first.ID, where(first), first.Title, gate.FromStore(first.By).Display(), gate.Age(i.Opened.Sub(first.Opened)))
+	text := fmt.Sprintf("%s %s is open already: “%s”, declared by %s %s ago.", first.ID, where(first), first.Title, gate.FromStore(first.By).Display(), gate.Age(i.Opened.Sub(first.Opened)))
 	m := &integrations.Message{Text: text, Blocks: []integrations.Block{{Text: integrations.R(text)}}}
 	if same(first.Title, i.Title) {
 		return m
@@ -184,7 +184,7 @@ func (f *feature) list(tx *store.Tx) (commands.Reply, error) {
 	var lines []string
 	err := incidents(tx).Each("", func(_ string, i gate.Incident) error {
 		if i.Over.IsZero() {
-			lines = append(lines, fmt.Sprintf("🔥 %s %s: %s, declared by %s %s ago", i.ID, where(i), i.Title, gate.FromStore(i.By).Display(), gate.Age(f.Clock.Now().Sub(i.Opened))))
+			lines = append(lines, fmt.Sprintf("🔥 %s %s: “%s”, declared by %s %s ago", i.ID, where(i), i.Title, gate.FromStore(i.By).Display(), gate.Age(f.Clock.Now().Sub(i.Opened))))
 		}
 		return nil
 	})
@@ -209,13 +209,16 @@ func (f *feature) card(tx *store.Tx, s *store.Surface) (integrations.Message, er
 		return integrations.Message{Hold: true}, err
 	}
 	if !i.Over.IsZero() {
-		text := fmt.Sprintf("🟢 %s %s is over after %s: %s", i.ID, where(i), gate.Age(i.Over.Sub(i.Opened)), i.Title)
-		return integrations.Message{Text: text, Blocks: []integrations.Block{{Text: integrations.R(text, ". Said by ", integrations.Who(gate.FromStore(i.OverBy)), ".")}}}, nil
+		took := gate.Age(i.Over.Sub(i.Opened))
+		return integrations.Message{
+			Text:   fmt.Sprintf("🟢 %s %s is over after %s: %s", i.ID, where(i), took, i.Title),
+			Blocks: []integrations.Block{{Text: integrations.R("🟢 ", i.ID, " ", where(i), " is over after ", took, ": ", integrations.Italic(i.Title), ". Said by ", integrations.Who(gate.FromStore(i.OverBy)), ".")}},
+		}, nil
 	}
 	return integrations.Message{
 		Text: fmt.Sprintf("🔥 %s %s: %s, declared by %s", i.ID, where(i), i.Title, gate.FromStore(i.By).Display()),
 		Blocks: []integrations.Block{
-			{Text: integrations.R("🔥 ", integrations.Code(i.ID), " ", integrations.Bold(where(i)), ": ", i.Title, ", declared by ", integrations.Who(gate.FromStore(i.By)), ".")},
+			{Text: integrations.R("🔥 ", integrations.Code(i.ID), " ", integrations.Bold(where(i)), ": ", integrations.Italic(i.Title), ", declared by ", integrations.Who(gate.FromStore(i.By)), ".")},
 			{Buttons: []integrations.Button{{Label: "All clear", Command: "all-clear " + i.ID, Confirm: "It is over?"}}},
 			{Context: integrations.R("While it is open whoever is on call may act alone: `break-glass`.")},
 		},

@@ -46,7 +46,7 @@ func (f *feature) proposeVerb(ctx context.Context, c *commands.Call) (commands.A
 			return nil, commands.Refuse("already", fmt.Sprintf("%s says so already.", home.file()))
 		}
 		r := commands.Refuse("no_repository", "My configuration does not say in which repository it is kept, so there is nowhere to propose a change.").
-			WithHint(fmt.Sprintf("Whoever keeps %s can write it: %s", home.file(), e.byHand(c.Catalog)))
+			WithHint(fmt.Sprintf("Whoever keeps %s can write it: `%s`", home.file(), e.byHand(c.Catalog)))
 		return nil, r
 	}
 	old, _, err := f.Forge.ReadFile(ctx, home.Repository, home.Path, home.Base)

@@ -136,7 +136,7 @@ func (f *feature) one(cat *integrations.Catalog, p integrations.Person, links []
 	var places []string
 	for _, e := range cat.Environments {
 		if rights := rightsOf(cat, p, e.Name); rights != "" {
-			places = append(places, e.Name+": "+rights)
+			places = append(places, fmt.Sprintf("%s in %s", rights, e.Name))
 		}
 	}
 	line := "They may change nothing."

@@ -52,6 +52,7 @@ func TestSay(t *testing.T) {
 			{Text: integrations.R(integrations.Bold("nothing to change"), " · ", integrations.Who(alice), " is locked by ", integrations.Code("bob"), ": “", integrations.Italic("by hand"), "”")},
 			{Text: integrations.R("Nothing of this is known: ", integrations.Bold("nothing to change"))},
 			{Fields: []integrations.Field{{Name: "Asked by", Value: integrations.R(integrations.Link("https://x", "3 commits"), " ", integrations.Link("https://y", "by alice"))}}},
+			{Text: integrations.R("nothing to change\nand nothing of this is known\n", integrations.Code("x"), " · by alice")},
 			{Code: "nothing to change"},
 			{Buttons: []integrations.Button{{Label: "Ask bob", Command: "ask-release hold-1", Confirm: "nothing to change"}}},
 		},
@@ -62,6 +63,7 @@ func TestSay(t *testing.T) {
 			{Text: integrations.R(integrations.Bold("変更なし"), " · ", integrations.Who(alice), "は", integrations.Code("bob"), "がロックしています：「", integrations.Italic("by hand"), "」")},
 			{Text: integrations.R("Nothing of this is known: ", integrations.Bold("nothing to change"))}, // as a whole
 			{Fields: []integrations.Field{{Name: "依頼者", Value: integrations.R(integrations.Link("https://x", "コミット3件"), " ", integrations.Link("https://y", "by alice"))}}},
+			{Text: integrations.R("変更なし", "\n", "and nothing of this is known", "\n", integrations.Code("x"), " · （alice）")}, // by line
 			{Code: "nothing to change"}, // a tool's own words
 			{Buttons: []integrations.Button{{Label: "bobに依頼", Command: "ask-release hold-1", Confirm: "変更なし"}}},
 		},
@@ -75,6 +77,39 @@ func TestSay(t *testing.T) {
 	}
 	if diff := cmp.Diff(in, language.Say(nil, in)); diff != "" {
 		t.Errorf("without a book it is not as it was:\n%s", diff)
+	}
+}
+
+// A message's plain text is what a notification shows. It has no form that would
+// tell a reason from a sentence, but the blocks have.
+func TestPlainText(t *testing.T) {
+	reason := integrations.Block{Text: integrations.R(integrations.Who(integrations.Person{Name: "alice"}), " asked: ", integrations.Italic("nothing to change"))}
+	for _, c := range []struct {
+		what   string
+		said   string
+		blocks []integrations.Block
+		want   string
+	}{
+		{"a reason that is a phrase", "web/staging: nothing to change · by alice", []integrations.Block{reason}, "web/staging: nothing to change · （alice）"},
+		{"the same in no block", "web/staging: nothing to change · by alice", nil, "web/staging: 変更なし · （alice）"},
+		{"sentences of two blocks", "web is locked by bob: “x” For example: /ops y", []integrations.Block{
+			{Text: integrations.R("web is locked by bob: “x”")}, {Context: integrations.R("For example: ", integrations.Code("/ops y"))},
+		}, "webはbobがロックしています：「x」 For example: /ops y"},
+		{"a number, and what two blocks show", "op-1 web is locked by bob: “x” · nothing to change", []integrations.Block{
+			{Text: integrations.R("🔒 web is locked by bob: “", integrations.Italic("x"), "”")}, {Text: integrations.R("nothing to change")},
+		}, "op-1 webはbobがロックしています：「x」 · 変更なし"},
+		{"a sign and a number", "🔒 op-1 web is locked by bob: “x”", []integrations.Block{{Text: integrations.R("🔒 web is locked by bob: “x”")}}, "🔒 op-1 webはbobがロックしています：「x」"},
+		{"a title that is a phrase", "by alice: nothing to change", []integrations.Block{{Text: integrations.R(integrations.Link("https://x", "by alice"))}}, "by alice: 変更なし"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			if got := language.Say(book(t), integrations.Message{Text: c.said, Blocks: c.blocks}).Text; got != c.want {
+				t.Errorf("%q is said as %q, not as %q", c.said, got, c.want)
+			}
+		})
+	}
+	m := language.Say(book(t), integrations.Message{File: &integrations.File{Title: "nothing to change", Alt: "3 commits"}})
+	if diff := cmp.Diff(&integrations.File{Title: "変更なし", Alt: "コミット3件"}, m.File); diff != "" {
+		t.Errorf("a file is said otherwise (-want +got):\n%s", diff)
 	}
 }
 

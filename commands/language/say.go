@@ -14,12 +14,12 @@ func Say(b *phrase.Book, m integrations.Message) integrations.Message {
 	if b == nil {
 		return m
 	}
-	blocks, shown := make([]integrations.Block, len(m.Blocks)), map[string]string{}
+	blocks, seen := make([]integrations.Block, len(m.Blocks)), &shown{lines: map[string]string{}}
 	for i, x := range m.Blocks {
 		blocks[i] = block(b, x)
-		lines(shown, x, blocks[i])
+		seen.note(b, x, blocks[i])
 	}
-	m.Text, m.Final = plain(b, m.Text, shown), text(b, m.Final)
+	m.Text, m.Final = seen.plain(b, m.Text), text(b, m.Final)
 	if m.Blocks != nil {
 		m.Blocks = blocks
 	}
@@ -35,7 +35,7 @@ func Say(b *phrase.Book, m integrations.Message) integrations.Message {
 	}
 	if m.File != nil {
 		f := *m.File
-		f.Title = text(b, f.Title)
+		f.Title, f.Alt = text(b, f.Title), text(b, f.Alt)
 		m.File = &f
 	}
 	if m.Modal != nil {
@@ -47,41 +47,6 @@ func Say(b *phrase.Book, m integrations.Message) integrations.Message {
 func text(b *phrase.Book, s string) string {
 	got, _ := b.Say(s)
 	return got
-}
-
-// plain says a message's plain text. A line of it that a block shows is said as
-// there, where it is known which words are names and reasons.
-func plain(b *phrase.Book, s string, shown map[string]string) string {
-	out := strings.Split(s, "\n")
-	found := false
-	for i, line := range out {
-		said, ok := shown[line]
-		if out[i] = said; !ok {
-			out[i] = text(b, line)
-		}
-		found = found || ok
-	}
-	if !found {
-		return text(b, s)
-	}
-	return strings.Join(out, "\n")
-}
-
-// lines notes how each line that a block shows is said.
-func lines(shown map[string]string, was, now integrations.Block) {
-	note := func(was, now string) {
-		from, to := strings.Split(was, "\n"), strings.Split(now, "\n")
-		for i, line := range from {
-			if len(from) == len(to) && line != "" {
-				shown[line] = to[i]
-			}
-		}
-	}
-	note(was.Text.Plain(), now.Text.Plain())
-	note(was.Context.Plain(), now.Context.Plain())
-	for i, f := range was.Fields {
-		note(f.Name+": "+f.Value.Plain(), now.Fields[i].Name+": "+now.Fields[i].Value.Plain())
-	}
 }
 
 func block(b *phrase.Book, x integrations.Block) integrations.Block {
@@ -155,7 +120,7 @@ func rich(b *phrase.Book, r integrations.Rich) integrations.Rich {
 	}
 	said, ok := b.Say(words.String())
 	if !ok {
-		return r
+		return line(b, r)
 	}
 	var out integrations.Rich
 	at := 0
@@ -170,6 +135,37 @@ func rich(b *phrase.Book, r integrations.Rich) integrations.Rich {
 	}
 	if at < len(said) {
 		out = append(out, integrations.Span{Text: said[at:]})
+	}
+	return out
+}
+
+// line says each line of a text that cannot be said as a whole, such as a list in
+// which somebody's own words stand.
+func line(b *phrase.Book, r integrations.Rich) integrations.Rich {
+	lines := []integrations.Rich{nil}
+	for _, s := range r {
+		if s.Form != "" {
+			lines[len(lines)-1] = append(lines[len(lines)-1], s)
+			continue
+		}
+		for i, text := range strings.Split(s.Text, "\n") {
+			if i > 0 {
+				lines = append(lines, nil)
+			}
+			if text != "" {
+				lines[len(lines)-1] = append(lines[len(lines)-1], integrations.Span{Text: text})
+			}
+		}
+	}
+	if len(lines) == 1 {
+		return r
+	}
+	var out integrations.Rich
+	for i, l := range lines {
+		if i > 0 {
+			out = append(out, integrations.Span{Text: "\n"})
+		}
+		out = append(out, rich(b, l)...)
 	}
 	return out
 }

@@ -13,6 +13,8 @@ const deepest = 6
 type look struct {
 	*Book
 	seen map[asked]said
+	// quoting leaves out keys that quote nothing, but for what is put into others.
+	quoting bool
 }
 
 type asked struct {
@@ -33,53 +35,70 @@ func (b *look) whole(s string, depth int) (string, bool) {
 func (b *look) work(s string, depth int) (string, bool) {
 	core := strings.Trim(s, edges)
 	if core == "" || !letters.MatchString(core) {
+		if depth > 0 {
+			s = strings.ReplaceAll(s, ", ", "、")
+		}
 		return s, true
 	}
+	out, ok := b.core(core, depth)
+	if !ok {
+		return s, false
+	}
 	at := strings.Index(s, core)
+	return s[:at] + out + s[at+len(core):], true
+}
+
+// core says a text without what stands at its edges.
+func (b *look) core(core string, depth int) (string, bool) {
 	if command(core) { // what is typed stays as it is, also beside what is said of it
 		out, ok := b.parts(core, gap, depth)
 		if ok {
-			return s[:at] + out + s[at+len(core):], true
+			return out, true
 		}
 	}
 	if strings.Contains(core, "\n") { // no key reaches over a line's end, but its places would
-		if out, ok := b.parts(core, cuts[0], depth); ok {
-			return s[:at] + out + s[at+len(core):], true
+		out, ok := b.parts(core, cuts[0], depth)
+		if !ok {
+			out, ok = b.one(core)
 		}
+		return out, ok
 	}
 	if out, ok := b.phrase(core, depth, within); ok {
-		return s[:at] + out + s[at+len(core):], true
+		return out, true
 	}
 	if mark := sign.FindString(core); mark != "" {
 		rest := core[len(mark):]
 		if out, ok := b.phrase(rest, depth, within); ok {
-			return s[:at] + mark + out + s[at+len(core):], true
+			return mark + out, true
 		}
 		if name(rest) {
-			return s, true
+			return core, true
 		}
 	}
 	for _, cut := range cuts[:surely] {
 		if out, ok := b.parts(core, cut, depth); ok {
-			return s[:at] + out + s[at+len(core):], true
+			return out, true
 		}
 	}
+	if out, ok := b.sentences(core, depth); ok {
+		return out, true
+	}
 	if out, ok := b.phrase(core, depth, anything); ok {
-		return s[:at] + out + s[at+len(core):], true
+		return out, true
 	}
 	if m := aside.FindStringSubmatch(core); m != nil {
 		said, ok := b.whole(m[1], depth)
 		more, too := b.whole(m[2], depth)
 		if (ok || name(m[1])) && (too || name(m[2])) {
-			return s[:at] + said + "（" + more + "）" + s[at+len(core):], true
+			return said + "（" + more + "）", true
 		}
 	}
 	for _, cut := range cuts[surely:] {
 		if out, ok := b.parts(core, cut, depth); ok {
-			return s[:at] + out + s[at+len(core):], true
+			return out, true
 		}
 	}
-	return s, false
+	return core, false
 }
 
 // aside is what stands in parentheses at a text's end.
@@ -87,8 +106,8 @@ var aside = regexp.MustCompile(`(?s)^(.+) \(([^()]+)\)$`)
 
 const edges = " \n\t·;,"
 
-// sign is one that stands before a sentence, such as a lock's.
-var sign = regexp.MustCompile(`^[^\x00-\x{2FF}\p{L}\p{P}\x{E000}-\x{F8FF}]+ `)
+// sign is one that stands before a sentence, such as a lock's or a list's.
+var sign = regexp.MustCompile(`^(?:•|[^\x00-\x{2FF}\p{L}\p{P}\x{E000}-\x{F8FF}]+) `)
 
 // typed is what a command begins with, and gap what stands between it and what is
 // said of it in a list.
@@ -170,21 +189,49 @@ func (b *look) parts(s string, cut *regexp.Regexp, depth int) (string, bool) {
 		if mark == ", " {
 			mark = string(comma)
 		}
-		if mark == "; " && japanese.MatchString(got) {
-			mark = "；"
+		if mark == "; " {
+			mark = string(semicolon)
 		}
 		out.WriteString(mark)
 		at = m[1]
 	}
-	said, between := out.String(), ", "
+	said, between, apart := out.String(), ", ", "; "
 	if depth > 0 || japanese.MatchString(said) {
 		between = "、"
 	}
-	return strings.ReplaceAll(said, string(comma), between), true
+	if japanese.MatchString(said) {
+		apart = "；"
+	}
+	return strings.NewReplacer(string(comma), between, string(semicolon), apart).Replace(said), true
 }
 
-// comma stands for one in a list until it is known whether that is Japanese.
-const comma = '\uF8FF'
+// sentences says the first sentence of a text, or the first two as one, and then the
+// rest.
+func (b *look) sentences(s string, depth int) (string, bool) {
+	marks := sentence.FindAllStringIndex(s, -1)
+	for i := 0; i < len(marks) && i < 2 && len(marks) > 1; i++ {
+		said, ok := b.whole(s[:marks[i][0]+1], depth)
+		if !ok {
+			continue
+		}
+		rest, ok := b.whole(s[marks[i][1]:], depth)
+		if !ok {
+			continue
+		}
+		if wide(said) {
+			return said + rest, true
+		}
+		return said + " " + rest, true
+	}
+	return "", false
+}
+
+// comma and semicolon stand for one in a list until it is known whether that is
+// Japanese.
+const (
+	comma     = '\uF8FF'
+	semicolon = '\uF8FE'
+)
 
 // japanese is a letter of Japanese.
 var japanese = regexp.MustCompile(`[\p{Hiragana}\p{Katakana}\p{Han}]`)
@@ -197,8 +244,11 @@ func wide(s string) bool {
 // name says whether a part may stand as it is: one word, an address, a command.
 func name(s string) bool {
 	s = strings.Trim(s, edges+".:()")
-	return !strings.ContainsAny(s, " \n") || strings.HasPrefix(s, "/ops ") || strings.HasPrefix(s, "`")
+	return !strings.ContainsAny(s, " \n") || strings.HasPrefix(s, "/ops ") || strings.HasPrefix(s, "`") || usage.MatchString(s)
 }
+
+// usage is how a command is written: "changelog <service> [in <environment>]".
+var usage = regexp.MustCompile(`^[a-z-]+(?: (?:[a-z-]+ )?<[a-z_-]+>| \[[a-z -]*(?:<[a-z_-]+>)?\])+$`)
 
 // phrase looks a text up as one entry, its full stop or colon apart.
 func (b *look) phrase(s string, depth int, loose bool) (string, bool) {
@@ -234,10 +284,19 @@ func unstopped(s string) (bare, stop string) {
 }
 
 // several says whether what was matched is a list of what the key says, of which one
-// place took more than its own: "#1 by alice, #2 by bob".
+// place took more than its own: "#1 by alice, #2 by bob", "the merge of #1, the merge
+// of #2".
 func (e *entry) several(in []string) bool {
+	first, last := e.lits[0], e.lits[len(e.lits)-1]
 	for _, text := range in {
-		if _, more, ok := strings.Cut(text, ", "); ok {
+		for _, mark := range []string{", ", "; "} {
+			_, more, ok := strings.Cut(text, mark)
+			if !ok {
+				continue
+			}
+			if letters.MatchString(first) && (strings.Contains(text, mark+first) || strings.Contains(text, mark+fold(first))) || letters.MatchString(last) && strings.Contains(text, last+mark) {
+				return true
+			}
 			for _, lit := range e.lits[1 : len(e.lits)-1] {
 				if letters.MatchString(lit) && strings.Contains(more, lit) {
 					return true
@@ -264,11 +323,11 @@ func (b *look) match(s, bare, stop string, depth int, loose bool) (string, bool)
 		if e.stop {
 			text, end = s, ""
 		}
-		if e.size < leastOfCommand && command(s) || !e.fits(text) {
+		if e.size < leastOfCommand && command(s) || b.quoting && depth == 0 && !strings.Contains(e.key, "“") || !e.fits(text) {
 			continue
 		}
 		m := e.re.FindStringSubmatch(text)
-		if m == nil || !loose && !plain(m[1:]) || e.several(m[1:]) {
+		if m == nil || !loose && (!plain(m[1:]) || e.lits[0] == "" && sign.MatchString(m[1])) || e.several(m[1:]) {
 			continue
 		}
 		if out, ok := b.fill(e, m[1:], depth); ok {

@@ -55,7 +55,7 @@ type entry struct {
 	lits []string // the literal pieces around its places
 	size int
 	out  []piece
-	raw  []bool // by place: somebody's own words
+	raw  []bool // by place: somebody's own words, or what is typed
 	stop bool   // it ends with a full stop, a colon or a question mark
 	// counts says that nothing but numbers is put in.
 	counts bool
@@ -70,7 +70,7 @@ type piece struct {
 var (
 	verb    = regexp.MustCompile(`%(?:\[(\d+)\])?[+\-# 0]*[\d.]*([a-zA-Z%])`)
 	letters = regexp.MustCompile(`[A-Za-z]`)
-	quoted  = regexp.MustCompile(`“[^”]*”`)
+	quoted  = regexp.MustCompile(`“(?:[^“”]|“(?:[^“”]|“[^“”]*”)*”)*”`)
 )
 
 // New reads catalogues in gettext's .po form. It tells every entry that is wrong:
@@ -142,7 +142,7 @@ func (b *Book) add(key, value string) error {
 			} else {
 				pattern += `(.+?)`
 			}
-			e.raw = append(e.raw, strings.HasSuffix(lit, "“"))
+			e.raw = append(e.raw, strings.HasSuffix(lit, "“") || strings.HasSuffix(lit, "`"))
 		}
 	}
 	e.re, err = regexp.Compile(pattern + `$`)
@@ -268,7 +268,7 @@ func (b *Book) Say(s string) (string, bool) {
 	if ok {
 		return got.text, got.ok
 	}
-	got = b.say(s)
+	got = b.say(s, false)
 	b.mu.Lock()
 	if len(b.known) >= keep {
 		clear(b.known)
@@ -278,14 +278,19 @@ func (b *Book) Say(s string) (string, bool) {
 	return got.text, got.ok
 }
 
-// say keeps what is quoted out of the way, and looks up the rest.
-func (b *Book) say(s string) said {
+// say keeps what is quoted out of the way, and looks up the rest; with quoting, by
+// keys alone that quote something.
+func (b *Book) say(s string, quoting bool) said {
 	var own []string
 	masked := quoted.ReplaceAllStringFunc(s, func(q string) string {
-		own = append(own, strings.TrimSuffix(strings.TrimPrefix(q, "“"), "”"))
+		q = strings.TrimSuffix(strings.TrimPrefix(q, "“"), "”")
+		if strings.Contains(q, "“") { // a sentence of ours, which quotes somebody in turn
+			q = b.say(q, true).text
+		}
+		own = append(own, q)
 		return "“" + string(ownToken+rune(len(own)-1)) + "”"
 	})
-	text, ok := (&look{b, map[asked]said{}}).whole(masked, 0)
+	text, ok := (&look{b, map[asked]said{}, quoting}).whole(masked, 0)
 	if !ok {
 		return said{s, false}
 	}
@@ -312,7 +317,7 @@ func (b *Book) Button(s string) string {
 		}
 		m := e.re.FindStringSubmatch(s)
 		if m != nil && unicode.IsUpper([]rune(s)[0]) && !slices.ContainsFunc(m[1:], func(in string) bool { return !name(in) }) {
-			if out, ok := (&look{b, map[asked]said{}}).fill(e, m[1:], deepest); ok {
+			if out, ok := (&look{b, map[asked]said{}, false}).fill(e, m[1:], deepest); ok {
 				return out
 			}
 		}
@@ -332,7 +337,7 @@ func (b *Book) Label(s string) string {
 	for _, e := range b.entries {
 		if e.counts && e.fits(s) {
 			if m := e.re.FindStringSubmatch(s); m != nil {
-				if out, ok := (&look{b, map[asked]said{}}).fill(e, m[1:], deepest); ok {
+				if out, ok := (&look{b, map[asked]said{}, false}).fill(e, m[1:], deepest); ok {
 					return out
 				}
 			}

@@ -57,6 +57,21 @@ msgstr "%s は %s と一緒"
 
 msgid "by %s"
 msgstr "%s による"
+
+msgid "%s said yes. It counts from %s on."
+msgstr "%s が許可しました。%s から有効です。"
+
+msgid "Asked by %s"
+msgstr "%s の依頼"
+
+msgid "%s locked %s: “%s”"
+msgstr "%s が %s をロック：「%s」"
+
+msgid "write ` + "`%s`" + ` there"
+msgstr "` + "`%s`" + ` と書く"
+
+msgid "%s waits"
+msgstr "待機中：%s"
 `
 
 func TestSay(t *testing.T) {
@@ -70,6 +85,9 @@ func TestSay(t *testing.T) {
 		{"a capital letter", "Nobody holds it", "誰もロックしていません"},
 		{"a stop", "Nobody holds it.", "誰もロックしていません。"},
 		{"a reason that is a phrase", "web is locked by alice: “nobody holds it” (hold-2, for 5 min)", "web は alice がロックしています：「nobody holds it」（hold-2、5 分前から）"},
+		{"quotes in quotes", "web is locked by alice: “web is down: “it said “no””” (hold-2, for 5 min)", "web は alice がロックしています：「web is down: “it said “no””」（hold-2、5 分前から）"},
+		{"sentences in quotes that quote", "web is locked by alice: “web is down. “no”” (hold-2, for 5 min)", "web は alice がロックしています：「web is down. “no”」（hold-2、5 分前から）"},
+		{"quotes in a sentence of ours that is quoted", "web is locked by alice: “bob locked api: “nobody holds it”” (hold-2, for 5 min)", "web は alice がロックしています：「bob が api をロック：「nobody holds it」」（hold-2、5 分前から）"},
 		{"parts", "op-1 · took 5 min · Asked by", "op-1 · 所要 5 分 · 依頼者"},
 		{"lines", "Asked by\nnobody holds it", "依頼者\n誰もロックしていません"},
 		{"a token", link + " · took 5 min", link + " · 所要 5 分"},
@@ -83,7 +101,20 @@ func TestSay(t *testing.T) {
 		{"a thing put in that is not known", "took a long while indeed", "took a long while indeed"},
 		{"a list of what one key says", "#1 went with alice, #2 went with bob", "#1 は alice と一緒、#2 は bob と一緒"},
 		{"a list in a sentence", "the plan of web failed: #1 went with alice, #2 went with bob", "web のプランに失敗しました：#1 は alice と一緒、#2 は bob と一緒"},
+		{"a list of what a key begins", "by alice, by bob", "alice による、bob による"},
+		{"a list of what a key ends", "web waits, api waits", "待機中：web、待機中：api"},
+		{"a list of what a key begins in small letters", "asked by alice, asked by bob", "alice の依頼、bob の依頼"},
+		{"halves that one key says", "#1 went with alice; #2 went with bob", "#1 は alice と一緒；#2 は bob と一緒"},
+		{"what is to be written", "write `people: - {name: nobody}` there", "`people: - {name: nobody}` と書く"},
+		{"how a command is written", "#1 went with changelog <service> [in <environment>] [--by <word>]", "#1 は changelog <service> [in <environment>] [--by <word>] と一緒"},
+		{"what is only like it", "#1 went with Any <service> that runs", "#1 went with Any <service> that runs"},
+		{"an item of a list", "• nobody holds it\n• web waits", "• 誰もロックしていません\n• 待機中：web"},
+		{"a line that is not known among others", "web waits\nsome other thing\nby alice: web", "web waits\nsome other thing\nby alice: web"},
+		{"a sentence before two that are one", "nobody holds it. ✅ alice said yes. It counts from 5 min on.", "誰もロックしていません。✅ alice が許可しました。5 分 から有効です。"},
+		{"a sentence behind two that are one", "alice said yes. It counts from 5 min on. nobody holds it.", "alice が許可しました。5 分 から有効です。誰もロックしていません。"},
 		{"two halves of a sentence", "nobody holds it; took 5 min", "誰もロックしていません；所要 5 分"},
+		{"halves behind a token", link + "; nobody holds it", link + "；誰もロックしていません"},
+		{"tokens in a sentence", "web went with " + link + " “x”, " + link + " “y”", "web は " + link + " 「x」、" + link + " 「y」 と一緒"},
 		{"no words", "+1 ~0 -0", "+1 ~0 -0"},
 		{"Japanese", "本番", "本番"},
 	} {
