@@ -125,7 +125,9 @@ func TestCIIsAwayForAnHour(t *testing.T) {
 	b := newBox(t, func(w *boxWorld) {
 		w.clock = clock.NewMovable(0)
 		w.environments += ", checks: [ci/build]"
-		w.edit = func(text string) string { return strings.Replace(text, "review: none", "review: none, merge: when_green", 1) }
+		w.edit = func(text string) string {
+			return strings.Replace(text, "review: none", "review: none, merge: when_green", 1)
+		}
 	})
 	stop := b.runInside()
 	b.say("alice", "/ops deploy web to staging")
