@@ -98,10 +98,11 @@ func talkConfig(script []string) func([]byte) []byte {
 				text = talkTerraform.ReplaceAllString(text, "- demo: {dir: $1, state: $2}")
 			}
 			if m := talkInstead.FindStringSubmatch(line); m != nil {
-				if !strings.Contains(text, m[2]) {
-					panic(fmt.Sprintf("the sandbox's configuration does not say %q", m[2])) // or the conversation would be about something else
+				says, not := strings.ReplaceAll(m[1], `\n`, "\n"), strings.ReplaceAll(m[2], `\n`, "\n")
+				if !strings.Contains(text, not) {
+					panic(fmt.Sprintf("the sandbox's configuration does not say %q", not)) // or the conversation would be about something else
 				}
-				text = strings.Replace(text, m[2], strings.ReplaceAll(m[1], `\n`, "\n"), 1)
+				text = strings.Replace(text, not, says, 1)
 			}
 			if m := talkSetting.FindStringSubmatch(line); m != nil {
 				set := talkFromNow.ReplaceAllStringFunc(m[2], func(s string) string {
