@@ -67,8 +67,21 @@ func (f *feature) attentionCard(tx *store.Tx, s *store.Surface) (integrations.Me
 	} else {
 		text = integrations.R(text, ": ", strings.TrimSuffix(j.Why, "."), ".")
 	}
-	return integrations.Message{Text: op.ID + " " + text.Plain(), Asks: j.State == was && strconv.Itoa(j.Attempt) == s.Where["attempt"],
-		Blocks: []integrations.Block{{Text: text}}}, nil
+	m := integrations.Message{Text: op.ID + " " + text.Plain(), Asks: j.State == was && strconv.Itoa(j.Attempt) == s.Where["attempt"],
+		Blocks: []integrations.Block{{Text: text}}}
+	if !m.Asks || was != store.JobUnknown {
+		return m, nil
+	}
+	// The card of the operation speaks of one job at a time; where it has several,
+	// another one may come first there, and each is settled where it is told of.
+	applies, err := subject{op: op}.applies(tx)
+	if err != nil {
+		return m, err
+	}
+	if len(applies) > 1 {
+		m.Blocks = append(m.Blocks, integrations.Block{Buttons: settling(j)})
+	}
+	return m, nil
 }
 
 // logFileCard is the whole log, once the job is over.

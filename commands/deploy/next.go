@@ -171,6 +171,15 @@ func inLine(tx *store.Tx, jobs []*store.Job) string {
 	return strings.Join(waits, " ")
 }
 
+// settling are the buttons that say how an interrupted job ended.
+func settling(j *store.Job) []integrations.Button {
+	return []integrations.Button{
+		{Label: "Mark succeeded", Command: "resolve " + j.ID + " succeeded", Confirm: "You have looked, and " + j.Target + " is as the merge wants it?"},
+		{Label: "Mark failed", Command: "resolve " + j.ID + " failed", Confirm: "You have looked, and " + j.Target + " is not as the merge wants it?"},
+		{Label: "Retry", Command: "resolve " + j.ID + " retry", Confirm: "Plan and apply " + j.Target + " again?"},
+	}
+}
+
 func (f *feature) nextApplying(tx *store.Tx, v view, note func(...any) integrations.Rich, log integrations.Button) (integrations.Rich, []integrations.Button) {
 	op := v.op
 	for _, j := range v.jobs {
@@ -180,11 +189,7 @@ func (f *feature) nextApplying(tx *store.Tx, v view, note func(...any) integrati
 			if rec := recordOf(j); rec.Probe != "" {
 				text = append(text, integrations.Bold("What can be seen: "), rec.Probe)
 			}
-			return note(text...), []integrations.Button{
-				{Label: "Mark succeeded", Command: "resolve " + j.ID + " succeeded", Confirm: "You have looked, and " + j.Target + " is as the merge wants it?"},
-				{Label: "Mark failed", Command: "resolve " + j.ID + " failed", Confirm: "You have looked, and " + j.Target + " is not as the merge wants it?"},
-				{Label: "Retry", Command: "resolve " + j.ID + " retry", Confirm: "Plan and apply " + j.Target + " again?"}, log,
-			}
+			return note(text...), append(settling(j), log)
 		case store.JobBlocked:
 			return f.nextBlocked(tx, v, j, note)
 		case store.JobNeedsConfirm:

@@ -267,3 +267,33 @@ func TestCancelOfAnOperationInWaves(t *testing.T) {
 		w.job(op, target, func(j *store.Job) bool { return j.State == store.JobCancelled })
 	}
 }
+
+// The card speaks of one job at a time. Of several that nobody knows the end of,
+// each is settled by buttons where it is told of.
+func TestEachOfSeveralUnknownAppliesIsOnAButton(t *testing.T) {
+	w := wavesWorld(t)
+	w.fails("a/production", integrations.ErrUnknown)
+	w.fails("b/production", integrations.ErrUnknown)
+	op := w.merged("aaa", "a/x", "b/x")
+	for _, target := range []string{"a/production", "b/production"} {
+		j := w.job(op, target, is(store.JobUnknown))
+		w.view(func(tx *store.Tx) error {
+			all, err := tx.SurfacesOf(j.ID)
+			for _, s := range all {
+				if s.Card != cardAttention {
+					continue
+				}
+				m, err := w.f.attentionCard(tx, s)
+				if err != nil {
+					return err
+				}
+				if b := button(m, "Mark failed"); b == nil || b.Command != "resolve "+j.ID+" failed" {
+					t.Errorf("%s cannot be settled by a button: %+v", j.ID, m.Blocks)
+				}
+				return nil
+			}
+			t.Errorf("nobody was told of %s: %v", j.ID, err)
+			return err
+		})
+	}
+}
