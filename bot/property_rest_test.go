@@ -315,7 +315,11 @@ func (y *history) misshown(tx *store.Tx) (string, error) {
 		}
 	}
 	right, wrong, owned := map[*shownPost]bool{}, map[*shownPost]string{}, map[*shownPost]bool{}
-	for _, s := range y.surfaces(tx) {
+	surfaces, err := y.surfaces(tx)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range surfaces {
 		if s.Place == "github.status" && !y.heads(s) {
 			continue
 		}
@@ -364,7 +368,7 @@ func (y *history) heads(s *store.Surface) bool {
 }
 
 // surfaces are all that there are, by the subjects that there can be.
-func (y *history) surfaces(tx *store.Tx) (out []*store.Surface) {
+func (y *history) surfaces(tx *store.Tx) (out []*store.Surface, err error) {
 	for _, kind := range []string{"op-%d", "job-%d", "pull 1 %d", "hold-%d", "incident-%d", "event-%d"} {
 		for n, none := 1, 0; none < 300; n++ { // most jobs have none
 			all, err := tx.SurfacesOf(fmt.Sprintf(kind, n))
@@ -373,7 +377,12 @@ func (y *history) surfaces(tx *store.Tx) (out []*store.Surface) {
 			}
 		}
 	}
-	return append(out, y.introductions(tx)...)
+	err = store.Feature[json.RawMessage](tx, "rollup").Each("", func(subject string, _ json.RawMessage) error {
+		all, err := tx.SurfacesOf(subject)
+		out = append(out, all...)
+		return err
+	})
+	return append(out, y.introductions(tx)...), err
 }
 
 // introductions are the bot's first words, each channel's once.
