@@ -68,6 +68,7 @@ func (f *feature) look(ctx context.Context, pr integrations.PullRequest) (sight,
 		pr = whole
 	}
 	targets := f.Catalog().TargetsOf(pr.Repo, pr.Base)
+	seen := pr
 	s := sight{pr: pr, under: fingerprint(targets)}
 	var known *store.Pull
 	err := f.Store.View(func(tx *store.Tx) (err error) {
@@ -82,9 +83,15 @@ func (f *feature) look(ctx context.Context, pr integrations.PullRequest) (sight,
 	}
 	if known != nil && known.ExaminedHead == pr.Head && known.Base == pr.Base && (known.ExaminedFor == s.under || known.Applied) {
 		s.examined, s.targets = true, known.Targets
-	} else if s.targets, err = f.touched(ctx, pr, targets); err != nil {
-		return s, err
 	} else {
+		if known != nil && known.ExaminedFor == "" && pr.State == "open" { // GitHub tells where the base was when it was opened
+			if seen.BaseSHA, err = f.Forge.BranchHead(ctx, pr.Repo, pr.Base); err != nil {
+				return s, err
+			}
+		}
+		if s.targets, err = f.touched(ctx, seen, targets); err != nil {
+			return s, err
+		}
 		s.examined = true
 	}
 	if known != nil && (known.Operation != "" || len(known.Targets)+len(s.targets) > 0) && known.Head != pr.Head {

@@ -53,10 +53,14 @@ func (f *feature) branchAt(tx *store.Tx, repoID int64, repo, branch, from, to st
 	if err != nil {
 		return err
 	}
+	before := from
 	if known {
 		from = last
 	}
 	if from == to {
+		if before != to { // it was elsewhere meanwhile, further on perhaps, and is back
+			return f.examineAgain(tx, repo, branch)
+		}
 		return nil
 	}
 	if strings.Trim(from, "0") == "" { // first sight: what is there was there before us
@@ -108,7 +112,17 @@ func (f *feature) watch(ctx context.Context, r *runner.Run) runner.End {
 	if err != nil {
 		return again(j, err)
 	}
+	back := f.movedBack(ctx, j, from)
 	return runner.End{State: store.JobSucceeded, Save: func(tx *store.Tx, _ *store.Job) error {
+		last, _, err := store.Feature[string](tx, branchFeature).Get(branchKey(j.Repo, j.Base))
+		if err != nil {
+			return err
+		}
+		if back || last != from { // another look ended meanwhile, at what this one was not compared with
+			if err := f.examineAgain(tx, j.Repo, j.Base); err != nil {
+				return err
+			}
+		}
 		for _, s := range sights {
 			if err := f.take(tx, s); err != nil {
 				return err
@@ -121,6 +135,34 @@ func (f *feature) watch(ctx context.Context, r *runner.Run) runner.End {
 		}
 		return store.Feature[string](tx, branchFeature).Put(branchKey(j.Repo, j.Base), j.SHA)
 	}}
+}
+
+// movedBack says whether a branch lost what it had. What cannot be compared may have.
+func (f *feature) movedBack(ctx context.Context, j *store.Job, from string) bool {
+	kept, err := f.Trees.Contains(ctx, j.Repo, j.SHA, from)
+	if err != nil {
+		f.Log.Info("compare with what a branch was", "repo", j.Repo, "branch", j.Base, "was", from, "error", err)
+	}
+	return !kept
+}
+
+// examineAgain has the changed files of the open pull requests into a branch read
+// anew: once the branch was moved back, a merge of theirs brings what it lost, too.
+func (f *feature) examineAgain(tx *store.Tx, repo, branch string) error {
+	open, err := tx.OpenPulls(repo)
+	if err != nil {
+		return err
+	}
+	for _, p := range open {
+		if p.Base != branch {
+			continue
+		}
+		p.ExaminedFor = ""
+		if err := tx.PutPull(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // cameBy names the merged pull requests that brought a commit to a branch.
