@@ -76,7 +76,7 @@ var screenPlays = []screenPlay{
 			`somebody changes the state of dns/production by hand: "192.0.2.20" to "192.0.2.99"`, "bob in #ops: /ops drift dns/production"),
 		looking(screen{name: "drift", says: "Drift", kinds: []string{"drift"}, who: "bob", words: "has drifted"}),
 	)},
-	{name: "joining", edit: []string{"# The configuration says   # the others are not known, not   - {name: carol, slack: U0CAROL, github: carol, email: carol@acme.example}",
+	{name: "joining", edit: []string{"# The configuration says   # the others are not known, not   - {name: carol, slack: U0CAROL, github: carol, email: carol@acme.example, host: carol}",
 		"# The configuration says config: {repository: acme/infra, follow: true}, not listen: 127.0.0.1:0"}, steps: slices.Concat(
 		saying("the configuration is put into acme/infra as signalbox.yaml", "carol in #ops: /ops link carol", "carol presses Confirm"),
 		looking(screen{name: "ask", says: "Somebody asks to be known", kinds: []string{"ask"}, words: "carol"}),
