@@ -252,11 +252,11 @@ func tryWrite(dir string) error {
 	}
 	defer os.Remove(t.Name())
 	if _, err := t.WriteString("signalbox\n"); err != nil {
-		_ = t.Close()
+		_ = t.Close() // what went wrong before it is what is told
 		return err
 	}
 	if err := t.Sync(); err != nil {
-		_ = t.Close()
+		_ = t.Close() // what went wrong before it is what is told
 		return fmt.Errorf("sync %s: %w", filepath.Base(t.Name()), err)
 	}
 	return t.Close()

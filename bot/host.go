@@ -93,7 +93,7 @@ func socketName(path string) (name string, done func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path)), func() { _ = dir.Close() }, nil
+	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path)), func() { _ = dir.Close() }, nil // it was only read
 }
 
 func (d *hostDoor) listen() (*net.UnixListener, error) {
@@ -165,6 +165,7 @@ func (d *hostDoor) serve(ctx context.Context, conn *net.UnixConn) {
 	default:
 		out.Text, out.Code = d.answer(ctx, who, ask.Line)
 	}
+	// Without a deadline a write that nobody reads ends with the process.
 	_ = conn.SetWriteDeadline(time.Now().Add(hostPatient))
 	_ = json.NewEncoder(conn).Encode(out) // whoever asked has gone when it fails
 }
