@@ -37,13 +37,15 @@ type fakeForge struct {
 	made     map[string]integrations.NewCommit
 	held     map[string]map[string]string // the files of a commit, by path: blobs
 	besides  map[string][]string          // what a commit changes beside the network
+	brings   map[string][]string          // what a merge brings
+	lostBase []string                     // what the base branches lost when they were moved back
 	pins     map[string]string            // what the version file of api holds at a commit
 }
 
 func newForge() *fakeForge {
 	f := &fakeForge{now: time.Now().Truncate(time.Second), branches: map[string]string{}, files: map[int][]string{}, authors: map[string]string{},
 		reviews: map[int][]integrations.Review{}, turned: map[int]time.Time{}, editors: map[int]string{}, assigned: map[int][]string{}, before: map[string]func(){}, errs: map[string]error{},
-		trees: map[string]string{}, made: map[string]integrations.NewCommit{}, held: map[string]map[string]string{}, pins: map[string]string{}, besides: map[string][]string{}}
+		trees: map[string]string{}, made: map[string]integrations.NewCommit{}, held: map[string]map[string]string{}, pins: map[string]string{}, besides: map[string][]string{}, brings: map[string][]string{}}
 	base := f.commit("dave")
 	f.branches["deployment/staging"], f.branches["deployment/production"] = base, base
 	f.branches["main"] = f.commit("dave")
@@ -125,6 +127,7 @@ func (f *fakeForge) mergeAs(n int, who string) integrations.PullRequest {
 func (f *fakeForge) merge(p *integrations.PullRequest, who string) {
 	p.State, p.MergedBy, p.MergedAt = "merged", who, f.now
 	p.MergeSHA = f.commit(who)
+	f.brings[p.MergeSHA] = slices.Concat(f.files[p.Number], f.lostBase)
 	f.trees[p.MergeSHA], f.pins[p.MergeSHA] = f.tree(p.Head), f.pins[p.Head]
 	f.branches[p.Base] = p.MergeSHA
 }

@@ -97,11 +97,14 @@ func (f *feature) look(ctx context.Context, pr integrations.PullRequest) (sight,
 	if known != nil && (known.Operation != "" || len(known.Targets)+len(s.targets) > 0) && known.Head != pr.Head {
 		s.by = f.author(ctx, pr, known.Head)
 	}
-	if pr.State == "merged" && len(s.targets) > 0 && (known == nil || !known.Applied) {
+	if pr.State == "merged" && len(targets)+len(s.targets) > 0 && (known == nil || !known.Applied) {
 		if pr.MergeSHA == "" {
 			return s, fmt.Errorf("%s#%d is merged and GitHub does not name its merge commit yet", pr.Repo, pr.Number)
 		}
 		if err := f.Trees.Fetch(ctx, pr.Repo, pr.MergeSHA); err != nil {
+			return s, err
+		}
+		if err := f.brought(ctx, &s, targets); err != nil || len(s.targets) == 0 {
 			return s, err
 		}
 		if s.position, err = f.Trees.Position(ctx, pr.Repo, pr.MergeSHA); err != nil {
@@ -114,6 +117,24 @@ func (f *feature) look(ctx context.Context, pr integrations.PullRequest) (sight,
 		s.byUs = strings.EqualFold(pr.MergedBy, us)
 	}
 	return s, nil
+}
+
+// brought adds the targets that the merge commit itself touches: the base branch may
+// have lost, since the pull request was examined, what its merge brings back. A
+// merge by rebase leaves several commits, of which that is the last.
+func (f *feature) brought(ctx context.Context, s *sight, targets []integrations.Target) error {
+	files, err := f.Trees.Introduced(ctx, s.pr.Repo, s.pr.MergeSHA)
+	if err != nil {
+		return err
+	}
+	s.targets = slices.Clone(s.targets) // they may be those of a record that others read
+	for _, t := range targets {
+		if matches(t.Paths, files) && !slices.Contains(s.targets, t.Name) {
+			s.targets = append(s.targets, t.Name)
+		}
+	}
+	slices.Sort(s.targets)
+	return nil
 }
 
 // nobodyKnown stands for a login where nobody can tell who pushed; no login holds

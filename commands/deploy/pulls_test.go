@@ -72,6 +72,24 @@ func TestWebhooksOutOfOrder(t *testing.T) {
 	}
 }
 
+// A base branch that was moved back lost what an open pull request was cut from, so
+// that its merge brings that again: it is planned, and waits for somebody's yes.
+func TestAMergeBringsMoreThanItsPullRequestShowed(t *testing.T) {
+	w := newWorld(t)
+	pr := w.forge.newPull(integrations.PullRequest{Title: "words", Author: "alice", Branch: "words", Base: "main", Head: "aaa"}, "docs/words.md")
+	w.hook(pr)
+	w.forge.do(func() { w.forge.lostBase = []string{"network/main.tf"} })
+	w.hook(w.forge.mergeAs(pr.Number, "bob"))
+	w.wait("it waits for a confirmation", func(*store.Tx) (bool, error) {
+		all := w.jobs(kindApply)
+		return len(all) == 1 && all[0].Target == "network/production" && all[0].State == store.JobNeedsConfirm, nil
+	})
+	w.hook(*w.forge.find(pr.Number))
+	if n := len(w.jobs(kindApply)); n != 1 {
+		t.Errorf("%d applies came of one merge", n)
+	}
+}
+
 // Reopening gives back an operation that can be merged, whatever was under way
 // when it was closed.
 func TestReopenedOperation(t *testing.T) {

@@ -63,7 +63,11 @@ func (t fakeTrees) Contains(_ context.Context, _, head, sha string) (bool, error
 func (t fakeTrees) Introduced(_ context.Context, _, sha string) ([]string, error) {
 	t.f.mu.Lock()
 	defer t.f.mu.Unlock()
-	return append([]string{"network/main.tf"}, t.f.besides[sha]...), nil
+	files, merged := t.f.brings[sha]
+	if !merged { // somebody pushed it
+		files = []string{"network/main.tf"}
+	}
+	return append(slices.Clone(files), t.f.besides[sha]...), nil
 }
 
 func (t fakeTrees) Parent(_ context.Context, _, sha string) (string, error) {
