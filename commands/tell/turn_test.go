@@ -1,6 +1,7 @@
 package tell
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -273,3 +274,43 @@ func TestRollUpsWithoutRoom(t *testing.T) {
 		t.Error("two channels share a roll-up")
 	}
 }
+
+// What a place could not take for a while comes in the order in which it was told,
+// whichever of it was tried last.
+func TestPostsKeepTheirTurnWhileAPlaceIsAway(t *testing.T) {
+	r := newHall(t, Manner{Key: "channel"})
+	tried := map[string]int{}
+	away := true
+	r.wall.refuse = func(p integrations.Post) error {
+		if !away {
+			return nil
+		}
+		tried[p.Message.Text]++
+		time.Sleep(2 * time.Millisecond) // a refusal takes a while to come
+		return &integrations.Later{After: 20 * time.Second, Err: errAway}
+	}
+	r.start()
+	var want []string
+	for i := range 4 {
+		text := fmt.Sprint("card ", i)
+		r.open(text, text, map[string]string{"channel": "ops"})
+		want = append(want, text)
+		r.advance(time.Duration(i) * time.Second)
+	}
+	for range 5 {
+		r.advance(21 * time.Second)
+	}
+	r.wall.mu.Lock()
+	away = false
+	if len(tried) != 1 {
+		t.Errorf("tried were %v, want the first alone", tried)
+	}
+	r.wall.mu.Unlock()
+	r.advance(21 * time.Second)
+	r.wait("all are posted", func() bool { return len(r.wall.all()) == len(want) })
+	if got := r.wall.texts(); !slices.Equal(got, want) {
+		t.Errorf("posted were %q, want %q", got, want)
+	}
+}
+
+var errAway = errors.New("it does not answer")
