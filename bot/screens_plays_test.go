@@ -5,7 +5,7 @@ import "slices"
 // screenPlays are the conversations that the pictures are taken of. Their lines are
 // those of testdata/talk.
 var screenPlays = []screenPlay{
-	{name: "a day", edit: []string{"# The configuration of production: on_call: [alice]"}, steps: slices.Concat(
+	{name: "a day", edit: []string{"# The configuration of production: on_call: [alice]", "# The configuration says notify: {drift: channel, log_file: thread}, not notify: {drift: channel}"}, steps: slices.Concat(
 		looking(
 			screen{name: "introduction", says: "The introduction", kinds: []string{"introduction"}, words: "Three things to try"},
 		),
