@@ -3,6 +3,7 @@ package deploy
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
@@ -64,4 +65,62 @@ func TestReloadedTargetsAtTheMerge(t *testing.T) {
 		all := w.jobs(kindApply)
 		return len(all) == 1 && all[0].Target == "mail/staging" && all[0].State == store.JobSucceeded, nil
 	})
+}
+
+// A base branch that loses what it had makes the merge of an open pull request bring
+// that, too: what it touches then is planned before somebody merges it, without a
+// push. It makes no difference whether the branch was seen where it was meanwhile.
+func TestABaseThatWasMovedBackHasItsPullRequestsReadAnew(t *testing.T) {
+	for _, seen := range []bool{true, false} {
+		w := newWorld(t)
+		main := w.forge.branches["main"]
+		w.push("main", "", main, "dave")
+		w.forge.do(func() { w.forge.touched = map[string][]string{"aaa": {"docs/words.md"}} })
+		pr := w.forge.newPull(integrations.PullRequest{Title: "words", Author: "alice", Branch: "words", Base: "main", Head: "aaa"}, "docs/words.md")
+		w.hook(pr)
+		w.forge.do(func() { w.forge.touched["aaa"] = []string{"docs/words.md", "network/main.tf"} })
+		if err := w.f.reconcile(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.view(func(tx *store.Tx) error {
+			p, err := tx.Pull(1, pr.Number)
+			if err == nil && len(p.Targets) > 0 {
+				t.Fatalf("before the branch moves it touches %q", p.Targets)
+			}
+			return err
+		})
+		if seen {
+			other := w.forge.newPull(integrations.PullRequest{Title: "more words", Author: "alice", Branch: "more", Base: "main", Head: "bbb"}, "docs/more.md")
+			w.forge.do(func() { w.forge.beside = map[string]bool{main: true} })
+			merged := w.forge.mergeAs(other.Number, "bob")
+			w.push("main", main, merged.MergeSHA, "bob")
+			w.wait("the branch is looked at", func(tx *store.Tx) (bool, error) {
+				last, _, err := store.Feature[string](tx, branchFeature).Get(branchKey(repo, "main"))
+				return last == merged.MergeSHA, err
+			})
+		} else { // it went on and came back before anybody looked
+			w.push("main", "c0ffee0", main, "dave")
+		}
+		var read []string
+		for end := time.Now().Add(patience); len(read) == 0 && time.Now().Before(end); {
+			if err := w.clock.Advance(t.Context(), time.Second, nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.f.reconcile(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			w.view(func(tx *store.Tx) error {
+				p, err := tx.Pull(1, pr.Number)
+				if err == nil {
+					read = p.Targets
+				}
+				return err
+			})
+		}
+		if !slices.Equal(read, []string{"network/production"}) {
+			t.Errorf("seen meanwhile %v: after the branch moved back it touches %q", seen, read)
+			continue
+		}
+		w.wait("it is planned for the network", isPlanned(w, pr.Number, "aaa"))
+	}
 }
