@@ -41,13 +41,16 @@ func (a *app) drain() error {
 // it, a little while at most.
 func (a *app) untilTold(ctx context.Context) error {
 	for until := time.Now().Add(tellWait); ctx.Err() == nil && time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
-		soon := false
+		// What is put off between the two questions is due after now: asked the other
+		// way round, neither of them would see it.
+		now := a.Clock.Now()
+		idle, soon := a.teller.Idle(), false
 		err := a.store.View(func(tx *store.Tx) error {
-			at, due := tx.NextDue(a.Clock.Now())
-			soon = due && at.Before(a.Clock.Now().Add(time.Until(until)))
+			at, due := tx.NextDue(now)
+			soon = due && at.Before(now.Add(time.Until(until)))
 			return nil
 		})
-		if err != nil || !soon && a.teller.Idle() {
+		if err != nil || idle && !soon {
 			return err
 		}
 	}
