@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"time"
-
-	"github.com/signalbox-chatops/signalbox/store"
 )
 
 // tellWait is how long what a drain changed may take to be told before the teller
@@ -26,7 +24,9 @@ func (a *app) drain() error {
 	defer cancel()
 	drained := make(chan error, 1)
 	go func() { // waited for below, either way
-		drained <- errors.Join(a.runner.Drain(ctx, a.Config.Runner.DrainLimit), a.untilTold(ctx))
+		err := a.runner.Drain(ctx, a.Config.Runner.DrainLimit)
+		a.untilTold(ctx)
+		drained <- err
 	}()
 	select {
 	case err := <-drained:
@@ -39,20 +39,10 @@ func (a *app) drain() error {
 
 // untilTold waits until the teller has nothing to tell, now or when its pace lets
 // it, a little while at most.
-func (a *app) untilTold(ctx context.Context) error {
+func (a *app) untilTold(ctx context.Context) {
 	for until := time.Now().Add(tellWait); ctx.Err() == nil && time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
-		// What is put off between the two questions is due after now: asked the other
-		// way round, neither of them would see it.
-		now := a.Clock.Now()
-		idle, soon := a.teller.Idle(), false
-		err := a.store.View(func(tx *store.Tx) error {
-			at, due := tx.NextDue(now)
-			soon = due && at.Before(now.Add(time.Until(until)))
-			return nil
-		})
-		if err != nil || idle && !soon {
-			return err
+		if a.teller.Rests(a.Clock.Now().Add(time.Until(until))) {
+			return
 		}
 	}
-	return nil
 }

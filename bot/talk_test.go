@@ -92,7 +92,7 @@ var talkTerraform = regexp.MustCompile(`- terraform: \{dir: ([^,]+), backend: \{
 // talkInstead is a line of a script that says a part of the configuration otherwise.
 var talkInstead = regexp.MustCompile(`^# The configuration says (.*), not (.*)$`)
 
-// talkFromNow is a time of day in a setting, counted from now: "{+30m}".
+// talkFromNow is a time of day in a setting, counted from the beginning: "{+30m}".
 var talkFromNow = regexp.MustCompile(`\{[+-]\w+\}`)
 
 // talkConfig edits the sandbox's configuration as a script says.
@@ -116,7 +116,7 @@ func talkConfig(script []string) func([]byte) []byte {
 					if err != nil {
 						return s
 					}
-					return time.Now().UTC().Add(d).Format("15:04")
+					return talkBegins().Add(d).Format("15:04")
 				})
 				text = strings.Replace(text, "\n  "+m[1]+":\n", "\n  "+m[1]+":\n    "+set+"\n", 1)
 			}

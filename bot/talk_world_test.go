@@ -58,6 +58,7 @@ func newTalkWorld(t testing.TB, edit func([]byte) []byte) *talkWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.must(os.WriteFile(filepath.Join(w.data, "clock.json"), fmt.Appendf(nil, `{"offset": %q}`, time.Until(talkBegins())), 0o600), "set the clock")
 	ctx, cancel := context.WithCancel(context.Background())
 	r, out := io.Pipe()
 	done := make(chan error, 1)
@@ -87,6 +88,17 @@ func newTalkWorld(t testing.TB, edit func([]byte) []byte) *talkWorld {
 	w.base = base
 	go func() { _, _ = io.Copy(io.Discard, r) }() // ends with the sandbox, which closes the pipe
 	return w
+}
+
+// talkBegins is when a conversation begins: on a Tuesday at ten, in the coming week.
+// What the morning brings, and what a weekend or a window keeps back, then does not
+// depend on when the test is run.
+func talkBegins() time.Time {
+	day := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, 1)
+	for day.Weekday() != time.Tuesday {
+		day = day.AddDate(0, 0, 1)
+	}
+	return day.Add(10 * time.Hour)
 }
 
 // call sends JSON and decodes the answer. What is not 2xx is an error with the

@@ -5,6 +5,7 @@
 package tell
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -342,8 +343,9 @@ func (t *Teller) failed(s *store.Surface, err error) {
 	t.unposted(s)
 	atMostOnce := t.Manners[s.Place].AtMostOnce
 	var later *integrations.Later
+	var again time.Time
 	if errors.As(err, &later) {
-		t.heed(s, later.After)
+		again = t.heed(s, cmp.Or(later.After, backoff(s.Tries+1)))
 		if s.Ref != "" && t.rooms[s.Place] != nil {
 			t.Log.Warn("place takes no edits", "place", s.Place, "error", err)
 			return // what is to be told when is the loop's to say
@@ -356,7 +358,9 @@ func (t *Teller) failed(s *store.Surface, err error) {
 		t.Log.Warn("answer not shown", "surface", s.ID, "error", err)
 		return
 	}
-	t.delay(s, err)
+	if t.delay(s, err); later != nil {
+		s.Due = again
+	}
 	t.Log.Warn("surface delayed", "surface", s.ID, "error", err, "tries", s.Tries)
 }
 
@@ -372,13 +376,11 @@ func (t *Teller) unposted(s *store.Surface) {
 func (t *Teller) delay(s *store.Surface, err error) {
 	s.Tries++
 	s.Error = err.Error()
-	wait := min(time.Minute, 200*time.Millisecond<<min(s.Tries, 10))
-	var later *integrations.Later
-	if errors.As(err, &later) && later.After > 0 {
-		wait = later.After
-	}
-	s.Due = t.Clock.Now().Add(wait)
+	s.Due = t.Clock.Now().Add(backoff(s.Tries))
 }
+
+// backoff is how long to wait after so many tries in vain.
+func backoff(tries int) time.Duration { return min(time.Minute, 200*time.Millisecond<<min(tries, 10)) }
 
 func (t *Teller) put(ctx context.Context, id string, change func(*store.Surface)) error {
 	err := t.Store.Update(ctx, func(tx *store.Tx) error {

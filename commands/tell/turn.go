@@ -335,6 +335,22 @@ func (t *Teller) Idle() bool {
 	return true
 }
 
+// Rests says whether nothing is under way, and nothing will be told before a time
+// unless something changes: neither what is due later nor what waits for its place.
+func (t *Teller) Rests(before time.Time) bool {
+	var due []*store.Surface
+	err := t.Store.View(func(tx *store.Tx) (err error) {
+		due, err = tx.DueSurfaces(before, 0)
+		return err
+	})
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err != nil || len(t.busy) > 0 {
+		return false
+	}
+	return !slices.ContainsFunc(due, func(s *store.Surface) bool { return t.cool[t.key(s)].Before(before) })
+}
+
 func (t *Teller) claim(key, id string) {
 	t.mu.Lock()
 	t.busy[key] = id
@@ -351,9 +367,10 @@ func (t *Teller) free(key string) {
 	}
 }
 
-// heed remembers until when a place takes nothing, for all that waits for it.
-func (t *Teller) heed(s *store.Surface, after time.Duration) {
-	until := t.Clock.Now().Add(max(after, leastWait))
+// heed remembers until when a place takes nothing, for all that waits for it. What
+// was refused is due then too, and not a moment later: it keeps its turn.
+func (t *Teller) heed(s *store.Surface, after time.Duration) (until time.Time) {
+	until = t.Clock.Now().Add(max(after, leastWait))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if r := t.rooms[s.Place]; r != nil && s.Ref != "" {
@@ -366,4 +383,5 @@ func (t *Teller) heed(s *store.Surface, after time.Duration) {
 		}
 		t.cool[t.key(s)] = until
 	}
+	return until
 }

@@ -313,4 +313,31 @@ func TestPostsKeepTheirTurnWhileAPlaceIsAway(t *testing.T) {
 	}
 }
 
+// What waits only because its place took something else a moment ago is still to be
+// told, whoever asks before stopping is told so.
+func TestWhatWaitsForItsPlaceIsNotAtRest(t *testing.T) {
+	r := newHall(t, Manner{Key: "channel"})
+	tries := 0
+	r.wall.refuse = func(p integrations.Post) error {
+		if tries++; tries > 1 {
+			return nil
+		}
+		return &integrations.Later{After: time.Minute, Err: errAway}
+	}
+	for _, s := range []string{"first", "second"} {
+		r.open(s, s, map[string]string{"channel": "ops"})
+	}
+	if r.teller.Rests(r.clock.Now()) {
+		t.Error("it rests, with two to tell")
+	}
+	r.start()
+	r.advance(0)
+	if now := r.clock.Now(); !r.teller.Idle() || r.teller.Rests(now.Add(2*time.Minute)) || !r.teller.Rests(now.Add(50*time.Second)) {
+		t.Error("the place takes nothing for a minute: it is idle, and rests until then")
+	}
+	r.advance(61 * time.Second)
+	r.wait("both are told", func() bool { return len(r.wall.all()) == 2 })
+	r.wait("it rests", func() bool { return r.teller.Rests(r.clock.Now().Add(time.Hour)) })
+}
+
 var errAway = errors.New("it does not answer")
