@@ -116,8 +116,7 @@ var talkLines = []talkLine{
 	{form: talkForm(`(\w+) on GitHub (approve|denie)s the code of (\w+)`), looks: true, do: (*talk).typeCode},
 	{form: talkForm(`(\w+) on the host: (.*)`), do: (*talk).onHost},
 	{form: talkForm(`(GitHub|Slack) is silent`), do: func(k *talk, m []string) error { return k.fault(m[0], "down") }},
-	{form: talkForm(`(GitHub) answers again`), looks: true, do: (*talk).answersAgain}, // when that is noticed is the clock's to say
-	{form: talkForm(`(Slack) answers again`), do: (*talk).answersAgain},
+	{form: talkForm(`(GitHub|Slack) answers again`), looks: true, do: (*talk).answersAgain}, // when that is noticed is the clock's to say
 	{form: talkForm(`(\w+) on GitHub reports (\S+) (\w+) for (\S+)#(\d+)`), do: (*talk).report},
 	{form: talkForm(`a webhook (.*)`), looks: true, do: (*talk).webhook},
 }

@@ -190,7 +190,6 @@ func (f *feature) end(tx *store.Tx, w integrations.Watched, s silence) error {
 		return err
 	}
 	if s.Until = tx.Now(); w.Tells { // else what waited is what people were told last
-
 		if s.Waits, err = meanwhile(tx, s); err != nil {
 			return err
 		}
@@ -246,17 +245,19 @@ func meanwhile(tx *store.Tx, s silence) (string, error) {
 		}
 	}
 	var parts []string
-	for _, c := range []struct {
-		n         int
-		one, many string
-	}{{ended, "1 operation ended", "operations ended"}, {typed, "1 command was given on the host", "commands were given on the host"}} {
-		switch c.n {
-		case 0:
-		case 1:
-			parts = append(parts, c.one)
-		default:
-			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.many))
-		}
+	switch ended {
+	case 0:
+	case 1:
+		parts = append(parts, "1 operation ended")
+	default:
+		parts = append(parts, fmt.Sprintf("%d operations ended", ended))
+	}
+	switch typed {
+	case 0:
+	case 1:
+		parts = append(parts, "1 command was given on the host")
+	default:
+		parts = append(parts, fmt.Sprintf("%d commands were given on the host", typed))
 	}
 	return strings.Join(parts, ", "), nil
 }
@@ -271,8 +272,9 @@ func (f *feature) card(tx *store.Tx, at *store.Surface) (integrations.Message, e
 	w := f.Watched[i]
 	head, more := "", ""
 	switch {
-	case s.Until.IsZero() && w.Tells: // whoever reads this would not need it
-		return integrations.Message{Hold: true}, nil
+	case s.Until.IsZero() && w.Tells: // whoever reads this reads it when it is over
+		head = fmt.Sprintf("%s answers again: it was silent from %s on.", w.Name, s.Since.UTC().Format("15:04 MST"))
+		more = "What happened meanwhile is shown now."
 	case s.Until.IsZero():
 		head = w.Silence(s.Since, s.Since) + "."
 		more = "What runs goes on. What needs it waits, and goes on by itself in the order in which it was asked for."

@@ -168,9 +168,9 @@ func RollupCards() map[string]Card {
 		if err != nil || !found { // pruned: it stays as it was told
 			return integrations.Message{Hold: true}, err
 		}
-		title := fmt.Sprintf("%d more operations ended", len(r.Lines))
+		title := fmt.Sprintf("%d operations ended", len(r.Lines))
 		if len(r.Lines) == 1 {
-			title = "1 more operation ended"
+			title = "1 operation ended"
 		}
 		m := integrations.Message{Text: title + "\n" + strings.Join(r.Lines, "\n"), Blocks: []integrations.Block{{Text: integrations.R(integrations.Bold(title))}}}
 		for at := 0; at < len(r.Lines); at += 20 {

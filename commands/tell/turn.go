@@ -29,7 +29,8 @@ const leastWait = 200 * time.Millisecond
 
 // linePatience is how many may be told in a channel before an end that has no
 // message yet; one that would stand further behind is rolled up. A channel takes
-// one post a second, and a roll-up may come in between.
+// one post a second, and a roll-up may come in between. How long the channel takes
+// nothing does not count: the roll-up would wait for that too.
 const linePatience = 3
 
 // rememberLook is how long we know since when somebody waits for what is not due.
@@ -220,7 +221,7 @@ func (u *turn) turnOf(s *store.Surface) bool {
 	if !busy && before == 0 && cool <= 0 {
 		return true
 	}
-	if s.Ref == "" && u.looks[s.ID].end != "" && (before > linePatience || cool > linePatience*time.Second) {
+	if s.Ref == "" && u.looks[s.ID].end != "" && before > linePatience {
 		u.over = append(u.over, s)
 	}
 	return false

@@ -52,7 +52,7 @@ func TestRollUp(t *testing.T) {
 	}
 	rolls := func() (texts []string) {
 		for _, p := range r.wall.all() {
-			if strings.Contains(p.Message.Text, "more operations ended") {
+			if strings.Contains(p.Message.Text, "operations ended") {
 				texts = append(texts, p.Where["channel"]+": "+p.Message.Text)
 			}
 		}
@@ -71,7 +71,7 @@ func TestRollUp(t *testing.T) {
 	r.advance(rollUpEvery + time.Second)
 	r.wait("both roll-ups", func() bool { return len(rolls()) == 2 })
 	got := rolls()
-	if !strings.HasPrefix(got[0], "net: 10 more operations ended\nend of card-") || !strings.HasPrefix(got[1], "ops: 10 more operations ended\nend of card-") {
+	if !strings.HasPrefix(got[0], "net: 10 operations ended\nend of card-") || !strings.HasPrefix(got[1], "ops: 10 operations ended\nend of card-") {
 		t.Errorf("roll-ups %q", got)
 	}
 	if n := r.edits("end"); n != 48-roomToAsk { // forty, and cards of the others in what room is left
@@ -208,7 +208,7 @@ func TestEditsThatAreRefused(t *testing.T) {
 	r.advance(rollUpEvery + time.Second)
 	r.wait("the roll-up", func() bool {
 		texts := r.wall.texts()
-		return strings.HasPrefix(texts[len(texts)-1], "4 more operations ended\n")
+		return strings.HasPrefix(texts[len(texts)-1], "4 operations ended\n")
 	})
 	r.wall.mu.Lock()
 	r.wall.refuse = nil
@@ -310,6 +310,32 @@ func TestPostsKeepTheirTurnWhileAPlaceIsAway(t *testing.T) {
 	r.wait("all are posted", func() bool { return len(r.wall.all()) == len(want) })
 	if got := r.wall.texts(); !slices.Equal(got, want) {
 		t.Errorf("posted were %q, want %q", got, want)
+	}
+}
+
+// An end that waits for its channel alone comes as itself: rolled up it would wait
+// just as long.
+func TestAnEndThatWaitsForItsChannelComesAsItself(t *testing.T) {
+	r := newHall(t, Manner{Key: "channel", Edits: 48})
+	away := true
+	r.wall.refuse = func(p integrations.Post) error {
+		if !away {
+			return nil
+		}
+		return &integrations.Later{After: 20 * time.Second, Err: errAway}
+	}
+	r.start()
+	for _, s := range []string{"card", "end of op-1"} {
+		r.open(s, s, map[string]string{"channel": "ops"})
+	}
+	r.advance(time.Minute)
+	r.wall.mu.Lock()
+	away = false
+	r.wall.mu.Unlock()
+	r.advance(30 * time.Second)
+	r.wait("both are told", func() bool { return len(r.wall.all()) == 2 })
+	if got := r.wall.texts(); !slices.Equal(got, []string{"end of op-1", "card"}) {
+		t.Errorf("told were %q", got)
 	}
 }
 
