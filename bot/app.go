@@ -77,6 +77,7 @@ type app struct {
 	teller     *tell.Teller
 	ticks      *clockDoor
 	host       *hostDoor
+	answerIn   func(tx *store.Tx, to integrations.Person, m integrations.Message) (integrations.Message, error) // in their language
 	mirrors    *git.Mirrors
 	wired      wired
 	systems    systems
@@ -207,10 +208,11 @@ func (a *app) assemble() error {
 	if a.runner, err = runner.New(d); err != nil {
 		return err
 	}
-	cards, err := a.wired.spoken(func() string { return a.config.Load().Slack.Language }, a.channelID)
+	cards, speaker, err := a.wired.spoken(func() string { return a.config.Load().Slack.Language }, a.channelID)
 	if err != nil {
 		a.Log.Warn("some phrases are said in English only", "phrases", strings.Count(err.Error(), "\n")+1)
 	}
+	a.answerIn = speaker.Answer
 	a.teller = tell.New(tell.Deps{Store: a.store, Clock: a.Clock, Log: a.Log, Places: places(s), Manners: manners, Cards: cards})
 	a.ticks = &clockDoor{clock: a.Clock, log: a.Log, ticks: append(a.wired.ticks, commands.Tick{Name: "prune", Every: pruneEvery, Run: a.prune},
 		commands.Tick{Name: "backup", Every: backupEvery, Run: a.backup})}

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/store"
 )
@@ -54,6 +55,8 @@ type hostDoor struct {
 	clock  clock.Clock
 	log    *slog.Logger
 	decide func(ctx context.Context, key string) error // waits until an event is decided
+	// say puts an answer into the language of a user of the host.
+	say func(tx *store.Tx, user string, m integrations.Message) (integrations.Message, error)
 	// nobody are the users of whom one is not one person, with why.
 	nobody map[uint32]string
 	name   func(uid uint32) (string, error)
@@ -62,6 +65,9 @@ type hostDoor struct {
 
 func (a *app) newHostDoor() *hostDoor {
 	d := &hostDoor{path: filepath.Join(a.Config.Data, hostSocket), store: a.store, clock: a.Clock, log: a.Log, decide: a.dispatcher.WaitDecided,
+		say: func(tx *store.Tx, user string, m integrations.Message) (integrations.Message, error) {
+			return a.answerIn(tx, a.catalog.Load().PersonByHost(user), m)
+		},
 		nobody: map[uint32]string{}, name: userName, room: make(chan struct{}, hostAtOnce)}
 	d.nobody[uint32(os.Getuid())] = "It is the user that signalbox runs as, and so does the code of every pull request that is planned."
 	if as, err := runAs(a.Config.Runner.User); err == nil && as != nil {
@@ -231,8 +237,15 @@ func (d *hostDoor) answer(ctx context.Context, who, line string) (string, int) {
 	waited := d.decide(wait, "host:"+key)
 	var text, outcome string
 	decided := false
-	err = d.store.View(func(tx *store.Tx) (err error) {
-		text, outcome, decided, err = commands.Answered(tx, seq)
+	err = d.store.View(func(tx *store.Tx) error {
+		said, how, ok, err := commands.Answered(tx, seq)
+		outcome, decided = how, ok
+		for _, m := range said {
+			if m, err = d.say(tx, who, m); err != nil {
+				return err
+			}
+			text += commands.Plain(m)
+		}
 		return err
 	})
 	switch {

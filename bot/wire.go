@@ -273,15 +273,16 @@ func wire(all []commands.Feature) (wired, error) {
 	return w, nil
 }
 
-// spoken are the cards in the languages of where they are shown. The error names
-// the phrases that have no translation, which are said in English.
-func (w wired) spoken(byDefault func() string, channel func(string) string) (map[string]tell.Card, error) {
+// spoken are the cards in the languages of where they are shown, and who puts them
+// into these. The error names the phrases that have no translation, which are said in
+// English.
+func (w wired) spoken(byDefault func() string, channel func(string) string) (map[string]tell.Card, *language.Speaker, error) {
 	s, err := language.NewSpeaker(w.words, byDefault, channel)
 	out := map[string]tell.Card{}
 	for name, c := range w.cards {
 		out[name] = s.Card(c)
 	}
-	return out, err
+	return out, s, err
 }
 
 // languages are those that can be spoken, by their codes.

@@ -106,23 +106,23 @@ func answerHost(tx *store.Tx, it *item, r Reply, notes []string) error {
 	return openAnswer(tx, it, placeMessage, map[string]string{"channel": it.heard.Channel})
 }
 
-// Answered is what was said to an event, as plain text, and how it was decided:
-// "done", "refused: not_allowed". decided is false while it is not.
-func Answered(tx *store.Tx, seq uint64) (text, outcome string, decided bool, err error) {
+// Answered is what was said to an event, and how it was decided: "done",
+// "refused: not_allowed". decided is false while it is not.
+func Answered(tx *store.Tx, seq uint64) (said []integrations.Message, outcome string, decided bool, err error) {
 	e, err := tx.Event(seq)
 	if err != nil || e.Decided.IsZero() {
-		return "", "", false, err
+		return nil, "", false, err
 	}
 	a, _, err := answers(tx).Get(answerKey(seq))
 	if err != nil {
-		return "", "", false, err
+		return nil, "", false, err
 	}
 	for _, m := range []*integrations.Message{a.Private, a.Public} {
 		if m != nil {
-			text += Plain(*m)
+			said = append(said, *m)
 		}
 	}
-	return text, e.Outcome, true, nil
+	return said, e.Outcome, true, nil
 }
 
 // Plain is a message for a terminal. A button is the line that pressing it means.

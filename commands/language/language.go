@@ -5,6 +5,7 @@
 package language
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -67,7 +68,7 @@ func verb() commands.Verb {
 }
 
 func decide(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
-	id, here := c.Heard.User, c.Arg("here") != ""
+	id, here := cmp.Or(c.Who.Slack, c.Heard.User), c.Arg("here") != ""
 	if here {
 		if c.Heard.Private {
 			return commands.Reply{}, commands.Refuse("no_channel", "This is no channel: here, your own language is spoken.").WithExample("language 日本語")
@@ -156,6 +157,12 @@ func (s *Speaker) Card(card tell.Card) tell.Card {
 
 // of is the language of a surface: what one person sees is in theirs, else in the
 // channel's; and what nobody asked another one for is in the default.
+// Answer is what is said to one person where no surface is, such as on the host.
+func (s *Speaker) Answer(tx *store.Tx, to integrations.Person, m integrations.Message) (integrations.Message, error) {
+	code, err := s.of(tx, &store.Surface{Place: "slack.private", Where: map[string]string{"user": to.Slack}})
+	return Say(s.books[code], m), err
+}
+
 func (s *Speaker) of(tx *store.Tx, surface *store.Surface) (string, error) {
 	if strings.HasPrefix(surface.Place, "slack.") {
 		ids := []string{surface.Where["user"], surface.Where["channel"]}
