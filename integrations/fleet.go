@@ -1,0 +1,164 @@
+package integrations
+
+import "time"
+
+// The words of a fleet: machines, the groups that replace them, and what sends them
+// requests. A system of machines fills them in; whoever drains reads them.
+
+// A Site is one account of a cloud in one region. Account is the name that the
+// configuration gives it.
+type Site struct {
+	Account string `json:"account"`
+	Region  string `json:"region"`
+}
+
+func (s Site) String() string {
+	if s.Account == "" {
+		return s.Region
+	}
+	return s.Account + "/" + s.Region
+}
+
+// States of an instance, in EC2's words.
+const (
+	InstancePending    = "pending"
+	InstanceRunning    = "running"
+	InstanceEnding     = "shutting-down"
+	InstanceTerminated = "terminated"
+	InstanceStopping   = "stopping"
+	InstanceStopped    = "stopped"
+)
+
+// An Instance is one machine as its cloud shows it.
+type Instance struct {
+	Site
+	ID string `json:"id"` // "i-0abc"
+	// Name, Role and Status are the tags of these names, "" where it has none.
+	Name     string            `json:"name"`
+	Role     string            `json:"role"`
+	Status   string            `json:"status"`
+	Tags     map[string]string `json:"tags"`
+	Zone     string            `json:"zone"`
+	Type     string            `json:"type"`
+	Address  string            `json:"address"` // the private one
+	State    string            `json:"state"`
+	Launched time.Time         `json:"launched"`
+	Group    string            `json:"group"` // that replaces it, "" if none does
+	Spot     bool              `json:"spot,omitempty"`
+}
+
+// A ScalingGroup keeps a number of instances in service and replaces those that end.
+type ScalingGroup struct {
+	Name              string
+	Min, Max, Desired int
+	Members           []Member
+	Suspended         []string // names of its processes, such as "Launch"
+	Refreshing        bool     // it is replacing all of them
+	Tags              map[string]string
+	// HookTimeout is the longest that its hooks hold up a termination.
+	HookTimeout time.Duration
+}
+
+// Member finds an instance in the group.
+func (g *ScalingGroup) Member(id string) (Member, bool) {
+	if g != nil {
+		for _, m := range g.Members {
+			if m.ID == id {
+				return m, true
+			}
+		}
+	}
+	return Member{}, false
+}
+
+// Lifecycle states of a member that are asked for by name; there are others.
+const (
+	MemberInService       = "InService"
+	MemberStandby         = "Standby"
+	MemberEnteringStandby = "EnteringStandby"
+	MemberPending         = "Pending"
+)
+
+// A Member is an instance in its group.
+type Member struct {
+	ID, Zone, Lifecycle string
+	Healthy             bool
+	Protected           bool // from scale-in
+}
+
+// Kinds of pools.
+const (
+	PoolALB     = "alb"
+	PoolNLB     = "nlb"
+	PoolClassic = "classic"
+	PoolHAProxy = "haproxy"
+)
+
+// A Pool sends requests to instances: a target group, a classic load balancer, a
+// backend of HAProxy.
+type Pool struct {
+	ID    string // an ARN, or a name
+	Name  string
+	Kind  string
+	Delay time.Duration // it lets a connection end that long when an instance leaves
+	// Spread says that a healthy instance of one zone takes requests of all.
+	Spread bool
+	Zones  []string // that it takes requests in
+	// MinHealthy and MinHealthyPercent are its own setting of how many must be
+	// healthy, 0 where it has none.
+	MinHealthy, MinHealthyPercent int
+	Seats                         []Seat
+}
+
+// States of a seat, in the load balancers' words; HAProxy's are mapped to them.
+const (
+	SeatHealthy  = "healthy"
+	SeatUnused   = "unused"   // it gets no requests, because it is not in the pool
+	SeatDraining = "draining" // it gets no new ones
+)
+
+// ReasonNotRegistered is why a seat is unused that is not in the pool.
+const ReasonNotRegistered = "Target.NotRegistered"
+
+// A Seat is one address of an instance in a pool.
+type Seat struct {
+	Pool     string `json:"pool"`
+	Kind     string `json:"kind"` // of the pool
+	Instance string `json:"instance"`
+	Port     int    `json:"port,omitempty"`
+	Zone     string `json:"zone,omitempty"` // as it was registered: "" unless it says one
+	State    string `json:"-"`
+	Reason   string `json:"-"`
+	// Connections that are open, where the pool knows; else -1.
+	Connections int `json:"-"`
+}
+
+// A Machine is an instance with all that decides whether it may go.
+type Machine struct {
+	Instance
+	// Locked says that its termination is disabled.
+	Locked bool
+	// Loses names the disks whose content a termination would lose or leave behind:
+	// instance store, volumes that are kept.
+	Loses []string
+	Group *ScalingGroup // nil: none replaces it
+	Pools []Pool        // those that have a seat for it
+	// Reachable says that commands can be run on it.
+	Reachable bool
+	Seen      time.Time
+}
+
+// States of a command on a host.
+const (
+	CommandRunning = "running" // or on its way
+	CommandDone    = "done"    // it ran, and ended with Exit
+	CommandUnknown = "unknown" // nobody can tell whether it ran: not delivered, timed out, cut off
+)
+
+// CommandResult is what came of a command on a host.
+type CommandResult struct {
+	State  string
+	Exit   int
+	Output string // at most 24,000 bytes of it
+	Why    string
+}
