@@ -26,6 +26,8 @@ type Viewer interface {
 	// Machine reads one with all that decides whether it may go. Terminated ones are
 	// found for as long as the cloud knows them.
 	Machine(ctx context.Context, at integrations.Site, id string) (integrations.Machine, error)
+	// Group reads a group.
+	Group(ctx context.Context, at integrations.Site, name string) (integrations.ScalingGroup, error)
 	// Pools reads pools with all their seats; those asked for by seat come as they are
 	// now, with SeatUnused where they are gone.
 	Pools(ctx context.Context, at integrations.Site, seats []integrations.Seat) ([]integrations.Pool, error)

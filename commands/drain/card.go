@@ -1,0 +1,334 @@
+package drain
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/signalbox-chatops/signalbox/commands/gate"
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// card is the message of one drain.
+func (f *feature) card(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
+	d, found, err := drains(tx).Get(s.Subject)
+	if err != nil || !found {
+		return integrations.Message{Hold: true}, err
+	}
+	title := title(&d)
+	m := integrations.Message{Text: fmt.Sprintf("%s %s: %s", d.ID, title, d.State), Asks: d.State == statePlanned || d.State == stateHold}
+	if d.Why != "" {
+		m.Text += " · " + d.Why
+	}
+	m.Blocks = []integrations.Block{{Text: integrations.R(icon(&d), " ", integrations.Bold(upper(title)), " · ", integrations.Italic(word(d.State)))}}
+	if d.over() {
+		m.Final = fmt.Sprintf("%s %s %s: %s", icon(&d), d.ID, title, word(d.State))
+	}
+	m.Blocks = append(m.Blocks, body(&d)...)
+	if b := buttons(&d); len(b) > 0 {
+		m.Blocks = append(m.Blocks, integrations.Block{Buttons: b})
+	}
+	small := integrations.R(integrations.Code(d.ID), " · asked by ", integrations.Who(gate.FromStore(d.By)))
+	if d.Reason != "" {
+		small = append(small, integrations.R(": ", integrations.Italic(d.Reason))...)
+	}
+	m.Blocks = append(m.Blocks, integrations.Block{Context: small})
+	return m, nil
+}
+
+func title(d *Drain) string {
+	if d.Keep {
+		return "take out and keep " + d.machine()
+	}
+	return "drain " + d.machine()
+}
+
+func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+func icon(d *Drain) string {
+	switch d.State {
+	case statePlanned:
+		return "🔷"
+	case stateHold:
+		return "✋"
+	case stateDone, stateUndone:
+		if d.Warning != "" {
+			return "⚠️"
+		}
+		return "✅"
+	case stateOut:
+		return "⏸️"
+	case stateRefused, stateExpired:
+		return "⚪"
+	case stateGone:
+		return "⚠️"
+	}
+	if steps()[d.State].back {
+		return "↩️"
+	}
+	return "🚰"
+}
+
+// body is what stands between the title and the buttons.
+func body(d *Drain) (out []integrations.Block) {
+	if d.State == statePlanned {
+		return planBody(d)
+	}
+	if !d.over() && d.State != stateOut || d.State == stateDone {
+		out = append(out, integrations.Block{Context: integrations.R(bar(d))})
+	}
+	if d.Why != "" {
+		out = append(out, integrations.Block{Text: integrations.R(upper(d.Why))})
+	}
+	if d.active() && d.State != stateHold {
+		if left := progress(d); left != "" {
+			out = append(out, integrations.Block{Context: integrations.R(left)})
+		}
+	}
+	if o := d.Override; o != nil {
+		out = append(out, integrations.Block{Text: integrations.R("Log loss accepted by ", integrations.Who(gate.FromStore(o.By)), ": ", integrations.Italic(o.Reason))})
+	}
+	if d.State == stateDone {
+		out = append(out, integrations.Block{Context: integrations.R("took ", gate.Age(d.Ended.Sub(d.Begun)))})
+	}
+	return out
+}
+
+// planBody is what would happen.
+func planBody(d *Drain) []integrations.Block {
+	p := d.Plan
+	fields := []integrations.Field{
+		{Name: "Instance", Value: integrations.R(integrations.Code(d.Instance), " · ", d.Role, " · ", d.Zone, " · ", d.At.String())},
+	}
+	if p.Group != "" {
+		wants := fmt.Sprintf("%s: wants %d, %d to %d", p.Group, p.Desired, p.Min, p.Max)
+		if d.Keep {
+			wants += fmt.Sprintf("; it would want %d, and nothing replaces it", p.Desired-1)
+		} else {
+			wants += "; it starts another one"
+		}
+		fields = append(fields, integrations.Field{Name: "Group", Value: integrations.R(wants)})
+	}
+	for _, f := range p.Pools {
+		fields = append(fields, integrations.Field{Name: f.Pool, Value: integrations.R(fmt.Sprintf("%d of %d healthy, %d without it; at least %d", f.Before, f.Of, f.After, f.Need))})
+	}
+	if !d.Keep {
+		logs := "proved to be shipped by " + p.Logs + " before it ends"
+		if p.Logs == logsNone {
+			logs = "it keeps none, says the configuration"
+		}
+		fields = append(fields, integrations.Field{Name: "Logs", Value: integrations.R(logs)})
+	}
+	back := "Until it is being terminated, `undrain` takes everything back; then nothing does."
+	if d.Keep {
+		back = "`undrain` takes everything back."
+	}
+	return []integrations.Block{{Fields: fields}, {Context: integrations.R(back)}}
+}
+
+// buttons are what people can do about it.
+func buttons(d *Drain) (out []integrations.Button) {
+	abort := integrations.Button{Label: "Abort", Command: "undrain " + d.ID, Confirm: "Put " + d.machine() + " back?"}
+	switch {
+	case d.State == statePlanned:
+		ask := "End " + d.machine() + " once its logs are shipped?"
+		if d.Keep {
+			ask = "Take " + d.machine() + " out, and keep it?"
+		}
+		return []integrations.Button{
+			{Label: "Confirm", Command: "drain-confirm " + d.ID + " " + d.Plan.Digest(d.Instance), Style: "primary", Confirm: ask},
+			{Label: "Cancel", Command: "undrain " + d.ID},
+		}
+	case d.State == stateHold:
+		out = append(out, integrations.Button{Label: "Retry", Command: "drain-retry " + d.ID, Style: "primary"})
+		if d.Held == stateFlush {
+			out = append(out, integrations.Button{Label: "Override…", Command: "drain-override " + d.ID, Style: "danger"})
+		}
+		if mayGoBack(d) {
+			abort.Label = "Put back"
+			out = append(out, abort)
+		}
+		return out
+	case d.State == stateOut:
+		abort.Label = "Put back"
+		return []integrations.Button{abort}
+	case mayGoBack(d):
+		return []integrations.Button{abort}
+	}
+	return nil
+}
+
+// stages are those of the bar, with the states that each is of.
+var stages = []struct {
+	name   string
+	states []string
+}{
+	{"marked", []string{statePlan, stateMark}},
+	{"out of its load balancers", []string{stateLeave, stateWait}},
+	{"stopped", []string{stateStop}},
+	{"logs shipped", []string{stateFlush}},
+	{"terminated", []string{stateTerminate}},
+	{"replaced", []string{stateVerify}},
+}
+
+// bar shows how far it is: ● is over, ◐ goes on, ○ is to come.
+func bar(d *Drain) string {
+	at := d.State
+	if at == stateHold {
+		at = d.Held
+	}
+	row, inTable := steps()[at]
+	if row.back || !inTable && d.State != stateDone {
+		return ""
+	}
+	now := len(stages)
+	for i, s := range stages {
+		for _, name := range s.states {
+			if name == at {
+				now = i
+			}
+		}
+	}
+	var parts []string
+	for i, s := range stages {
+		if d.Keep && i > 1 {
+			break
+		}
+		sign := "○ "
+		switch {
+		case i < now:
+			sign = "● "
+		case i == now:
+			sign = "◐ "
+		}
+		parts = append(parts, sign+s.name)
+	}
+	return strings.Join(parts, "  ")
+}
+
+// progress is what is left, in numbers.
+func progress(d *Drain) string {
+	var parts []string
+	if d.Connections > 0 && (d.State == stateWait || d.State == stateStop) {
+		parts = append(parts, fmt.Sprintf("%d connections left", d.Connections))
+	}
+	if d.State == stateFlush && d.Bytes > 0 {
+		parts = append(parts, fmt.Sprintf("%d bytes left in the buffers", d.Bytes))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// heldCard calls whoever asked.
+func (f *feature) heldCard(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
+	d, found, err := drains(tx).Get(s.Subject)
+	if err != nil || !found {
+		return integrations.Message{Hold: true}, err
+	}
+	who := gate.FromStore(d.By)
+	if d.State != stateHold {
+		text := fmt.Sprintf("%s %s is held no more: it is %s.", d.ID, d.machine(), word(d.State))
+		return integrations.Message{Hold: s.Ref == "", Text: text}, nil
+	}
+	m := integrations.Message{Asks: true, Text: fmt.Sprintf("✋ %s %s: %s needs you: %s", d.ID, who.Display(), d.machine(), d.Why),
+		Blocks: []integrations.Block{{Text: integrations.R("✋ ", integrations.Who(who), ": ", integrations.Code(d.ID), " ", d.machine(), " needs you: ", d.Why)}}}
+	m.Blocks = append(m.Blocks, integrations.Block{Buttons: buttons(&d)})
+	return m, nil
+}
+
+// rollCard is the message of a role's drain.
+func (f *feature) rollCard(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
+	r, found, err := rolls(tx).Get(s.Subject)
+	if err != nil || !found {
+		return integrations.Message{Hold: true}, err
+	}
+	title := fmt.Sprintf("drain role=%s: %d of %d done", r.Role, len(r.Done), r.Of)
+	state, sign := "goes on", "🚰"
+	switch {
+	case !r.Ended.IsZero() && len(r.Done) == r.Of:
+		state, sign = "done", "✅"
+	case !r.Ended.IsZero():
+		state, sign = "ended", "⚪"
+	case r.Begun.IsZero():
+		state, sign, title = statePlanned, "🔷", fmt.Sprintf("drain role=%s: %d instances, one at a time", r.Role, r.Of)
+	case r.Paused:
+		state, sign = "paused", "⏸️"
+	}
+	m := integrations.Message{Text: fmt.Sprintf("%s %s: %s", r.ID, title, state), Asks: r.Begun.IsZero() && r.Ended.IsZero()}
+	m.Blocks = []integrations.Block{{Text: integrations.R(sign, " ", integrations.Bold(upper(title)), " · ", integrations.Italic(state))}}
+	if r.Why != "" {
+		m.Text += " · " + r.Why
+		m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R(upper(r.Why))})
+	}
+	if !r.Ended.IsZero() {
+		m.Final = fmt.Sprintf("%s %s %s: %s", sign, r.ID, title, state)
+	}
+	if r.Begun.IsZero() && r.Ended.IsZero() {
+		m.Blocks = append(m.Blocks, rollPlan(&r)...)
+	}
+	var b []integrations.Button
+	if r.Current != "" && r.Ended.IsZero() {
+		d, found, err := drains(tx).Get(r.Current)
+		if err != nil {
+			return m, err
+		}
+		if found {
+			m.Text += fmt.Sprintf(" · %s %s: %s", d.ID, d.machine(), d.State)
+			m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R(icon(&d), " ", integrations.Bold(d.machine()), " · ", d.Zone, " · ", integrations.Italic(word(d.State)))})
+			m.Blocks = append(m.Blocks, body(&d)...)
+			if d.State == stateHold {
+				m.Asks, b = true, buttons(&d)
+			}
+		}
+	}
+	if b = append(rollButtons(&r), b...); len(b) > 0 {
+		m.Blocks = append(m.Blocks, integrations.Block{Buttons: b})
+	}
+	small := integrations.R(integrations.Code(r.ID), " · asked by ", integrations.Who(gate.FromStore(r.By)))
+	if r.Reason != "" {
+		small = append(small, integrations.R(": ", integrations.Italic(r.Reason))...)
+	}
+	m.Blocks = append(m.Blocks, integrations.Block{Context: small})
+	return m, nil
+}
+
+// rollPlan is what would happen to each.
+func rollPlan(r *Roll) []integrations.Block {
+	zones, order := map[string]int{}, []string{}
+	var names []string
+	for _, c := range r.Left {
+		if zones[c.Zone]++; zones[c.Zone] == 1 {
+			order = append(order, c.Zone)
+		}
+		name := c.Name
+		if name == "" {
+			name = c.ID
+		}
+		names = append(names, name)
+	}
+	var where []string
+	for _, z := range order {
+		where = append(where, fmt.Sprintf("%s %d", z, zones[z]))
+	}
+	first := planBody(&Drain{Instance: r.Left[0].ID, Role: r.Role, Zone: r.Left[0].Zone, At: r.Left[0].At, Plan: r.Plan})
+	fields := append([]integrations.Field{
+		{Name: "Instances", Value: integrations.R(strings.Join(names, ", "))},
+		{Name: "Zones", Value: integrations.R(strings.Join(where, ", "))},
+	}, first[0].Fields[1:]...)
+	return []integrations.Block{{Fields: fields}, {Context: integrations.R("Everything is looked at again before each of them, and it is paused at the first that does not end well.")}}
+}
+
+func rollButtons(r *Roll) []integrations.Button {
+	abort := integrations.Button{Label: "Abort", Command: "undrain " + r.ID, Confirm: "Drain no more of them, and put back the one that goes on?"}
+	switch {
+	case !r.Ended.IsZero():
+		return nil
+	case r.Begun.IsZero():
+		return []integrations.Button{
+			{Label: "Confirm", Command: "drain-confirm " + r.ID + " " + r.Digest, Style: "primary", Confirm: fmt.Sprintf("End %d instances of the role %s, one at a time, each once its logs are shipped?", r.Of, r.Role)},
+			{Label: "Cancel", Command: "undrain " + r.ID},
+		}
+	case r.Paused:
+		return []integrations.Button{{Label: "Resume", Command: "drain-resume " + r.ID, Style: "primary"}, abort}
+	}
+	return []integrations.Button{{Label: "Pause", Command: "drain-pause " + r.ID}, abort}
+}

@@ -1,0 +1,6 @@
+package drain
+
+import _ "embed"
+
+//go:embed ja.po
+var ja string

@@ -1,0 +1,279 @@
+package drain
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
+)
+
+// A drain of an instance of a group behind a load balancer: each thing once, in the
+// order of the table, and nothing twice.
+func TestADrainInOrder(t *testing.T) {
+	r := newRoom(t, 4)
+	d := r.begins("drain web-2")
+	var seen []string
+	r.goes(func() bool {
+		if now := r.drain(d.ID).State; len(seen) == 0 || seen[len(seen)-1] != now {
+			seen = append(seen, now)
+		}
+		return false
+	})
+	d = r.drain(d.ID)
+	if d.State != stateDone || d.Warning != "" {
+		t.Fatalf("it is %s: %s %s; %s", d.State, d.Why, d.Warning, r.story())
+	}
+	want := []string{statePlan, stateMark, stateLeave, stateWait, stateStop, stateFlush, stateTerminate, stateVerify}
+	if !slices.Equal(seen, want) {
+		t.Errorf("it went through %v", seen)
+	}
+	var changes []string
+	for _, c := range r.fleet.calls {
+		if verb, _, _ := strings.Cut(c, " "); verb != "connections" && verb != "logs" {
+			changes = append(changes, c)
+		}
+	}
+	if want := []string{"tag i-2", "standby i-2", "stop i-2", "flush i-2", "terminate i-2"}; !slices.Equal(changes, want) {
+		t.Errorf("what it changed was %v", changes)
+	}
+	if r.fleet.group.Desired != 4 || len(r.fleet.boxes) != 5 {
+		t.Errorf("the group wants %d and there were %d instances", r.fleet.group.Desired, len(r.fleet.boxes))
+	}
+}
+
+// Kept, it stops when it is out, and nothing replaces it; put back, everything is as
+// it was.
+func TestKeptAndPutBack(t *testing.T) {
+	r := newRoom(t, 4)
+	before := r.look("i-2")
+	d := r.begins("drain web-2 --keep")
+	r.goes(nil)
+	if d = r.drain(d.ID); d.State != stateOut || d.over() || r.fleet.group.Desired != 3 || len(r.fleet.boxes) != 4 {
+		t.Fatalf("it is %s (%s), the group wants %d", d.State, d.Why, r.fleet.group.Desired)
+	}
+	if !r.fleet.boxes["i-2"].running {
+		t.Error("its application was stopped")
+	}
+	r.must(bob, "undrain web-2")
+	r.goes(nil)
+	if d = r.drain(d.ID); d.State != stateUndone || !strings.Contains(d.Why, "bob put it back") {
+		t.Fatalf("it is %s: %s", d.State, d.Why)
+	}
+	if after := r.look("i-2"); after != before {
+		t.Errorf("it was\n%s\nand is\n%s", before, after)
+	}
+	if _, err := r.says(bob, "undrain web-2"); err == nil {
+		t.Error("it was put back twice")
+	}
+}
+
+// look is how an instance and its group look from outside.
+func (r *room) look(id string) string {
+	b := r.fleet.boxes[id]
+	var pools []string
+	for _, p := range r.fleet.pools {
+		for _, s := range r.fleet.pool(p).Seats {
+			if s.Instance == id {
+				pools = append(pools, p.Name+" "+s.State)
+			}
+		}
+	}
+	return fmt.Sprint(b.State, b.lifecycle, b.Tags, b.running, pools, r.fleet.group.Desired)
+}
+
+// It can be put back from each state before its termination is begun, and is then as it
+// was before; afterwards nobody can.
+func TestPutBackFromEachState(t *testing.T) {
+	for _, at := range []string{statePlan, stateMark, stateLeave, stateWait, stateStop, stateFlush, stateTerminate, stateVerify} {
+		for _, full := range []bool{false, true} {
+			t.Run(fmt.Sprint(at, " full ", full), func(t *testing.T) {
+				r := newRoom(t, 4)
+				if full {
+					r.fleet.group.Max = 4 // so that there is no room to come back into
+				}
+				before := r.look("i-2")
+				d := r.begins("drain web-2")
+				r.goes(func() bool { return r.drain(d.ID).State == at })
+				_, err := r.says(bob, "undrain "+d.ID)
+				if late := at == stateVerify; late != (err != nil) {
+					t.Fatalf("to put it back: %v", err)
+				}
+				r.goes(nil)
+				want := stateUndone
+				if at == stateVerify {
+					want = stateDone
+				}
+				if d = r.drain(d.ID); d.State != want {
+					t.Fatalf("it is %s: %s; %s", d.State, d.Why, r.story())
+				}
+				if after := r.look("i-2"); want == stateUndone && after != before {
+					t.Errorf("it was\n%s\nand is\n%s\n%s", before, after, r.story())
+				}
+			})
+		}
+	}
+}
+
+// The buffer does not empty: it is never terminated, whoever asked is called once, and
+// a second person may accept the loss.
+func TestUnshippedLogsHoldIt(t *testing.T) {
+	for what, spoil := range map[string]func(b *box){
+		"stuck": func(b *box) { b.stuck = true }, "mute": func(b *box) { b.mute = true }, "given up": func(*box) {},
+	} {
+		t.Run(what, func(t *testing.T) {
+			r := newRoom(t, 4)
+			d := r.begins("drain web-2")
+			r.goes(func() bool { return r.drain(d.ID).State == stateFlush })
+			spoil(r.fleet.boxes["i-2"])
+			began := r.clock.Now()
+			for r.drain(d.ID).State != stateHold {
+				again, err := r.step(r.drain(d.ID))
+				if err != nil || r.clock.Now().Sub(began) > time.Hour {
+					t.Fatalf("it is not held: %v; %s", err, r.story())
+				}
+				if what == "given up" && len(r.drain(d.ID).Samples) == 1 {
+					r.fleet.boxes["i-2"].givenUp = 1
+				}
+				r.clock.move(max(again, time.Second))
+			}
+			if d = r.drain(d.ID); d.Held != stateFlush || len(r.fleet.ended) > 0 || d.Holds != 1 {
+				t.Fatalf("held in %s: %s, ended %v", d.Held, d.Why, r.fleet.ended)
+			}
+			r.clock.move(24 * time.Hour) // nothing goes on by itself
+			r.goes(nil)
+			if _, err := r.says(alice, "drain-override "+d.ID+" whatever"); err == nil {
+				t.Error("whoever asked for it accepted the loss")
+			}
+			if _, err := r.says(bob, "drain-override "+d.ID); err == nil {
+				t.Error("the loss was accepted without a reason")
+			}
+			r.must(bob, "drain-override "+d.ID+" its disk is broken")
+			r.goes(nil)
+			if d = r.drain(d.ID); d.State != stateDone || d.Override == nil || d.Override.Reason != "its disk is broken" || !d.Proved.IsZero() {
+				t.Errorf("it is %s: %s", d.State, d.Why)
+			}
+		})
+	}
+}
+
+// Held, it can try again, and puts back.
+func TestHeldTriesAgain(t *testing.T) {
+	r := newRoom(t, 4)
+	d := r.begins("drain web-2")
+	r.goes(func() bool { return r.drain(d.ID).State == stateFlush })
+	r.fleet.boxes["i-2"].mute = true
+	r.goes(nil)
+	if d = r.drain(d.ID); d.State != stateHold {
+		t.Fatalf("it is %s", d.State)
+	}
+	r.fleet.boxes["i-2"].mute = false
+	r.must(alice, "drain-retry "+d.ID)
+	if _, err := r.says(alice, "drain-retry "+d.ID); err == nil {
+		t.Error("it tried again twice")
+	}
+	r.goes(nil)
+	if d = r.drain(d.ID); d.State != stateDone {
+		t.Errorf("it is %s: %s", d.State, d.Why)
+	}
+}
+
+// An instance that somebody else ends, or that vanishes, ends its drain loudly.
+func TestEndedByAnotherHand(t *testing.T) {
+	for _, at := range []string{statePlan, stateMark, stateLeave, stateWait, stateStop, stateFlush, stateTerminate, stateJoin} {
+		t.Run(at, func(t *testing.T) {
+			r := newRoom(t, 4)
+			d := r.begins("drain web-2")
+			if at == stateJoin {
+				r.goes(func() bool { return r.drain(d.ID).State == stateFlush })
+				r.must(alice, "undrain web-2")
+			}
+			r.goes(func() bool { return r.drain(d.ID).State == at })
+			r.fleet.finish(r.fleet.boxes["i-2"])
+			r.goes(nil)
+			if d = r.drain(d.ID); d.State != stateGone || len(r.fleet.ended) != 0 {
+				t.Errorf("it is %s: %s", d.State, d.Why)
+			}
+		})
+	}
+}
+
+// A network load balancer still sends new connections for two minutes.
+func TestANetworkLoadBalancerSettles(t *testing.T) {
+	r := newRoom(t, 4)
+	r.fleet.pools[0].Kind, r.fleet.pools[0].Delay = integrations.PoolNLB, time.Second
+	d := r.begins("drain web-2")
+	r.goes(func() bool { return r.drain(d.ID).State == stateStop })
+	if d = r.drain(d.ID); d.Since.Sub(d.LeftAt) < nlbSettle {
+		t.Errorf("its application was stopped %s after it left", d.Since.Sub(d.LeftAt))
+	}
+}
+
+// What its group does not take it out of, it is taken out of one by one; and put back.
+func TestAPoolThatTheGroupDoesNotKnow(t *testing.T) {
+	r := newRoom(t, 4)
+	r.fleet.pools = append(r.fleet.pools, integrations.Pool{ID: "tg/extra", Name: "extra", Kind: integrations.PoolALB, Spread: true, Delay: 10 * time.Second})
+	for _, b := range r.fleet.boxes {
+		b.seats["tg/extra"] = r.clock.Now().Add(-time.Hour)
+	}
+	r.fleet.watch = func(call string) { // the group lets that seat alone
+		if call == "standby i-2" {
+			delete(r.fleet.boxes["i-2"].leaving, "tg/extra")
+			r.fleet.boxes["i-2"].seats["tg/extra"] = r.clock.Now().Add(-time.Hour)
+		}
+		if call == "unstandby i-2" {
+			delete(r.fleet.boxes["i-2"].seats, "tg/extra")
+		}
+	}
+	before := r.look("i-2")
+	d := r.begins("drain web-2")
+	r.goes(func() bool { return r.drain(d.ID).State == stateStop })
+	if !slices.Contains(r.fleet.calls, "leave tg/extra i-2") {
+		t.Errorf("it is still there: %s", r.story())
+	}
+	r.must(alice, "undrain web-2")
+	r.goes(nil)
+	if after := r.look("i-2"); after != before {
+		t.Errorf("it was\n%s\nand is\n%s", before, after)
+	}
+}
+
+// Somebody puts it back while it is drained: that is no accident, and a person is asked.
+func TestPutBackByAnotherHand(t *testing.T) {
+	r := newRoom(t, 4)
+	d := r.begins("drain web-2")
+	r.goes(func() bool { return r.drain(d.ID).State == stateWait })
+	if err := r.fleet.ExitStandby(t.Context(), r.fleet.at, "web", "i-2"); err != nil {
+		t.Fatal(err)
+	}
+	r.goes(nil)
+	if d = r.drain(d.ID); d.State != stateHold || !strings.Contains(d.Why, "somebody put it back") {
+		t.Errorf("it is %s: %s", d.State, d.Why)
+	}
+}
+
+// A plan is good for five minutes, and for what was seen.
+func TestAPlanIsConfirmedAsItWasSeen(t *testing.T) {
+	r := newRoom(t, 4)
+	d := r.drain(r.must(alice, "drain web-2").Subject)
+	line := fmt.Sprintf("drain-confirm %s %s", d.ID, d.Plan.Digest(d.Instance))
+	r.fleet.boxes["i-3"].running = false // one less is healthy
+	reply := r.must(alice, line)
+	if now := r.drain(d.ID); reply.Outcome != "planned again" || now.State != statePlanned || now.Plan.Pools[0].After != 2 {
+		t.Fatalf("%q: %+v", reply.Outcome, now.Plan)
+	}
+	line = fmt.Sprintf("drain-confirm %s %s", d.ID, r.drain(d.ID).Plan.Digest(d.Instance))
+	r.clock.move(confirmFor + time.Second)
+	if reply := r.must(alice, line); reply.Outcome != "planned again" || r.drain(d.ID).State != statePlanned {
+		t.Errorf("after five minutes: %q", reply.Outcome)
+	}
+	r.must(alice, line)
+	if now := r.drain(d.ID); now.State != statePlan {
+		t.Errorf("it is %s", now.State)
+	}
+	if _, err := r.says(bob, line); err == nil {
+		t.Error("it was confirmed twice")
+	}
+}

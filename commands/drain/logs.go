@@ -1,0 +1,230 @@
+package drain
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The log gate: what ships the logs of an instance is asked on the host itself, and
+// by two ways, until both say three times in a row that nothing is left. Whatever
+// cannot be told counts as not empty (facts/aws.md 1.4).
+
+const (
+	logsNone = "none"
+	needed   = 3               // looks in a row that found nothing
+	leastGap = 5 * time.Second // between two of them
+	keepSeen = 6               // samples that are remembered
+	unknowns = 3               // looks in a row that could not be made, until a person is asked
+)
+
+// Sample is one look into the buffers of a host.
+type Sample struct {
+	At time.Time `json:"at"`
+	// Unknown says why nothing can be said; then the rest is nothing.
+	Unknown string `json:"unknown,omitempty"`
+	Bytes   int64  `json:"bytes"`   // in the buffers, by the collector's own count
+	Files   int64  `json:"files"`   // bytes in its files
+	Left    string `json:"left"`    // what is left besides, in words
+	Emitted int64  `json:"emitted"` // what it took in so far; grows while something still writes
+	GivenUp int64  `json:"given_up"`
+}
+
+// empty says whether nothing was left.
+func (s Sample) empty() bool {
+	return s.Unknown == "" && s.Bytes == 0 && s.Files == 0 && s.Left == ""
+}
+
+// proved says whether samples, oldest first, prove that nothing is left: the last
+// three are empty and far enough apart, nothing came in between, and nothing was given
+// up since the first look of all.
+func proved(all []Sample, givenUp int64, gap time.Duration) bool {
+	if len(all) < needed {
+		return false
+	}
+	last := all[len(all)-needed:]
+	for i, s := range last {
+		if !s.empty() || s.Emitted != last[0].Emitted || s.GivenUp != givenUp {
+			return false
+		}
+		if i > 0 && s.At.Sub(last[i-1].At) < gap {
+			return false
+		}
+	}
+	return true
+}
+
+// A collector is what ships logs.
+type collector struct {
+	gap   time.Duration
+	flush func(r Role) string // the script that has it ship what it holds; nil if none does
+	look  func(r Role) string // the script that prints one line of JSON
+	read  func(b []byte) (Sample, error)
+}
+
+var collectors = map[string]collector{
+	"fluentd":    {gap: leastGap, flush: fluentdFlush, look: fluentdLook, read: readFluentd},
+	"fluent-bit": {gap: 6 * time.Second, look: fluentBitLook, read: readFluentBit},
+	logsNone:     {},
+}
+
+func collectorNames() []string { return slices.Sorted(maps.Keys(collectors)) }
+
+// gapOf is how far apart the looks are.
+func gapOf(r Role) time.Duration { return max(collectors[r.Logs].gap, r.FlushEvery, leastGap) }
+
+// fluentdFlush signals the supervisor, which has its workers flush.
+func fluentdFlush(Role) string {
+	return `# signalbox:flush
+pid=$(systemctl show -p MainPID --value td-agent fluentd 2>/dev/null | grep -v '^0*$' | head -n 1)
+[ -n "$pid" ] || pid=$(pgrep -o -f 'fluentd|td-agent') || exit 3
+kill -USR1 "$pid"
+`
+}
+
+// fluentdLook prints the monitor agent's plugins and the buffer files that are not
+// empty. A chunk leaves the queue's count before it is shipped, and its bytes after.
+func fluentdLook(r Role) string {
+	return `# signalbox:logs fluentd
+set -u
+plugins=$(curl -fsS --max-time 5 'http://127.0.0.1:24220/api/plugins.json?with_config=no&with_retry=no&with_debug=no') || { echo '{"error":"the monitor agent on port 24220 does not answer"}'; exit 0; }
+for dir in ` + strings.Join(r.Buffers, " ") + `; do [ -d "$dir" ] || { echo "{\"error\":\"$dir is no folder\"}"; exit 0; }; done
+files=$(find ` + strings.Join(r.Buffers, " ") + ` -type f \( -name '*.b[0-9a-f]*' -o -name '*.q[0-9a-f]*' \) ! -name '*.meta' ! -path '*/backup/*' -size +0 -printf '{"path":"%f","size":%s},' ) || { echo '{"error":"its buffer files cannot be listed"}'; exit 0; }
+given=$(find ` + strings.Join(r.Buffers, " ") + ` -path '*/backup/*' -type f | wc -l)
+printf '{"fluentd":%s,"files":[%s],"given_up":%s}\n' "$plugins" "${files%,}" "$given"
+`
+}
+
+func fluentBitLook(r Role) string {
+	find := "true"
+	if len(r.Buffers) > 0 {
+		find = `find ` + strings.Join(r.Buffers, " ") + ` -type f -name '*.flb' -size +0 -printf '{"path":"%f","size":%s},'`
+	}
+	return `# signalbox:logs fluent-bit
+set -u
+storage=$(curl -fsS --max-time 5 http://127.0.0.1:2020/api/v1/storage) || { echo '{"error":"the server on port 2020 does not answer"}'; exit 0; }
+files=$(` + find + `) || { echo '{"error":"its buffer files cannot be listed"}'; exit 0; }
+printf '{"fluent_bit":%s,"files":[%s],"given_up":0}\n' "$storage" "${files%,}"
+`
+}
+
+// printed is what both scripts print.
+type printed struct {
+	Error   string `json:"error"`
+	Fluentd *struct {
+		Plugins []map[string]json.RawMessage `json:"plugins"`
+	} `json:"fluentd"`
+	FluentBit *fluentBit `json:"fluent_bit"`
+	Files     []struct {
+		Path string `json:"path"`
+		Size int64  `json:"size"`
+	} `json:"files"`
+	GivenUp *int64 `json:"given_up"`
+}
+
+func readPrinted(b []byte) (p printed, s Sample, err error) {
+	if err := json.Unmarshal(b, &p); err != nil {
+		return p, s, fmt.Errorf("what the host printed is no JSON: %w", err)
+	}
+	if p.Error != "" {
+		return p, s, fmt.Errorf("%s", p.Error)
+	}
+	if p.Files == nil || p.GivenUp == nil {
+		return p, s, fmt.Errorf("what the host printed lacks its files")
+	}
+	for _, f := range p.Files {
+		s.Files += f.Size
+	}
+	s.GivenUp = *p.GivenUp
+	return p, s, nil
+}
+
+// fluentdZero are the numbers of a buffered output that have to be 0, where it has
+// them: those of v0.12 are the first two.
+var fluentdZero = []string{"buffer_queue_length", "buffer_stage_length", "buffer_stage_byte_size", "buffer_queue_byte_size"}
+
+// readFluentd reads the plugins of the monitor agent. An output is buffered when it
+// says how much it has queued; none that is would be a wrong configuration.
+func readFluentd(b []byte) (Sample, error) {
+	p, s, err := readPrinted(b)
+	if err != nil {
+		return s, err
+	}
+	if p.Fluentd == nil {
+		return s, fmt.Errorf("what the host printed is not of fluentd")
+	}
+	buffered := 0
+	for _, plugin := range p.Fluentd.Plugins {
+		size, ok := number(plugin["buffer_total_queued_size"])
+		if !ok {
+			continue
+		}
+		buffered++
+		s.Bytes += size
+		for _, name := range fluentdZero {
+			if n, ok := number(plugin[name]); ok && n != 0 && size == 0 {
+				s.Left = fmt.Sprintf("%s is %d", name, n)
+			}
+		}
+		if _, ok := number(plugin["buffer_queue_length"]); !ok {
+			return s, fmt.Errorf("an output says its size and not its queue")
+		}
+		for _, name := range []string{"emit_count", "emit_records"} {
+			n, _ := number(plugin[name])
+			s.Emitted += n
+		}
+		n, _ := number(plugin["drop_oldest_chunk_count"])
+		s.GivenUp += n
+	}
+	if buffered == 0 {
+		return s, fmt.Errorf("fluentd names no output with a buffer")
+	}
+	return s, nil
+}
+
+// number reads a JSON number; ok is false for null and for what is not there.
+func number(raw json.RawMessage) (int64, bool) {
+	var n *float64
+	if len(raw) == 0 || json.Unmarshal(raw, &n) != nil || n == nil {
+		return 0, false
+	}
+	return int64(*n), true
+}
+
+type fluentBit struct {
+	Layer *struct {
+		Chunks struct {
+			Total *int64 `json:"total_chunks"`
+		} `json:"chunks"`
+	} `json:"storage_layer"`
+	Inputs map[string]struct {
+		Chunks struct {
+			Total int64  `json:"total"`
+			Busy  int64  `json:"busy"`
+			Size  string `json:"busy_size"`
+		} `json:"chunks"`
+	} `json:"input_chunks"`
+}
+
+// readFluentBit reads the storage metrics.
+func readFluentBit(b []byte) (Sample, error) {
+	p, s, err := readPrinted(b)
+	if err != nil {
+		return s, err
+	}
+	if p.FluentBit == nil || p.FluentBit.Layer == nil || p.FluentBit.Layer.Chunks.Total == nil || len(p.FluentBit.Inputs) == 0 {
+		return s, fmt.Errorf("fluent-bit says nothing of its storage: set storage.metrics on")
+	}
+	if n := *p.FluentBit.Layer.Chunks.Total; n != 0 {
+		s.Left = fmt.Sprintf("%d chunks", n)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.FluentBit.Inputs)) {
+		if c := p.FluentBit.Inputs[name].Chunks; c.Total != 0 || c.Busy != 0 {
+			s.Left = fmt.Sprintf("%d chunks of %s", max(c.Total, c.Busy), name)
+		}
+	}
+	return s, nil
+}

@@ -1,0 +1,262 @@
+package drain
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/commands/gate"
+	"github.com/signalbox-chatops/signalbox/commands/runner"
+	"github.com/signalbox-chatops/signalbox/commands/tell"
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// A job of this kind drives one drain. Each run of it is one step: it looks, changes
+// what is not so yet, and is queued again. So it can be killed anywhere: the next run
+// looks first. It ends when a person has to decide, or when the drain is over.
+
+type jobData struct {
+	Drain string `json:"drain"`
+}
+
+// begin inserts the job of a drain that goes on from here.
+func begin(tx *store.Tx, d *Drain) error {
+	data, err := json.Marshal(jobData{d.ID})
+	if err != nil {
+		return err
+	}
+	_, _, err = tx.InsertJob(&store.Job{Key: fmt.Sprintf("%s at %d", d.ID, d.Version), Kind: kind, State: store.JobQueued, Requester: d.By, Data: data})
+	return err
+}
+
+// run is one step.
+func (f *feature) run(ctx context.Context, r *runner.Run) runner.End {
+	var data jobData
+	if err := json.Unmarshal(r.Job.Data, &data); err != nil {
+		return runner.Failed(fmt.Errorf("read what %s is for: %w", r.Job.ID, err))
+	}
+	d, err := f.read(data.Drain)
+	if err != nil {
+		return runner.Failed(err)
+	}
+	if d.rests() {
+		return runner.End{State: store.JobSucceeded}
+	}
+	again, err := f.step(ctx, d)
+	switch {
+	case ctx.Err() != nil, errors.Is(err, errMoved):
+		return runner.End{State: store.JobQueued, Uncounted: true}
+	case err != nil:
+		return runner.End{State: store.JobQueued, Uncounted: true, After: lookEvery, Err: err}
+	case again < 0:
+		return runner.End{State: store.JobSucceeded}
+	}
+	return runner.End{State: store.JobQueued, Uncounted: true, After: again}
+}
+
+func (f *feature) read(id string) (*Drain, error) {
+	var d Drain
+	var found bool
+	err := f.Store.View(func(tx *store.Tx) (err error) { d, found, err = drains(tx).Get(id); return err })
+	if err == nil && !found {
+		err = fmt.Errorf("no drain is called %s", id)
+	}
+	return &d, err
+}
+
+// stepper is one step of one drain.
+type stepper struct {
+	*feature
+	ctx  context.Context
+	d    *Drain
+	role Role
+	now  time.Time
+	next time.Duration // until the next look; 0 is the usual
+}
+
+// step makes one, and says after how long the next one is due; less than 0: none is.
+func (f *feature) step(ctx context.Context, d *Drain) (time.Duration, error) {
+	role, _ := f.Config().Role(d.Role)
+	s := &stepper{feature: f, ctx: ctx, d: d, role: role, now: f.Clock.Now()}
+	row, ok := steps()[d.State]
+	if !ok {
+		return -1, nil
+	}
+	if !d.Deadline.IsZero() && s.now.After(d.Deadline) {
+		return s.late()
+	}
+	done, err := row.do(s)
+	var later *integrations.Later
+	var gone *integrations.Gone
+	var no *refused
+	switch {
+	case errors.Is(err, errMoved) || ctx.Err() != nil:
+		return 0, err
+	case errors.As(err, &no):
+		return s.refuse(no)
+	case errors.As(err, &later):
+		d.Why = fmt.Sprintf("its cloud asks to wait: %v", later.Err)
+		s.next = later.After
+	case errors.As(err, &gone):
+		return s.end(stateGone, "the instance is not there any more: somebody else ended it while it was "+row.word)
+	case err != nil:
+		return s.hold(err.Error())
+	case done:
+		return s.move(row.next(d))
+	}
+	if s.next <= 0 {
+		s.next = lookEvery
+	}
+	return s.next, s.save(false)
+}
+
+// refused says that a guard is closed at a moment when only a person can go on.
+type refused struct{ closed []Closed }
+
+func (r *refused) Error() string { return r.closed[0].String() }
+
+// refuse ends a drain that has changed nothing, and takes back one that has only put
+// its mark: it has not left anything yet.
+func (s *stepper) refuse(no *refused) (time.Duration, error) {
+	if s.d.Left {
+		return s.hold(no.Error())
+	}
+	s.d.Plan.Closed = no.closed
+	if !s.d.Marked {
+		return s.end(stateRefused, no.Error())
+	}
+	s.d.Because = no.Error()
+	return s.move(stateUnmark)
+}
+
+// late is what comes of a state that took longer than it may. Before anything was
+// changed that is a refusal, and after the end a warning; else a person decides.
+func (s *stepper) late() (time.Duration, error) {
+	d := s.d
+	limit := gate.Age(d.Deadline.Sub(d.Since))
+	switch d.State {
+	case statePlan:
+		return s.end(stateRefused, d.Why)
+	case stateVerify:
+		d.Warning = fmt.Sprintf("it is terminated, and after %s its group is not as it was: %s", limit, d.Why)
+		return s.move(stateDone)
+	}
+	why := fmt.Sprintf("it was %s for %s, and is not done with that", word(d.State), limit)
+	if d.Why != "" {
+		why += ": " + d.Why
+	}
+	return s.hold(why)
+}
+
+// move goes on to the next state.
+func (s *stepper) move(to string) (time.Duration, error) {
+	d := s.d
+	row, ok := steps()[to]
+	switch {
+	case to == stateOut:
+		d.State, d.Since, d.Deadline, d.Intent, d.Why = to, s.now, time.Time{}, time.Time{}, ""
+		return -1, s.save(true)
+	case to == stateUndone:
+		return s.end(to, d.Because)
+	case !ok:
+		return s.end(to, d.Warning)
+	}
+	enter(d, to, s.now, row, s.role)
+	return 0, s.save(false)
+}
+
+// enter puts a drain into a state of the table.
+func enter(d *Drain, to string, now time.Time, row state, r Role) {
+	d.State, d.Since, d.Deadline, d.Intent, d.Why = to, now, now.Add(row.limit(d, r)), time.Time{}, ""
+	d.Command, d.Script, d.CommandAt = "", "", time.Time{}
+}
+
+// hold leaves it to a person, who is called once.
+func (s *stepper) hold(why string) (time.Duration, error) {
+	d := s.d
+	d.Held, d.State, d.Since, d.Deadline, d.Why = d.State, stateHold, s.now, time.Time{}, why
+	d.Holds++
+	d.Command, d.Script = "", ""
+	return -1, s.update(true, func(tx *store.Tx) error {
+		if err := s.halt(tx, d); err != nil {
+			return err
+		}
+		if err := call(tx, d); err != nil {
+			return err
+		}
+		return audit(tx, d, "held", why)
+	})
+}
+
+// end is the last state.
+func (s *stepper) end(to, why string) (time.Duration, error) {
+	d := s.d
+	d.State, d.Since, d.Deadline, d.Ended, d.Why = to, s.now, time.Time{}, s.now, why
+	return -1, s.update(true, func(tx *store.Tx) error {
+		if err := s.goOn(tx, d); err != nil {
+			return err
+		}
+		return audit(tx, d, to, why)
+	})
+}
+
+// save writes the drain as it is now.
+func (s *stepper) save(urgent bool) error { return s.update(urgent, nil) }
+
+func (s *stepper) update(urgent bool, also func(tx *store.Tx) error) error {
+	err := s.Store.Update(s.ctx, func(tx *store.Tx) error {
+		if err := put(tx, s.d, urgent); err != nil {
+			return err
+		}
+		if also != nil {
+			return also(tx)
+		}
+		return nil
+	})
+	if err == nil {
+		s.d.Version++
+	}
+	return err
+}
+
+// intend writes down that the change of this state is begun, before it is.
+func (s *stepper) intend(change func(d *Drain)) error {
+	if s.d.Intent.IsZero() {
+		s.d.Intent = s.now
+	}
+	if change != nil {
+		change(s.d)
+	}
+	return s.save(false)
+}
+
+func audit(tx *store.Tx, d *Drain, outcome, detail string) error {
+	return tx.Audit(store.AuditRow{Act: "drain", Subject: d.ID, Outcome: outcome, Detail: d.machine() + ": " + detail, Via: "runner", Who: d.By})
+}
+
+// call mentions whoever asked under the card, and writes to them, once for each hold.
+func call(tx *store.Tx, d *Drain) error {
+	under, n := tell.ID(placeMessage, cardSubject(d)), fmt.Sprint(d.Holds)
+	places := map[string]map[string]string{"thread": {"channel": d.Room, "under": under}}
+	if d.By.Slack != "" {
+		places["direct"] = map[string]string{"channel": d.By.Slack}
+	}
+	for how, where := range places {
+		err := tell.Open(tx, store.Surface{ID: tell.ID(placeMessage, d.ID, "held", n, how), Place: placeMessage, Card: cardHeld, Subject: d.ID, Where: where})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cardSubject is the subject of the card that shows a drain.
+func cardSubject(d *Drain) string {
+	if d.Roll != "" {
+		return d.Roll
+	}
+	return d.ID
+}
