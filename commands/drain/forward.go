@@ -57,7 +57,7 @@ func later(o, d *Drain) bool {
 	if !o.Begun.Equal(d.Begun) {
 		return o.Begun.After(d.Begun)
 	}
-	return o.ID > d.ID
+	return naturally(o.ID, d.ID) > 0
 }
 
 // plan looks again at what was confirmed, and writes down how it was before anything

@@ -3,6 +3,7 @@ package drain
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/commands/tell"
@@ -134,6 +135,7 @@ func list(tx *store.Tx, which func(*Drain) bool) (out []*Drain, err error) {
 		}
 		return nil
 	})
+	slices.SortFunc(out, func(a, b *Drain) int { return naturally(a.ID, b.ID) })
 	return out, err
 }
 

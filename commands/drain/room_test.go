@@ -183,3 +183,13 @@ func (r *room) story() string {
 	})
 	return b.String() + strings.Join(r.fleet.calls, ", ")
 }
+
+// all are the drains, oldest first.
+func (r *room) all() (out []*Drain) {
+	r.t.Helper()
+	r.view(func(tx *store.Tx) (err error) {
+		out, err = list(tx, func(*Drain) bool { return true })
+		return err
+	})
+	return out
+}

@@ -1,0 +1,206 @@
+package drain
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func fluentd(plugins string, rest ...string) string {
+	more := `"files":[],"given_up":0`
+	if len(rest) > 0 {
+		more = rest[0]
+	}
+	return `{"fluentd":{"plugins":[` + plugins + `]},` + more + `}`
+}
+
+func bit(total, rest string) string {
+	return `{"fluent_bit":{"storage_layer":{"chunks":{"total_chunks":` + total + `}},"input_chunks":{` + rest + `}},"files":[],"given_up":0}`
+}
+
+// What hosts print, and what may be said of it: facts/aws.md 1.4. Unknown is never empty.
+func TestWhatHostsPrint(t *testing.T) {
+	const old = `{"type":"forward","buffer_queue_length":%d,"buffer_total_queued_size":%d,"retry_count":0}`                                                                                // v0.12
+	const new = `{"type":"forward","buffer_queue_length":%d,"buffer_total_queued_size":%d,"buffer_stage_length":%d,"buffer_stage_byte_size":0,"buffer_queue_byte_size":%d,"emit_count":9}` // v1
+	for _, c := range []struct {
+		what, kind, text string
+		want             string // "empty", "full" or what is unknown
+	}{
+		{"v0.12 empty", "fluentd", fluentd(fmt.Sprintf(old, 0, 0)), "empty"},
+		{"v0.12 full", "fluentd", fluentd(fmt.Sprintf(old, 1, 99)), "full"},
+		{"a chunk under way has left the queue and not the size", "fluentd", fluentd(fmt.Sprintf(old, 0, 99)), "full"},
+		{"v1 empty", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0)), "empty"},
+		{"v1 staged", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 2, 0)), "full"},
+		{"v1 queued", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 7)), "full"},
+		{"one of two is full", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0) + "," + fmt.Sprintf(old, 3, 3)), "full"},
+		{"a file is left", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0), `"files":[{"path":"x.b5f.log","size":7}],"given_up":0`), "full"},
+		{"an input is no output", "fluentd", fluentd(`{"type":"tail"},` + fmt.Sprintf(new, 0, 0, 0, 0)), "empty"},
+		{"no buffered output", "fluentd", fluentd(`{"type":"tail"},{"type":"stdout","buffer_total_queued_size":null}`), "names no output"},
+		{"no plugins", "fluentd", fluentd(``), "names no output"},
+		{"no queue", "fluentd", fluentd(`{"buffer_total_queued_size":0}`), "not its queue"},
+		{"cut off", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0))[:80], "no JSON"},
+		{"nothing", "fluentd", "", "no JSON"},
+		{"it does not answer", "fluentd", `{"error":"the monitor agent on port 24220 does not answer"}`, "does not answer"},
+		{"no files", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0), `"given_up":0`), "lacks its files"},
+		{"of something else", "fluentd", bit("0", `"tail.0":{"chunks":{"total":0,"busy":0}}`), "not of fluentd"},
+		{"fluent-bit empty", "fluent-bit", bit("0", `"tail.0":{"chunks":{"total":0,"busy":0}}`), "empty"},
+		{"fluent-bit full", "fluent-bit", bit("2", `"tail.0":{"chunks":{"total":0,"busy":0}}`), "full"},
+		{"fluent-bit busy", "fluent-bit", bit("0", `"tail.0":{"chunks":{"total":0,"busy":1}}`), "full"},
+		{"fluent-bit without inputs", "fluent-bit", bit("0", ``), "storage.metrics"},
+		{"fluent-bit without metrics", "fluent-bit", `{"fluent_bit":{},"files":[],"given_up":0}`, "storage.metrics"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			s, err := collectors[c.kind].read([]byte(c.text))
+			got := "full"
+			switch {
+			case err != nil:
+				got = err.Error()
+			case s.empty():
+				got = "empty"
+			}
+			if !strings.Contains(got, c.want) {
+				t.Errorf("%s: %q, want %q (%+v)", c.text, got, c.want, s)
+			}
+		})
+	}
+}
+
+// What proves that nothing is left: three looks in a row, far enough apart, with
+// nothing taken in and nothing given up.
+func TestWhatProves(t *testing.T) {
+	at := time.Unix(1700000000, 0)
+	for _, c := range []struct {
+		what string
+		all  string // a look a letter: e empty, f full, u unknown, g gave up, i took something in; a digit before it is the seconds since the one before, else 5
+		want bool
+	}{
+		{"three", "eee", true},
+		{"two", "ee", false},
+		{"four", "eeee", true},
+		{"full first", "feee", true},
+		{"full between", "eefee", false},
+		{"unknown between", "eeue", false},
+		{"unknown first", "ueee", true},
+		{"too close", "ee2e", false},
+		{"it took something in", "eeie", false},
+		{"it gave something up", "feegg", false},
+		{"none", "", false},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			var all []Sample
+			now, emitted, given := at, int64(1), int64(0)
+			gap := leastGap
+			for _, sign := range c.all {
+				switch sign {
+				case '2':
+					gap = 2 * time.Second
+					continue
+				case 'i':
+					emitted++
+				case 'g':
+					given++
+				}
+				now, gap = now.Add(gap), leastGap
+				s := Sample{At: now, Emitted: emitted, GivenUp: given}
+				switch sign {
+				case 'f':
+					s.Bytes = 1
+				case 'u':
+					s.Unknown = "?"
+				}
+				all = append(all, s)
+			}
+			if got := proved(all, 0, leastGap); got != c.want {
+				t.Errorf("%s is %t", c.all, got)
+			}
+		})
+	}
+}
+
+// The scripts themselves, run by a real shell against stand-ins of the tools that they
+// call: what they print is what is read.
+func TestScriptsOnAHost(t *testing.T) {
+	bin, buffer := t.TempDir(), filepath.Join(t.TempDir(), "buffer")
+	tool := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(buffer, "backup"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file := func(name string, size int) {
+		if err := os.WriteFile(filepath.Join(buffer, name), make([]byte, size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(script string) string {
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", script)
+		cmd.Env = []string{"PATH=" + bin + ":/usr/bin:/bin"}
+		out, err := cmd.Output()
+		if err != nil {
+			t.Errorf("%v: %s", err, script)
+		}
+		return string(out)
+	}
+	role := Role{Name: "app", Unit: "app.service", Port: 8080, Logs: "fluentd", Buffers: []string{buffer}}
+	look := func() (Sample, error) { return readFluentd([]byte(run(fluentdLook(role)))) }
+
+	tool("curl", "exit 7")
+	if s, err := look(); err == nil || !strings.Contains(err.Error(), "24220") {
+		t.Errorf("without its agent: %+v, %v", s, err)
+	}
+	tool("curl", `echo '{"plugins":[{"buffer_total_queued_size":0,"buffer_queue_length":0}]}'`)
+	file("app.b64f.log.meta", 10)
+	file("app.b65a.log", 0)
+	if s, err := look(); err != nil || !s.empty() {
+		t.Errorf("empty: %+v, %v", s, err)
+	}
+	file("app.q64f.log", 7)
+	file("app.b64e.log", 5)
+	file(filepath.Join("backup", "app.b1.log"), 3)
+	if s, err := look(); err != nil || s.Files != 12 || s.GivenUp != 1 {
+		t.Errorf("full: %+v, %v", s, err)
+	}
+	role.Buffers = append(role.Buffers, buffer+"-that-is-not-there")
+	if s, err := look(); err == nil || !strings.Contains(err.Error(), "is no folder") {
+		t.Errorf("a folder that is not there: %+v, %v", s, err)
+	}
+
+	tool("curl", `echo '{"storage_layer":{"chunks":{"total_chunks":0}},"input_chunks":{"tail.0":{"chunks":{"total":0,"busy":0}}}}'`)
+	if s, err := readFluentBit([]byte(run(fluentBitLook(Role{Buffers: []string{buffer}})))); err != nil || !s.empty() {
+		t.Errorf("fluent-bit: %+v, %v", s, err)
+	}
+	tool("ss", `[ "$4" = '( sport = :8080 )' ] && printf 'a\nb\n'`)
+	if got := strings.TrimSpace(run(connectionsScript(role))); got != "2" {
+		t.Errorf("connections: %q", got)
+	}
+	tool("systemctl", `echo "$@" >> `+filepath.Join(bin, "told"))
+	run(stopScript(role))
+	run(startScript(role))
+	if b, err := os.ReadFile(filepath.Join(bin, "told")); err != nil || string(b) != "stop app.service\nstart app.service\nis-active --quiet app.service\n" {
+		t.Errorf("systemd was told %q, %v", b, err)
+	}
+
+	// The supervisor is signalled, and nobody else.
+	supervisor := exec.CommandContext(t.Context(), "sh", "-c", `trap 'exit 9' USR1; echo ready; while :; do sleep 0.05; done`)
+	out, err := supervisor.StdoutPipe()
+	if err == nil {
+		err = supervisor.Start()
+	}
+	if err == nil {
+		_, err = out.Read(make([]byte, 6))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	tool("systemctl", fmt.Sprintf("echo 0; echo %d", supervisor.Process.Pid))
+	run(fluentdFlush(role))
+	if err := supervisor.Wait(); err == nil || err.Error() != "exit status 9" {
+		t.Errorf("the supervisor ended with %v", err)
+	}
+}
