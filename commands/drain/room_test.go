@@ -36,18 +36,26 @@ var (
 
 func newRoom(t testing.TB, n int) *room {
 	t.Helper()
+	r := newRoomAt(t, n, t.TempDir())
+	t.Cleanup(r.close)
+	return r
+}
+
+func (r *room) close() {
+	if err := r.store.Close(); err != nil {
+		r.t.Error(err)
+	}
+}
+
+func newRoomAt(t testing.TB, n int, dir string) *room {
+	t.Helper()
 	clk := &still{now: time.Date(2026, 3, 4, 10, 0, 0, 0, time.UTC)}
 	r := &room{t: t, clock: clk, cfg: Config{Roles: []Role{appRole}}}
 	var err error
-	r.store, err = store.Open(filepath.Join(t.TempDir(), "signalbox.db"), store.Options{Now: clk.Now, Log: slog.New(slog.DiscardHandler)})
+	r.store, err = store.Open(filepath.Join(dir, "signalbox.db"), store.Options{Now: clk.Now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := r.store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	r.fleet = newFleet(t, clk, n)
 	r.f = &feature{Deps{Store: r.store, Clock: clk, Log: slog.New(slog.DiscardHandler), Cloud: r.fleet, Config: func() Config { return r.cfg },
 		Catalog: func() *integrations.Catalog { return &integrations.Catalog{} }, Channel: func(name string) string { return name }}}
