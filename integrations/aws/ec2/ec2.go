@@ -39,7 +39,7 @@ func NewReader(c aws.Config, at integrations.Site) *Reader {
 // are left out.
 func (r *Reader) ByRole(ctx context.Context, roles []string) ([]integrations.Instance, error) {
 	if len(roles) == 0 {
-		return r.list(ctx, alive, filter("tag-key", "Role"))
+		return r.list(ctx, alive, types.Filter{Name: aws.String("tag:Role"), Values: []string{"*"}})
 	}
 	// A filter takes up to 200 values, and more roles than that is a mistake that EC2
 	// tells. Its wildcards are not ours.
