@@ -1,0 +1,45 @@
+package ec2
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/signalbox-chatops/signalbox/integrations/aws/iam"
+)
+
+const instances = "arn:aws:ec2:*:*:instance/*"
+
+// Needs are the actions that this folder calls. TerminateInstances takes a condition
+// on the instance's tags, CreateTags and DeleteTags one on the keys too (the service
+// authorization reference of EC2).
+var Needs = []iam.Action{
+	{Name: "ec2:DescribeInstances", Why: "lists and finds instances"},
+	{Name: "ec2:DescribeInstanceAttribute", Why: "sees whether a termination is disabled"},
+	{Name: "ec2:DescribeInstanceTypes", Why: "sees whether a type has instance store"},
+	{Name: "ec2:CreateTags", Why: "marks an instance that is being drained", Change: true, On: instances, Tagged: true, Keys: true},
+	{Name: "ec2:DeleteTags", Why: "takes the marks away", Change: true, On: instances, Tagged: true, Keys: true},
+	{Name: "ec2:TerminateInstances", Why: "ends an instance of no group", Change: true, On: instances, Tagged: true},
+}
+
+// Probes try each read.
+func (r *Reader) Probes() []iam.Probe {
+	return []iam.Probe{
+		{Action: "ec2:DescribeInstances", Try: func(ctx context.Context) error {
+			_, err := r.api.DescribeInstances(ctx, &sdk.DescribeInstancesInput{MaxResults: aws.Int32(5)})
+			return err
+		}},
+		{Action: "ec2:DescribeInstanceAttribute", Try: func(ctx context.Context) error {
+			_, err := r.api.DescribeInstanceAttribute(ctx, &sdk.DescribeInstanceAttributeInput{
+				InstanceId: aws.String("i-00000000000000000"), Attribute: types.InstanceAttributeNameDisableApiTermination,
+			})
+			return err
+		}},
+		{Action: "ec2:DescribeInstanceTypes", Try: func(ctx context.Context) error {
+			_, err := r.api.DescribeInstanceTypes(ctx, &sdk.DescribeInstanceTypesInput{MaxResults: aws.Int32(5)})
+			return err
+		}},
+	}
+}
