@@ -186,8 +186,12 @@ func (a *app) assemble() error {
 	} else if c.PublicURL != "" || c.GitHub.App != nil { // else nobody can tell ours from others' webhooks
 		s.hooks = pollWebhooks
 	}
-	a.systems = s
 	var err error
+	if s.cloud, err = cloud(c.AWS, a.Clock, a.Log); err != nil {
+		return err
+	}
+	s.drains = func() DrainConfig { return a.config.Load().Drain }
+	a.systems = s
 	if a.wired, err = wire(features(s)); err != nil {
 		return err
 	}
@@ -298,6 +302,7 @@ func (c *Config) secrets() []string {
 		all = append(all, c.GitHub.App.PrivateKey)
 	}
 	all = append(all, c.GitHub.WebhookSecrets...)
+	all = append(all, c.AWS.Secrets()...)
 	for _, t := range c.Targets {
 		for _, env := range []map[string]integrations.Secret{t.PlanEnv, t.ApplyEnv} {
 			for _, s := range env {

@@ -27,6 +27,8 @@ type Config struct {
 	Runner       RunnerConfig        `yaml:"runner"`
 	Home         HomeConfig          `yaml:"config"`
 	Heartbeat    HeartbeatConfig     `yaml:"heartbeat"`
+	AWS          AWSConfig           `yaml:"aws"`
+	Drain        DrainConfig         `yaml:"drain"`
 	People       []PersonConfig      `yaml:"people"`
 	Groups       []GroupConfig       `yaml:"groups"`
 	Policy       []RuleConfig        `yaml:"policy"`

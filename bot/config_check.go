@@ -42,7 +42,9 @@ func (c *Config) check() {
 	c.checkGitHub()
 	c.checkRunner()
 	c.checkHome()
-	c.checkHeartbeat()
+	c.checkPart("heartbeat", c.Heartbeat)
+	c.checkPart("aws", c.AWS)
+	c.checkPart("drain", c.Drain)
 	c.checkPeople()
 	c.checkGroups()
 	c.checkEnvironments()
@@ -154,14 +156,16 @@ func (c *Config) checkGitHub() {
 	}
 }
 
-func (c *Config) checkHeartbeat() {
-	err := c.Heartbeat.Validate()
+// checkPart asks a part that stands in a folder of its own for its mistakes: a line
+// each, with the field before a colon.
+func (c *Config) checkPart(name string, part interface{ Validate() error }) {
+	err := part.Validate()
 	if err == nil {
 		return
 	}
 	for _, what := range strings.Split(err.Error(), "\n") {
 		field, say, _ := strings.Cut(what, ": ")
-		c.bad("heartbeat."+field, "%s", say)
+		c.bad(name+"."+field, "%s", say)
 	}
 }
 

@@ -189,6 +189,8 @@ var unsaid = map[string]bool{
 	"environments.%s.channels: - %s": true, "groups.%s: [%s]": true, "people: - %s": true, "services.%s.aliases: - %s": true, "hold gone": true,
 	"%s diff %s": true, "%%d failed": true, "%s help stats": true, "deploys %s %s %s": true, "%s changelog %s --since friday": true,
 	"%s history %s": true, "%s to %s": true,
+	"drain held": true, "drain role": true, "drain roles": true, "keep drains going": true, "ABSENT": true, "Status": true, "Protected": true, "Stateful": true,
+	"log loss accepted": true, "planned again": true, "going back": true, "%s at %d": true, "exit 64 # %s": true,
 }
 
 type phraseWalk struct {

@@ -14,6 +14,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/audit"
 	"github.com/signalbox-chatops/signalbox/commands/deploy"
+	"github.com/signalbox-chatops/signalbox/commands/drain"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/commands/groups"
 	"github.com/signalbox-chatops/signalbox/commands/help"
@@ -29,6 +30,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/status"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/aws"
 	"github.com/signalbox-chatops/signalbox/integrations/demo"
 	"github.com/signalbox-chatops/signalbox/integrations/github"
 	"github.com/signalbox-chatops/signalbox/integrations/heartbeat"
@@ -64,6 +66,8 @@ type systems struct {
 	data      string // the data folder
 	hooks     time.Duration
 	own       ownConfig
+	cloud     drain.Cloud // nil where no account is configured
+	drains    func() DrainConfig
 }
 
 // ownConfig is what the process lets be done with its own configuration.
@@ -83,6 +87,7 @@ func features(s systems) []commands.Feature {
 		incident.New(incident.Deps{Clock: s.clock}),
 		joining.New(joiningDeps(s)),
 		status.New(status.Deps{Clock: s.clock, Watched: s.watched}),
+		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Config: s.drains, Channel: s.channel}),
 		outage.New(outage.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Watched: s.watched, Channel: s.channel}),
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "audit")}),
@@ -162,6 +167,20 @@ var keptConfig = joining.Kept
 // tellReload tells of a reload that was asked for on this machine.
 func tellReload(ctx context.Context, s systems, c configChanges, mistakes error) error {
 	return joining.Announce(ctx, joiningDeps(s), c, mistakes)
+}
+
+// AWSConfig is the accounts whose instances may be drained, DrainConfig how.
+type (
+	AWSConfig   = aws.Config
+	DrainConfig = drain.Config
+)
+
+// cloud is the fleet of these accounts.
+func cloud(c AWSConfig, clk clock.Clock, log *slog.Logger) (drain.Cloud, error) {
+	if len(c.Accounts) == 0 {
+		return nil, nil
+	}
+	return aws.New(c, aws.Options{Clock: clk, Log: log})
 }
 
 // heartbeats sends them.

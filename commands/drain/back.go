@@ -16,7 +16,7 @@ func (s *stepper) start() (bool, error) {
 	if s.role.Unit == "" {
 		return true, nil
 	}
-	r, ready, err := s.script("start", startScript(s.role))
+	r, ready, err := s.host("start", script("start", s.role))
 	if err != nil || !ready {
 		return false, err
 	}
@@ -41,7 +41,7 @@ func (s *stepper) join() (bool, error) {
 	}
 	member, ok := m.Group.Member(m.ID)
 	if !ok {
-		return false, fmt.Errorf("the group %s does not list it any more", d.Group)
+		return false, stuck(fmt.Sprintf("the group %s does not list it any more", d.Group))
 	}
 	switch member.Lifecycle {
 	case integrations.MemberInService, integrations.MemberPending:
@@ -57,7 +57,7 @@ func (s *stepper) join() (bool, error) {
 	s.next = time.Second
 	if g := m.Group; g.Desired+1 > g.Max {
 		if d.Shrunk || g.Desired != d.Desired || g.Desired-1 < g.Min {
-			return false, fmt.Errorf("%s wants %d and may have %d: there is no room for it to come back", g.Name, g.Desired, g.Max)
+			return false, stuck(fmt.Sprintf("%s wants %d and may have %d: there is no room for it to come back", g.Name, g.Desired, g.Max))
 		}
 		if err := s.Cloud.SetDesired(s.ctx, d.At, d.Group, g.Desired-1); err != nil {
 			return false, err

@@ -1,6 +1,7 @@
 package drain
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,38 +62,48 @@ func (c Config) names() []string {
 // (facts/aws.md 1.2 G2).
 var careful = []string{"db", "redis", "mq", "haproxy", "nat", "bastion"}
 
-// Check says of each mistake in which field it stands, counted from the feature's
-// part: "roles.app.logs".
-func (c Config) Check(bad func(field, say string)) {
+// Validate names every mistake at once, each line with the field that holds it:
+// "roles.app.logs: …".
+func (c Config) Validate() error {
+	var errs []error
 	for _, r := range c.Roles {
-		at := "roles." + r.Name + "."
-		if slices.Contains(careful, strings.ToLower(r.Name)) {
-			bad("roles."+r.Name, fmt.Sprintf("instances of the role %s keep something that is lost with them, and are never drained (nor are %s)", r.Name, strings.Join(careful, ", ")))
-		}
-		if _, ok := collectors[r.Logs]; !ok {
-			bad(at+"logs", fmt.Sprintf("want one of %s: what ships the logs of an instance is asked before it is terminated", strings.Join(collectorNames(), ", ")))
-		}
-		if r.Logs == "fluentd" && len(r.Buffers) == 0 {
-			bad(at+"buffers", "name the folders of its file buffers, such as /var/log/td-agent/buffer: they are looked into as well")
-		}
-		for _, b := range r.Buffers {
-			if !plainPath(b) {
-				bad(at+"buffers", fmt.Sprintf("%q: want an absolute path of letters, digits and ./_-", b))
-			}
-		}
-		if r.Unit != "" && !plainWord(r.Unit) {
-			bad(at+"unit", fmt.Sprintf("%q: want the name of a systemd unit, such as app.service", r.Unit))
-		}
-		if r.Port < 0 || r.Port > 65535 {
-			bad(at+"port", fmt.Sprintf("%d: want a port, 1 to 65535", r.Port))
-		}
-		if r.HealthyPercent < 0 || r.HealthyPercent > 100 || r.Healthy < 0 {
-			bad(at+"healthy_percent", "want 0 to 100")
-		}
-		if r.FlushEvery < 0 || r.FlushEvery > time.Minute {
-			bad(at+"flush_every", fmt.Sprintf("%v: want at most 1m", r.FlushEvery))
+		errs = append(errs, r.mistakes()...)
+	}
+	return errors.Join(errs...)
+}
+
+func (r Role) mistakes() (errs []error) {
+	at := "roles." + r.Name
+	if slices.Contains(careful, strings.ToLower(r.Name)) {
+		errs = append(errs, fmt.Errorf("%s: instances of it keep something that is lost with them, so they are never drained (nor are %s)", at, strings.Join(careful, ", ")))
+	}
+	if _, ok := collectors[r.Logs]; !ok {
+		errs = append(errs, fmt.Errorf("%s.logs: is %q; want one of %s: what ships the logs is asked before an instance is terminated", at, r.Logs, strings.Join(collectorNames(), ", ")))
+	}
+	if r.Logs == "fluentd" && len(r.Buffers) == 0 {
+		errs = append(errs, fmt.Errorf("%s.buffers: is missing; name the folders of its file buffers, like /var/log/td-agent/buffer: they are looked into as well", at))
+	}
+	for n, b := range r.Buffers {
+		if !plainPath(b) {
+			errs = append(errs, fmt.Errorf("%s.buffers[%d]: %q is not an absolute path of letters, digits and ./_@:-", at, n, b))
 		}
 	}
+	if r.Unit != "" && !plainWord(r.Unit) {
+		errs = append(errs, fmt.Errorf("%s.unit: %q is not the name of a systemd unit; want one like app.service", at, r.Unit))
+	}
+	if r.Port < 0 || r.Port > 65535 {
+		errs = append(errs, fmt.Errorf("%s.port: is %d; want 1 to 65535", at, r.Port))
+	}
+	if r.HealthyPercent < 0 || r.HealthyPercent > 100 {
+		errs = append(errs, fmt.Errorf("%s.healthy_percent: is %d; want 0 to 100", at, r.HealthyPercent))
+	}
+	if r.Healthy < 0 {
+		errs = append(errs, fmt.Errorf("%s.healthy: is %d; want 0 or more", at, r.Healthy))
+	}
+	if r.FlushEvery < 0 || r.FlushEvery > time.Minute {
+		errs = append(errs, fmt.Errorf("%s.flush_every: is %v; want at most 1m", at, r.FlushEvery))
+	}
+	return errs
 }
 
 // plainPath and plainWord say whether a value may stand in a script as it is.

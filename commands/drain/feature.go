@@ -13,7 +13,6 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
-	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/store"
 )
@@ -32,10 +31,9 @@ const (
 
 // Deps are what the feature works with.
 type Deps struct {
-	Store   *store.Store
-	Clock   clock.Clock
-	Log     *slog.Logger
-	Catalog func() *integrations.Catalog
+	Store *store.Store
+	Clock clock.Clock
+	Log   *slog.Logger
 	// Cloud is nil where no account is configured.
 	Cloud Cloud
 	// Config is that of this moment.

@@ -176,7 +176,7 @@ func (s *stepper) wait() (bool, error) {
 	member, grouped := m.Group.Member(m.ID)
 	if grouped && member.Lifecycle != integrations.MemberStandby {
 		if member.Lifecycle == integrations.MemberInService {
-			return false, fmt.Errorf("it is InService in %s again: somebody put it back", d.Group)
+			return false, stuck(fmt.Sprintf("it is InService in %s again: somebody put it back", d.Group))
 		}
 		d.Why = fmt.Sprintf("it is %s in %s", member.Lifecycle, d.Group)
 		return false, nil
@@ -210,9 +210,9 @@ func (s *stepper) wait() (bool, error) {
 	return true, nil
 }
 
-// script runs one on the host, and says when there is a result. It is started again
+// host runs a script there, and says when there is a result. It is started again
 // when nobody can tell whether it was started.
-func (s *stepper) script(name, text string) (r integrations.CommandResult, ready bool, err error) {
+func (s *stepper) host(name, text string) (r integrations.CommandResult, ready bool, err error) {
 	d := s.d
 	if d.Script != name || d.Command == "" {
 		d.Script, d.Command, d.CommandAt = name, "", s.now
@@ -259,7 +259,7 @@ func (s *stepper) stop() (bool, error) {
 			return false, err
 		}
 	}
-	r, ready, err := s.script("stop", stopScript(s.role))
+	r, ready, err := s.host("stop", script("stop", s.role))
 	if err != nil || !ready {
 		return false, err
 	}
@@ -274,7 +274,7 @@ func (s *stepper) stop() (bool, error) {
 }
 
 func (s *stepper) count(name string) (bool, error) {
-	r, ready, err := s.script(name, connectionsScript(s.role))
+	r, ready, err := s.host(name, script("connections", s.role))
 	if err != nil || !ready {
 		return false, err
 	}
@@ -324,11 +324,11 @@ func (s *stepper) flush() (bool, error) {
 		d.Proved = s.now
 		return true, nil
 	}
-	if c.look == nil { // the role is gone from the configuration
-		return false, fmt.Errorf("the configuration does not say any more what ships the logs of the role %s", d.Role)
+	if c.look == "" { // the role is gone from the configuration
+		return false, stuck(fmt.Sprintf("the configuration does not say any more what ships the logs of the role %s", d.Role))
 	}
-	if c.flush != nil && !d.Flushed {
-		r, ready, err := s.script("flush", c.flush(s.role))
+	if c.flush != "" && !d.Flushed {
+		r, ready, err := s.host("flush", script(c.flush, s.role))
 		if err != nil || !ready {
 			return false, err
 		}
@@ -344,7 +344,7 @@ func (s *stepper) flush() (bool, error) {
 			return false, nil
 		}
 	}
-	r, ready, err := s.script("logs", c.look(s.role))
+	r, ready, err := s.host("logs", script(c.look, s.role))
 	if err != nil || !ready {
 		return false, err
 	}
@@ -374,7 +374,7 @@ func (s *stepper) flush() (bool, error) {
 	}
 	switch {
 	case sample.GivenUp != *d.GivenUp:
-		return false, fmt.Errorf("%s gave up some of its logs: they are in no buffer any more, and were not shipped", s.role.Logs)
+		return false, stuck(fmt.Sprintf("%s gave up some of its logs: they are in no buffer any more, and were not shipped", s.role.Logs))
 	case sample.empty():
 		d.Why = "its buffers are empty, and are looked into again"
 	default:
@@ -394,7 +394,7 @@ func (s *stepper) unknown(why string) (bool, error) {
 		return false, nil
 	}
 	d.Unknowns = 0
-	return false, errors.New(d.Why)
+	return false, stuck(d.Why)
 }
 
 // terminate is the one step that cannot be taken back.
@@ -416,7 +416,7 @@ func (s *stepper) terminate() (bool, error) {
 		return false, nil
 	}
 	if d.Proved.IsZero() && d.Override == nil {
-		return false, errors.New("its logs are not proved to be shipped")
+		return false, stuck("its logs are not proved to be shipped")
 	}
 	if member, ok := m.Group.Member(m.ID); ok && strings.HasPrefix(member.Lifecycle, "Terminating") {
 		d.Why = fmt.Sprintf("it is %s in %s", member.Lifecycle, d.Group)

@@ -43,6 +43,7 @@ type guard struct {
 
 func allGuards() []guard {
 	return []guard{
+		{"running", guardRunning},
 		{"G1 self", guardSelf},
 		{"G2 role", guardRole},
 		{"G2 precious", guardPrecious},
@@ -61,6 +62,13 @@ func guards(q Question) (closed []Closed) {
 		}
 	}
 	return closed
+}
+
+func guardRunning(q Question) (string, string) {
+	if q.Machine.State != integrations.InstanceRunning {
+		return "it is " + q.Machine.State, ""
+	}
+	return "", ""
 }
 
 func guardSelf(q Question) (string, string) {

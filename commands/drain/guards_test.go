@@ -44,6 +44,7 @@ func TestGuards(t *testing.T) {
 		says  string
 	}{
 		{"all well", func(*Question) {}, "", ""},
+		{"stopped", func(q *Question) { q.Machine.State = integrations.InstanceStopped }, "running", "it is stopped"},
 		{"ourselves", func(q *Question) { q.Config.Self = []string{"i-0", "i-1"} }, "G1 self", "signalbox itself"},
 		{"no role", func(q *Question) { q.Machine.Role, q.Role = "", Role{} }, "G2 role", "no tag Role. Roles that may be drained: app."},
 		{"another role", func(q *Question) { q.Machine.Role, q.Role = "batch", Role{} }, "G2 role", "the role batch is not one"},

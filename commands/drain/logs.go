@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -60,14 +59,14 @@ func proved(all []Sample, givenUp int64, gap time.Duration) bool {
 // A collector is what ships logs.
 type collector struct {
 	gap   time.Duration
-	flush func(r Role) string // the script that has it ship what it holds; nil if none does
-	look  func(r Role) string // the script that prints one line of JSON
+	flush string // the script that has it ship what it holds; "" if none does
+	look  string // the script that prints one line of JSON; "" if there are no logs
 	read  func(b []byte) (Sample, error)
 }
 
 var collectors = map[string]collector{
-	"fluentd":    {gap: leastGap, flush: fluentdFlush, look: fluentdLook, read: readFluentd},
-	"fluent-bit": {gap: 6 * time.Second, look: fluentBitLook, read: readFluentBit},
+	"fluentd":    {gap: leastGap, flush: "fluentd-flush", look: "fluentd", read: readFluentd},
+	"fluent-bit": {gap: 6 * time.Second, look: "fluent-bit", read: readFluentBit},
 	logsNone:     {},
 }
 
@@ -75,41 +74,6 @@ func collectorNames() []string { return slices.Sorted(maps.Keys(collectors)) }
 
 // gapOf is how far apart the looks are.
 func gapOf(r Role) time.Duration { return max(collectors[r.Logs].gap, r.FlushEvery, leastGap) }
-
-// fluentdFlush signals the supervisor, which has its workers flush.
-func fluentdFlush(Role) string {
-	return `# signalbox:flush
-pid=$(systemctl show -p MainPID --value td-agent fluentd 2>/dev/null | grep -v '^0*$' | head -n 1)
-[ -n "$pid" ] || pid=$(pgrep -o -f 'fluentd|td-agent') || exit 3
-kill -USR1 "$pid"
-`
-}
-
-// fluentdLook prints the monitor agent's plugins and the buffer files that are not
-// empty. A chunk leaves the queue's count before it is shipped, and its bytes after.
-func fluentdLook(r Role) string {
-	return `# signalbox:logs fluentd
-set -u
-plugins=$(curl -fsS --max-time 5 'http://127.0.0.1:24220/api/plugins.json?with_config=no&with_retry=no&with_debug=no') || { echo '{"error":"the monitor agent on port 24220 does not answer"}'; exit 0; }
-for dir in ` + strings.Join(r.Buffers, " ") + `; do [ -d "$dir" ] || { echo "{\"error\":\"$dir is no folder\"}"; exit 0; }; done
-files=$(find ` + strings.Join(r.Buffers, " ") + ` -type f \( -name '*.b[0-9a-f]*' -o -name '*.q[0-9a-f]*' \) ! -name '*.meta' ! -path '*/backup/*' -size +0 -printf '{"path":"%f","size":%s},' ) || { echo '{"error":"its buffer files cannot be listed"}'; exit 0; }
-given=$(find ` + strings.Join(r.Buffers, " ") + ` -path '*/backup/*' -type f | wc -l)
-printf '{"fluentd":%s,"files":[%s],"given_up":%s}\n' "$plugins" "${files%,}" "$given"
-`
-}
-
-func fluentBitLook(r Role) string {
-	find := "true"
-	if len(r.Buffers) > 0 {
-		find = `find ` + strings.Join(r.Buffers, " ") + ` -type f -name '*.flb' -size +0 -printf '{"path":"%f","size":%s},'`
-	}
-	return `# signalbox:logs fluent-bit
-set -u
-storage=$(curl -fsS --max-time 5 http://127.0.0.1:2020/api/v1/storage) || { echo '{"error":"the server on port 2020 does not answer"}'; exit 0; }
-files=$(` + find + `) || { echo '{"error":"its buffer files cannot be listed"}'; exit 0; }
-printf '{"fluent_bit":%s,"files":[%s],"given_up":0}\n' "$storage" "${files%,}"
-`
-}
 
 // printed is what both scripts print.
 type printed struct {
@@ -127,13 +91,13 @@ type printed struct {
 
 func readPrinted(b []byte) (p printed, s Sample, err error) {
 	if err := json.Unmarshal(b, &p); err != nil {
-		return p, s, fmt.Errorf("what the host printed is no JSON: %w", err)
+		return p, s, stuck("what the host printed is no JSON: " + err.Error())
 	}
 	if p.Error != "" {
-		return p, s, fmt.Errorf("%s", p.Error)
+		return p, s, stuck(p.Error)
 	}
 	if p.Files == nil || p.GivenUp == nil {
-		return p, s, fmt.Errorf("what the host printed lacks its files")
+		return p, s, stuck("what the host printed lacks its files")
 	}
 	for _, f := range p.Files {
 		s.Files += f.Size
@@ -154,7 +118,7 @@ func readFluentd(b []byte) (Sample, error) {
 		return s, err
 	}
 	if p.Fluentd == nil {
-		return s, fmt.Errorf("what the host printed is not of fluentd")
+		return s, stuck("what the host printed is not of fluentd")
 	}
 	buffered := 0
 	for _, plugin := range p.Fluentd.Plugins {
@@ -170,7 +134,7 @@ func readFluentd(b []byte) (Sample, error) {
 			}
 		}
 		if _, ok := number(plugin["buffer_queue_length"]); !ok {
-			return s, fmt.Errorf("an output says its size and not its queue")
+			return s, stuck("an output says its size and not its queue")
 		}
 		for _, name := range []string{"emit_count", "emit_records"} {
 			n, _ := number(plugin[name])
@@ -180,7 +144,7 @@ func readFluentd(b []byte) (Sample, error) {
 		s.GivenUp += n
 	}
 	if buffered == 0 {
-		return s, fmt.Errorf("fluentd names no output with a buffer")
+		return s, stuck("fluentd names no output with a buffer")
 	}
 	return s, nil
 }
@@ -216,7 +180,7 @@ func readFluentBit(b []byte) (Sample, error) {
 		return s, err
 	}
 	if p.FluentBit == nil || p.FluentBit.Layer == nil || p.FluentBit.Layer.Chunks.Total == nil || len(p.FluentBit.Inputs) == 0 {
-		return s, fmt.Errorf("fluent-bit says nothing of its storage: set storage.metrics on")
+		return s, stuck("fluent-bit says nothing of its storage: set storage.metrics on")
 	}
 	if n := *p.FluentBit.Layer.Chunks.Total; n != 0 {
 		s.Left = fmt.Sprintf("%d chunks", n)

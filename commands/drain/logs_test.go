@@ -148,7 +148,7 @@ func TestScriptsOnAHost(t *testing.T) {
 		return string(out)
 	}
 	role := Role{Name: "app", Unit: "app.service", Port: 8080, Logs: "fluentd", Buffers: []string{buffer}}
-	look := func() (Sample, error) { return readFluentd([]byte(run(fluentdLook(role)))) }
+	look := func() (Sample, error) { return readFluentd([]byte(run(script("fluentd", role)))) }
 
 	tool("curl", "exit 7")
 	if s, err := look(); err == nil || !strings.Contains(err.Error(), "24220") {
@@ -172,16 +172,16 @@ func TestScriptsOnAHost(t *testing.T) {
 	}
 
 	tool("curl", `echo '{"storage_layer":{"chunks":{"total_chunks":0}},"input_chunks":{"tail.0":{"chunks":{"total":0,"busy":0}}}}'`)
-	if s, err := readFluentBit([]byte(run(fluentBitLook(Role{Buffers: []string{buffer}})))); err != nil || !s.empty() {
+	if s, err := readFluentBit([]byte(run(script("fluent-bit", Role{Buffers: []string{buffer}})))); err != nil || !s.empty() {
 		t.Errorf("fluent-bit: %+v, %v", s, err)
 	}
 	tool("ss", `[ "$4" = '( sport = :8080 )' ] && printf 'a\nb\n'`)
-	if got := strings.TrimSpace(run(connectionsScript(role))); got != "2" {
+	if got := strings.TrimSpace(run(script("connections", role))); got != "2" {
 		t.Errorf("connections: %q", got)
 	}
 	tool("systemctl", `echo "$@" >> `+filepath.Join(bin, "told"))
-	run(stopScript(role))
-	run(startScript(role))
+	run(script("stop", role))
+	run(script("start", role))
 	if b, err := os.ReadFile(filepath.Join(bin, "told")); err != nil || string(b) != "stop app.service\nstart app.service\nis-active --quiet app.service\n" {
 		t.Errorf("systemd was told %q, %v", b, err)
 	}
@@ -199,7 +199,7 @@ func TestScriptsOnAHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	tool("systemctl", fmt.Sprintf("echo 0; echo %d", supervisor.Process.Pid))
-	run(fluentdFlush(role))
+	run(script("fluentd-flush", role))
 	if err := supervisor.Wait(); err == nil || err.Error() != "exit status 9" {
 		t.Errorf("the supervisor ended with %v", err)
 	}

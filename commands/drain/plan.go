@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
@@ -118,7 +117,3 @@ func floors(q Question) (out []Floor) {
 
 // part is so many hundredths of n, rounded up.
 func part(percent, n int) int { return (percent*n + 99) / 100 }
-
-func (f Floor) String() string {
-	return fmt.Sprintf("%s (%s): %d of %d healthy, %d without it, at least %d", f.Pool, f.Kind, f.Before, f.Of, f.After, f.Need)
-}

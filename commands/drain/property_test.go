@@ -18,14 +18,14 @@ import (
 // than its floor because of us, and nothing is terminated unproved.
 func TestNoFloorIsBroken(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		n := rapid.IntRange(2, 8).Draw(rt, "instances")
+		n := rapid.IntRange(3, 8).Draw(rt, "instances")
 		r := newRoomAt(t, n, t.TempDir()) // of the test: rapid's own has no folders
 		defer r.close()
 		r.guarded()
 		r.cfg.Roles = append(r.cfg.Roles, Role{Name: "worker", Unit: "worker.service", Logs: "fluentd", Buffers: appRole.Buffers})
 		p := &r.fleet.pools[0]
 		p.Spread = rapid.Bool().Draw(rt, "across zones")
-		p.MinHealthyPercent = rapid.SampledFrom([]int{0, 50, 80}).Draw(rt, "percent")
+		p.MinHealthyPercent = rapid.SampledFrom([]int{80, 50, 0}).Draw(rt, "percent")
 		r.cfg.Roles[0].Healthy = rapid.IntRange(0, n).Draw(rt, "healthy")
 		for i := range rapid.IntRange(0, 3).Draw(rt, "workers") { // of no group, in the same pool
 			b := r.fleet.launch("worker", "")
@@ -36,7 +36,7 @@ func TestNoFloorIsBroken(t *testing.T) {
 		w := &trial{room: r, rt: rt}
 		r.fleet.watch = w.watches(r.fleet.watch)
 		for range rapid.IntRange(4, 25).Draw(rt, "moves") {
-			rapid.SampledFrom([]func(){w.drain, w.drain, w.role, w.back, w.ill, w.well, w.deploy, w.breaks, w.goOn, w.goOn, w.goOn}).Draw(rt, "move")()
+			rapid.SampledFrom([]func(){w.drain, w.drain, w.role, w.back, w.ill, w.ill, w.well, w.deploy, w.breaks, w.goOn, w.goOn, w.goOn}).Draw(rt, "move")()
 		}
 		r.fleet.fault, r.fleet.group.Tags = nil, nil
 		w.well()
@@ -52,7 +52,7 @@ func TestNoFloorIsBroken(t *testing.T) {
 type trial struct {
 	*room
 	rt   *rapid.T
-	ill_ []string
+	sick []string
 }
 
 func (w *trial) pick() string {
@@ -93,16 +93,16 @@ func (w *trial) back() {
 func (w *trial) ill() {
 	id := w.pick()
 	w.fleet.boxes[id].seats["tg/web"] = w.clock.Now().Add(24 * time.Hour)
-	w.ill_ = append(w.ill_, id)
+	w.sick = append(w.sick, id)
 }
 
 func (w *trial) well() {
-	for _, id := range w.ill_ {
+	for _, id := range w.sick {
 		if b := w.fleet.boxes[id]; b.seats["tg/web"].After(w.clock.Now()) {
 			b.seats["tg/web"] = w.clock.Now().Add(-time.Hour)
 		}
 	}
-	w.ill_ = nil
+	w.sick = nil
 }
 
 func (w *trial) deploy() {

@@ -58,7 +58,7 @@ func newRoomAt(t testing.TB, n int, dir string) *room {
 	}
 	r.fleet = newFleet(t, clk, n)
 	r.f = &feature{Deps{Store: r.store, Clock: clk, Log: slog.New(slog.DiscardHandler), Cloud: r.fleet, Config: func() Config { return r.cfg },
-		Catalog: func() *integrations.Catalog { return &integrations.Catalog{} }, Channel: func(name string) string { return name }}}
+		Channel: func(name string) string { return name }}}
 	r.feat = New(r.f.Deps)
 	return r
 }

@@ -1,22 +1,25 @@
 package drain
 
-import "strconv"
+import (
+	"embed"
+	"fmt"
+	"strings"
+	"text/template"
+)
 
-// The other scripts that are run on a host. Each may run twice. What they hold of the
-// configuration was checked to be plain words.
+// The scripts that are run on a host. Each may run twice. What they are filled in with
+// was checked to be plain words (Config.Validate).
+//
+//go:embed scripts
+var scriptFiles embed.FS
 
-// stopScript stops the application.
-func stopScript(r Role) string {
-	return "# signalbox:stop " + r.Unit + "\nsystemctl stop " + r.Unit + "\n"
-}
+var scripts = template.Must(template.ParseFS(scriptFiles, "scripts/*.sh"))
 
-// startScript starts it, and says by its exit whether it is up.
-func startScript(r Role) string {
-	return "# signalbox:start " + r.Unit + "\nsystemctl start " + r.Unit + " && systemctl is-active --quiet " + r.Unit + "\n"
-}
-
-// connectionsScript counts the connections to its port.
-func connectionsScript(r Role) string {
-	port := strconv.Itoa(r.Port)
-	return "# signalbox:connections " + port + "\nss -Htn state established '( sport = :" + port + " )' | wc -l\n"
+// script fills one in for a role. It has no error: all of them are tried in a test.
+func script(name string, r Role) string {
+	var b strings.Builder
+	if err := scripts.ExecuteTemplate(&b, name+".sh", r); err != nil {
+		return fmt.Sprintf("exit 64 # %v", err)
+	}
+	return b.String()
 }

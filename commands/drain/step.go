@@ -113,6 +113,11 @@ func (f *feature) step(ctx context.Context, d *Drain) (time.Duration, error) {
 	return s.next, s.save(false)
 }
 
+// stuck is why a step cannot go on: a person reads it.
+type stuck string
+
+func (s stuck) Error() string { return string(s) }
+
 // refused says that a guard is closed at a moment when only a person can go on.
 type refused struct{ closed []Closed }
 

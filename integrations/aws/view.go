@@ -86,6 +86,22 @@ func (f *Fleet) everywhere(ask func(*site) ([]integrations.Instance, error)) ([]
 	return slices.Concat(found...), errs
 }
 
+// Group reads a scaling group. One that is not known is *integrations.Gone.
+func (f *Fleet) Group(ctx context.Context, at integrations.Site, name string) (integrations.ScalingGroup, error) {
+	s, err := f.one(at)
+	if err != nil {
+		return integrations.ScalingGroup{}, err
+	}
+	g, err := s.group.Group(ctx, name)
+	if err != nil {
+		return integrations.ScalingGroup{}, shape(ctx, "read the group", name, err)
+	}
+	if g == nil {
+		return integrations.ScalingGroup{}, &integrations.Gone{Why: "no scaling group is called " + name}
+	}
+	return *g, nil
+}
+
 // Machine reads an instance with all that decides whether it may go. One that is not
 // known any more is *integrations.Gone.
 func (f *Fleet) Machine(ctx context.Context, at integrations.Site, id string) (integrations.Machine, error) {

@@ -1,0 +1,2 @@
+# signalbox:connections {{.Port}}
+ss -Htn state established '( sport = :{{.Port}} )' | wc -l

@@ -1,0 +1,2 @@
+# signalbox:start {{.Unit}}
+systemctl start {{.Unit}} && systemctl is-active --quiet {{.Unit}}

@@ -1,0 +1,2 @@
+# signalbox:stop {{.Unit}}
+systemctl stop {{.Unit}}
