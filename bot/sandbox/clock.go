@@ -148,6 +148,9 @@ func (w *world) underWay(ctx context.Context) string {
 	if !w.github.Idle() {
 		return "a webhook of GitHub"
 	}
+	if !w.aws.Idle() {
+		return "a request to AWS"
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Millisecond)
 	defer cancel()
 	if w.slack.WaitIdle(ctx) != nil {

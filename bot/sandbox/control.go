@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/signalbox-chatops/signalbox/integrations/aws/awssim"
 	"github.com/signalbox-chatops/signalbox/integrations/github/githubsim"
 	"github.com/signalbox-chatops/signalbox/integrations/slack/slacksim"
 )
@@ -53,7 +54,7 @@ func (w *world) control() http.Handler {
 	}))
 	mux.HandleFunc("POST /sim/github/deliveries/{id}/redeliver", answer(w.redeliver))
 	mux.HandleFunc("GET /sim/aws/instances", answer(func(*http.Request) (any, error) {
-		return nil, &problem{http.StatusNotFound, "there is no simulated AWS"}
+		return map[string]any{"instances": w.aws.Instances(), "groups": w.aws.Groups()}, nil
 	}))
 	mux.HandleFunc("POST /sim/fault", answer(w.fault))
 	mux.HandleFunc("POST /sim/clock/advance", post(w.moveClock))
@@ -145,7 +146,7 @@ func reply(rw http.ResponseWriter, v any, err error) {
 func (w *world) info() any {
 	return map[string]any{
 		"bot_url": w.base + "/bot", "github_url": w.base, "slack_api_url": w.base + "/slack/api",
-		"aws_url": nil, "pagerduty_url": nil,
+		"aws_url": w.base + "/aws", "pagerduty_url": nil,
 		"data_dir": w.data, "state_files": w.stateFiles(), "now": w.clk.Now().UTC().Format(time.RFC3339Nano),
 	}
 }
@@ -329,7 +330,7 @@ func (w *world) fault(r *http.Request) (any, error) {
 	}
 	var system string
 	if err := json.Unmarshal(fields["system"], &system); err != nil {
-		return nil, wrong("system: want \"slack\" or \"github\"")
+		return nil, wrong("system: want \"slack\", \"github\" or \"aws\"")
 	}
 	delete(fields, "system")
 	rest, err := json.Marshal(fields)
@@ -353,8 +354,18 @@ func (w *world) fault(r *http.Request) (any, error) {
 			break
 		}
 		err = w.github.Fault(f)
+	case "aws":
+		var f awssim.Fault
+		if err := decode(bytes.NewReader(rest), &f); err != nil {
+			return nil, err
+		}
+		if f.Kind == "clear" {
+			w.aws.ClearFaults()
+			break
+		}
+		err = w.aws.Fault(f)
 	default:
-		return nil, wrong("unknown system %q; there is slack, github", system)
+		return nil, wrong("unknown system %q; there is slack, github, aws", system)
 	}
 	if err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ func (w *world) routes() http.Handler {
 	control := w.control()
 	slack := http.StripPrefix("/slack", w.slack.Handler())
 	github := w.github.Handler()
+	aws := http.StripPrefix("/aws", w.aws.Handler())
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		switch first {
@@ -25,6 +26,8 @@ func (w *world) routes() http.Handler {
 			slack.ServeHTTP(rw, r)
 		case "api", "git", "login":
 			github.ServeHTTP(rw, r)
+		case "aws":
+			aws.ServeHTTP(rw, r)
 		case "sim":
 			control.ServeHTTP(rw, r)
 		case "bot":

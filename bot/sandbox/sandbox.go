@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/signalbox-chatops/signalbox/integrations/aws/awssim"
 	"github.com/signalbox-chatops/signalbox/integrations/github/githubsim"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/integrations/slack/slacksim"
@@ -65,6 +66,7 @@ type world struct {
 	clk    *movedClock
 	slack  *slacksim.Sim
 	github *githubsim.Sim
+	aws    *awssim.Sim
 	tool   string // what applies: "terraform", "tofu" or "demo"
 	log    *slog.Logger
 	bot    atomic.Pointer[Bot]
@@ -155,6 +157,10 @@ func (w *world) simulate() (err error) {
 	w.slack.SetBase(w.base + "/slack")
 	if w.github, err = githubsim.New(w.githubConfig(true)); err != nil {
 		return errors.Join(err, w.slack.Close())
+	}
+	fleet := awssim.Config{Dir: filepath.Join(w.data, "aws"), Clock: w.clk, Log: w.log.With("simulator", "aws"), Fleet: awssim.Demo(), Accounts: map[string]string{awssim.DemoKey: "main"}}
+	if w.aws, err = awssim.New(fleet); err != nil {
+		return errors.Join(err, w.slack.Close(), w.github.Close())
 	}
 	w.github.SetBase(w.base)
 	w.github.SetHookURL(w.base + "/bot/github")
@@ -248,6 +254,6 @@ func (w *world) close(server *http.Server, served <-chan error) error {
 		}
 	case <-ctx.Done():
 	}
-	errs = append(errs, w.github.Close(), w.clk.save(true))
+	errs = append(errs, w.github.Close(), w.aws.Close(), w.clk.save(true))
 	return errors.Join(errs...)
 }

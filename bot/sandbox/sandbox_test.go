@@ -203,7 +203,7 @@ func TestSandbox(t *testing.T) {
 	t.Run("info", func(t *testing.T) {
 		code, info := call(t, "", "GET", base+"/sim/info", nil)
 		if code != 200 || info["bot_url"] != base+"/bot" || info["github_url"] != base || info["slack_api_url"] != base+"/slack/api" ||
-			info["aws_url"] != nil || info["data_dir"] != data {
+			info["aws_url"] != base+"/aws" || info["data_dir"] != data {
 			t.Errorf("%d %v", code, info)
 		}
 		if f := info["state_files"].(map[string]any)["web/production"]; f != filepath.Join(data, "tfstate/web/production.tfstate") {

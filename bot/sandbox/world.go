@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/template"
 
+	"github.com/signalbox-chatops/signalbox/integrations/aws/awssim"
 	"github.com/signalbox-chatops/signalbox/integrations/github/githubsim"
 	"github.com/signalbox-chatops/signalbox/integrations/slack/slacksim"
 )
@@ -159,7 +160,7 @@ func (w *world) botConfig() ([]byte, error) {
 	var b strings.Builder
 	err := configTemplate.Execute(&b, map[string]any{
 		"Base": w.base, "Data": filepath.Join(w.data, "bot"), "AppToken": appToken, "BotToken": botToken,
-		"GitHubToken": botLogin + "-token", "WebhookSecret": webhookSecret, "Targets": list, "Tool": w.tool,
+		"GitHubToken": botLogin + "-token", "WebhookSecret": webhookSecret, "Targets": list, "Tool": w.tool, "AWSKey": awssim.DemoKey,
 	})
 	return []byte(b.String()), err
 }
@@ -183,6 +184,13 @@ github:
 runner:
   terraform: tofu
 {{- end}}
+aws:
+  accounts:
+    - {name: main, regions: [ap-northeast-1], endpoint: {{.Base}}/aws, access_key_id: {{.AWSKey}}, secret_access_key: sandbox-secret-key}
+drain:
+  roles:
+    app: {unit: app.service, port: 8080, healthy_percent: 60, logs: fluentd, buffers: [/var/log/td-agent/buffer]}
+    worker: {unit: worker.service, port: 9000, logs: fluentd, buffers: [/var/log/td-agent/buffer]}
 people:
   - {name: alice, slack: U0ALICE, github: alice, email: alice@acme.example, host: alice}
   - {name: bob, slack: U0BOB, github: bob, email: bob@acme.example, host: bob}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -267,7 +268,11 @@ func (r *Runner) finish(ctx context.Context, k Kind, run *Run, end End) {
 		time.Sleep(wait)
 	}
 	j := run.Job
-	r.Log.Info("job ended", "job", j.ID, "kind", j.Kind, "target", j.Target, "operation", j.Operation, "state", j.State, "attempt", j.Attempt,
+	level := slog.LevelInfo
+	if j.State == store.JobQueued { // it looked, and looks again
+		level = slog.LevelDebug
+	}
+	r.Log.Log(ctx, level, "job ended", "job", j.ID, "kind", j.Kind, "target", j.Target, "operation", j.Operation, "state", j.State, "attempt", j.Attempt,
 		"took", r.Clock.Now().Sub(j.Started).Round(time.Millisecond), "why", j.Why, "error", j.Error)
 	if j.Terminal() || j.State == store.JobNeedsConfirm || j.State == store.JobQueued {
 		run.clean(ctx)

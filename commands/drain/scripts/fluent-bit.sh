@@ -1,4 +1,4 @@
-# signalbox:logs fluent-bit
+# signalbox:logs
 # Prints one line of JSON: the storage metrics, and the chunk files that are not empty.
 set -u
 no() { printf '{"error":"%s"}\n' "$1"; exit 0; }

@@ -1,4 +1,4 @@
-# signalbox:logs fluentd
+# signalbox:logs
 # Prints one line of JSON: the plugins of the monitor agent, and the files of their
 # buffers that are not empty. A chunk under way has left the queue's count and not the
 # size; a file in backup/ was given up.
