@@ -1,7 +1,7 @@
 package aws_test
 
 import (
-	"slices"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -333,12 +333,32 @@ func TestLeaveAndJoin(t *testing.T) {
 	w.refused(w.fleet.Join(t.Context(), home, integrations.Seat{Kind: integrations.PoolHAProxy}), "")
 }
 
-// What has many pages is read whole.
+// What has many pages is read whole: 1,000 instances are one, and 400 pools of a kind.
 func TestEveryPageIsRead(t *testing.T) {
-	w := newWorld(t)
+	many := awssim.Estate{Account: "main", Region: "ap-northeast-1"}
+	for n := range 1_001 {
+		many.Instances = append(many.Instances, awssim.Instance{ID: fmt.Sprintf("i-%017x", n+1), Role: "app", Age: time.Hour})
+	}
+	last := many.Instances[1_000].ID
+	for n := range 401 {
+		many.Pools = append(many.Pools,
+			awssim.Pool{Name: fmt.Sprintf("group-%03d", n)},
+			awssim.Pool{Name: fmt.Sprintf("classic-%03d", n), Kind: awssim.KindClassic})
+	}
+	for n := range many.Pools[800:] {
+		many.Pools[800+n].Instances = []string{last}
+	}
+	w := newWorldOf(t, awssim.Fleet{Accounts: estate().Accounts, Regions: estate().Regions, In: []awssim.Estate{many}})
 	got, err := w.fleet.Instances(t.Context(), "app")
 	w.ok(err)
-	if !slices.ContainsFunc(got, func(i integrations.Instance) bool { return i.ID == lone }) {
-		t.Error("lone is not listed")
+	if len(got) != 1_001 {
+		t.Errorf("%d instances are listed; want 1,001", len(got))
+	}
+	var pools []string
+	for _, p := range w.machine(last).Pools {
+		pools = append(pools, p.Name)
+	}
+	if diff := cmp.Diff([]string{"group-400", "classic-400"}, pools); diff != "" {
+		t.Error(diff)
 	}
 }

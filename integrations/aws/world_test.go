@@ -35,12 +35,10 @@ var _ interface {
 
 const (
 	key     = "AKIATEST000000000001"
-	web1    = "i-0aaa000000000001"
-	web2    = "i-0aaa000000000002"
-	lone    = "i-0bbb000000000001" // that no group replaces, in two target groups
-	bare    = "i-0ccc000000000001" // in nothing, locked, with much to lose
-	away    = "i-0ddd000000000001" // in the other account
-	nothing = "i-0eee000000000001"
+	lone    = "i-0bbb0000000000001" // that no group replaces, in two target groups
+	bare    = "i-0ccc0000000000001" // in nothing, locked, with much to lose
+	away    = "i-0ddd0000000000001" // in the other account
+	nothing = "i-0eee0000000000001"
 )
 
 var (
@@ -78,7 +76,7 @@ func estate() awssim.Fleet {
 				{ID: bare, Name: "db-1", Role: "db", Locked: true, Spot: true, Age: time.Hour, Volumes: []awssim.Volume{
 					{Device: "/dev/xvda"}, {ID: "vol-0123456789abcdef0", Device: "/dev/sdf", Kept: true},
 				}},
-				{ID: "i-0fff000000000001", Name: "no role", Age: time.Hour},
+				{ID: "i-0fff0000000000001", Name: "no role", Age: time.Hour},
 			},
 		}, {
 			Account: "other", Region: "us-west-2",
@@ -100,9 +98,14 @@ func config(url string) aws.Config {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOf(t, estate())
+}
+
+func newWorldOf(t *testing.T, f awssim.Fleet) *world {
+	t.Helper()
 	w := &world{T: t, clock: clock.NewMovable(0)}
 	var err error
-	w.sim, err = awssim.New(awssim.Config{Clock: w.clock, Fleet: estate(), Accounts: map[string]string{key: "main"}})
+	w.sim, err = awssim.New(awssim.Config{Clock: w.clock, Fleet: f, Accounts: map[string]string{key: "main"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,4 +213,6 @@ func seat(t *testing.T, m integrations.Machine, pool string) integrations.Seat {
 // down answers no request.
 type down struct{}
 
-func (down) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("no route to host") }
+func (down) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("no route to host")
+}
