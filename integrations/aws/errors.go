@@ -82,8 +82,10 @@ func shape(ctx context.Context, act, thing string, err error) error {
 	if !errors.As(err, &api) {
 		return unanswered(what, err)
 	}
-	said := fmt.Errorf("%s: %s: %s", what, api.ErrorCode(), api.ErrorMessage())
 	code := api.ErrorCode()
+	// EC2 adds half a kilobyte that only an administrator can decode.
+	message, _, _ := strings.Cut(api.ErrorMessage(), " Encoded authorization failure message:")
+	said := fmt.Errorf("%s: %s: %s", what, code, message)
 	_, throttled := retry.DefaultThrottleErrorCodes[code]
 	wait := soon[code]
 	switch {
@@ -91,7 +93,7 @@ func shape(ctx context.Context, act, thing string, err error) error {
 		return &integrations.Later{After: wait, Err: said, Unsent: true}
 	case throttled:
 		return &integrations.Later{After: afterThrottle, Err: said, Unsent: true}
-	case none[code] || code == "ValidationError" && speaksOfNothing(api.ErrorMessage()):
+	case none[code] || code == "ValidationError" && speaksOfNothing(message):
 		return &integrations.Gone{Why: said.Error()}
 	case broken[code] || status(err) >= http.StatusInternalServerError:
 		return &integrations.Later{After: afterServer, Err: said}

@@ -62,7 +62,7 @@ func TestShape(t *testing.T) {
 		{name: "no group", err: coded(400, "ValidationError", "AutoScalingGroup name not found - AutoScalingGroup 'web' not found"), want: gone},
 		{name: "below the minimum", err: coded(400, "ValidationError", "AutoScalingGroup web has min-size=2, max-size=3, and desired-size=2."), want: refused, text: "aws end i-1: ValidationError: AutoScalingGroup web has min-size=2, max-size=3, and desired-size=2."},
 		{name: "the same words of another code", err: coded(400, "AccessDenied", "it is not part of Auto Scaling group web"), want: refused},
-		{name: "not allowed", err: coded(403, "UnauthorizedOperation", "You are not"), want: refused, text: "aws end i-1: UnauthorizedOperation: You are not"},
+		{name: "not allowed", err: coded(403, "UnauthorizedOperation", "You are not authorized. Encoded authorization failure message: 4OIAmmE5"), want: refused, text: "aws end i-1: UnauthorizedOperation: You are not authorized."},
 		{name: "a mistake of ours", err: &smithy.OperationError{Err: errors.New("1 validation error(s) found")}, want: refused, text: "aws end i-1: 1 validation error(s) found"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

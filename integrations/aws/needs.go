@@ -84,7 +84,10 @@ func Policy() string {
 			add(statement{Effect: "Allow", Action: []string{a.Name}, Resource: a.Also})
 		}
 	}
-	return indented(map[string]any{"Version": "2012-10-17", "Statement": all})
+	return indented(struct {
+		Version   string
+		Statement []statement
+	}{"2012-10-17", all})
 }
 
 func conditions(a iam.Action) map[string]map[string]any {

@@ -110,7 +110,7 @@ func (f *Fleet) Machine(ctx context.Context, at integrations.Site, id string) (i
 		return integrations.Machine{}, err
 	}
 	seen := f.clock.Now()
-	one, err := s.insts.Close(ctx, id)
+	one, err := s.insts.Details(ctx, id)
 	if err != nil {
 		return integrations.Machine{}, shape(ctx, "read", id, err)
 	}

@@ -17,6 +17,10 @@ func elbv2Ops() []op {
 			takes: split("LoadBalancerArns.member.# Names.member.# Marker PageSize"),
 		},
 		{
+			service: elbv2Service, action: "DescribeLoadBalancerAttributes", do: describeBalancerAttributes,
+			takes: split("LoadBalancerArn"), needs: split("LoadBalancerArn"),
+		},
+		{
 			service: elbv2Service, action: "DescribeTargetGroups", do: describeTargetGroups,
 			takes: split("LoadBalancerArn TargetGroupArns.member.# Names.member.# Marker PageSize"),
 		},

@@ -123,7 +123,7 @@ func (s *Sim) answer(r *http.Request, body []byte) reply {
 		s.log.Error("aws simulator", "err", saveErr)
 		err = errors.Join(err, saveErr)
 	}
-	if err == nil {
+	if err == nil && !out.cut {
 		out.body, err = out.protocol.answer(c.op.action, out.id, v)
 	}
 	if err != nil {

@@ -108,27 +108,27 @@ func (r *Reader) instance(i types.Instance) integrations.Instance {
 	return out
 }
 
-// A Closer look at one instance.
-type Closer struct {
+// Details are an instance with what only a closer look tells.
+type Details struct {
 	integrations.Instance
 	Locked bool     // its termination is disabled
 	Loses  []string // disks whose content a termination would lose or leave behind
 }
 
-// Close looks at one closely. One that is unknown is InvalidInstanceID.NotFound.
-func (r *Reader) Close(ctx context.Context, id string) (Closer, error) {
+// Details looks at one closely. One that is unknown is InvalidInstanceID.NotFound.
+func (r *Reader) Details(ctx context.Context, id string) (Details, error) {
 	found, err := r.api.DescribeInstances(ctx, &sdk.DescribeInstancesInput{InstanceIds: []string{id}})
 	if err != nil {
-		return Closer{}, err
+		return Details{}, err
 	}
 	for _, reservation := range found.Reservations {
 		for _, i := range reservation.Instances {
 			if aws.ToString(i.InstanceId) == id {
-				return r.closer(ctx, i)
+				return r.details(ctx, i)
 			}
 		}
 	}
-	return Closer{}, &NotFound{id}
+	return Details{}, &NotFound{id}
 }
 
 // NotFound is an answer that does not hold the instance that was asked for.
@@ -136,8 +136,8 @@ type NotFound struct{ ID string }
 
 func (e *NotFound) Error() string { return "there is no instance " + e.ID }
 
-func (r *Reader) closer(ctx context.Context, i types.Instance) (Closer, error) {
-	out := Closer{Instance: r.instance(i)}
+func (r *Reader) details(ctx context.Context, i types.Instance) (Details, error) {
+	out := Details{Instance: r.instance(i)}
 	if !alive(out.Instance) {
 		return out, nil // its attributes and disks are gone
 	}
@@ -145,7 +145,7 @@ func (r *Reader) closer(ctx context.Context, i types.Instance) (Closer, error) {
 		InstanceId: i.InstanceId, Attribute: types.InstanceAttributeNameDisableApiTermination,
 	})
 	if err != nil {
-		return Closer{}, err
+		return Details{}, err
 	}
 	out.Locked = lock.DisableApiTermination != nil && aws.ToBool(lock.DisableApiTermination.Value)
 	for _, d := range i.BlockDeviceMappings {
@@ -156,7 +156,7 @@ func (r *Reader) closer(ctx context.Context, i types.Instance) (Closer, error) {
 	}
 	store, err := r.store(ctx, i.InstanceType)
 	if err != nil {
-		return Closer{}, err
+		return Details{}, err
 	}
 	if store != "" {
 		out.Loses = append(out.Loses, store)

@@ -1,7 +1,11 @@
 package elb
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v1 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing/types"
@@ -44,5 +48,45 @@ func TestLacking(t *testing.T) {
 	asked := []integrations.Seat{{Instance: "i-1"}, {Instance: "i-1", Port: 81}, {Instance: "i-2", Port: 80, Zone: "b"}, {Instance: "i-3", Port: 80}}
 	if diff := cmp.Diff(asked[1:], lacking(seats, asked)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Whether an instance takes requests of all zones is the group's to say, or its load
+// balancer's.
+func TestSpread(t *testing.T) {
+	for _, tt := range []struct {
+		protocol, setting, balancer string
+		want                        bool
+	}{
+		{"HTTP", "true", "", true},
+		{"HTTP", "false", "", false},
+		{"HTTP", "use_load_balancer_configuration", "", true},
+		{"HTTP", "", "", true},
+		{"TCP", "true", "", true},
+		{"TCP", "false", "true", false},
+		{"TCP", "use_load_balancer_configuration", "true", true},
+		{"TCP", "use_load_balancer_configuration", "false", false},
+		{"TCP", "", "true", true},
+		{"TCP", "", "", false},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			const set = `<Attributes><member><Key>load_balancing.cross_zone.enabled</Key><Value>%s</Value></member></Attributes>`
+			answers := map[string]string{
+				"DescribeTargetGroupAttributes": fmt.Sprintf(set, tt.setting), "DescribeLoadBalancerAttributes": fmt.Sprintf(set, tt.balancer),
+				"DescribeLoadBalancers": `<LoadBalancers><member><LoadBalancerArn>arn</LoadBalancerArn><AvailabilityZones><member><ZoneName>b</ZoneName></member>
+					<member><ZoneName>a</ZoneName></member></AvailabilityZones></member></LoadBalancers>`,
+			}
+			action := r.FormValue("Action")
+			fmt.Fprintf(w, "<%[1]sResponse><%[1]sResult>%[2]s</%[1]sResult></%[1]sResponse>", action, answers[action])
+		}))
+		r := NewReader(aws.Config{Region: "x", BaseEndpoint: &server.URL, Credentials: aws.AnonymousCredentials{}}, time.Now)
+		got, err := r.group(t.Context(), types.TargetGroup{TargetGroupArn: aws.String("group"), Protocol: types.ProtocolEnum(tt.protocol), LoadBalancerArns: []string{"arn"}})
+		server.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"a", "b"}, got.Zones); diff != "" || got.Spread != tt.want || got.Delay != 300*time.Second {
+			t.Errorf("%s, %q, %q: spread is %v, the delay %v; %s", tt.protocol, tt.setting, tt.balancer, got.Spread, got.Delay, diff)
+		}
 	}
 }
