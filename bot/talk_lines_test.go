@@ -117,6 +117,9 @@ var talkLines = []talkLine{
 	{form: talkForm(`(\w+) on the host: (.*)`), do: (*talk).onHost},
 	{form: talkForm(`(GitHub|Slack) is silent`), do: func(k *talk, m []string) error { return k.fault(m[0], "down") }},
 	{form: talkForm(`(GitHub|Slack) answers again`), looks: true, do: (*talk).answersAgain}, // when that is noticed is the clock's to say
+	{form: talkForm(`(\S+) (vanishes)`), do: (*talk).onInstance},
+	{form: talkForm(`the logs of (\S+) (are stuck|cannot be asked about|flow again)`), do: (*talk).onInstance},
+	{form: talkForm(`the instances`), looks: true, do: (*talk).lookAtInstances},
 	{form: talkForm(`(\w+) on GitHub reports (\S+) (\w+) for (\S+)#(\d+)`), do: (*talk).report},
 	{form: talkForm(`a webhook (.*)`), looks: true, do: (*talk).webhook},
 }

@@ -54,7 +54,7 @@ func (w *world) control() http.Handler {
 	}))
 	mux.HandleFunc("POST /sim/github/deliveries/{id}/redeliver", answer(w.redeliver))
 	mux.HandleFunc("GET /sim/aws/instances", answer(func(*http.Request) (any, error) {
-		return map[string]any{"instances": w.aws.Instances(), "groups": w.aws.Groups()}, nil
+		return w.instances(), nil
 	}))
 	mux.HandleFunc("POST /sim/fault", answer(w.fault))
 	mux.HandleFunc("POST /sim/clock/advance", post(w.moveClock))
@@ -359,11 +359,7 @@ func (w *world) fault(r *http.Request) (any, error) {
 		if err := decode(bytes.NewReader(rest), &f); err != nil {
 			return nil, err
 		}
-		if f.Kind == "clear" {
-			w.aws.ClearFaults()
-			break
-		}
-		err = w.aws.Fault(f)
+		err = w.faultOfAWS(f)
 	default:
 		return nil, wrong("unknown system %q; there is slack, github, aws", system)
 	}

@@ -131,6 +131,19 @@ func (f *feature) drains(tx *store.Tx) (commands.Reply, error) {
 	return commands.Reply{Private: &m}, nil
 }
 
+// UnderWay says of each drain that goes on or is held, or whose instance is kept, how far it is.
+func UnderWay(tx *store.Tx) (out []integrations.Rich, err error) {
+	all, err := list(tx, func(d *Drain) bool { return !d.over() && d.State != statePlanned })
+	for _, d := range all {
+		row := integrations.R(icon(d), " ", integrations.Code(d.ID), " ", d.machine(), " · ", integrations.Italic(word(d.State)))
+		if d.State == stateHold {
+			row = append(row, integrations.R(" · ", d.Why)...)
+		}
+		out = append(out, append(row, integrations.R(" · ", gate.FromStore(d.By).Display())...))
+	}
+	return out, err
+}
+
 func boolFirst(a, b bool) int {
 	switch {
 	case a == b:

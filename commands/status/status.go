@@ -21,6 +21,8 @@ type Deps struct {
 	Clock clock.Clock
 	// Watched are the systems of which it is said when they do not answer.
 	Watched []integrations.Watched
+	// Also are what other features have under way, a line each.
+	Also []func(tx *store.Tx) ([]integrations.Rich, error)
 }
 
 type feature struct{ Deps }
@@ -114,6 +116,15 @@ func (f *feature) status(tx *store.Tx, c *commands.Call) (*integrations.Message,
 			return nil, err
 		}
 		p.rows = append(p.rows, row)
+	}
+	for _, also := range f.Also {
+		rows, err := also(tx)
+		if err != nil {
+			return nil, err
+		}
+		if c.Arg("service") == "" {
+			p.rows = append(p.rows, rows...)
+		}
 	}
 	if err := f.silent(tx, &p); err != nil {
 		return nil, err

@@ -1,0 +1,45 @@
+package sandbox
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/signalbox-chatops/signalbox/integrations/aws/awssim"
+)
+
+// instances answers /sim/aws/instances.
+func (w *world) instances() any {
+	return map[string]any{"instances": w.aws.Instances(), "groups": w.aws.Groups()}
+}
+
+// hostFaults are what can go wrong on an instance, by the kind of the fault.
+var hostFaults = map[string]func(h *awssim.Host){
+	"stuck":       func(h *awssim.Host) { h.Stuck = true },
+	"mute":        func(h *awssim.Host) { h.LogsBroken = `{"error":"the monitor agent on port 24220 does not answer"}` },
+	"unreachable": func(h *awssim.Host) { h.Unreachable = true },
+	"well":        func(h *awssim.Host) { h.Stuck, h.LogsBroken, h.Unreachable = false, "", false },
+}
+
+// faultOfAWS arms a fault of the services, or has something happen to an instance,
+// which is named by its id or name.
+func (w *world) faultOfAWS(f awssim.Fault) error {
+	do, ofHost := hostFaults[f.Kind]
+	switch {
+	case f.Kind == "clear":
+		w.aws.ClearFaults()
+		return nil
+	case !ofHost && f.Kind != "vanish":
+		return w.aws.Fault(f)
+	}
+	for _, i := range w.aws.Instances() {
+		if i.ID != f.ID && i.Name != f.ID {
+			continue
+		}
+		if f.Kind == "vanish" {
+			return w.aws.Vanish(i.ID)
+		}
+		return w.aws.SetHost(i.ID, do)
+	}
+	return wrong("id: no instance is called %q (for %s)", f.ID, strings.Join(slices.Sorted(maps.Keys(hostFaults)), ", "))
+}

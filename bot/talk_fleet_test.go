@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// onInstance has something happen to an instance.
+func (k *talk) onInstance(m []string) error {
+	kind := map[string]string{"vanishes": "vanish", "are stuck": "stuck", "cannot be asked about": "mute", "flow again": "well"}[m[1]]
+	return k.call("", "POST", "/sim/fault", map[string]string{"system": "aws", "kind": kind, "id": m[0]}, nil)
+}
+
+// lookAtInstances shows the fleet as its cloud has it; those that are over by their
+// number.
+func (k *talk) lookAtInstances([]string) error {
+	var fleet struct {
+		Instances []struct {
+			Name, Role, Status, Lifecycle, State, Unit string
+			Pools                                      []struct{ Name, State string }
+		}
+		Groups []struct {
+			Name      string
+			Desired   int
+			InService int `json:"in_service"`
+		}
+	}
+	if err := k.call("", "GET", "/sim/aws/instances", nil, &fleet); err != nil {
+		return err
+	}
+	var lines []string
+	over := 0
+	for _, i := range fleet.Instances {
+		if i.State == "terminated" {
+			over++
+			continue
+		}
+		line := strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s, its application is %s", i.Name, i.Status, i.State, i.Lifecycle, i.Unit)), " ")
+		for _, p := range i.Pools {
+			line += ", " + p.State + " in " + p.Name
+		}
+		lines = append(lines, line)
+	}
+	for _, g := range fleet.Groups {
+		lines = append(lines, fmt.Sprintf("%s wants %d and has %d in service", g.Name, g.Desired, g.InService))
+	}
+	k.write("", append(lines, fmt.Sprintf("%d terminated", over)))
+	return nil
+}
