@@ -200,7 +200,7 @@ type phraseWalk struct {
 // What is called with words that no person in a chat reads: logs, the errors of
 // operators, comparisons.
 var (
-	unsaidCalls = regexp.MustCompile(`^(errors\.New|fmt\.Errorf|fmt\.Sscanf|panic|regexp\.MustCompile|strings\.\w+|.*\.(Debug|Info|Warn|Error|DebugContext|InfoContext|WarnContext|ErrorContext)|WithExample|store\..*|.*\.WithExample)$`)
+	unsaidCalls = regexp.MustCompile(`^(errors\.New|fmt\.Errorf|fmt\.Sscanf|panic|regexp\.MustCompile|strings\.\w+|.*\.(Debug|Info|Warn|Error|Log|DebugContext|InfoContext|WarnContext|ErrorContext)|WithExample|store\..*|.*\.WithExample)$`)
 	unsaidKeys  = map[string]bool{"Examples": true, "Example": true, "Command": true, "Code": true, "URL": true, "Context": false}
 	boundary    = regexp.MustCompile(`^[\s·;,]+|[\s·;,]+$`)
 	anyVerb     = regexp.MustCompile(`%(?:\[\d+\])?[+\-# 0]*[\d.*]*([a-zA-Z])`)

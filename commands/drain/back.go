@@ -21,7 +21,7 @@ func (s *stepper) start() (bool, error) {
 		return false, err
 	}
 	if r.State != integrations.CommandDone || r.Exit != 0 {
-		s.d.Why = "starting " + s.role.Unit + ": " + told(r)
+		s.d.Why = fmt.Sprintf("%s does not start: %s", s.role.Unit, told(r))
 		return false, nil
 	}
 	return true, nil

@@ -20,7 +20,7 @@ func (f *feature) card(tx *store.Tx, s *store.Surface) (integrations.Message, er
 	if d.Why != "" {
 		m.Text += " · " + d.Why
 	}
-	m.Blocks = []integrations.Block{{Text: integrations.R(icon(&d), " ", integrations.Bold(upper(title)), " · ", integrations.Italic(word(d.State)))}}
+	m.Blocks = []integrations.Block{{Text: integrations.R(icon(&d), " ", integrations.Bold(upper(title)), " · ", word(d.State))}}
 	if d.over() {
 		m.Final = fmt.Sprintf("%s %s %s: %s", icon(&d), d.ID, title, word(d.State))
 	}
@@ -254,7 +254,7 @@ func (f *feature) rollCard(tx *store.Tx, s *store.Surface) (integrations.Message
 		state, sign = "paused", "⏸️"
 	}
 	m := integrations.Message{Text: fmt.Sprintf("%s %s: %s", r.ID, title, state), Asks: r.Begun.IsZero() && r.Ended.IsZero()}
-	m.Blocks = []integrations.Block{{Text: integrations.R(sign, " ", integrations.Bold(upper(title)), " · ", integrations.Italic(state))}}
+	m.Blocks = []integrations.Block{{Text: integrations.R(sign, " ", integrations.Bold(upper(title)), " · ", state)}}
 	if r.Why != "" {
 		m.Text += " · " + r.Why
 		m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R(upper(r.Why))})
@@ -273,7 +273,7 @@ func (f *feature) rollCard(tx *store.Tx, s *store.Surface) (integrations.Message
 		}
 		if found {
 			m.Text += fmt.Sprintf(" · %s %s: %s", d.ID, d.machine(), d.State)
-			m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R(icon(&d), " ", integrations.Bold(d.machine()), " · ", d.Zone, " · ", integrations.Italic(word(d.State)))})
+			m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R(icon(&d), " ", integrations.Bold(d.machine()), " · ", d.Zone, " · ", word(d.State))})
 			m.Blocks = append(m.Blocks, body(&d)...)
 			if d.State == stateHold {
 				m.Asks, b = true, buttons(&d)

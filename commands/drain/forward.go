@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
 )
@@ -203,7 +204,7 @@ func (s *stepper) wait() (bool, error) {
 			}
 		}
 		if left := nlbSettle - s.now.Sub(d.LeftAt); p.Kind == integrations.PoolNLB && left > 0 {
-			d.Why = fmt.Sprintf("%s may send new connections for %s more", p.Name, left.Round(time.Second))
+			d.Why = fmt.Sprintf("%s may send new connections for %s more", p.Name, gate.Age(left))
 			return false, nil
 		}
 	}
@@ -235,7 +236,7 @@ func (s *stepper) host(name, text string) (r integrations.CommandResult, ready b
 		s.next = 2 * time.Second
 		return r, false, nil
 	case r.State == integrations.CommandRunning:
-		r.State, r.Why = integrations.CommandUnknown, fmt.Sprintf("it runs for %s", s.now.Sub(d.CommandAt).Round(time.Second))
+		r.State, r.Why = integrations.CommandUnknown, "it runs for too long"
 	}
 	d.Script, d.Command = "", ""
 	return r, true, nil
@@ -264,7 +265,7 @@ func (s *stepper) stop() (bool, error) {
 		return false, err
 	}
 	if r.State != integrations.CommandDone || r.Exit != 0 {
-		d.Why = "stopping " + s.role.Unit + ": " + told(r)
+		d.Why = fmt.Sprintf("%s does not stop: %s", s.role.Unit, told(r))
 		return false, nil // it is told again
 	}
 	if s.role.Port == 0 {
@@ -299,9 +300,9 @@ func (s *stepper) count(name string) (bool, error) {
 func told(r integrations.CommandResult) string {
 	switch {
 	case r.State != integrations.CommandDone:
-		return "nobody can tell whether it ran: " + r.Why
+		return "nobody can tell whether it ran: “" + r.Why + "”"
 	case r.Exit != 0:
-		return fmt.Sprintf("it ended with %d: %s", r.Exit, short(r.Output))
+		return fmt.Sprintf("it ended with %d: “%s”", r.Exit, short(r.Output))
 	}
 	return short(r.Output)
 }
@@ -333,7 +334,7 @@ func (s *stepper) flush() (bool, error) {
 			return false, err
 		}
 		if r.State != integrations.CommandDone || r.Exit != 0 {
-			return s.unknown("telling " + s.role.Logs + " to flush: " + told(r))
+			return s.unknown(fmt.Sprintf("%s cannot be told to flush: %s", s.role.Logs, told(r)))
 		}
 		d.Flushed = true
 	}

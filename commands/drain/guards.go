@@ -120,7 +120,7 @@ func guardFloor(q Question) (string, string) {
 	for _, f := range floors(q) {
 		switch {
 		case f.After == 0:
-			return fmt.Sprintf("no other instance is healthy in %s: what has no healthy one sends to all of them, so this one may carry everything", f.Pool), "Wait until others are healthy there"
+			return fmt.Sprintf("no other instance is healthy in %s, and a pool without a healthy one sends requests to all of them: this one may carry everything", f.Pool), "Wait until others are healthy there"
 		case f.After < f.Need:
 			return fmt.Sprintf("%s would keep %d healthy of %d, and needs %d", f.Pool, f.After, f.Of, f.Need), fmt.Sprintf("Wait until %d more are healthy there", f.Need-f.After)
 		case f.Bare != "":
@@ -145,13 +145,13 @@ func guardGroup(q Question) (string, string) {
 	case strings.HasPrefix(member.Lifecycle, "Warmed"):
 		return fmt.Sprintf("it is in the warm pool of %s", g.Name), ""
 	case !q.Out && member.Lifecycle != integrations.MemberInService:
-		return fmt.Sprintf("it is %s in %s, and not InService", member.Lifecycle, g.Name), "Wait until it is"
+		return fmt.Sprintf("it is %s in %s, and not InService", member.Lifecycle, g.Name), "Wait until it is InService"
 	case q.Out && member.Lifecycle != integrations.MemberStandby:
 		return fmt.Sprintf("it is %s in %s, and was to be in Standby: somebody else moved it", member.Lifecycle, g.Name), "Undo, and drain it again"
 	case slices.Contains(g.Suspended, "Launch"):
-		return fmt.Sprintf("the process Launch of %s is suspended, so nothing would replace it and it could not come back", g.Name), "Resume it"
+		return fmt.Sprintf("the process Launch of %s is suspended, so nothing would replace it and it could not come back", g.Name), "Resume that process"
 	case slices.Contains(g.Suspended, "Terminate") && !q.Keep:
-		return fmt.Sprintf("the process Terminate of %s is suspended", g.Name), "Resume it"
+		return fmt.Sprintf("the process Terminate of %s is suspended", g.Name), "Resume that process"
 	case g.Refreshing:
 		return fmt.Sprintf("an instance refresh of %s is going on, which replaces instances itself", g.Name), "Wait for its end, or cancel it"
 	case g.Tags[tagLock] != "":
@@ -180,7 +180,7 @@ func guardOne(q Question) (string, string) {
 			what = "one of its pools"
 		}
 		if what != "" {
-			return fmt.Sprintf("%s (%s) is %s, and %s is its own as long", d.ID, d.machine(), word(d.State), what), "Wait for its end"
+			return fmt.Sprintf("%s (%s) is %s, and has %s to itself until it ends", d.ID, d.machine(), word(d.State), what), "Wait for its end"
 		}
 	}
 	return "", ""

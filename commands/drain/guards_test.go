@@ -58,7 +58,7 @@ func TestGuards(t *testing.T) {
 		{"a disk", func(q *Question) { q.Machine.Loses = []string{"vol-1, which stays", "instance store"} }, "G2 precious", "vol-1, which stays and instance store"},
 		{"one healthy besides", func(q *Question) { unhealthy(q, "i-2", "i-3") }, "", ""},
 		{"the last healthy", func(q *Question) { unhealthy(q, "i-2", "i-3", "i-4") }, "G3 healthy floor", "no other instance is healthy in web"},
-		{"nobody healthy, itself included", func(q *Question) { unhealthy(q, "i-1", "i-2", "i-3", "i-4") }, "G3 healthy floor", "sends to all of them"},
+		{"nobody healthy, itself included", func(q *Question) { unhealthy(q, "i-1", "i-2", "i-3", "i-4") }, "G3 healthy floor", "sends requests to all of them"},
 		{"initial is not healthy", func(q *Question) {
 			for i := range q.Machine.Pools[0].Seats[1:] {
 				q.Machine.Pools[0].Seats[i+1].State = "initial"
@@ -97,7 +97,7 @@ func TestGuards(t *testing.T) {
 		{"out, and put back", func(q *Question) { q.Out = true }, "G4 group", "somebody else moved it"},
 		{"the same role", func(q *Question) {
 			q.Others = []*Drain{{ID: "drain-7", Instance: "i-9", Role: "app", State: stateFlush}}
-		}, "G5 one at a time", "drain-7 (i-9) is shipping its logs, and its role is its own"},
+		}, "G5 one at a time", "drain-7 (i-9) is shipping its logs, and has its role to itself"},
 		{"the same group", func(q *Question) { q.Others = []*Drain{{ID: "drain-7", Instance: "i-9", Role: "x", Group: "web"}} }, "G5 one at a time", "its group"},
 		{"the same name of a group elsewhere", func(q *Question) {
 			q.Others = []*Drain{{ID: "drain-7", Instance: "i-9", Role: "x", Group: "web", At: integrations.Site{Region: "eu-west-1"}}}

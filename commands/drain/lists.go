@@ -117,7 +117,7 @@ func (f *feature) drains(tx *store.Tx) (commands.Reply, error) {
 	}
 	var m integrations.Message
 	for _, d := range all[:min(len(all), 15)] {
-		line := integrations.R(icon(d), " ", integrations.Code(d.ID), " ", d.machine(), " · ", d.Role, " · ", integrations.Italic(word(d.State)), " · ", gate.FromStore(d.By).Display(), ", ", gate.Age(f.Clock.Now().Sub(d.Since)))
+		line := integrations.R(icon(d), " ", integrations.Code(d.ID), " ", d.machine(), " · ", d.Role, " · ", word(d.State), " · ", gate.FromStore(d.By).Display(), ", ", gate.Age(f.Clock.Now().Sub(d.Since)))
 		if d.Why != "" {
 			line = append(line, integrations.R(" · ", d.Why)...)
 		}
@@ -135,7 +135,7 @@ func (f *feature) drains(tx *store.Tx) (commands.Reply, error) {
 func UnderWay(tx *store.Tx) (out []integrations.Rich, err error) {
 	all, err := list(tx, func(d *Drain) bool { return !d.over() && d.State != statePlanned })
 	for _, d := range all {
-		row := integrations.R(icon(d), " ", integrations.Code(d.ID), " ", d.machine(), " · ", integrations.Italic(word(d.State)))
+		row := integrations.R(icon(d), " ", integrations.Code(d.ID), " ", d.machine(), " · ", word(d.State))
 		if d.State == stateHold {
 			row = append(row, integrations.R(" · ", d.Why)...)
 		}

@@ -98,12 +98,12 @@ func (f *feature) step(ctx context.Context, d *Drain) (time.Duration, error) {
 	case errors.As(err, &no):
 		return s.refuse(no)
 	case errors.As(err, &later):
-		d.Why = fmt.Sprintf("its cloud asks to wait: %v", later.Err)
+		d.Why = fmt.Sprintf("its cloud asks to wait: “%v”", later.Err)
 		s.next = later.After
 	case errors.As(err, &gone):
 		return s.end(stateGone, "the instance is not there any more: somebody else ended it while it was "+row.word)
 	case err != nil:
-		return s.hold(err.Error())
+		return s.hold(plainly(err))
 	case done:
 		return s.move(row.next(d))
 	}
@@ -117,6 +117,15 @@ func (f *feature) step(ctx context.Context, d *Drain) (time.Duration, error) {
 type stuck string
 
 func (s stuck) Error() string { return string(s) }
+
+// plainly is an error as a person reads it: our own words as they are, others' quoted.
+func plainly(err error) string {
+	var ours stuck
+	if errors.As(err, &ours) {
+		return string(ours)
+	}
+	return "it was refused: “" + err.Error() + "”"
+}
 
 // refused says that a guard is closed at a moment when only a person can go on.
 type refused struct{ closed []Closed }

@@ -130,7 +130,7 @@ func (f *feature) clouded() error {
 // unread is the answer when the cloud cannot be read.
 func (f *feature) unread(what string, err error) error {
 	f.Log.Warn("read instances", "what", what, "error", err)
-	return commands.Refuse("unread", fmt.Sprintf("%s cannot be read now: %v.", what, err)).WithHint("Nothing was done.").WithExample("instances")
+	return commands.Refuse("unread", fmt.Sprintf("%s cannot be read now: “%v”.", what, err)).WithHint("Nothing was done.").WithExample("instances")
 }
 
 // roleOf reads "role=app".
@@ -156,7 +156,7 @@ func (f *feature) one(ctx context.Context, typed string) (integrations.Instance,
 	for _, i := range all {
 		ids = append(ids, fmt.Sprintf("%s (%s, %s)", i.ID, i.Site, i.State))
 	}
-	return integrations.Instance{}, commands.Refuse("several_instances", fmt.Sprintf("%d instances are called “%s”: %s.", len(all), typed, strings.Join(ids, ", "))).
+	return integrations.Instance{}, commands.Refuse("several_instances", fmt.Sprintf("%d instances are called “%s”: %s.", len(all), typed, strings.Join(ids, "; "))).
 		WithHint("Say which by its id.").WithExample("drain " + all[0].ID)
 }
 

@@ -113,7 +113,7 @@ func Demo() Fleet {
 		In: []Estate{{
 			Pools: []Pool{
 				{Name: "web", Kind: KindALB, Port: 8080, Delay: 30 * time.Second},
-				{Name: "worker-tcp", Kind: KindNLB, Port: 9000, Delay: 30 * time.Second},
+				{Name: "worker-tcp", Kind: KindNLB, Port: 9000, Delay: 30 * time.Second, CrossZone: "true"},
 			},
 			Groups: []Group{
 				{
