@@ -15,7 +15,15 @@ const updateKnown = "AvailabilityZoneDistribution.** AvailabilityZoneIds.** Avai
 	"NewInstancesProtectedFromScaleIn PlacementGroup ServiceLinkedRoleARN SkipZonalShiftValidation TerminationPolicies.** VPCZoneIdentifier"
 
 func autoscalingOps() []op {
-	ops := []op{
+	ops := append(autoscalingReads(), autoscalingChanges()...)
+	for n := range ops {
+		ops[n].service = autoscalingService
+	}
+	return ops
+}
+
+func autoscalingReads() []op {
+	return []op{
 		{
 			action: "DescribeAutoScalingGroups", do: describeGroups, knows: split("IncludeManagedResources"),
 			takes: split("AutoScalingGroupNames.member.# Filters.member.#.Name Filters.member.#.Values.member.# IncludeInstances MaxRecords NextToken"),
@@ -23,26 +31,6 @@ func autoscalingOps() []op {
 		{
 			action: "DescribeAutoScalingInstances", do: describeMembers, knows: split("IncludeManagedResources"),
 			takes: split("InstanceIds.member.# MaxRecords NextToken"),
-		},
-		{
-			action: "EnterStandby", change: true, do: enterStandby,
-			takes: split("AutoScalingGroupName InstanceIds.member.# ShouldDecrementDesiredCapacity"), needs: split("AutoScalingGroupName ShouldDecrementDesiredCapacity"),
-		},
-		{
-			action: "ExitStandby", change: true, do: exitStandby,
-			takes: split("AutoScalingGroupName InstanceIds.member.#"), needs: split("AutoScalingGroupName"),
-		},
-		{
-			action: "SetDesiredCapacity", change: true, do: setDesired, takes: split("AutoScalingGroupName DesiredCapacity HonorCooldown"),
-			needs: split("AutoScalingGroupName DesiredCapacity"),
-		},
-		{
-			action: "UpdateAutoScalingGroup", change: true, do: updateGroup, needs: split("AutoScalingGroupName"),
-			takes: split("AutoScalingGroupName MinSize MaxSize DesiredCapacity"), knows: split(updateKnown),
-		},
-		{
-			action: "TerminateInstanceInAutoScalingGroup", change: true, do: terminateMember, needs: split("InstanceId ShouldDecrementDesiredCapacity"),
-			takes: split("InstanceId ShouldDecrementDesiredCapacity"), knows: split("AutoScalingGroupName InstanceIds.**"),
 		},
 		{
 			action: "DescribeLifecycleHooks", do: describeHooks,
@@ -53,22 +41,39 @@ func autoscalingOps() []op {
 			takes: split("AutoScalingGroupName MaxRecords NextToken"), needs: split("AutoScalingGroupName"),
 		},
 		{
-			action: "SuspendProcesses", change: true, do: suspend,
-			takes: split("AutoScalingGroupName ScalingProcesses.member.#"), needs: split("AutoScalingGroupName"),
-		},
-		{
-			action: "ResumeProcesses", change: true, do: resume,
-			takes: split("AutoScalingGroupName ScalingProcesses.member.#"), needs: split("AutoScalingGroupName"),
-		},
-		{action: "CreateOrUpdateTags", change: true, do: tagGroups, takes: split(groupTagParams)},
-		{action: "DeleteTags", change: true, do: untagGroups, takes: split(groupTagParams)},
-		{
 			action: "DescribeScalingActivities", do: describeActivities, knows: split("ActivityIds.** Filters.** IncludeDeletedGroups IncludeManagedResources"),
 			takes: split("AutoScalingGroupName MaxRecords NextToken"),
 		},
 	}
+}
+
+func autoscalingChanges() []op {
+	named := split("AutoScalingGroupName")
+	ops := []op{
+		{
+			action: "EnterStandby", do: enterStandby, needs: split("AutoScalingGroupName ShouldDecrementDesiredCapacity"),
+			takes: split("AutoScalingGroupName InstanceIds.member.# ShouldDecrementDesiredCapacity"),
+		},
+		{action: "ExitStandby", do: exitStandby, needs: named, takes: split("AutoScalingGroupName InstanceIds.member.#")},
+		{
+			action: "SetDesiredCapacity", do: setDesired, needs: split("AutoScalingGroupName DesiredCapacity"),
+			takes: split("AutoScalingGroupName DesiredCapacity HonorCooldown"),
+		},
+		{
+			action: "UpdateAutoScalingGroup", do: updateGroup, needs: named,
+			takes: split("AutoScalingGroupName MinSize MaxSize DesiredCapacity"), knows: split(updateKnown),
+		},
+		{
+			action: "TerminateInstanceInAutoScalingGroup", do: terminateMember, needs: split("InstanceId ShouldDecrementDesiredCapacity"),
+			takes: split("InstanceId ShouldDecrementDesiredCapacity"), knows: split("AutoScalingGroupName InstanceIds.**"),
+		},
+		{action: "SuspendProcesses", do: suspend, needs: named, takes: split("AutoScalingGroupName ScalingProcesses.member.#")},
+		{action: "ResumeProcesses", do: resume, needs: named, takes: split("AutoScalingGroupName ScalingProcesses.member.#")},
+		{action: "CreateOrUpdateTags", do: tagGroups, takes: split(groupTagParams)},
+		{action: "DeleteTags", do: untagGroups, takes: split(groupTagParams)},
+	}
 	for n := range ops {
-		ops[n].service = autoscalingService
+		ops[n].change = true
 	}
 	return ops
 }
@@ -149,7 +154,7 @@ func (c *call) asgGroup(g *group) asgGroup {
 		}
 	}
 	for _, p := range g.Suspended {
-		out.Suspended = append(out.Suspended, asgProcess{p, "User suspended at " + stamp(c.now)})
+		out.Suspended = append(out.Suspended, asgProcess{p, "User suspended"})
 	}
 	for _, t := range g.Tags {
 		out.Tags = append(out.Tags, asgTag{g.Name, "auto-scaling-group", t.Key, t.Value, t.Propagate})
@@ -202,115 +207,6 @@ func describeGroups(c *call) (any, error) {
 	return out, err
 }
 
-// describeMembers leaves out instances that are in no group. It writes the health in
-// capitals, where describeGroups does not.
-func describeMembers(c *call) (any, error) {
-	ids := c.p.list("InstanceIds.member")
-	if len(ids) > 50 {
-		return nil, refuse("ValidationError", "The number of instance ids that may be passed in is limited to 50")
-	}
-	all := slices.DeleteFunc(slices.Clone(c.site.Instances), func(i *instance) bool {
-		return i.Group == "" || len(ids) > 0 && !slices.Contains(ids, i.ID)
-	})
-	all, next, err := page(c, all, "MaxRecords", "NextToken", "InvalidNextToken", 50, 1, 50)
-	var out struct {
-		Members   []asgMember `xml:"AutoScalingInstances>member"`
-		NextToken string      `xml:",omitempty"`
-	}
-	out.NextToken = next
-	for _, i := range all {
-		m := c.member(i)
-		m.Group, m.Health = i.Group, strings.ToUpper(m.Health)
-		out.Members = append(out.Members, m)
-	}
-	return out, err
-}
-
-type asgActivity struct {
-	ID          string `xml:"ActivityId"`
-	Group       string `xml:"AutoScalingGroupName"`
-	Description string
-	Cause       string
-	StartTime   string
-	EndTime     string `xml:",omitempty"`
-	StatusCode  string
-	Progress    int
-}
-
-func (c *call) activity(g *group, a activity) asgActivity {
-	out := asgActivity{ID: a.ID, Group: g.Name, Description: a.What, Cause: "At " + stamp(a.Start) + " " + a.Cause, StartTime: stamp(a.Start), StatusCode: "InProgress", Progress: 50}
-	if !c.now.Before(a.End) {
-		out.EndTime, out.StatusCode, out.Progress = stamp(a.End), "Successful", 100
-	}
-	return out
-}
-
-type asgActivities struct {
-	Activities []asgActivity `xml:"Activities>member"`
-}
-
-// standbyMembers finds the members that are to enter or leave Standby. They have to be
-// in that state: who asks a second time is refused.
-func (c *call) standbyMembers(state string) (*group, []*instance, error) {
-	g, err := c.group()
-	if err != nil {
-		return nil, nil, err
-	}
-	ids := c.p.list("InstanceIds.member")
-	if len(ids) == 0 {
-		return nil, nil, refuse("ValidationError", "At least one instance must be specified")
-	}
-	list, err := c.site.membersNamed(g, ids)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, i := range list {
-		if i.Lifecycle != state {
-			return nil, nil, refuse("ValidationError", "The instance %s is not in %s: its lifecycle state is %s.", i.ID, state, i.Lifecycle)
-		}
-	}
-	return g, list, nil
-}
-
-func enterStandby(c *call) (any, error) {
-	g, list, err := c.standbyMembers(inService)
-	if err != nil {
-		return nil, err
-	}
-	decrement := c.p.flag("ShouldDecrementDesiredCapacity")
-	if decrement && g.Desired-len(list) < g.Min {
-		return nil, refuse("ValidationError", "%s To place into standby %d instance, please update the AutoScalingGroup sizes appropriately.", g.sizes(), len(list))
-	}
-	var out asgActivities
-	for _, i := range list {
-		out.Activities = append(out.Activities, c.activity(g, c.site.enterStandby(c.w, g, i, decrement, c.now)))
-	}
-	return out, nil
-}
-
-func exitStandby(c *call) (any, error) {
-	g, list, err := c.standbyMembers(standby)
-	if err != nil {
-		return nil, err
-	}
-	if g.Desired+len(list) > g.Max {
-		return nil, refuse("ValidationError", "%s To bring out of standby %d instance, please update the AutoScalingGroup sizes appropriately.", g.sizes(), len(list))
-	}
-	if !g.runs("Launch") {
-		return nil, refuse("ValidationError", "The process Launch of AutoScalingGroup %s is suspended: its instances cannot leave Standby.", g.Name)
-	}
-	for _, i := range list {
-		if i.state(c.now) != "running" {
-			return nil, refuse("ValidationError", "The instance %s is not running.", i.ID)
-		}
-	}
-	var out asgActivities
-	for _, i := range list {
-		out.Activities = append(out.Activities, c.activity(g, c.site.exitStandby(c.w, g, i, c.now)))
-	}
-	return out, nil
-}
-
 const mostMembers = 10_000
 
 func setDesired(c *call) (any, error) {
@@ -360,186 +256,4 @@ func updateGroup(c *call) (any, error) {
 	}
 	g.Min, g.Max, g.Desired = least, most, desired
 	return struct{}{}, nil
-}
-
-func terminateMember(c *call) (any, error) {
-	id := c.p["InstanceId"]
-	i := c.site.instance(id)
-	if i == nil || i.Group == "" {
-		return nil, refuse("ValidationError", "Instance Id not found - No managed instance found for instance ID %s", id)
-	}
-	g := c.site.group(i.Group)
-	if strings.HasPrefix(i.Lifecycle, terminating) {
-		return nil, refuse("ScalingActivityInProgress", "Activity for instance %s is in progress: its lifecycle state is %s.", id, i.Lifecycle)
-	}
-	counts := i.Lifecycle == inService || i.Lifecycle == pending
-	cause := "instance " + id + " was taken out of service in response to a user request"
-	if decrement := c.p.flag("ShouldDecrementDesiredCapacity"); decrement && counts {
-		if g.Desired-1 < g.Min {
-			return nil, refuse("ValidationError", "Currently, desiredSize equals minSize (%d). Terminating instance without replacement will violate group's min size constraint. Either set shouldDecrementDesiredCapacity flag to false or lower group's min size.", g.Min)
-		}
-		g.Desired--
-		cause += ", shrinking the capacity"
-	}
-	c.site.terminate(g, i, c.now, "Client.UserInitiatedShutdown")
-	a := g.note(c.w, "Terminating EC2 instance: "+id, cause+".", c.now, i.Next)
-	return struct{ Activity asgActivity }{c.activity(g, a)}, nil
-}
-
-func describeHooks(c *call) (any, error) {
-	g, err := c.group()
-	if err != nil {
-		return nil, err
-	}
-	type hook struct {
-		Name             string `xml:"LifecycleHookName"`
-		Group            string `xml:"AutoScalingGroupName"`
-		Transition       string `xml:"LifecycleTransition"`
-		HeartbeatTimeout int
-		GlobalTimeout    int
-		DefaultResult    string
-	}
-	var out struct {
-		Hooks []hook `xml:"LifecycleHooks>member"`
-	}
-	names := c.p.list("LifecycleHookNames.member")
-	if h := g.Hook; h != nil && (len(names) == 0 || slices.Contains(names, h.Name)) {
-		seconds := int(h.Heartbeat.Seconds())
-		out.Hooks = append(out.Hooks, hook{h.Name, g.Name, "autoscaling:EC2_INSTANCE_TERMINATING", seconds, min(172800, 100*seconds), "ABANDON"})
-	}
-	return out, nil
-}
-
-func describeRefreshes(c *call) (any, error) {
-	g, err := c.group()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := c.number("MaxRecords", 50, 1, 100); err != nil {
-		return nil, err
-	}
-	type refresh struct {
-		ID     string `xml:"InstanceRefreshId"`
-		Group  string `xml:"AutoScalingGroupName"`
-		Status string
-	}
-	var out struct {
-		Refreshes []refresh `xml:"InstanceRefreshes>member"`
-	}
-	if g.Refreshing {
-		out.Refreshes = append(out.Refreshes, refresh{uuid(1), g.Name, "InProgress"})
-	}
-	return out, nil
-}
-
-// suspendable reads the processes; an empty list is all of them.
-func (c *call) suspendable() ([]string, error) {
-	names := c.p.list("ScalingProcesses.member")
-	for _, n := range names {
-		if !slices.Contains(processes, n) {
-			return nil, refuse("ValidationError", "'%s' is not a valid process type", n)
-		}
-	}
-	if len(names) == 0 {
-		return processes, nil
-	}
-	return names, nil
-}
-
-func suspend(c *call) (any, error) {
-	g, err := c.group()
-	if err != nil {
-		return nil, err
-	}
-	names, err := c.suspendable()
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range names {
-		if g.runs(n) {
-			g.Suspended = append(g.Suspended, n)
-		}
-	}
-	return struct{}{}, nil
-}
-
-func resume(c *call) (any, error) {
-	g, err := c.group()
-	if err != nil {
-		return nil, err
-	}
-	names, err := c.suspendable()
-	if err != nil {
-		return nil, err
-	}
-	g.Suspended = slices.DeleteFunc(g.Suspended, func(p string) bool { return slices.Contains(names, p) })
-	return struct{}{}, nil
-}
-
-// taggedGroups reads Tags, whose resources have to be groups.
-func (c *call) taggedGroups() ([]*group, []groupTag, error) {
-	var groups []*group
-	var tags []groupTag
-	for _, t := range c.p.each("Tags.member") {
-		if kind := t["ResourceType"]; kind != "auto-scaling-group" {
-			return nil, nil, refuse("ValidationError", "Invalid resource type '%s'", kind)
-		}
-		g := c.site.group(t["ResourceId"])
-		if g == nil {
-			return nil, nil, refuse("ValidationError", "AutoScalingGroup name not found - no such group: %s", t["ResourceId"])
-		}
-		if t["Key"] == "" {
-			return nil, nil, refuse("ValidationError", "A tag has to have a key")
-		}
-		groups = append(groups, g)
-		tags = append(tags, groupTag{t["Key"], t["Value"], t.flag("PropagateAtLaunch")})
-	}
-	if len(tags) == 0 {
-		return nil, nil, refuse("ValidationError", "At least one tag must be specified")
-	}
-	return groups, tags, nil
-}
-
-func tagGroups(c *call) (any, error) {
-	groups, tags, err := c.taggedGroups()
-	for n, g := range groups {
-		same := slices.IndexFunc(g.Tags, func(t groupTag) bool { return t.Key == tags[n].Key })
-		if same < 0 {
-			g.Tags = append(g.Tags, tags[n])
-		} else {
-			g.Tags[same] = tags[n]
-		}
-	}
-	return struct{}{}, err
-}
-
-func untagGroups(c *call) (any, error) {
-	groups, tags, err := c.taggedGroups()
-	for n, g := range groups {
-		g.Tags = slices.DeleteFunc(g.Tags, func(t groupTag) bool { return t.Key == tags[n].Key })
-	}
-	return struct{}{}, err
-}
-
-// describeActivities has the newest first.
-func describeActivities(c *call) (any, error) {
-	groups := c.site.Groups
-	if _, named := c.p["AutoScalingGroupName"]; named {
-		g, err := c.group()
-		if err != nil {
-			return nil, err
-		}
-		groups = []*group{g}
-	}
-	var all []asgActivity
-	for _, g := range groups {
-		for _, a := range slices.Backward(g.Activities) {
-			all = append(all, c.activity(g, a))
-		}
-	}
-	all, next, err := page(c, all, "MaxRecords", "NextToken", "InvalidNextToken", 100, 1, 100)
-	return struct {
-		Activities []asgActivity `xml:"Activities>member"`
-		NextToken  string        `xml:",omitempty"`
-	}{all, next}, err
 }

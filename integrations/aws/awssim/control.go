@@ -54,7 +54,7 @@ type GroupView struct {
 // shows them.
 func (s *Sim) Instances() []View {
 	out := []View{}
-	s.show(func(now time.Time) {
+	s.look(func(now time.Time) {
 		for _, st := range s.world.Sites {
 			for _, i := range st.Instances {
 				out = append(out, st.view(i, now))
@@ -76,7 +76,8 @@ func (st *site) view(i *instance, now time.Time) View {
 		v.Unit = "stopped"
 	}
 	if !i.SpotNotice.IsZero() {
-		v.SpotNotice = &i.SpotNotice
+		at := i.SpotNotice
+		v.SpotNotice = &at
 	}
 	for _, p := range st.Pools {
 		for _, seat := range p.of(i.ID) {
@@ -95,7 +96,7 @@ func (st *site) view(i *instance, now time.Time) View {
 // Groups shows the Auto Scaling groups as they are now.
 func (s *Sim) Groups() []GroupView {
 	out := []GroupView{}
-	s.show(func(time.Time) {
+	s.look(func(time.Time) {
 		for _, st := range s.world.Sites {
 			for _, g := range st.Groups {
 				v := GroupView{
@@ -114,15 +115,8 @@ func (s *Sim) Groups() []GroupView {
 	return out
 }
 
-// show is look for what changes nothing.
-func (s *Sim) show(f func(now time.Time)) {
-	if err := s.look(func(now time.Time) error { f(now); return nil }); err != nil {
-		s.log.Error("aws simulator", "err", err)
-	}
-}
-
 func (s *Sim) with(id string, f func(st *site, i *instance, now time.Time)) error {
-	return s.look(func(now time.Time) error {
+	return s.change(func(now time.Time) error {
 		st, i := s.world.find(id)
 		if i == nil {
 			return fmt.Errorf("no instance %s", id)
@@ -184,7 +178,7 @@ func (s *Sim) SpotNotice(id string) error {
 // Refresh begins or ends an instance refresh of a group. It is only shown: no member
 // is replaced.
 func (s *Sim) Refresh(group string, on bool) error {
-	return s.look(func(time.Time) error {
+	return s.change(func(time.Time) error {
 		for _, st := range s.world.Sites {
 			if g := st.group(group); g != nil {
 				g.Refreshing = on
@@ -197,7 +191,7 @@ func (s *Sim) Refresh(group string, on bool) error {
 
 // Suspend suspends processes of a group by another hand, or lets them run again.
 func (s *Sim) Suspend(group string, on bool, names ...string) error {
-	return s.look(func(time.Time) error {
+	return s.change(func(time.Time) error {
 		for _, st := range s.world.Sites {
 			if g := st.group(group); g != nil {
 				g.Suspended = slices.DeleteFunc(g.Suspended, func(p string) bool { return slices.Contains(names, p) })

@@ -141,9 +141,7 @@ func (b *bench) pool(name, pool string) PoolView {
 }
 
 func TestAnApplicationBalancerFailsOpen(t *testing.T) {
-	fleet := Demo()
-	fleet.In[0].Groups[0].HealthCheck = "EC2"
-	b := newBench(t, fleet, nil)
+	b := newBench(t, patient(), nil)
 	stop := func(name string) {
 		b.must(b.sim.SetHost(b.id(name), func(h *Host) { h.Stopped = true }))
 	}

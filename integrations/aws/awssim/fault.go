@@ -79,21 +79,25 @@ func (s *Sim) ClearFaults() {
 	s.faults, s.stale = nil, nil
 }
 
-// take uses up one of the first armed fault of the kind that matches.
-func (s *Sim) take(kind string, c *call) *Fault {
+// armed finds the first armed fault of the kind that matches; -1 is none.
+func (s *Sim) armed(kind string, c *call) int {
 	s.faults = slices.DeleteFunc(s.faults, func(f *Fault) bool { return !f.until.IsZero() && !c.now.Before(f.until) })
-	for n, f := range s.faults {
-		if f.Kind != kind || !f.matches(c) {
-			continue
-		}
-		if f.Count > 0 {
-			if f.Count--; f.Count == 0 {
-				s.faults = slices.Delete(s.faults, n, n+1)
-			}
-		}
-		return f
+	return slices.IndexFunc(s.faults, func(f *Fault) bool { return f.Kind == kind && f.matches(c) })
+}
+
+// take uses that fault up.
+func (s *Sim) take(kind string, c *call) *Fault {
+	n := s.armed(kind, c)
+	if n < 0 {
+		return nil
 	}
-	return nil
+	f := s.faults[n]
+	if f.Count > 0 {
+		if f.Count--; f.Count == 0 {
+			s.faults = slices.Delete(s.faults, n, n+1)
+		}
+	}
+	return f
 }
 
 func (f *Fault) matches(c *call) bool {

@@ -26,6 +26,11 @@ var processes = []string{
 
 func (g *group) runs(process string) bool { return !slices.Contains(g.Suspended, process) }
 
+// replaces says whether the group acts on a member that is dead or unhealthy.
+func (g *group) replaces() bool {
+	return g.runs("HealthCheck") && g.runs("ReplaceUnhealthy") && g.runs("Terminate")
+}
+
 func (g *group) note(w *world, what, cause string, at, end time.Time) activity {
 	a := activity{ID: uuid(w.next()), What: what, Cause: cause, Start: at, End: end}
 	g.Activities = append(g.Activities, a)
@@ -65,8 +70,7 @@ func (s *site) balance(w *world, g *group, at time.Time) {
 		if i == nil {
 			return
 		}
-		s.terminate(g, i, at, "an instance was taken out of service in response to a difference between desired and actual capacity")
-		g.note(w, "Terminating EC2 instance: "+i.ID, "a difference between desired and actual capacity", at, i.Next)
+		s.terminate(w, g, i, at, "was taken out of service in response to a difference between desired and actual capacity")
 	}
 }
 
@@ -142,16 +146,18 @@ func (s *site) leave(g *group, i *instance, at time.Time) time.Time {
 
 // terminate begins the end of a member. The pools let it go first; then the hook, if
 // there is one, has its time; then the machine is shut down.
-func (s *site) terminate(g *group, i *instance, at time.Time, why string) {
+func (s *site) terminate(w *world, g *group, i *instance, at time.Time, cause string) activity {
 	i.Lifecycle = terminating
 	i.Next = at.Add(EndTime)
 	gone := s.leave(g, i, at)
 	if gone.After(i.Next) && i.Ending.IsZero() {
 		i.Next = gone
 	}
-	if i.Why == "" {
-		i.Why = why
+	end := i.Next.Add(ShutdownTime)
+	if g.Hook != nil {
+		end = end.Add(g.Hook.Heartbeat)
 	}
+	return g.note(w, "Terminating EC2 instance: "+i.ID, "instance "+i.ID+" "+cause+".", at, end)
 }
 
 // advance moves a member on to where it was going.
@@ -230,7 +236,7 @@ func (g *group) sizes() string {
 func (s *site) membersNamed(g *group, ids []string) ([]*instance, error) {
 	var out []*instance
 	var missing []string
-	for _, id := range ids {
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
 		i := s.instance(id)
 		if i == nil || i.Group != g.Name {
 			missing = append(missing, id)

@@ -125,30 +125,33 @@ func (h *Host) Buffered() int64 {
 
 const chunkBytes = 1 << 20
 
+// logPlugin is an output, in the words of fluentd's monitor agent.
+type logPlugin struct {
+	ID         string `json:"plugin_id"`
+	Type       string `json:"type"`
+	Output     bool   `json:"output_plugin"`
+	Total      int64  `json:"buffer_total_queued_size"`
+	Queue      int64  `json:"buffer_queue_length"`
+	Stage      int64  `json:"buffer_stage_length"`
+	StageBytes int64  `json:"buffer_stage_byte_size"`
+	QueueBytes int64  `json:"buffer_queue_byte_size"`
+	Retries    int64  `json:"retry_count"`
+	Emits      int64  `json:"emit_count"`
+}
+
+type logFile struct {
+	Path string `json:"path"`
+	Size int64  `json:"size"`
+}
+
 // Logs is what a script prints that looks into the log forwarder and its files: one
 // line of JSON, as fluentd's monitor agent tells it.
 func (h *Host) Logs() string {
 	if h.LogsBroken != "" {
 		return h.LogsBroken
 	}
-	type plugin struct {
-		ID         string `json:"plugin_id"`
-		Type       string `json:"type"`
-		Output     bool   `json:"output_plugin"`
-		Total      int64  `json:"buffer_total_queued_size"`
-		Queue      int64  `json:"buffer_queue_length"`
-		Stage      int64  `json:"buffer_stage_length"`
-		StageBytes int64  `json:"buffer_stage_byte_size"`
-		QueueBytes int64  `json:"buffer_queue_byte_size"`
-		Retries    int64  `json:"retry_count"`
-		Emits      int64  `json:"emit_count"`
-	}
-	type file struct {
-		Path string `json:"path"`
-		Size int64  `json:"size"`
-	}
 	left := h.Buffered()
-	p := plugin{ID: "out", Type: "forward", Output: true, Total: left, Emits: h.emits()}
+	p := logPlugin{ID: "out", Type: "forward", Output: true, Total: left, Emits: h.emits()}
 	chunks, kind := (left+chunkBytes-1)/chunkBytes, "b"
 	if h.Flushed.IsZero() {
 		p.Stage, p.StageBytes = chunks, left
@@ -158,19 +161,19 @@ func (h *Host) Logs() string {
 			p.Retries = int64(h.at.now.Sub(h.Flushed) / (10 * time.Second))
 		}
 	}
-	files := []file{}
+	files := []logFile{}
 	for n := range chunks {
 		name := "/var/log/td-agent/buffer/x." + kind + "5f0a" + strconv.FormatInt(0x100000+n, 16) + ".log"
-		files = append(files, file{Path: name, Size: min(chunkBytes, left-n*chunkBytes)})
+		files = append(files, logFile{Path: name, Size: min(chunkBytes, left-n*chunkBytes)})
 	}
 	var out struct {
 		Fluentd struct {
-			Plugins []plugin `json:"plugins"`
+			Plugins []logPlugin `json:"plugins"`
 		} `json:"fluentd"`
-		Files   []file `json:"files"`
-		GivenUp int    `json:"given_up"`
+		Files   []logFile `json:"files"`
+		GivenUp int       `json:"given_up"`
 	}
-	out.Fluentd.Plugins, out.Files, out.GivenUp = []plugin{p}, files, h.GivenUp
+	out.Fluentd.Plugins, out.Files, out.GivenUp = []logPlugin{p}, files, h.GivenUp
 	b, err := json.Marshal(out)
 	if err != nil {
 		return err.Error()

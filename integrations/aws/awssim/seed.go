@@ -84,11 +84,13 @@ type Hook struct {
 type Instance struct {
 	ID, Name, Role, Type, Zone, Address string
 	Tags                                map[string]string
-	Volumes                             []Volume // a root volume that goes with it, when empty
-	Spot, Locked, Protected             bool     // Locked: termination is disabled
-	Age                                 time.Duration
+	Volumes                             []Volume      // a root volume that goes with it, when empty
+	Spot, Locked, Protected             bool          // Locked: termination is disabled
+	Age                                 time.Duration // a day when 0
 	Host                                Host
 }
+
+func (m Instance) age() time.Duration { return cmp.Or(m.Age, 24*time.Hour) }
 
 // Volume is a disk of an instance. A Kept one outlives it.
 type Volume struct {
@@ -169,7 +171,7 @@ func (s *site) plant(w *world, e Estate, now time.Time) error {
 	}
 	for n, m := range e.Instances {
 		m.Zone = cmp.Or(m.Zone, s.Zones[n%len(s.Zones)])
-		s.add(w, m, m.Name, now.Add(-m.Age))
+		s.add(w, m, m.Name, now.Add(-m.age()))
 	}
 	for _, p := range e.Pools {
 		for _, id := range p.Instances {
@@ -186,7 +188,7 @@ func (s *site) plantGroup(w *world, seed Group, now time.Time) error {
 	g := &group{
 		Name: seed.Name, Min: seed.Min, Max: seed.Max, Desired: seed.Desired,
 		Zones: seed.Zones, Pools: seed.Pools, Role: seed.Model.Role, HealthCheck: cmp.Or(seed.HealthCheck, "EC2"),
-		Hook: seed.Hook, Suspended: slices.Clone(seed.Suspended), Model: seed.Model, Made: now.Add(-seed.Model.Age),
+		Hook: seed.Hook, Suspended: slices.Clone(seed.Suspended), Model: seed.Model, Made: now.Add(-seed.Model.age()),
 	}
 	if len(g.Zones) == 0 {
 		g.Zones = s.Zones

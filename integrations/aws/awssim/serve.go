@@ -108,8 +108,8 @@ func (s *Sim) answer(r *http.Request, body []byte) reply {
 	defer s.mu.Unlock()
 	now := s.clock.Now()
 	s.settle(now)
-	s.world.Seq++
-	out := reply{id: uuid(s.world.Seq), status: http.StatusOK, protocol: protocolQuery}
+	s.asked++
+	out := reply{id: uuid(s.asked), status: http.StatusOK, protocol: protocolQuery}
 	c, err := s.parse(r, body, now)
 	if c != nil {
 		out.protocol = services[c.op.service].protocol
@@ -152,21 +152,21 @@ func (s *Sim) perform(c *call) (v any, cut bool, err error) {
 	if f := s.take(faultError, c); f != nil {
 		return nil, false, &apiError{status: f.Status, code: f.Code, message: f.Message}
 	}
-	done := func() {}
-	if c.op.change {
-		if f := s.take(faultLag, c); f != nil {
-			before := s.world.clone()
-			done = func() {
-				s.stale = append(s.stale, staleWorld{until: c.now.Add(time.Duration(f.LagSeconds) * time.Second), world: before})
-			}
-		}
-	} else {
+	var before *world
+	if !c.op.change {
 		s.fallBehind(c)
+	} else if s.armed(faultLag, c) >= 0 {
+		before = s.world.clone()
 	}
-	if v, err = c.op.do(c); err == nil {
-		done()
+	if v, err = c.op.do(c); err != nil {
+		return nil, false, err
 	}
-	return v, s.take(faultLost, c) != nil, err
+	s.dirty = s.dirty || c.op.change
+	if before != nil {
+		lag := time.Duration(s.take(faultLag, c).LagSeconds) * time.Second
+		s.stale = append(s.stale, staleWorld{until: c.now.Add(lag), world: before})
+	}
+	return v, s.take(faultLost, c) != nil, nil
 }
 
 // parse recognises the service, the caller and the action. The call it gives with an

@@ -33,13 +33,19 @@ type event struct {
 
 // settle lets all happen that was to happen until now, in order.
 func (s *Sim) settle(now time.Time) {
+	w := s.world
 	for range maxSettlement {
 		e := s.nextEvent()
 		if e.do == nil || e.at.After(now) {
+			w.Settled = latest(w.Settled, now)
 			return
 		}
-		e.do(e.at)
-		s.world.watch(e.at)
+		// What was held up, by a suspended process say, happens now and not when
+		// it would have.
+		w.Settled = latest(w.Settled, e.at)
+		e.do(w.Settled)
+		w.watch(w.Settled)
+		s.dirty = true
 	}
 	s.log.Error("aws simulator: the fleet does not come to rest")
 }
@@ -54,7 +60,7 @@ func (s *Sim) nextEvent() event {
 	}
 	for _, st := range s.world.Sites {
 		for _, i := range st.Instances {
-			st.instanceEvents(i, offer)
+			st.instanceEvents(s.world, i, offer)
 		}
 		for _, g := range st.Groups {
 			if !g.Off.IsZero() {
@@ -70,7 +76,7 @@ func (s *Sim) nextEvent() event {
 	return first
 }
 
-func (st *site) instanceEvents(i *instance, offer func(time.Time, func(time.Time))) {
+func (st *site) instanceEvents(w *world, i *instance, offer func(time.Time, func(time.Time))) {
 	offer(i.Next, func(at time.Time) { st.advance(i, at) })
 	if !i.Ended.IsZero() {
 		offer(i.Ended.Add(RemainTime), func(time.Time) { st.remove(i) })
@@ -78,10 +84,10 @@ func (st *site) instanceEvents(i *instance, offer func(time.Time, func(time.Time
 	if !i.SpotNotice.IsZero() && i.Ending.IsZero() {
 		offer(i.SpotNotice.Add(SpotTime), func(at time.Time) { i.end(at, "Server.SpotInstanceTermination") })
 	}
-	if g := st.group(i.Group); g != nil && i.Lifecycle == inService && g.runs("HealthCheck") && g.runs("ReplaceUnhealthy") {
+	if g := st.group(i.Group); g != nil && i.Lifecycle == inService && g.replaces() {
 		if since := st.unhealthySince(g, i); !since.IsZero() {
 			offer(since.Add(NoticeTime), func(at time.Time) {
-				st.terminate(g, i, at, "an instance was taken out of service in response to a health check failure")
+				st.terminate(w, g, i, at, "was taken out of service in response to a health check failure")
 			})
 		}
 	}

@@ -62,6 +62,8 @@ type Sim struct {
 	calls  []Call
 	faults []*Fault
 	stale  []staleWorld
+	asked  int  // requests so far
+	dirty  bool // world is not what the file has
 }
 
 // New opens the simulator, and goes on with the state in cfg.Dir if there is one.
@@ -89,7 +91,7 @@ func New(cfg Config) (*Sim, error) {
 			return nil, fmt.Errorf("plant the fleet: %w", err)
 		}
 	}
-	s.world = w
+	s.world, s.dirty = w, true
 	for key, account := range cfg.Accounts {
 		if w.account(account) == nil {
 			return nil, fmt.Errorf("access key %s: no account %q in the fleet", key, account)
@@ -98,7 +100,7 @@ func New(cfg Config) (*Sim, error) {
 	return s, s.save()
 }
 
-// Close writes the state a last time.
+// Close writes the state a last time, if the last attempt failed.
 func (s *Sim) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,13 +110,26 @@ func (s *Sim) Close() error {
 // Idle reports that no request is being answered. Nothing else can be under way.
 func (s *Sim) Idle() bool { return s.busy.Load() == 0 }
 
-// look gives f the fleet as it is now, and keeps what f did to it.
-func (s *Sim) look(f func(now time.Time) error) error {
+// look gives f the fleet as it is now.
+func (s *Sim) look(f func(now time.Time)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.clock.Now()
+	s.settle(now)
+	f(now)
+	if err := s.save(); err != nil {
+		s.log.Error("aws simulator", "err", err)
+	}
+}
+
+// change gives f the fleet as it is now, and keeps what f does to it.
+func (s *Sim) change(f func(now time.Time) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.clock.Now()
 	s.settle(now)
 	err := f(now)
+	s.dirty = true
 	s.world.watch(now)
 	return errors.Join(err, s.save())
 }
@@ -139,8 +154,9 @@ func (s *Sim) load() (*world, error) {
 	return w, nil
 }
 
+// save writes the state whole, if it has changed.
 func (s *Sim) save() error {
-	if s.cfg.Dir == "" {
+	if s.cfg.Dir == "" || !s.dirty {
 		return nil
 	}
 	b, err := json.Marshal(s.world)
@@ -157,5 +173,6 @@ func (s *Sim) save() error {
 	if err := os.Rename(next, s.path()); err != nil {
 		return fmt.Errorf("write %s: %w", s.path(), err)
 	}
+	s.dirty = false
 	return nil
 }

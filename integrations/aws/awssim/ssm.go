@@ -85,6 +85,54 @@ const (
 var shellParams = split("Parameters.commands.# Parameters.executionTimeout.# Parameters.workingDirectory.#")
 
 func sendCommand(c *call) (any, error) {
+	ids := c.p.list("InstanceIds")
+	if err := c.commandable(ids); err != nil {
+		return nil, err
+	}
+	cmd, err := c.shellCommand()
+	if err != nil {
+		return nil, err
+	}
+	delivery, err := c.number("TimeoutSeconds", 3600, 30, 2592000)
+	if err != nil {
+		return nil, err
+	}
+	cmd.ID, cmd.Delivery = uuid(c.w.next()), time.Duration(delivery)*time.Second
+	for _, id := range ids {
+		cmd.Runs = append(cmd.Runs, &run{Instance: id, Status: "Pending", Details: "Pending", Exit: -1, Next: c.now.Add(DeliveryTime)})
+	}
+	c.site.Commands = append(c.site.Commands, cmd)
+	if n := len(c.site.Commands); n > keptCommands {
+		c.site.Commands = slices.Clone(c.site.Commands[n-keptCommands:])
+	}
+	return map[string]any{"Command": map[string]any{
+		"CommandId": cmd.ID, "Comment": cmd.Comment, "DocumentName": shellDocument, "InstanceIds": ids, "Status": "Pending", "StatusDetails": "Pending",
+		"RequestedDateTime": epoch(c.now), "ExpiresAfter": epoch(c.now.Add(cmd.Delivery + cmd.Execution)), "TimeoutSeconds": delivery, "TargetCount": len(ids),
+	}}, nil
+}
+
+const keptCommands = 200
+
+// commandable refuses instances that no command can be sent to. One whose agent is
+// not heard of any more is not among them.
+func (c *call) commandable(ids []string) error {
+	if len(ids) == 0 || len(ids) > 50 {
+		return refuse("InvalidInstanceId", "From 1 to 50 instances have to be named")
+	}
+	for n, id := range ids {
+		i := c.site.instance(id)
+		if slices.Contains(ids[:n], id) {
+			return refuse("DuplicateInstanceId", "%s is named twice", id)
+		}
+		if i == nil || !i.Ending.IsZero() || c.now.Before(i.Running.Add(AgentTime)) {
+			return refuse("InvalidInstanceId", "Instances [[%s]] not in a valid state for account %s", id, c.site.Number)
+		}
+	}
+	return nil
+}
+
+// shellCommand reads what AWS-RunShellScript is to do.
+func (c *call) shellCommand() (*command, error) {
 	if c.p["DocumentName"] != shellDocument {
 		return nil, refuse("InvalidDocument", "The document %s is not known", c.p["DocumentName"])
 	}
@@ -97,44 +145,14 @@ func sendCommand(c *call) (any, error) {
 	if len(lines) == 0 {
 		return nil, refuse("InvalidParameters", "The document wants the parameter commands")
 	}
-	ids := c.p.list("InstanceIds")
-	if len(ids) == 0 || len(ids) > 50 {
-		return nil, refuse("InvalidInstanceId", "From 1 to 50 instances have to be named")
-	}
-	for n, id := range ids {
-		i := c.site.instance(id)
-		if slices.Contains(ids[:n], id) {
-			return nil, refuse("DuplicateInstanceId", "%s is named twice", id)
-		}
-		if i == nil || !i.Ending.IsZero() || c.now.Before(i.Running.Add(AgentTime)) {
-			return nil, refuse("InvalidInstanceId", "Instances [[%s]] not in a valid state for account %s", id, c.site.Number)
-		}
-	}
-	delivery, err := c.number("TimeoutSeconds", 3600, 30, 2592000)
-	if err != nil {
-		return nil, err
-	}
-	execution := 3600
+	seconds := 3600
 	if v := c.p.list("Parameters.executionTimeout"); len(v) > 0 {
-		if execution, err = strconv.Atoi(v[0]); err != nil || execution < 1 || execution > 172800 {
+		var err error
+		if seconds, err = strconv.Atoi(v[0]); err != nil || seconds < 1 || seconds > 172800 {
 			return nil, refuse("InvalidParameters", "executionTimeout %s", v[0])
 		}
 	}
-	cmd := &command{
-		ID: uuid(c.w.next()), Comment: c.p["Comment"], Script: strings.Join(lines, "\n"), Sent: c.now,
-		Delivery: time.Duration(delivery) * time.Second, Execution: time.Duration(execution) * time.Second,
-	}
-	for _, id := range ids {
-		cmd.Runs = append(cmd.Runs, &run{Instance: id, Status: "Pending", Details: "Pending", Exit: -1, Next: c.now.Add(DeliveryTime)})
-	}
-	c.site.Commands = append(c.site.Commands, cmd)
-	if n := len(c.site.Commands); n > 500 {
-		c.site.Commands = slices.Clone(c.site.Commands[n-500:])
-	}
-	return map[string]any{"Command": map[string]any{
-		"CommandId": cmd.ID, "Comment": cmd.Comment, "DocumentName": shellDocument, "InstanceIds": ids, "Status": "Pending", "StatusDetails": "Pending",
-		"RequestedDateTime": epoch(c.now), "ExpiresAfter": epoch(c.now.Add(cmd.Delivery + cmd.Execution)), "TimeoutSeconds": delivery, "TargetCount": len(ids),
-	}}, nil
+	return &command{Comment: c.p["Comment"], Script: strings.Join(lines, "\n"), Sent: c.now, Execution: time.Duration(seconds) * time.Second}, nil
 }
 
 // proceed takes a command on: to the host, or to its end.
@@ -158,6 +176,9 @@ func (s *Sim) proceed(st *site, c *command, r *run, at time.Time) {
 			r.Late, takes = true, c.Execution
 		}
 		r.Out, r.Exit = s.cfg.Host(i.host(st, at), c.Script)
+		if len(r.Out) > outputLimit {
+			r.Out = strings.ToValidUTF8(r.Out[:outputLimit], "")
+		}
 		r.Next = at.Add(takes)
 	}
 }
@@ -207,7 +228,7 @@ func getInvocation(c *call) (any, error) {
 		}
 	}
 	if r == nil {
-		return nil, refuse("InvocationDoesNotExist", "")
+		return nil, refuse("InvocationDoesNotExist", "The invocation does not exist")
 	}
 	if name := c.p["PluginName"]; name != "" && name != "aws:runShellScript" {
 		return nil, refuse("InvalidPluginName", "%s", name)
@@ -215,7 +236,7 @@ func getInvocation(c *call) (any, error) {
 	polled := cmd.ID + " " + r.Instance
 	if c.s.polls[polled] < c.s.cfg.EarlyPolls {
 		c.s.polls[polled]++
-		return nil, refuse("InvocationDoesNotExist", "")
+		return nil, refuse("InvocationDoesNotExist", "The invocation does not exist")
 	}
 	out := map[string]any{
 		"CommandId": cmd.ID, "InstanceId": r.Instance, "Comment": cmd.Comment, "DocumentName": shellDocument, "PluginName": "aws:runShellScript",
@@ -226,11 +247,7 @@ func getInvocation(c *call) (any, error) {
 		out["ExecutionStartDateTime"] = stamp(r.Start)
 	}
 	if !r.End.IsZero() {
-		text := r.Out
-		if len(text) > outputLimit {
-			text = strings.ToValidUTF8(text[:outputLimit], "")
-		}
-		out["ResponseCode"], out["StandardOutputContent"], out["ExecutionEndDateTime"] = r.Exit, text, stamp(r.End)
+		out["ResponseCode"], out["StandardOutputContent"], out["ExecutionEndDateTime"] = r.Exit, r.Out, stamp(r.End)
 		if !r.Start.IsZero() {
 			out["ExecutionElapsedTime"] = fmt.Sprintf("PT%.3fS", r.End.Sub(r.Start).Seconds())
 		}

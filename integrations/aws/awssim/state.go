@@ -10,7 +10,8 @@ import (
 // world is all that is kept. Slices, not maps: they have an order, and the order of
 // events decides the ids of what they make.
 type world struct {
-	Seq      int // of ids
+	Seq      int       // of ids
+	Settled  time.Time // all has happened until then
 	Accounts []Account
 	Sites    []*site
 	Keys     []tempKey
