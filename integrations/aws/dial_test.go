@@ -80,6 +80,28 @@ func TestCredentialsOfTheEnvironment(t *testing.T) {
 	}
 }
 
+// Without an endpoint the environment may name one; it does not say how often a call
+// is tried, even so.
+func TestAnEndpointOfTheEnvironment(t *testing.T) {
+	fromEnvironment(t)
+	sim, url := counted(t)
+	t.Setenv("AWS_ENDPOINT_URL", url)
+	t.Setenv("AWS_ENDPOINT_URL_EC2", url)
+	f, err := New(Config{Accounts: []Account{{Name: "main", Regions: []string{"ap-northeast-1"}}}}, Options{HTTP: &http.Client{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sim.Fault(awssim.Fault{Kind: "reset", Count: -1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Instances(t.Context(), "db"); err == nil || len(sim.Calls()) != 3 {
+		t.Errorf("a read was tried %d times, and %v came of it; want 3", len(sim.Calls()), err)
+	}
+	if err := f.SetDesired(t.Context(), testSite, "web", 12); err == nil || len(sim.Calls()) != 4 {
+		t.Errorf("a change was tried %d times, and %v came of it; want once", len(sim.Calls())-3, err)
+	}
+}
+
 // AWS_CA_BUNDLE makes the SDK refuse an HTTP client that it did not make.
 func TestAnHTTPClientBesideABundleOfCertificates(t *testing.T) {
 	fromEnvironment(t)
@@ -130,9 +152,11 @@ func TestACallHasALimit(t *testing.T) {
 	})
 }
 
-// busy counts how many requests of an action are under way at a time.
+// busy counts how many requests of an action are under way at a time, and those that
+// have no limit.
 type busy struct {
 	action    string
+	endless   int
 	mu        sync.Mutex
 	now, most int
 }
@@ -144,6 +168,11 @@ func (b *busy) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	req = req.Clone(req.Context())
 	req.Body = io.NopCloser(strings.NewReader(string(text)))
+	if end, ok := req.Context().Deadline(); !ok || time.Until(end) > callLimit {
+		b.mu.Lock()
+		b.endless++
+		b.mu.Unlock()
+	}
 	if strings.Contains(string(text), "Action="+b.action+"&") {
 		b.count(1)
 		defer b.count(-1)
@@ -179,6 +208,9 @@ func TestTargetGroupsAreAskedAFewAtATime(t *testing.T) {
 	}
 	if _, err := f.Machine(t.Context(), testSite, "i-0bbb0000000000001"); err != nil {
 		t.Fatal(err)
+	}
+	if count.endless > 0 {
+		t.Errorf("%d calls have no limit", count.endless)
 	}
 	if count.most == 0 || count.most > 4 {
 		t.Errorf("%d target groups were asked at a time; want up to 4", count.most)

@@ -97,6 +97,12 @@ func TestTheCallersEndIsNotAnOutage(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || errors.As(err, &later) {
 		t.Errorf("got %v; want the context's own end", err)
 	}
+	ctx, cancel = context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	err = shape(ctx, "end", "i-1", &smithy.OperationError{Err: context.DeadlineExceeded})
+	if !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &later) {
+		t.Errorf("got %v; want the context's own end", err)
+	}
 }
 
 // What is read on the way to something else may be gone without that being gone.

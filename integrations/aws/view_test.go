@@ -117,6 +117,11 @@ func TestFindWhileASiteFails(t *testing.T) {
 	if _, err = w.fleet.Find(t.Context(), away); err == nil {
 		t.Error("an id that was not found was not searched everywhere, and that is no error")
 	}
+	again := newWorld(t)
+	again.fault(awssim.Fault{Kind: "error", Action: "AssumeRole", Code: "AccessDenied", Message: "no"})
+	if got, err = again.fleet.Find(t.Context(), away); err == nil {
+		t.Errorf("an id was not searched everywhere, its name was, and %v came of it", names(got))
+	}
 }
 
 func TestMachineOfAGroup(t *testing.T) {

@@ -41,20 +41,18 @@ func (r *Reader) ByRole(ctx context.Context, roles []string) ([]integrations.Ins
 	if len(roles) == 0 {
 		return r.list(ctx, alive, types.Filter{Name: aws.String("tag:Role"), Values: []string{"*"}})
 	}
-	// A filter takes up to 200 values, and more roles than that is a mistake that EC2
-	// tells. Its wildcards are not ours.
-	return r.list(ctx, func(i integrations.Instance) bool { return alive(i) && slices.Contains(roles, i.Role) }, filter("tag:Role", roles...))
+	return r.list(ctx, alive, filter("tag:Role", roles...))
 }
 
 // ByName lists the instances of that Name. Terminated ones are left out: their names
 // are those of the ones that replaced them.
 func (r *Reader) ByName(ctx context.Context, name string) ([]integrations.Instance, error) {
-	return r.list(ctx, func(i integrations.Instance) bool { return alive(i) && i.Name == name }, filter("tag:Name", name))
+	return r.list(ctx, alive, filter("tag:Name", name))
 }
 
 // ByID finds one by its id, terminated ones too; none is no error.
 func (r *Reader) ByID(ctx context.Context, id string) ([]integrations.Instance, error) {
-	return r.list(ctx, func(i integrations.Instance) bool { return i.ID == id }, filter("instance-id", id))
+	return r.list(ctx, func(integrations.Instance) bool { return true }, filter("instance-id", id))
 }
 
 func alive(i integrations.Instance) bool { return i.State != integrations.InstanceTerminated }

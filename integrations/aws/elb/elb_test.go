@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,24 +59,30 @@ func TestSpread(t *testing.T) {
 		protocol, setting, balancer string
 		want                        bool
 	}{
-		{"HTTP", "true", "", true},
-		{"HTTP", "false", "", false},
-		{"HTTP", "use_load_balancer_configuration", "", true},
-		{"HTTP", "", "", true},
-		{"TCP", "true", "", true},
+		{"HTTP", "true", "x", true},
+		{"HTTP", "false", "x", false},
+		{"HTTP", "use_load_balancer_configuration", "x", true},
+		{"HTTP", "", "x", true},
+		{"TCP", "true", "x", true},
 		{"TCP", "false", "true", false},
 		{"TCP", "use_load_balancer_configuration", "true", true},
 		{"TCP", "use_load_balancer_configuration", "false", false},
 		{"TCP", "", "true", true},
-		{"TCP", "", "", false},
+		{"TCP", "", "false,true", false},
+		{"TCP", "", "true,false", false},
+		{"TCP", "", "true,true", true},
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			const set = `<Attributes><member><Key>load_balancing.cross_zone.enabled</Key><Value>%s</Value></member></Attributes>`
 			answers := map[string]string{
-				"DescribeTargetGroupAttributes": fmt.Sprintf(set, tt.setting), "DescribeLoadBalancerAttributes": fmt.Sprintf(set, tt.balancer),
-				"DescribeLoadBalancers": `<LoadBalancers><member><LoadBalancerArn>arn</LoadBalancerArn><AvailabilityZones><member><ZoneName>b</ZoneName></member>
-					<member><ZoneName>a</ZoneName></member></AvailabilityZones></member></LoadBalancers>`,
+				"DescribeTargetGroupAttributes":  fmt.Sprintf(set, tt.setting),
+				"DescribeLoadBalancerAttributes": fmt.Sprintf(set, r.FormValue("LoadBalancerArn")), // which is what it says
 			}
+			for arn := range strings.SplitSeq(tt.balancer, ",") {
+				answers["DescribeLoadBalancers"] += `<member><LoadBalancerArn>` + arn + `</LoadBalancerArn><AvailabilityZones>
+					<member><ZoneName>b</ZoneName></member><member><ZoneName>a</ZoneName></member></AvailabilityZones></member>`
+			}
+			answers["DescribeLoadBalancers"] = "<LoadBalancers>" + answers["DescribeLoadBalancers"] + "</LoadBalancers>"
 			action := r.FormValue("Action")
 			fmt.Fprintf(w, "<%[1]sResponse><%[1]sResult>%[2]s</%[1]sResult></%[1]sResponse>", action, answers[action])
 		}))
