@@ -187,6 +187,7 @@ func TestAMemberInStandbyIsTerminatedAndDesiredStays(t *testing.T) {
 	b := newBench(t, Demo(), nil)
 	b.must(b.enter(false, "web-1"))
 	b.clock.pass(time.Minute)
+	equal(b, "members", len(b.group("web").Instances), 13)
 	b.must(b.terminate("web-1", false))
 	b.clock.pass(time.Minute)
 	g := b.group("web")
@@ -279,6 +280,13 @@ func TestTagsOfAGroup(t *testing.T) {
 		return n
 	}
 	equal(b, "tags", has(), 1)
+	tag.PropagateAtLaunch = aws.Bool(true)
+	_, err = b.asg.CreateOrUpdateTags(b.ctx, &autoscaling.CreateOrUpdateTagsInput{Tags: []types.Tag{tag}})
+	b.must(err)
+	equal(b, "tags", has(), 1)
+	b.resize(6, 18, 13)
+	b.clock.pass(BalanceTime)
+	equal(b, "of a new member", tagsOf(b.described(filter("tag:Name", "web-13"))[0])["signalbox:lock"], "d1")
 	_, err = b.asg.DeleteTags(b.ctx, &autoscaling.DeleteTagsInput{Tags: []types.Tag{tag}})
 	b.must(err)
 	equal(b, "tags", has(), 0)
