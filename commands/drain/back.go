@@ -2,6 +2,8 @@ package drain
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
@@ -28,8 +30,9 @@ func (s *stepper) start() (bool, error) {
 }
 
 // join puts it back into its pools. Coming out of Standby raises what its group wants
-// by one: where we had not lowered that, it is set back, before if there is no room
-// for one more and afterwards if there is; but only while it is still what it was.
+// by one. Where that had not been lowered, and nothing was started in its place yet, it
+// is lowered before: then nothing has to go. What was started already stays, for its
+// logs are to be shipped as well (see replacement).
 func (s *stepper) join() (bool, error) {
 	d := s.d
 	m, err := s.look()
@@ -55,13 +58,12 @@ func (s *stepper) join() (bool, error) {
 		return false, err
 	}
 	s.next = time.Second
-	if g := m.Group; g.Desired+1 > g.Max {
-		if d.Shrunk || g.Desired != d.Desired || g.Desired-1 < g.Min {
-			return false, stuck(fmt.Sprintf("%s wants %d and may have %d: there is no room for it to come back", g.Name, g.Desired, g.Max))
-		}
-		if err := s.Cloud.SetDesired(s.ctx, d.At, d.Group, g.Desired-1); err != nil {
-			return false, err
-		}
+	g := m.Group
+	if !d.Shrunk && g.Desired == d.Desired && g.Desired > g.Min && s.replacement(g) == "" {
+		return false, s.Cloud.SetDesired(s.ctx, d.At, d.Group, g.Desired-1)
+	}
+	if g.Desired+1 > g.Max {
+		return false, stuck(fmt.Sprintf("%s wants %d and may have %d, so there is no room for it to come back: raise its maximum, and try again", g.Name, g.Desired, g.Max))
 	}
 	return false, s.Cloud.ExitStandby(s.ctx, d.At, d.Group, d.Instance)
 }
@@ -113,10 +115,46 @@ func (s *stepper) healthy() (bool, error) {
 			}
 		}
 	}
-	if g := m.Group; g != nil && !d.Shrunk && g.Desired == d.Desired+1 {
-		return false, s.Cloud.SetDesired(s.ctx, d.At, d.Group, d.Desired)
-	}
 	return true, nil
+}
+
+// replacement is the member that was started in its place; "" if there is none.
+func (s *stepper) replacement(g *integrations.ScalingGroup) string {
+	if g == nil || len(s.d.Members) == 0 {
+		return ""
+	}
+	for _, m := range g.Members {
+		if !slices.Contains(s.d.Members, m.ID) && !strings.HasPrefix(m.Lifecycle, "Terminat") {
+			return m.ID
+		}
+	}
+	return ""
+}
+
+// surplus asks whether the replacement of an instance that was put back is to go: it
+// was started by us, it does work by now, and its logs are to be shipped too.
+func (s *stepper) surplus() (*Drain, error) {
+	d := s.d
+	if d.Group == "" || d.Shrunk || !d.Left {
+		return nil, nil
+	}
+	g, err := s.Cloud.Group(s.ctx, d.At, d.Group)
+	if err != nil {
+		return nil, err
+	}
+	id := s.replacement(&g)
+	if id == "" || g.Desired <= d.Desired {
+		return nil, nil
+	}
+	m, err := s.Cloud.Machine(s.ctx, d.At, id)
+	if err != nil {
+		return nil, err
+	}
+	extra := &Drain{At: d.At, Instance: m.ID, Name: m.Name, Role: m.Role, Zone: m.Zone, Group: d.Group, Shrink: true, By: d.By, Room: d.Room,
+		Reason: fmt.Sprintf("it was started in the place of %s, which was put back", d.machine()), State: statePlanned, Connections: -1, Bytes: -1, Seats: seats(m)}
+	role, _ := s.Config().Role(m.Role)
+	extra.Plan = plan(Question{Machine: m, Role: role, Config: s.Config(), Shrink: true})
+	return extra, nil
 }
 
 // unmark gives it the tag back that it had, and takes ours off.

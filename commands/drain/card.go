@@ -29,6 +29,9 @@ func (f *feature) card(tx *store.Tx, s *store.Surface) (integrations.Message, er
 		m.Blocks = append(m.Blocks, integrations.Block{Buttons: b})
 	}
 	small := integrations.R(integrations.Code(d.ID), " · asked by ", integrations.Who(gate.FromStore(d.By)))
+	if d.active() {
+		small = append(small, integrations.R(" · since ", integrations.When(d.Begun, nil))...)
+	}
 	if d.Reason != "" {
 		small = append(small, integrations.R(": ", integrations.Italic(d.Reason))...)
 	}
@@ -78,7 +81,7 @@ func body(d *Drain) (out []integrations.Block) {
 		out = append(out, integrations.Block{Context: integrations.R(bar(d))})
 	}
 	if d.Why != "" {
-		out = append(out, integrations.Block{Text: integrations.R(upper(d.Why))})
+		out = append(out, integrations.Block{Text: integrations.R(d.Why)})
 	}
 	if d.active() && d.State != stateHold {
 		if left := progress(d); left != "" {
@@ -102,7 +105,7 @@ func planBody(d *Drain) []integrations.Block {
 	}
 	if p.Group != "" {
 		wants := fmt.Sprintf("%s: wants %d, %d to %d", p.Group, p.Desired, p.Min, p.Max)
-		if d.Keep {
+		if d.shrinks() {
 			wants += fmt.Sprintf("; it would want %d, and nothing replaces it", p.Desired-1)
 		} else {
 			wants += "; it starts another one"
@@ -225,7 +228,7 @@ func (f *feature) heldCard(tx *store.Tx, s *store.Surface) (integrations.Message
 		return integrations.Message{Hold: true}, err
 	}
 	who := gate.FromStore(d.By)
-	if d.State != stateHold {
+	if d.State != stateHold || fmt.Sprint(d.Holds) != s.Where["hold"] {
 		text := fmt.Sprintf("%s %s is held no more: it is %s.", d.ID, d.machine(), word(d.State))
 		return integrations.Message{Hold: s.Ref == "", Text: text}, nil
 	}
@@ -250,6 +253,8 @@ func (f *feature) rollCard(tx *store.Tx, s *store.Surface) (integrations.Message
 		state, sign = "ended", "⚪"
 	case r.Begun.IsZero():
 		state, sign, title = statePlanned, "🔷", fmt.Sprintf("drain role=%s: %d instances, one at a time", r.Role, r.Of)
+	case r.Aborted:
+		state, sign = "ending", "↩️"
 	case r.Paused:
 		state, sign = "paused", "⏸️"
 	}
@@ -257,7 +262,7 @@ func (f *feature) rollCard(tx *store.Tx, s *store.Surface) (integrations.Message
 	m.Blocks = []integrations.Block{{Text: integrations.R(sign, " ", integrations.Bold(upper(title)), " · ", state)}}
 	if r.Why != "" {
 		m.Text += " · " + r.Why
-		m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R(upper(r.Why))})
+		m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R(r.Why)})
 	}
 	if !r.Ended.IsZero() {
 		m.Final = fmt.Sprintf("%s %s %s: %s", sign, r.ID, title, state)
@@ -327,6 +332,8 @@ func rollButtons(r *Roll) []integrations.Button {
 			{Label: "Confirm", Command: "drain-confirm " + r.ID + " " + r.Digest, Style: "primary", Confirm: fmt.Sprintf("End %d instances of the role %s, one at a time, each once its logs are shipped?", r.Of, r.Role)},
 			{Label: "Cancel", Command: "undrain " + r.ID},
 		}
+	case r.Aborted:
+		return nil
 	case r.Paused:
 		return []integrations.Button{{Label: "Resume", Command: "drain-resume " + r.ID, Style: "primary"}, abort}
 	}

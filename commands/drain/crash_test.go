@@ -104,7 +104,9 @@ func (r *room) settled(fault string, back bool) bool {
 		return d.State == stateHold || d.State == stateRefused || d.State == stateUndone || d.State == stateDone
 	}
 	if back {
-		return d.State == stateUndone && r.fleet.group.Desired == 4 && len(r.fleet.ended) == 0
+		ok := d.State == stateUndone && len(r.fleet.ended) == 0
+		r.endsSurplus()
+		return ok && r.fleet.group.Desired == 4
 	}
 	return d.State == stateDone && r.fleet.boxes[d.Instance].State == integrations.InstanceTerminated && r.fleet.group.Desired == 4
 }

@@ -219,7 +219,7 @@ func (f *feature) abortRoll(tx *store.Tx, c *commands.Call) (commands.Reply, err
 	if !r.Ended.IsZero() {
 		return reply, commands.Refuse("over", r.ID+" is over already.").WithExample("drains")
 	}
-	r.Left, r.Paused, r.Why = nil, true, fmt.Sprintf("%s ended it", c.Who.Display())
+	r.Left, r.Aborted, r.Why = nil, true, fmt.Sprintf("%s ended it", c.Who.Display())
 	reply.Private = say(fmt.Sprintf("%s ends here.", r.ID))
 	if r.Current == "" {
 		r.Ended = tx.Now()
@@ -342,7 +342,7 @@ func (f *feature) onRoll(do func(tx *store.Tx, c *commands.Call, r *Roll) (comma
 				return commands.Reply{}, err
 			case !found:
 				return commands.Reply{}, noDrain(c.Arg("drain"))
-			case !r.Ended.IsZero():
+			case !r.Ended.IsZero() || r.Aborted:
 				return commands.Reply{Subject: r.ID}, commands.Refuse("over", r.ID+" is over already.").WithExample("drains")
 			}
 			return do(tx, c, &r)

@@ -40,7 +40,7 @@ func (s *stepper) look() (integrations.Machine, error) {
 func (s *stepper) ask(m integrations.Machine, out bool) ([]Closed, error) {
 	var others []*Drain
 	err := s.Store.View(func(tx *store.Tx) (err error) { others, err = othersOf(tx, s.d); return err })
-	return guards(Question{Machine: m, Role: s.role, Config: s.Config(), Others: others, Keep: s.d.Keep, Out: out}), err
+	return guards(Question{Machine: m, Role: s.role, Config: s.Config(), Others: others, Keep: s.d.Keep, Shrink: s.d.Shrink, Out: out}), err
 }
 
 // othersOf are the drains that a drain waits for: all that may change something, but
@@ -84,7 +84,10 @@ func (s *stepper) plan() (bool, error) {
 	}
 	d.Was, d.HadNone, d.Seats, d.Desired = was, !ok, seats(m), 0
 	if m.Group != nil {
-		d.Desired = m.Group.Desired
+		d.Desired, d.Members = m.Group.Desired, nil
+		for _, one := range m.Group.Members {
+			d.Members = append(d.Members, one.ID)
+		}
 	}
 	return true, nil
 }
@@ -132,7 +135,7 @@ func (s *stepper) leave() (bool, error) {
 		if len(closed) > 0 {
 			return false, &refused{closed}
 		}
-		if err := s.intend(func(d *Drain) { d.Left, d.LeftAt, d.Shrunk = true, s.now, d.Keep && grouped }); err != nil {
+		if err := s.intend(func(d *Drain) { d.Left, d.LeftAt, d.Shrunk = true, s.now, d.shrinks() && grouped }); err != nil {
 			return false, err
 		}
 	}
@@ -142,7 +145,7 @@ func (s *stepper) leave() (bool, error) {
 			d.Why = fmt.Sprintf("it is %s in its group", member.Lifecycle)
 			return false, nil
 		}
-		return false, s.Cloud.EnterStandby(s.ctx, d.At, d.Group, d.Instance, d.Keep)
+		return false, s.Cloud.EnterStandby(s.ctx, d.At, d.Group, d.Instance, d.shrinks())
 	}
 	return false, s.leaveAll(m.Pools)
 }

@@ -30,6 +30,7 @@ type Question struct {
 	Config  Config
 	Others  []*Drain // other drains that may change something now
 	Keep    bool
+	Shrink  bool // its group is to want one less
 	// Out says that it has left its pools already, by us: it is asked again before
 	// the irreversible step.
 	Out bool
@@ -156,7 +157,7 @@ func guardGroup(q Question) (string, string) {
 		return fmt.Sprintf("an instance refresh of %s is going on, which replaces instances itself", g.Name), "Wait for its end, or cancel it"
 	case g.Tags[tagLock] != "":
 		return fmt.Sprintf("%s is locked by a deploy: %s", g.Name, g.Tags[tagLock]), "Wait for its end"
-	case q.Keep && !q.Out && g.Desired-1 < g.Min:
+	case (q.Keep || q.Shrink) && !q.Out && g.Desired-1 < g.Min:
 		return fmt.Sprintf("%s wants %d and has a minimum of %d: it cannot go without one", g.Name, g.Desired, g.Min), "Lower the minimum, or drain it without --keep"
 	}
 	return "", ""

@@ -57,6 +57,8 @@ type Drain struct {
 	HadNone  bool      `json:"had_none,omitempty"` // and it had none
 	Desired  int       `json:"desired"`            // what the group wanted before
 	Shrunk   bool      `json:"shrunk,omitempty"`   // the group wants one less, by us
+	Shrink   bool      `json:"shrink,omitempty"`   // ended without a replacement: it is one itself
+	Members  []string  `json:"members,omitempty"`  // of the group before
 
 	Seats []integrations.Seat `json:"seats,omitempty"`
 	// Command is the script under way, of the kind Script.
@@ -84,6 +86,9 @@ type Override struct {
 
 // over says whether nothing is to be done any more.
 func (d *Drain) over() bool { return !d.Ended.IsZero() }
+
+// shrinks says whether its group is to want one less.
+func (d *Drain) shrinks() bool { return d.Keep || d.Shrink }
 
 // active says whether it may change anything now.
 func (d *Drain) active() bool { return !d.over() && d.State != statePlanned && d.State != stateOut }

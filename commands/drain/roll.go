@@ -31,6 +31,7 @@ type Roll struct {
 	Begun   time.Time `json:"begun,omitzero"`
 	Ended   time.Time `json:"ended,omitzero"`
 	Paused  bool      `json:"paused,omitempty"`
+	Aborted bool      `json:"aborted,omitempty"`
 	Why     string    `json:"why,omitempty"` // it is paused, or ended early
 	// Plan is that of the first one, as an example of each.
 	Plan Plan `json:"plan"`
@@ -75,10 +76,10 @@ func (f *feature) goOn(tx *store.Tx, d *Drain) error {
 	}
 	r.Current = ""
 	switch {
-	case d.State == stateDone, d.State == stateGone && !d.Left:
+	case d.State == stateDone && !r.Aborted, d.State == stateGone && !d.Left:
 		r.Done = append(r.Done, Chosen{At: d.At, ID: d.Instance, Name: d.Name, Zone: d.Zone, Group: d.Group})
-	case len(r.Left) == 0 && d.State == stateUndone:
-		r.Ended, r.Why = tx.Now(), d.machine()+" was put back: "+d.Why
+	case r.Aborted:
+		r.Ended, r.Why = tx.Now(), fmt.Sprintf("%s; %s is %s", r.Why, d.machine(), word(d.State))
 	default:
 		r.Paused, r.Why = true, fmt.Sprintf("%s is %s: %s", d.machine(), word(d.State), d.Why)
 	}

@@ -87,7 +87,7 @@ func TestARoleIsPausedAndAborted(t *testing.T) {
 	r.must(bob, "undrain "+id)
 	r.goes(nil)
 	roll := r.roll(id)
-	if d := r.drain("drain-3"); d.State != stateUndone || before.State != integrations.InstanceRunning || roll.Ended.IsZero() || len(roll.Done) != 2 || len(r.all()) != 3 {
+	if d := r.drain("drain-3"); d.State != stateUndone || before.State != integrations.InstanceRunning || roll.Ended.IsZero() || len(roll.Done) != 2 || len(r.all()) != 4 || r.drain("drain-4").State != statePlanned {
 		t.Errorf("aborted: %s %+v", d.State, roll)
 	}
 }
@@ -103,7 +103,7 @@ func TestARoleStopsAtTheFirstFailure(t *testing.T) {
 	}
 	r.must(alice, "undrain drain-2")
 	r.goes(nil)
-	if roll := r.roll(id); !roll.Paused || !strings.Contains(roll.Why, "web-2 (i-2) is undone") || len(r.all()) != 2 {
+	if roll := r.roll(id); !roll.Paused || !strings.Contains(roll.Why, "web-2 (i-2) is undone") || len(r.all()) != 3 || r.drain("drain-3").State != statePlanned {
 		t.Fatalf("it is %+v", roll)
 	}
 	r.must(alice, "drain-resume "+id)

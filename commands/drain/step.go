@@ -174,7 +174,12 @@ func (s *stepper) move(to string) (time.Duration, error) {
 		d.State, d.Since, d.Deadline, d.Intent, d.Why = to, s.now, time.Time{}, time.Time{}, ""
 		return -1, s.save(true)
 	case to == stateUndone:
-		return s.end(to, d.Because)
+		extra, err := s.surplus()
+		if err != nil {
+			d.Why = plainly(err)
+			return lookEvery, s.save(false)
+		}
+		return s.endWith(to, d.Because, extra)
 	case !ok:
 		return s.end(to, d.Warning)
 	}
@@ -206,12 +211,20 @@ func (s *stepper) hold(why string) (time.Duration, error) {
 }
 
 // end is the last state.
-func (s *stepper) end(to, why string) (time.Duration, error) {
+func (s *stepper) end(to, why string) (time.Duration, error) { return s.endWith(to, why, nil) }
+
+// endWith is the end, with what is to be asked about then.
+func (s *stepper) endWith(to, why string, extra *Drain) (time.Duration, error) {
 	d := s.d
 	d.State, d.Since, d.Deadline, d.Ended, d.Why = to, s.now, time.Time{}, s.now, why
 	return -1, s.update(true, func(tx *store.Tx) error {
 		if err := s.goOn(tx, d); err != nil {
 			return err
+		}
+		if extra != nil {
+			if err := propose(tx, extra); err != nil {
+				return err
+			}
 		}
 		return audit(tx, d, to, why)
 	})
@@ -259,12 +272,25 @@ func call(tx *store.Tx, d *Drain) error {
 		places["direct"] = map[string]string{"channel": d.By.Slack}
 	}
 	for how, where := range places {
+		where["hold"] = n
 		err := tell.Open(tx, store.Surface{ID: tell.ID(placeMessage, d.ID, "held", n, how), Place: placeMessage, Card: cardHeld, Subject: d.ID, Where: where})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// propose shows what a drain would do, to be confirmed.
+func propose(tx *store.Tx, d *Drain) (err error) {
+	if d.ID, err = tx.NextID("drain"); err != nil {
+		return err
+	}
+	d.Asked, d.Until = tx.Now(), tx.Now().Add(confirmFor)
+	if err := put(tx, d, true); err != nil {
+		return err
+	}
+	return openCard(tx, cardOne, d.ID, d.Room)
 }
 
 // cardSubject is the subject of the card that shows a drain.

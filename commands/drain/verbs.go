@@ -61,15 +61,9 @@ func (f *feature) drain(ctx context.Context, c *commands.Call) (commands.Act, er
 			reply.Private = refusal(d)
 			return reply, nil
 		}
-		if d.ID, err = tx.NextID("drain"); err != nil {
-			return reply, err
-		}
-		d.Asked, d.Until = tx.Now(), tx.Now().Add(confirmFor)
+		err = propose(tx, d)
 		reply.Subject = d.ID
-		if err := put(tx, d, true); err != nil {
-			return reply, err
-		}
-		return reply, openCard(tx, cardOne, d.ID, d.Room)
+		return reply, err
 	}, nil
 }
 
@@ -83,7 +77,7 @@ func (f *feature) question(tx *store.Tx, d *Drain, m integrations.Machine) (Ques
 	others, err := othersOf(tx, d)
 	cfg := f.Config()
 	role, _ := cfg.Role(m.Role)
-	return Question{Machine: m, Role: role, Config: cfg, Others: others, Keep: d.Keep}, err
+	return Question{Machine: m, Role: role, Config: cfg, Others: others, Keep: d.Keep, Shrink: d.Shrink}, err
 }
 
 // room is the channel where a drain is shown.
