@@ -3,12 +3,14 @@ package aws
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
@@ -47,10 +49,27 @@ func dial(a Account, client *http.Client) (sdk.Config, error) {
 	if client != nil {
 		c.HTTPClient = client // after the credentials: AWS_CA_BUNDLE refuses a client of ours
 	}
+	if c.HTTPClient == nil {
+		c.HTTPClient = awshttp.NewBuildableClient()
+	}
+	c.HTTPClient = plainBodies{c.HTTPClient}
 	if a.Role != "" {
 		c.Credentials = assume(c, a)
 	}
 	return c, nil
+}
+
+// plainBodies hides WriteTo of a request's body. The SDK closes a body as soon as it has
+// an answer; WriteTo on a closed body then looks like a failed write to net/http, which
+// drops the connection, and with it an answer that came fast (smithy-go v1.28.9).
+type plainBodies struct{ sdk.HTTPClient }
+
+func (p plainBodies) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		r = r.Clone(r.Context())
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return p.HTTPClient.Do(r)
 }
 
 func begin(a Account) (sdk.Config, error) {
