@@ -183,6 +183,18 @@ func cloud(c AWSConfig, clk clock.Clock, log *slog.Logger) (drain.Cloud, error) 
 	return aws.New(c, aws.Options{Clock: clk, Log: log})
 }
 
+// cloudFindings says what the accounts do not allow.
+func cloudFindings(ctx context.Context, c AWSConfig) []integrations.Finding {
+	if len(c.Accounts) == 0 {
+		return nil
+	}
+	fleet, err := aws.New(c, aws.Options{})
+	if err != nil {
+		return []integrations.Finding{{What: "AWS", Say: err.Error(), Do: "mend aws in the configuration"}}
+	}
+	return fleet.Check(ctx)
+}
+
 // heartbeats sends them.
 func heartbeats(c HeartbeatConfig) sender { return heartbeat.New(c) }
 
