@@ -103,8 +103,9 @@ func (r *room) settled(fault string, back bool) bool {
 	case "refused":
 		return d.State == stateHold || d.State == stateRefused || d.State == stateUndone || d.State == stateDone
 	}
+	host := r.watch.host(d.Instance)
 	if back {
-		return d.State == stateUndone && r.fleet.group.Desired == 4 && len(r.fleet.ended) == 0
+		return d.State == stateUndone && host.Status == integrations.HostWorking && !host.Retired && r.fleet.group.Desired == 4 && len(r.fleet.ended) == 0
 	}
-	return d.State == stateDone && r.fleet.boxes[d.Instance].State == integrations.InstanceTerminated && r.fleet.group.Desired == 4
+	return d.State == stateDone && host.Retired && d.Warning == "" && r.fleet.boxes[d.Instance].State == integrations.InstanceTerminated && r.fleet.group.Desired == 4
 }

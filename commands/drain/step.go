@@ -130,7 +130,7 @@ func (s *stepper) refuse(no *refused) (time.Duration, error) {
 		return s.hold(no.Error())
 	}
 	s.d.Plan.Closed = no.closed
-	if !s.d.Marked {
+	if !s.d.marked() {
 		return s.end(stateRefused, no.Error())
 	}
 	s.d.Because = no.Error()
@@ -146,7 +146,7 @@ func (s *stepper) late() (time.Duration, error) {
 	case statePlan:
 		return s.end(stateRefused, d.Why)
 	case stateVerify:
-		d.Warning = fmt.Sprintf("it is terminated, and after %s its group is not as it was: %s", limit, d.Why)
+		d.warn(fmt.Sprintf("it is terminated, and after %s not all is as it was: %s", limit, d.Why))
 		return s.move(stateDone)
 	}
 	why := fmt.Sprintf("it was %s for %s, and is not done with that", word(d.State), limit)
@@ -165,7 +165,7 @@ func (s *stepper) move(to string) (time.Duration, error) {
 		d.State, d.Since, d.Deadline, d.Intent, d.Why = to, s.now, time.Time{}, time.Time{}, ""
 		return -1, s.save(true)
 	case to == stateUndone:
-		return s.end(to, d.Because)
+		return s.end(to, joined(d.Because, d.Warning))
 	case !ok:
 		return s.end(to, d.Warning)
 	}
