@@ -117,7 +117,7 @@ func TestAHostIsFoundByItsInstanceInEachStatus(t *testing.T) {
 
 // A host with the identifier is found by one question.
 func TestAllHostsAreListedOnlyWhereTheIdentifierIsNotEnough(t *testing.T) {
-	o := found(t)
+	o := found(t, mackerelsim.Host{Name: "web-1", Instance: web, Status: "poweroff"})
 	o.host(web)
 	if got := o.sim.Calls(); len(got) != 1 {
 		t.Errorf("it asked %v", got)

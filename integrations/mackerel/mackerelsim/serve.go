@@ -98,6 +98,7 @@ func (s *Sim) answer(r *http.Request, body []byte) (v any, no *refusal, cut bool
 	}
 	way, c, no := match(r, body)
 	if no != nil {
+		s.calls = append(s.calls, r.Method+" "+r.URL.Path)
 		return nil, no, false
 	}
 	s.calls = append(s.calls, strings.TrimSpace(way.action+" "+c.id))

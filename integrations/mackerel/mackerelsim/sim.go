@@ -122,7 +122,8 @@ func (s *Sim) Hosts() []View {
 	return out
 }
 
-// Calls lists what was asked so far, such as "host.status 3HxMck00001", in order.
+// Calls lists what was asked so far with a valid key, such as "host.status 3HxMck00001",
+// in order; what was not understood as it came: "GET /api/v0/users".
 func (s *Sim) Calls() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

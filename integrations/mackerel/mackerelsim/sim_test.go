@@ -175,6 +175,10 @@ func TestTheStateIsKept(t *testing.T) {
 	s, ask := bench(t, Config{Hosts: two, Dir: dir})
 	ask("POST", "/api/v0/hosts/"+s.Hosts()[0].ID+"/status", `{"status":"maintenance"}`)
 	ask("POST", "/api/v0/hosts/"+s.Hosts()[1].ID+"/retire", "")
+	again, _ := bench(t, Config{Dir: dir})
+	if got, want := again.Hosts(), s.Hosts(); got[0] != want[0] || got[1] != want[1] {
+		t.Errorf("it is %+v, and was %+v", got, want)
+	}
 	if _, err := s.Register(Host{Name: "web-2", Instance: "i-2"}); err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +188,7 @@ func TestTheStateIsKept(t *testing.T) {
 	if _, err := s.Register(Host{Name: "web-3", Status: "draining"}); err == nil {
 		t.Error("a status that there is not was given")
 	}
-	again, _ := bench(t, Config{Hosts: []Host{{Name: "other"}}, Dir: dir})
+	again, _ = bench(t, Config{Hosts: []Host{{Name: "other"}}, Dir: dir})
 	got, want := again.Hosts(), s.Hosts()
 	if len(got) != 3 || got[0] != want[0] || got[1] != want[1] || got[2] != want[2] || got[0].Status != "maintenance" || !got[1].Retired {
 		t.Errorf("it is %+v, and was %+v", got, want)
