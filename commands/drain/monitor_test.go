@@ -16,6 +16,7 @@ type watch struct {
 	fleet *fleet
 	hosts map[string]*integrations.MonitoredHost // by instance; nil: it has none
 	blind func() error                           // asked before each look
+	lists bool                                   // those that are retired too
 }
 
 func (w *watch) host(instance string) *integrations.MonitoredHost {
@@ -27,7 +28,8 @@ func (w *watch) host(instance string) *integrations.MonitoredHost {
 	return h
 }
 
-// HostByInstance does not find those that are retired, as Mackerel does not list them.
+// HostByInstance does not find those that are retired, as a rule: Mackerel does not list
+// them.
 func (w *watch) HostByInstance(_ context.Context, instance string) (integrations.MonitoredHost, error) {
 	if w.blind != nil {
 		if err := w.blind(); err != nil {
@@ -35,7 +37,7 @@ func (w *watch) HostByInstance(_ context.Context, instance string) (integrations
 		}
 	}
 	h := w.host(instance)
-	if h == nil || h.Retired {
+	if h == nil || h.Retired && !w.lists {
 		return integrations.MonitoredHost{}, &integrations.Gone{Why: "no host of " + instance}
 	}
 	return *h, nil
@@ -73,9 +75,10 @@ func (r *room) told(prefix string) (out []string) {
 // Where nothing watches, or what watches does not know it, it is drained all the same.
 func TestDrainedWithoutAMonitor(t *testing.T) {
 	for what, spoil := range map[string]func(r *room){
-		"none":    func(r *room) { r.f.Monitor = nil },
-		"unknown": func(r *room) { r.watch.hosts["i-2"] = nil },
-		"retired": func(r *room) { r.watch.host("i-2").Retired = true },
+		"none":               func(r *room) { r.f.Monitor = nil },
+		"unknown":            func(r *room) { r.watch.hosts["i-2"] = nil },
+		"retired":            func(r *room) { r.watch.host("i-2").Retired = true },
+		"retired and listed": func(r *room) { r.watch.host("i-2").Retired, r.watch.lists = true, true },
 	} {
 		for _, back := range []bool{false, true} {
 			t.Run(what, func(t *testing.T) {
@@ -136,29 +139,33 @@ func TestAStatusThatIsNotOursIsLeft(t *testing.T) {
 	}
 }
 
-// A monitor that cannot be asked at the beginning is a person's to decide about, before
-// anything else is changed.
+// A monitor that refuses at the beginning is a person's to decide about, before anything
+// else is changed. Put back, its host is as it was, also where the refused change worked.
 func TestAMonitorThatRefusesHoldsTheBeginning(t *testing.T) {
-	r := newRoom(t, 4)
-	r.fleet.fault = func(call string, before bool) error {
-		if before && strings.HasPrefix(call, "watch") {
-			return errors.New("403: no permission to write")
+	for _, worked := range []bool{false, true} {
+		r := newRoom(t, 4)
+		once := false
+		r.fleet.fault = func(call string, before bool) error {
+			if before != worked && strings.HasPrefix(call, "watch") && !once {
+				once = true
+				return errors.New("403: no permission to write")
+			}
+			return nil
 		}
-		return nil
-	}
-	before := r.look("i-2")
-	d := r.begins("drain web-2")
-	r.goes(nil)
-	if d = r.drain(d.ID); d.State != stateHold || d.Held != stateMark || !strings.Contains(d.Why, "its monitoring refuses: 403") {
-		t.Fatalf("it is %s: %s", d.State, d.Why)
-	}
-	r.must(bob, "undrain "+d.ID)
-	r.goes(nil)
-	if d = r.drain(d.ID); d.State != stateUndone || r.look("i-2") != before {
-		t.Errorf("it is %s: %s", d.State, r.look("i-2"))
-	}
-	if len(r.fleet.calls) > 0 {
-		t.Errorf("it changed %v", r.fleet.calls)
+		before := r.look("i-2")
+		d := r.begins("drain web-2")
+		r.goes(nil)
+		if d = r.drain(d.ID); d.State != stateHold || d.Held != stateMark || !strings.Contains(d.Why, "its monitoring refuses: 403") {
+			t.Fatalf("it is %s: %s", d.State, d.Why)
+		}
+		if d.Marked || len(r.told("tag")) > 0 {
+			t.Errorf("its tags were changed: %s", r.story())
+		}
+		r.must(bob, "undrain "+d.ID)
+		r.goes(nil)
+		if d = r.drain(d.ID); d.State != stateUndone || r.look("i-2") != before {
+			t.Errorf("it is %s: %s; it was %s", d.State, r.look("i-2"), before)
+		}
 	}
 }
 
