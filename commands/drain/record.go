@@ -60,6 +60,13 @@ type Drain struct {
 	Shrink   bool      `json:"shrink,omitempty"`   // ended without a replacement: it is one itself
 	Members  []string  `json:"members,omitempty"`  // of the group before
 
+	// MonitorHost is its host in what watches it, "" before that was looked up or where
+	// it has none, and MonitorWas is the status that it had there.
+	MonitorHost string `json:"monitor_host,omitempty"`
+	MonitorWas  string `json:"monitor_was,omitempty"`
+	Unwatched   bool   `json:"unwatched,omitempty"`    // it has none, and people were told so
+	MonitorOver bool   `json:"monitor_over,omitempty"` // nothing is left to be said there
+
 	Seats []integrations.Seat `json:"seats,omitempty"`
 	// Command is the script under way, of the kind Script.
 	Command   string    `json:"command,omitempty"`
@@ -92,6 +99,9 @@ func (d *Drain) shrinks() bool { return d.Keep || d.Shrink }
 
 // active says whether it may change anything now.
 func (d *Drain) active() bool { return !d.over() && d.State != statePlanned && d.State != stateOut }
+
+// marked says whether anything marks it as being drained.
+func (d *Drain) marked() bool { return d.Marked || d.MonitorHost != "" }
 
 // rests says that nothing goes on until a person says so.
 func (d *Drain) rests() bool {

@@ -130,7 +130,7 @@ func wayBack(d *Drain) string {
 		return stateStart
 	case d.Left:
 		return stateJoin
-	case d.Marked:
+	case d.marked():
 		return stateUnmark
 	}
 	return stateUndone
