@@ -29,6 +29,7 @@ type Config struct {
 	Heartbeat    HeartbeatConfig     `yaml:"heartbeat"`
 	AWS          AWSConfig           `yaml:"aws"`
 	Drain        DrainConfig         `yaml:"drain"`
+	Mackerel     MackerelConfig      `yaml:"mackerel"`
 	People       []PersonConfig      `yaml:"people"`
 	Groups       []GroupConfig       `yaml:"groups"`
 	Policy       []RuleConfig        `yaml:"policy"`

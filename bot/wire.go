@@ -36,6 +36,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/heartbeat"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/git"
+	"github.com/signalbox-chatops/signalbox/integrations/mackerel"
 	"github.com/signalbox-chatops/signalbox/integrations/slack"
 	"github.com/signalbox-chatops/signalbox/integrations/terraform"
 	"github.com/signalbox-chatops/signalbox/store"
@@ -67,6 +68,7 @@ type systems struct {
 	hooks     time.Duration
 	own       ownConfig
 	cloud     drain.Cloud // nil where no account is configured
+	monitor   drain.Monitor // nil where none is configured
 	drains    func() DrainConfig
 }
 
@@ -87,7 +89,7 @@ func features(s systems) []commands.Feature {
 		incident.New(incident.Deps{Clock: s.clock}),
 		joining.New(joiningDeps(s)),
 		status.New(status.Deps{Clock: s.clock, Watched: s.watched, Also: []func(*store.Tx) ([]integrations.Rich, error){drain.UnderWay}}),
-		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Config: s.drains, Channel: s.channel}),
+		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Monitor: s.monitor, Config: s.drains, Channel: s.channel}),
 		outage.New(outage.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Watched: s.watched, Channel: s.channel}),
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "audit")}),
@@ -174,6 +176,16 @@ type (
 	AWSConfig   = aws.Config
 	DrainConfig = drain.Config
 )
+
+// MackerelConfig is what watches the instances.
+type MackerelConfig = mackerel.Config
+
+func monitor(c MackerelConfig, clk clock.Clock, log *slog.Logger) drain.Monitor {
+	if c.None() {
+		return nil
+	}
+	return mackerel.New(c, mackerel.Options{Clock: clk, Log: log})
+}
 
 // cloud is the fleet of these accounts.
 func cloud(c AWSConfig, clk clock.Clock, log *slog.Logger) (drain.Cloud, error) {
