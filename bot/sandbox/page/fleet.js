@@ -17,7 +17,7 @@ export async function lookAtFleet(force) {
     if (!r.ok) throw new Error(fleet.error);
     draw(fleet);
   } catch (err) {
-    summarize("", `The instances cannot be shown: ${err.message}`);
+    summarize("", `the instances cannot be shown: ${err.message}`, []);
   }
 }
 
@@ -28,7 +28,7 @@ const of = (g) => [g.account, g.region, g.name].join("/");
 function draw({ instances, groups }) {
   const live = instances.filter((i) => !gone(i));
   const moving = live.filter((i) => i.status === "draining").map(nameOf);
-  summarize(`${live.length} in ${[...new Set(live.map((i) => i.region))].join(", ") || "no region"}`, moving.length ? `draining: ${moving.join(", ")}` : "none is draining");
+  summarize(`${live.length} in ${[...new Set(live.map((i) => i.region))].join(", ") || "no region"}`, moving.length ? "draining: " : "none is draining", moving);
   const all = groups.map((g) => ({ key: of(g), group: g, members: live.filter((i) => i.group === g.name && i.account === g.account && i.region === g.region) }));
   const alone = live.filter((i) => !i.group);
   if (alone.length) all.push({ key: "alone", members: alone });
@@ -39,10 +39,13 @@ function draw({ instances, groups }) {
   if (held && !held.isConnected) [...document.querySelectorAll("#fleet .instance")].find((n) => n.dataset.key === held.dataset.key)?.querySelector("button")?.focus();
 }
 
-// summarize changes the two sentences at the top only when they differ: the second
-// is read out.
-function summarize(where, what) {
-  for (const [sel, text] of [["#fleet-where", where], ["#fleet-what", what]]) if ($(sel).textContent !== text) $(sel).textContent = text;
+// summarize changes what stands at the top only when it differs, because it is read
+// out. The names lead to their instances, which may be far down.
+function summarize(where, what, names) {
+  if ($("#fleet-where").textContent !== where) $("#fleet-where").textContent = where;
+  keyed($("#fleet-what"), [what, ...names], (x) => x, (x) => x === what ? h("span", {}, x) : h("button", {
+    type: "button", class: "quiet", onclick: () => [...document.querySelectorAll("#fleet .instance")].find((n) => n.dataset.name === x)?.scrollIntoView({ block: "center" }),
+  }, x));
 }
 
 // skeleton is a group without what changes, so that what is opened or held in it
