@@ -91,7 +91,7 @@ var screenPlays = []screenPlay{
 			screen{name: "drain", says: "A drain that goes on", kinds: []string{"drain"}, words: "Drain web-3"},
 			screen{name: "instances", says: "The instances meanwhile", at: "/#instances", sel: "#fleet .group", words: "role app"},
 		),
-		saying("3m pass", "alice in #ops: /ops drain role=worker"),
-		looking(screen{name: "drain-role", says: "A drain of a role", kinds: []string{"drain role"}, words: "role=worker"}),
+		saying("3m pass", "alice in #ops: /ops drain role=app"),
+		looking(screen{name: "drain-role", says: "A drain of a role", kinds: []string{"drain role"}, words: "role=app"}),
 	)},
 }
