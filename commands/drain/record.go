@@ -1,6 +1,7 @@
 package drain
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -115,6 +116,9 @@ func (d *Drain) machine() string {
 	}
 	return d.Instance
 }
+
+// short is its name alone, where it has one.
+func (d *Drain) short() string { return cmp.Or(d.Name, d.Instance) }
 
 func drains(tx *store.Tx) *store.Records[Drain] { return store.Feature[Drain](tx, keptDrains) }
 
