@@ -142,6 +142,20 @@ func TestPutBackFromEachState(t *testing.T) {
 	}
 }
 
+// Once its termination was asked for, nobody puts it back: it may be gone already.
+func TestNotPutBackOnceItIsBeingTerminated(t *testing.T) {
+	r := newRoom(t, 4)
+	d := r.begins("drain web-2")
+	r.goes(func() bool { d = r.drain(d.ID); return d.State == stateTerminate && !d.Intent.IsZero() })
+	if _, err := r.says(bob, "undrain "+d.ID); err == nil || !strings.Contains(err.Error(), "cannot be taken back") {
+		t.Errorf("to put it back: %v", err)
+	}
+	r.goes(nil)
+	if d = r.drain(d.ID); d.State != stateDone {
+		t.Errorf("it is %s: %s", d.State, d.Why)
+	}
+}
+
 // The buffer does not empty: it is never terminated, whoever asked is called once, and
 // a second person may accept the loss.
 func TestUnshippedLogsHoldIt(t *testing.T) {

@@ -152,35 +152,64 @@ func (f *feature) listed(all []integrations.Instance, places map[string]place, g
 	if len(all) == 0 {
 		return say("No instance runs.")
 	}
-	var lines []string
-	role := "\x00"
-	for _, i := range all {
+	m := &integrations.Message{}
+	role, rows, n := "\x00", integrations.Rich(nil), 0
+	flush := func() {
+		if len(rows) > 0 {
+			m.Text += rows.Plain() + "\n"
+			m.Blocks = append(m.Blocks, integrations.Block{Text: rows})
+		}
+		rows, n = nil, 0
+	}
+	for k, i := range all {
+		if k == mostRows {
+			flush()
+			more := fmt.Sprintf("and %d more", len(all)-k)
+			m.Text += more
+			m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R(more)})
+			return m
+		}
+		if i.Role != role || n == rowsABlock {
+			flush()
+		}
 		if i.Role != role {
 			role = i.Role
-			n := 0
-			for _, o := range all {
-				if o.Role == role {
-					n++
-				}
-			}
-			lines = append(lines, fmt.Sprintf("%s · %d", cmp.Or(role, "no role"), n))
+			rows = integrations.R(integrations.Bold(cmp.Or(role, "no role")), fmt.Sprintf(" · %d", count(all, role)))
 		}
-		line := fmt.Sprintf("  %s %s · %s · %s · %s old", cmp.Or(i.Name, "-"), i.ID, cmp.Or(i.Status, i.State), i.Zone, gate.Age(f.Clock.Now().Sub(i.Launched)))
-		known := false
-		for _, d := range going {
-			if d.Instance == i.ID {
-				known = true
-				line += fmt.Sprintf(" · %s: %s", d.ID, word(d.State))
-			}
+		n++
+		if len(rows) > 0 {
+			rows = append(rows, integrations.R("\n")...)
 		}
-		if wrong := disagree(i, places[i.ID], known); wrong != "" {
-			line += " · ⚠️ " + wrong
-		}
-		lines = append(lines, line)
+		rows = append(rows, f.row(i, places[i.ID], going)...)
 	}
-	if more := len(lines) - mostRows; more > 0 {
-		lines = append(lines[:mostRows], fmt.Sprintf("and %d more", more))
+	flush()
+	m.Text = strings.TrimRight(m.Text, "\n")
+	return m
+}
+
+const rowsABlock = 12 // which stays within 3,000 characters
+
+func count(all []integrations.Instance, role string) (n int) {
+	for _, i := range all {
+		if i.Role == role {
+			n++
+		}
 	}
-	text := strings.Join(lines, "\n")
-	return &integrations.Message{Text: text, Blocks: []integrations.Block{{Code: text}}}
+	return n
+}
+
+// row is the line of one instance.
+func (f *feature) row(i integrations.Instance, at place, going []*Drain) integrations.Rich {
+	row := integrations.R(cmp.Or(i.Name, "-"), " ", integrations.Code(i.ID), " · ", cmp.Or(i.Status, i.State), " · ", i.Zone, " · ", fmt.Sprintf("%s old", gate.Age(f.Clock.Now().Sub(i.Launched))))
+	known := false
+	for _, d := range going {
+		if d.Instance == i.ID {
+			known = true
+			row = append(row, integrations.R(" · ", integrations.Code(d.ID), " ", word(d.State))...)
+		}
+	}
+	if wrong := disagree(i, at, known); wrong != "" {
+		row = append(row, integrations.R(" · ⚠️ ", wrong)...)
+	}
+	return row
 }

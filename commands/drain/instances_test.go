@@ -13,7 +13,7 @@ func TestInstancesThatContradictThemselves(t *testing.T) {
 	r := newRoom(t, 6)
 	line := func(name string) string {
 		for _, l := range strings.Split(r.must(alice, "instances").Private.Text, "\n") {
-			if strings.HasPrefix(l, "  "+name+" ") {
+			if strings.HasPrefix(l, name+" ") {
 				return l
 			}
 		}
@@ -31,7 +31,7 @@ func TestInstancesThatContradictThemselves(t *testing.T) {
 	r.goes(func() bool { return r.drain(d.ID).State == stateWait })
 	for name, want := range map[string]string{
 		"web-1": "⚠️ it says working, and its group Standby", "web-2": "⚠️ it says working, and web: unhealthy", "web-3": "⚠️ it says standby, and web sends it requests",
-		"web-4": "⚠️ it says that it is draining, and no drain goes on", "web-5": "drain-1: waiting for its load balancers",
+		"web-4": "⚠️ it says that it is draining, and no drain goes on", "web-5": "drain-1 waiting for its load balancers",
 	} {
 		if got := line(name); !strings.HasSuffix(got, want) {
 			t.Errorf("%s, want %q", got, want)

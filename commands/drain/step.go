@@ -286,7 +286,7 @@ func propose(tx *store.Tx, d *Drain) (err error) {
 	if d.ID, err = tx.NextID("drain"); err != nil {
 		return err
 	}
-	d.Asked, d.Until = tx.Now(), tx.Now().Add(confirmFor)
+	d.Asked, d.Since, d.Until = tx.Now(), tx.Now(), tx.Now().Add(confirmFor)
 	if err := put(tx, d, true); err != nil {
 		return err
 	}
