@@ -133,6 +133,9 @@ func deeds(w *world) map[string]func() error {
 		"RegisterTargets":                     func() error { return w.fleet.Join(ctx, home, tcp) },
 		"DeregisterInstancesFromLoadBalancer": func() error { return w.fleet.Leave(ctx, home, old) },
 		"RegisterInstancesWithLoadBalancer":   func() error { return w.fleet.Join(ctx, home, old) },
+		"SuspendProcesses":                    func() error { return w.fleet.Suspend(ctx, home, "web", []string{"AZRebalance"}) },
+		"ResumeProcesses":                     func() error { return w.fleet.Resume(ctx, home, "web", []string{"AZRebalance"}) },
+		"CreateOrUpdateTags":                  func() error { return w.fleet.TagGroup(ctx, home, "web", "signalbox:lock", "job-7") },
 		"TerminateInstanceInAutoScalingGroup": func() error { return w.fleet.Terminate(ctx, home, "web", id) },
 		"TerminateInstances":                  func() error { return w.fleet.Terminate(ctx, home, "", lone) },
 		"SendCommand": func() error {
