@@ -54,7 +54,9 @@ type Lease struct {
 }
 
 // tag is the value of the group's tag.
-func (l *Lease) tag() string { return l.Job + " until " + l.Expires.UTC().Format(time.RFC3339) }
+func (l *Lease) tag() string {
+	return strings.Join([]string{l.Job, "until", l.Expires.UTC().Format(time.RFC3339)}, " ")
+}
 
 func (l *Lease) on(at integrations.Site, group string) bool { return l.At == at && l.Group == group }
 

@@ -102,7 +102,7 @@ func (f *Leases) beginRelease(tx *store.Tx, l *Lease) error {
 	l.State, l.Since = stateReleasing, f.Clock.Now()
 	if held && f.expired(l) {
 		l.Overdue = true
-		if err := errors.Join(f.tell(tx, l, cardOverdue), f.audit(tx, l, "suspend", "expired", l.Job+" still runs")); err != nil {
+		if err := errors.Join(f.tell(tx, l, cardOverdue), f.audit(tx, l, "suspend", "expired", l.tag())); err != nil {
 			return err
 		}
 	}

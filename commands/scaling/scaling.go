@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	cardStuck    = "lease stuck"
-	cardOverdue  = "lease overdue"
+	cardStuck    = "lease-stuck"
+	cardOverdue  = "lease-overdue"
 	placeMessage = "slack.message"
 
 	sweepEvery = time.Minute
