@@ -173,6 +173,55 @@ func TestTwoJobsOnAGroup(t *testing.T) {
 	}
 }
 
+// A lease that ends earlier than another one does not shorten what the tag says.
+func TestTheTagNamesTheLast(t *testing.T) {
+	r := newRoom(t)
+	one, two := r.job("web/production"), r.job("api/production")
+	short := target("api/production", "web")
+	short.Scaling[0].Limit = time.Minute
+	r.must(r.suspends(one, target("web/production", "web")))
+	r.must(r.suspends(two, short))
+	r.want("web", held)
+}
+
+// What AWS is too busy for, or does not answer, is tried again before the job is put
+// off.
+func TestABusyCloudIsTriedAgain(t *testing.T) {
+	for times, ok := range map[int]bool{1: true, 2: true, 3: false} {
+		r := newRoom(t)
+		n := 0
+		r.cloud.fault = func(call string, before bool) error {
+			if n < times && before && strings.HasPrefix(call, "suspend") {
+				n++
+				return &integrations.Later{After: 5 * time.Second, Err: errors.New("Throttling"), Unsent: true}
+			}
+			return nil
+		}
+		err := r.suspends(r.job("web/production"), target("web/production", "web"))
+		if ok != (err == nil) {
+			t.Errorf("throttled %d times: %v", times, err)
+		}
+	}
+}
+
+// A lease that could not be given back while its job still ran is swept all the same:
+// its job changes nothing any more.
+func TestGivenUpBeforeTheJobIsOver(t *testing.T) {
+	r := newRoom(t)
+	j := r.job("web/production")
+	r.must(r.suspends(j, target("web/production", "web")))
+	r.cloud.fault = func(string, bool) error {
+		return &integrations.Later{After: time.Second, Err: errors.New("no answer")}
+	}
+	if err := r.resumes(j); err == nil {
+		t.Fatal("it was given back")
+	}
+	r.cloud.fault = nil
+	r.starts()
+	r.must(r.sweeps())
+	r.want("web", before)
+}
+
 // A group that another signalbox has locked is waited for, one whose time is over is not.
 func TestALockOfSomebodyElse(t *testing.T) {
 	for tag, free := range map[string]bool{
@@ -273,6 +322,14 @@ func TestStuck(t *testing.T) {
 		r.clock.move(time.Minute)
 	}
 	r.want("web", held)
+	r.view(func(tx *store.Tx) error {
+		rows, err := tx.AuditRows(store.AuditFilter{})
+		stuck := slices.DeleteFunc(rows, func(row *store.AuditRow) bool { return row.Outcome != "stuck" })
+		if len(stuck) != 1 {
+			t.Errorf("it is on record %d times", len(stuck))
+		}
+		return err
+	})
 	if got := r.told()[0]; !strings.HasPrefix(got, "C-ops 1: ⚠️ alice: AZRebalance, AlarmNotification of web (main/ap-northeast-1) were suspended for job-1 on web/production, and cannot be resumed: AccessDenied: not yours. Until") {
 		t.Error(got)
 	}
