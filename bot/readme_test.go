@@ -172,7 +172,7 @@ func allKeys() map[string]string {
 	c := defaultConfig()
 	c.Environments = make([]EnvironmentConfig, 1)
 	c.Services = make([]ServiceConfig, 1)
-	c.Targets = make([]TargetConfig, 1)
+	c.Targets = []TargetConfig{{ASG: make([]ScalingConfig, 1)}}
 	c.fill()
 	out := map[string]string{}
 	keys(reflect.ValueOf(*c), "", out)

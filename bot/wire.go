@@ -27,6 +27,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/outage"
 	"github.com/signalbox-chatops/signalbox/commands/past"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
+	"github.com/signalbox-chatops/signalbox/commands/scaling"
 	"github.com/signalbox-chatops/signalbox/commands/status"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/integrations"
@@ -67,7 +68,7 @@ type systems struct {
 	data      string // the data folder
 	hooks     time.Duration
 	own       ownConfig
-	cloud     drain.Cloud // nil where no account is configured
+	cloud     fleet         // nil where no account is configured
 	monitor   drain.Monitor // nil where none is configured
 	drains    func() DrainConfig
 }
@@ -83,8 +84,10 @@ type ownConfig struct {
 // features is the list of everything people can ask for and everything that is
 // done without being asked.
 func features(s systems) []commands.Feature {
+	leases := scaling.New(scaling.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cloud: s.cloud, Channel: s.channel})
 	return []commands.Feature{
-		deploy.New(deploy.Deps{Store: s.store, Forge: s.forge, Trees: s.trees, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
+		leases.Feature(),
+		deploy.New(deploy.Deps{Scaling: leases, Store: s.store, Forge: s.forge, Trees: s.trees, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
 		incident.New(incident.Deps{Clock: s.clock}),
 		joining.New(joiningDeps(s)),
@@ -171,9 +174,11 @@ func tellReload(ctx context.Context, s systems, c configChanges, mistakes error)
 	return joining.Announce(ctx, joiningDeps(s), c, mistakes)
 }
 
-// AWSConfig is the accounts whose instances may be drained, DrainConfig how.
+// AWSConfig is the accounts whose instances may be drained, and whose groups are kept
+// still while applies go on; DrainConfig is how they are drained.
 type (
 	AWSConfig   = aws.Config
+	awsAccount  = aws.Account
 	DrainConfig = drain.Config
 )
 
@@ -187,8 +192,14 @@ func monitor(c MackerelConfig, clk clock.Clock, log *slog.Logger) drain.Monitor 
 	return mackerel.New(c, mackerel.Options{Clock: clk, Log: log})
 }
 
+// fleet is what features ask of these accounts.
+type fleet interface {
+	drain.Cloud
+	scaling.Cloud
+}
+
 // cloud is the fleet of these accounts.
-func cloud(c AWSConfig, clk clock.Clock, log *slog.Logger) (drain.Cloud, error) {
+func cloud(c AWSConfig, clk clock.Clock, log *slog.Logger) (fleet, error) {
 	if len(c.Accounts) == 0 {
 		return nil, nil
 	}
