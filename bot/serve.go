@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/signalbox-chatops/signalbox/bot/sandbox"
 	"github.com/signalbox-chatops/signalbox/commands"
