@@ -319,7 +319,8 @@ func testRefusals(t *testing.T, base string) {
 		{"no such fault", "POST", "/sim/fault", "application/json", "", `{"system":"slack","kind":"melt"}`, 400, "melt"},
 		{"no such fault field", "POST", "/sim/fault", "application/json", "", `{"system":"github","kind":"error","often":2}`, 400, "often"},
 		{"no such delivery", "POST", "/sim/github/deliveries/999999/redeliver", "application/json", "", `{}`, 404, "999999"},
-		{"no AWS", "GET", "/sim/aws/instances", "", "", ``, 404, "AWS"},
+		{"no such instance", "POST", "/sim/fault", "application/json", "", `{"system":"aws","kind":"stuck","id":"web-99"}`, 400, "web-99"},
+		{"no such fault of AWS", "POST", "/sim/fault", "application/json", "", `{"system":"aws","kind":"melt"}`, 400, "melt"},
 		{"no such call", "GET", "/sim/weather", "", "", ``, 404, "weather"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
