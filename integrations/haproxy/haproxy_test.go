@@ -384,7 +384,7 @@ func TestEveryProcessIsAsked(t *testing.T) {
 // What is down, a backup, foreign, or in another role.
 func TestOtherServers(t *testing.T) {
 	one, two := serve(t, first.Address), serve(t, second.Address)
-	p := start(t, "server a 127.0.0.1:"+one.port, "server b 127.0.0.2:"+two.port+" backup", "server c 127.0.0.3:"+two.port, "server d 127.0.0.4:1 check inter 10")
+	p := start(t, "server a 127.0.0.1:"+one.port, "server b 127.0.0.2:"+two.port+" backup", "server c 127.0.0.3:"+two.port, "server d 127.0.0.4:1 check inter 10", "server e 127.0.0.4:2 check inter 10")
 	c, ctx := client(t, p.backend("lb-1")), t.Context()
 	down := integrations.Instance{ID: "i-4", Role: "app", Address: "127.0.0.4"}
 	all := append(both[:2:2], down)
@@ -401,11 +401,11 @@ func TestOtherServers(t *testing.T) {
 		}
 		return strings.Join(out, ", ")
 	}
-	until(t, "d is down", func() bool { return strings.HasSuffix(states(first), "i-4 unhealthy") })
-	if got, want := states(first), "i-1 healthy, i-2 backup, 127.0.0.3 healthy, i-4 unhealthy"; got != want {
+	until(t, "d and e are down", func() bool { return strings.HasSuffix(states(first), "i-4 unhealthy, i-4 unhealthy") })
+	if got, want := states(first), "i-1 healthy, i-2 backup, 127.0.0.3 healthy, i-4 unhealthy, i-4 unhealthy"; got != want {
 		t.Errorf("they are %s", got)
 	}
-	if got, want := states(second), "i-1 healthy, i-2 healthy, 127.0.0.3 healthy, i-4 unhealthy"; got != want {
+	if got, want := states(second), "i-1 healthy, i-2 healthy, 127.0.0.3 healthy, i-4 unhealthy, i-4 unhealthy"; got != want {
 		t.Errorf("they are %s", got)
 	}
 	for what, i := range map[string]integrations.Instance{
@@ -428,6 +428,9 @@ func TestOtherServers(t *testing.T) {
 	if s := seat(t, pools, err, "i-4"); s.State != integrations.SeatUnused {
 		t.Errorf("down and drained it is %+v", s)
 	}
+	if got := states(down); !strings.HasSuffix(got, "i-4 unused, i-4 unhealthy") {
+		t.Errorf("its other port left too: %s", got)
+	}
 	all = append(all, integrations.Instance{ID: "i-5", Role: "app", Address: first.Address})
 	if got := states(first); !strings.Contains(got, "127.0.0.1 is the address of i-1 and i-5") {
 		t.Errorf("two of an address: %s", got)
@@ -447,6 +450,9 @@ func TestRefusals(t *testing.T) {
 	s := seat(t, pools, err, "i-1")
 	if err := c.Leave(ctx, s); err == nil || errors.As(err, &later) || !strings.Contains(err.Error(), "set a to drain: it says “Permission denied”; want level admin") {
 		t.Errorf("as an operator: %v", err)
+	}
+	if err := c.Join(ctx, s); err != nil { // it is in
+		t.Errorf("nothing is to be done, and that is refused: %v", err)
 	}
 	other := p.backend("lb-1")
 	other.Backend = "nope"
