@@ -7,6 +7,7 @@
 package drain
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -36,6 +37,9 @@ type Deps struct {
 	Log   *slog.Logger
 	// Cloud is nil where no account is configured.
 	Cloud Cloud
+	// Self says on which instance signalbox runs, "" if on none or if that cannot be
+	// told, and whether it is one of EC2. Nil is none.
+	Self func(ctx context.Context) (id string, onEC2 bool, err error)
 	// Config is that of this moment.
 	Config func() Config
 	// Channel turns a channel's name into its id; where it cannot, the name stays.
