@@ -28,6 +28,7 @@ type Config struct {
 	Home         HomeConfig          `yaml:"config"`
 	Heartbeat    HeartbeatConfig     `yaml:"heartbeat"`
 	AWS          AWSConfig           `yaml:"aws"`
+	HAProxy      HAProxyConfig       `yaml:"haproxy"`
 	Drain        DrainConfig         `yaml:"drain"`
 	People       []PersonConfig      `yaml:"people"`
 	Groups       []GroupConfig       `yaml:"groups"`

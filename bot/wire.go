@@ -33,6 +33,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/aws"
 	"github.com/signalbox-chatops/signalbox/integrations/demo"
 	"github.com/signalbox-chatops/signalbox/integrations/github"
+	"github.com/signalbox-chatops/signalbox/integrations/haproxy"
 	"github.com/signalbox-chatops/signalbox/integrations/heartbeat"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/git"
@@ -67,6 +68,7 @@ type systems struct {
 	hooks     time.Duration
 	own       ownConfig
 	cloud     drain.Cloud // nil where no account is configured
+	self      func(context.Context) (id string, onEC2 bool, err error)
 	drains    func() DrainConfig
 }
 
@@ -87,7 +89,7 @@ func features(s systems) []commands.Feature {
 		incident.New(incident.Deps{Clock: s.clock}),
 		joining.New(joiningDeps(s)),
 		status.New(status.Deps{Clock: s.clock, Watched: s.watched, Also: []func(*store.Tx) ([]integrations.Rich, error){drain.UnderWay}}),
-		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Config: s.drains, Channel: s.channel}),
+		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Self: s.self, Config: s.drains, Channel: s.channel}),
 		outage.New(outage.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Watched: s.watched, Channel: s.channel}),
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "audit")}),
@@ -169,18 +171,37 @@ func tellReload(ctx context.Context, s systems, c configChanges, mistakes error)
 	return joining.Announce(ctx, joiningDeps(s), c, mistakes)
 }
 
-// AWSConfig is the accounts whose instances may be drained, DrainConfig how.
+// AWSConfig is the accounts whose instances may be drained, HAProxyConfig what else sends
+// them requests, DrainConfig how.
 type (
-	AWSConfig   = aws.Config
-	DrainConfig = drain.Config
+	AWSConfig     = aws.Config
+	HAProxyConfig = haproxy.Config
+	DrainConfig   = drain.Config
 )
 
-// cloud is the fleet of these accounts.
-func cloud(c AWSConfig, clk clock.Clock, log *slog.Logger) (drain.Cloud, error) {
+// cloud is the fleet of these accounts, behind these backends.
+func cloud(c AWSConfig, behind HAProxyConfig, clk clock.Clock, log *slog.Logger) (drain.Cloud, error) {
 	if len(c.Accounts) == 0 {
 		return nil, nil
 	}
-	return aws.New(c, aws.Options{Clock: clk, Log: log})
+	fleet, err := aws.New(c, aws.Options{Clock: clk, Log: log})
+	if err != nil || len(behind) == 0 {
+		return fleet, err
+	}
+	proxies, err := haproxy.New(behind, haproxy.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return drain.With(fleet, map[string]drain.Pooler{integrations.PoolHAProxy: proxies}), nil
+}
+
+// ownInstance tells on which instance this process runs; nil where every account is a
+// sandbox's, whose instances are nowhere.
+func ownInstance(c AWSConfig) func(context.Context) (id string, onEC2 bool, err error) {
+	if !slices.ContainsFunc(c.Accounts, func(a aws.Account) bool { return a.Endpoint == "" }) {
+		return nil
+	}
+	return aws.NewSelf(aws.SelfOptions{}).Instance
 }
 
 // heartbeats sends them.

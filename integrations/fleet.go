@@ -129,8 +129,8 @@ type Seat struct {
 	Zone     string `json:"zone,omitempty"` // as it was registered: "" unless it says one
 	// Address is what a pool knows it by that knows no instances, "" in others.
 	Address string `json:"address,omitempty"`
-	State    string `json:"-"`
-	Reason   string `json:"-"`
+	State   string `json:"-"`
+	Reason  string `json:"-"`
 	// Connections that are open, where the pool knows; else -1.
 	Connections int `json:"-"`
 }

@@ -109,7 +109,7 @@ func guardSelf(q Question) (string, string) {
 
 func guardRole(q Question) (string, string) {
 	role := q.Machine.Role
-	may := "Roles that may be drained: " + strings.Join(q.Config.names(), ", ")
+	may := "Roles that may be drained: " + strings.Join(q.Config.Names(), ", ")
 	if len(q.Config.Roles) == 0 {
 		may = "The configuration names no role under drain.roles"
 	}

@@ -159,7 +159,7 @@ const mostNear = 8
 
 // near names some that there are; whoever cannot be helped with that is not told why.
 func (f *feature) near(ctx context.Context, typed string) (out []string) {
-	all, err := f.Cloud.Instances(ctx, f.Config().names()...)
+	all, err := f.Cloud.Instances(ctx, f.Config().Names()...)
 	if err != nil {
 		f.Log.Warn("list instances", "error", err)
 		return nil
