@@ -187,10 +187,11 @@ func (a *app) assemble() error {
 		s.hooks = pollWebhooks
 	}
 	var err error
-	if s.cloud, err = cloud(c.AWS, a.Clock, a.Log); err != nil {
+	if s.cloud, s.scaling, err = clouds(c.AWS, c.HAProxy, a.Clock, a.Log); err != nil {
 		return err
 	}
 	s.monitor = monitor(c.Mackerel, a.Clock, a.Log)
+	s.self = ownInstance(c.AWS)
 	s.drains = func() DrainConfig { return a.config.Load().Drain }
 	a.systems = s
 	if a.wired, err = wire(features(s)); err != nil {

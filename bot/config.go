@@ -28,6 +28,7 @@ type Config struct {
 	Home         HomeConfig          `yaml:"config"`
 	Heartbeat    HeartbeatConfig     `yaml:"heartbeat"`
 	AWS          AWSConfig           `yaml:"aws"`
+	HAProxy      HAProxyConfig       `yaml:"haproxy"`
 	Drain        DrainConfig         `yaml:"drain"`
 	Mackerel     MackerelConfig      `yaml:"mackerel"`
 	People       []PersonConfig      `yaml:"people"`

@@ -46,6 +46,7 @@ func (c *Config) check() {
 	c.checkPart("aws", c.AWS)
 	c.checkPart("drain", c.Drain)
 	c.checkPart("mackerel", c.Mackerel)
+	c.checkHAProxy()
 	c.checkPeople()
 	c.checkGroups()
 	c.checkEnvironments()
@@ -166,7 +167,23 @@ func (c *Config) checkPart(name string, part interface{ Validate() error }) {
 	}
 	for _, what := range strings.Split(err.Error(), "\n") {
 		field, say, _ := strings.Cut(what, ": ")
-		c.bad(name+"."+field, "%s", say)
+		if !strings.HasPrefix(field, "[") { // of a list
+			field = "." + field
+		}
+		c.bad(name+field, "%s", say)
+	}
+}
+
+// checkHAProxy wants each backend to be of instances that may be drained: else it would
+// be looked for in none.
+func (c *Config) checkHAProxy() {
+	c.checkPart("haproxy", c.HAProxy)
+	if len(c.HAProxy) > 0 && len(c.AWS.Accounts) == 0 {
+		c.bad("haproxy", "is given, and aws.accounts has nobody that stands behind it")
+	}
+	roles := c.Drain.Names()
+	for n, b := range c.HAProxy {
+		c.wantOne(fmt.Sprintf("haproxy[%d].role", n), "role of drain.roles", b.Role, roles)
 	}
 }
 

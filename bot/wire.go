@@ -34,6 +34,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/aws"
 	"github.com/signalbox-chatops/signalbox/integrations/demo"
 	"github.com/signalbox-chatops/signalbox/integrations/github"
+	"github.com/signalbox-chatops/signalbox/integrations/haproxy"
 	"github.com/signalbox-chatops/signalbox/integrations/heartbeat"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/git"
@@ -68,8 +69,10 @@ type systems struct {
 	data      string // the data folder
 	hooks     time.Duration
 	own       ownConfig
-	cloud     fleet         // nil where no account is configured
+	cloud     drain.Cloud   // nil where no account is configured
+	scaling   scaling.Cloud // the same accounts
 	monitor   drain.Monitor // nil where none is configured
+	self      func(context.Context) (id string, onEC2 bool, err error)
 	drains    func() DrainConfig
 }
 
@@ -84,7 +87,7 @@ type ownConfig struct {
 // features is the list of everything people can ask for and everything that is
 // done without being asked.
 func features(s systems) []commands.Feature {
-	leases := scaling.New(scaling.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cloud: s.cloud, Channel: s.channel})
+	leases := scaling.New(scaling.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cloud: s.scaling, Channel: s.channel})
 	return []commands.Feature{
 		leases.Feature(),
 		deploy.New(deploy.Deps{Scaling: leases, Store: s.store, Forge: s.forge, Trees: s.trees, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
@@ -92,7 +95,7 @@ func features(s systems) []commands.Feature {
 		incident.New(incident.Deps{Clock: s.clock}),
 		joining.New(joiningDeps(s)),
 		status.New(status.Deps{Clock: s.clock, Watched: s.watched, Also: []func(*store.Tx) ([]integrations.Rich, error){drain.UnderWay}}),
-		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Monitor: s.monitor, Config: s.drains, Channel: s.channel}),
+		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Monitor: s.monitor, Self: s.self, Config: s.drains, Channel: s.channel}),
 		outage.New(outage.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Watched: s.watched, Channel: s.channel}),
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "audit")}),
@@ -182,6 +185,9 @@ type (
 	DrainConfig = drain.Config
 )
 
+// HAProxyConfig is what sends instances requests besides their accounts' load balancers.
+type HAProxyConfig = haproxy.Config
+
 // MackerelConfig is what watches the instances.
 type MackerelConfig = mackerel.Config
 
@@ -192,18 +198,30 @@ func monitor(c MackerelConfig, clk clock.Clock, log *slog.Logger) drain.Monitor 
 	return mackerel.New(c, mackerel.Options{Clock: clk, Log: log})
 }
 
-// fleet is what features ask of these accounts.
-type fleet interface {
-	drain.Cloud
-	scaling.Cloud
+// clouds are the fleet of these accounts: behind these backends too, for drains; and by
+// itself, for the groups.
+func clouds(c AWSConfig, behind HAProxyConfig, clk clock.Clock, log *slog.Logger) (drain.Cloud, scaling.Cloud, error) {
+	if len(c.Accounts) == 0 {
+		return nil, nil, nil
+	}
+	fleet, err := aws.New(c, aws.Options{Clock: clk, Log: log})
+	if err != nil || len(behind) == 0 {
+		return fleet, fleet, err
+	}
+	proxies, err := haproxy.New(behind, haproxy.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return drain.With(fleet, map[string]drain.Pooler{integrations.PoolHAProxy: proxies}), fleet, nil
 }
 
-// cloud is the fleet of these accounts.
-func cloud(c AWSConfig, clk clock.Clock, log *slog.Logger) (fleet, error) {
-	if len(c.Accounts) == 0 {
-		return nil, nil
+// ownInstance tells on which instance this process runs; nil where every account is a
+// sandbox's, whose instances are nowhere.
+func ownInstance(c AWSConfig) func(context.Context) (id string, onEC2 bool, err error) {
+	if !slices.ContainsFunc(c.Accounts, func(a aws.Account) bool { return a.Endpoint == "" }) {
+		return nil
 	}
-	return aws.New(c, aws.Options{Clock: clk, Log: log})
+	return aws.NewSelf(aws.SelfOptions{}).Instance
 }
 
 // cloudFindings says what the accounts do not allow.

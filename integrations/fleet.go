@@ -127,8 +127,10 @@ type Seat struct {
 	Instance string `json:"instance"`
 	Port     int    `json:"port,omitempty"`
 	Zone     string `json:"zone,omitempty"` // as it was registered: "" unless it says one
-	State    string `json:"-"`
-	Reason   string `json:"-"`
+	// Address is what a pool knows it by that knows no instances, "" in others.
+	Address string `json:"address,omitempty"`
+	State   string `json:"-"`
+	Reason  string `json:"-"`
 	// Connections that are open, where the pool knows; else -1.
 	Connections int `json:"-"`
 }

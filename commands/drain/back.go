@@ -39,6 +39,9 @@ func (s *stepper) join() (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if done, err := s.tellStatus(m); !done || err != nil {
+		return false, err
+	}
 	if d.Group == "" {
 		return true, s.joinAll(m.Pools)
 	}
@@ -153,7 +156,7 @@ func (s *stepper) surplus() (*Drain, error) {
 	extra := &Drain{At: d.At, Instance: m.ID, Name: m.Name, Role: m.Role, Zone: m.Zone, Group: d.Group, Shrink: true, By: d.By, Room: d.Room,
 		Reason: fmt.Sprintf("it was started in the place of %s, which was put back", d.machine()), State: statePlanned, Connections: -1, Bytes: -1, Seats: seats(m)}
 	role, _ := s.Config().Role(m.Role)
-	extra.Plan = plan(Question{Machine: m, Role: role, Config: s.Config(), Shrink: true})
+	extra.Plan = plan(Question{Machine: m, Role: role, Config: s.Config(), Here: s.here(s.ctx), Shrink: true})
 	return extra, nil
 }
 

@@ -49,8 +49,8 @@ func (c Config) Role(name string) (Role, bool) {
 	return c.Roles[i], true
 }
 
-// names are those of the roles.
-func (c Config) names() []string {
+// Names are those of the roles, in the order of the file.
+func (c Config) Names() []string {
 	var out []string
 	for _, r := range c.Roles {
 		out = append(out, r.Name)

@@ -62,6 +62,7 @@ func (f *feature) confirm(ctx context.Context, c *commands.Call) (commands.Act, 
 	if err != nil {
 		return nil, f.unread(d.Instance, err)
 	}
+	here := f.here(ctx)
 	return func(tx *store.Tx) (commands.Reply, error) {
 		d, found, err := drains(tx).Get(d.ID)
 		reply := commands.Reply{Subject: d.ID}
@@ -71,7 +72,7 @@ func (f *feature) confirm(ctx context.Context, c *commands.Call) (commands.Act, 
 		if d.State != statePlanned {
 			return reply, commands.Refuse("not_planned", fmt.Sprintf("%s is %s already.", d.ID, word(d.State))).WithExample("drains")
 		}
-		q, err := f.question(tx, &d, m)
+		q, err := f.question(tx, &d, m, here)
 		if err != nil {
 			return reply, err
 		}
@@ -108,6 +109,7 @@ func (f *feature) confirmRoll(ctx context.Context, c *commands.Call) (commands.A
 	if err != nil {
 		return nil, f.unread(r.Left[0].ID, err)
 	}
+	here := f.here(ctx)
 	return func(tx *store.Tx) (commands.Reply, error) {
 		r, _, err := rolls(tx).Get(r.ID)
 		reply := commands.Reply{Subject: r.ID}
@@ -117,7 +119,7 @@ func (f *feature) confirmRoll(ctx context.Context, c *commands.Call) (commands.A
 		if !r.Begun.IsZero() {
 			return reply, commands.Refuse("not_planned", fmt.Sprintf("%s goes on already.", r.ID)).WithExample("drains")
 		}
-		q, err := f.question(tx, &Drain{Role: r.Role}, m)
+		q, err := f.question(tx, &Drain{Role: r.Role}, m, here)
 		if err != nil {
 			return reply, err
 		}

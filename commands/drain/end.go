@@ -37,6 +37,9 @@ func (s *stepper) terminate() (bool, error) {
 		return false, nil
 	}
 	if d.Intent.IsZero() {
+		if in, err := s.keepOut(m); in || err != nil {
+			return false, err
+		}
 		closed, err := s.ask(m, true)
 		if err != nil {
 			return false, err

@@ -7,6 +7,7 @@
 package drain
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -38,6 +39,9 @@ type Deps struct {
 	Cloud Cloud
 	// Monitor is nil where nothing watches the instances.
 	Monitor Monitor
+	// Self says on which instance signalbox runs, "" if on none or if that cannot be
+	// told, and whether it is one of EC2. Nil is none.
+	Self func(ctx context.Context) (id string, onEC2 bool, err error)
 	// Config is that of this moment.
 	Config func() Config
 	// Channel turns a channel's name into its id; where it cannot, the name stays.

@@ -39,7 +39,7 @@ func (s *stepper) look() (integrations.Machine, error) {
 func (s *stepper) ask(m integrations.Machine, out bool) ([]Closed, error) {
 	var others []*Drain
 	err := s.Store.View(func(tx *store.Tx) (err error) { others, err = othersOf(tx, s.d); return err })
-	return guards(Question{Machine: m, Role: s.role, Config: s.Config(), Others: others, Keep: s.d.Keep, Shrink: s.d.Shrink, Out: out}), err
+	return guards(Question{Machine: m, Role: s.role, Config: s.Config(), Here: s.here(s.ctx), Others: others, Keep: s.d.Keep, Shrink: s.d.Shrink, Out: out}), err
 }
 
 // othersOf are the drains that a drain waits for: all that may change something, but
@@ -166,9 +166,11 @@ func (s *stepper) staying(pools []integrations.Pool) (out []integrations.Seat) {
 	return out
 }
 
-func (s *stepper) leaveAll(pools []integrations.Pool) error {
+func (s *stepper) leaveAll(pools []integrations.Pool) error { return s.leaveSeats(s.staying(pools)) }
+
+func (s *stepper) leaveSeats(seats []integrations.Seat) error {
 	var errs []error
-	for _, seat := range s.staying(pools) {
+	for _, seat := range seats {
 		errs = append(errs, s.Cloud.Leave(s.ctx, s.d.At, seat))
 	}
 	return errors.Join(errs...)
@@ -193,7 +195,7 @@ func (s *stepper) wait() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if len(s.staying(pools)) > 0 { // what its group does not take it out of
+	if len(s.staying(pools)) > 0 { // what its group does not take it out of, or what forgot it
 		return false, s.leaveAll(pools)
 	}
 	d.Connections = -1
@@ -252,7 +254,11 @@ func (s *stepper) host(name, text string) (r integrations.CommandResult, ready b
 // stop stops the application and waits for its last connection.
 func (s *stepper) stop() (bool, error) {
 	d := s.d
-	if _, err := s.look(); err != nil {
+	m, err := s.look()
+	if err != nil {
+		return false, err
+	}
+	if in, err := s.keepOut(m); in || err != nil {
 		return false, err
 	}
 	if s.role.Unit == "" {
@@ -306,7 +312,11 @@ func (s *stepper) count(name string) (bool, error) {
 // flush proves that the logs are shipped.
 func (s *stepper) flush() (bool, error) {
 	d, c := s.d, collectors[s.role.Logs]
-	if _, err := s.look(); err != nil {
+	m, err := s.look()
+	if err != nil {
+		return false, err
+	}
+	if in, err := s.keepOut(m); in || err != nil {
 		return false, err
 	}
 	if s.role.Logs == logsNone {

@@ -1,6 +1,7 @@
 package drain
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,12 +29,36 @@ type Question struct {
 	Machine integrations.Machine
 	Role    Role // zero if it is not configured
 	Config  Config
+	Here    Here
 	Others  []*Drain // other drains that may change something now
 	Keep    bool
 	Shrink  bool // its group is to want one less
 	// Out says that it has left its pools already, by us: it is asked again before
 	// the irreversible step.
 	Out bool
+}
+
+// Here is where signalbox itself runs, as the machine says: on no instance unless it says
+// one. Lost is why nobody can tell which, although it is one of EC2.
+type Here struct{ Instance, Lost string }
+
+// here asks the machine, unless the configuration says it.
+func (f *feature) here(ctx context.Context) Here {
+	if f.Self == nil || len(f.Config().Self) > 0 {
+		return Here{}
+	}
+	id, onEC2, err := f.Self(ctx)
+	switch {
+	case id != "":
+		return Here{Instance: id}
+	case onEC2 && err != nil:
+		return Here{Lost: err.Error()}
+	case onEC2:
+		return Here{Lost: "it does not say"}
+	case err != nil:
+		f.Log.Warn("ask where signalbox runs", "error", err)
+	}
+	return Here{}
 }
 
 // A guard refuses, or says nothing. They are those of facts/aws.md 1.2.
@@ -73,15 +98,18 @@ func guardRunning(q Question) (string, string) {
 }
 
 func guardSelf(q Question) (string, string) {
-	if slices.Contains(q.Config.Self, q.Machine.ID) {
+	switch {
+	case slices.Contains(q.Config.Self, q.Machine.ID), q.Here.Instance == q.Machine.ID && q.Machine.ID != "":
 		return "this is where signalbox itself runs", "Have another signalbox do it"
+	case q.Here.Lost != "":
+		return fmt.Sprintf("signalbox runs on an instance of EC2, and cannot tell on which: “%s”", short(q.Here.Lost)), "Name it under drain.self"
 	}
 	return "", ""
 }
 
 func guardRole(q Question) (string, string) {
 	role := q.Machine.Role
-	may := "Roles that may be drained: " + strings.Join(q.Config.names(), ", ")
+	may := "Roles that may be drained: " + strings.Join(q.Config.Names(), ", ")
 	if len(q.Config.Roles) == 0 {
 		may = "The configuration names no role under drain.roles"
 	}

@@ -1,6 +1,8 @@
 package drain
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,6 +48,9 @@ func TestGuards(t *testing.T) {
 		{"all well", func(*Question) {}, "", ""},
 		{"stopped", func(q *Question) { q.Machine.State = integrations.InstanceStopped }, "running", "it is stopped"},
 		{"ourselves", func(q *Question) { q.Config.Self = []string{"i-0", "i-1"} }, "G1 self", "signalbox itself"},
+		{"ourselves, as the machine says", func(q *Question) { q.Here.Instance = "i-1" }, "G1 self", "signalbox itself"},
+		{"ourselves elsewhere", func(q *Question) { q.Here.Instance = "i-2" }, "", ""},
+		{"ourselves on EC2, and nobody can tell where", func(q *Question) { q.Here.Lost = "no answer within 1s" }, "G1 self", "cannot tell on which: “no answer within 1s”. Name it under drain.self."},
 		{"no role", func(q *Question) { q.Machine.Role, q.Role = "", Role{} }, "G2 role", "no tag Role. Roles that may be drained: app."},
 		{"another role", func(q *Question) { q.Machine.Role, q.Role = "batch", Role{} }, "G2 role", "the role batch is not one"},
 		{"a database", func(q *Question) { q.Machine.Role = "DB" }, "G2 role", "keeps something that is lost"},
@@ -181,5 +186,48 @@ func TestGuardsAreAskedAgain(t *testing.T) {
 	r.goes(nil)
 	if d = r.drain(d.ID); d.State != stateDone {
 		t.Errorf("it is %s: %s", d.State, d.Why)
+	}
+}
+
+// Where signalbox runs is asked when a drain is planned, confirmed, and before the
+// irreversible step; not where the configuration says it.
+func TestWhereWeRunIsAsked(t *testing.T) {
+	r := newRoom(t, 4)
+	id, onEC2, failed, asked := "", true, errors.New("no answer within 1s"), 0
+	r.f.Self = func(context.Context) (string, bool, error) { asked++; return id, onEC2, failed }
+	r.feat = New(r.f.Deps)
+	for _, line := range []string{"drain web-2", "drain role=app"} {
+		reply := r.must(alice, line)
+		if reply.Outcome != "refused" || !strings.Contains(reply.Private.Text, "G1 self: signalbox runs on an instance of EC2, and cannot tell on which: “no answer within 1s”. Name it under drain.self.") {
+			t.Errorf("%s: %q: %v", line, reply.Outcome, reply.Private)
+		}
+	}
+	if failed = nil; r.must(alice, "drain web-2").Outcome != "refused" {
+		t.Error("on EC2, and without an answer, it was planned")
+	}
+	if id = "i-2"; r.must(alice, "drain web-2").Outcome != "refused" {
+		t.Error("it would drain itself")
+	}
+	id, asked = "i-3", 0
+	d := r.drain(r.must(alice, "drain web-2").Subject)
+	line := fmt.Sprintf("drain-confirm %s %s", d.ID, d.Plan.Digest(d.Instance))
+	id = ""
+	if reply := r.must(alice, line); reply.Outcome != "planned again" || asked != 2 {
+		t.Errorf("confirmed without an answer: %q, asked %d times", reply.Outcome, asked)
+	}
+	id, onEC2, failed = "", false, errors.New("a file that cannot be read")
+	d = r.begins("drain web-2")
+	r.goes(func() bool { return r.drain(d.ID).State == stateTerminate })
+	onEC2, asked = true, 0
+	if _, err := r.step(r.drain(d.ID)); err != nil {
+		t.Fatal(err)
+	}
+	if d = r.drain(d.ID); asked != 1 || d.State != stateTerminate || !strings.Contains(d.Why, "G1 self") || len(r.fleet.ended) > 0 {
+		t.Errorf("asked %d times it is %s: %s", asked, d.State, d.Why)
+	}
+	r.cfg.Self, asked = []string{"i-9"}, 0
+	r.goes(nil)
+	if d = r.drain(d.ID); d.State != stateDone || asked != 0 {
+		t.Errorf("asked %d times it is %s: %s", asked, d.State, d.Why)
 	}
 }

@@ -67,7 +67,7 @@ const groupsAtOnce, mostGroups = 4, 12
 func (f *feature) places(ctx context.Context, all []integrations.Instance) map[string]place {
 	one := map[string]integrations.Instance{}
 	for _, i := range all {
-		if key := i.Site.String() + " " + cmp.Or(i.Group, i.ID); i.State == integrations.InstanceRunning && (i.Group != "" || slices.Contains(f.Config().names(), i.Role)) && len(one) < mostGroups {
+		if key := i.Site.String() + " " + cmp.Or(i.Group, i.ID); i.State == integrations.InstanceRunning && (i.Group != "" || slices.Contains(f.Config().Names(), i.Role)) && len(one) < mostGroups {
 			one[key] = i
 		}
 	}

@@ -48,9 +48,10 @@ func (f *feature) drain(ctx context.Context, c *commands.Call) (commands.Act, er
 	if err != nil {
 		return nil, f.unread(at.ID, err)
 	}
+	here := f.here(ctx)
 	return func(tx *store.Tx) (commands.Reply, error) {
 		d := f.planned(c, m)
-		q, err := f.question(tx, d, m)
+		q, err := f.question(tx, d, m, here)
 		if err != nil {
 			return commands.Reply{}, err
 		}
@@ -73,11 +74,11 @@ func (f *feature) planned(c *commands.Call, m integrations.Machine) *Drain {
 		Reason: c.Arg("reason"), By: gate.ToStore(c.Who), Room: f.room(c), State: statePlanned, Connections: -1, Bytes: -1, Seats: seats(m)}
 }
 
-func (f *feature) question(tx *store.Tx, d *Drain, m integrations.Machine) (Question, error) {
+func (f *feature) question(tx *store.Tx, d *Drain, m integrations.Machine, here Here) (Question, error) {
 	others, err := othersOf(tx, d)
 	cfg := f.Config()
 	role, _ := cfg.Role(m.Role)
-	return Question{Machine: m, Role: role, Config: cfg, Others: others, Keep: d.Keep, Shrink: d.Shrink}, err
+	return Question{Machine: m, Role: role, Config: cfg, Here: here, Others: others, Keep: d.Keep, Shrink: d.Shrink}, err
 }
 
 // room is the channel where a drain is shown.
@@ -158,7 +159,7 @@ const mostNear = 8
 
 // near names some that there are; whoever cannot be helped with that is not told why.
 func (f *feature) near(ctx context.Context, typed string) (out []string) {
-	all, err := f.Cloud.Instances(ctx, f.Config().names()...)
+	all, err := f.Cloud.Instances(ctx, f.Config().Names()...)
 	if err != nil {
 		f.Log.Warn("list instances", "error", err)
 		return nil
@@ -198,9 +199,10 @@ func (f *feature) drainRole(ctx context.Context, c *commands.Call, name string) 
 	if err != nil {
 		return nil, f.unread(all[0].ID, err)
 	}
+	here := f.here(ctx)
 	return func(tx *store.Tx) (commands.Reply, error) {
 		first := f.planned(c, m)
-		q, err := f.question(tx, first, m)
+		q, err := f.question(tx, first, m, here)
 		if err != nil {
 			return commands.Reply{}, err
 		}
