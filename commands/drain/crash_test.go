@@ -54,26 +54,34 @@ func (r *room) guarded() {
 func TestBrokenAtEachBoundary(t *testing.T) {
 	for name, fault := range faults {
 		for _, back := range []bool{false, true} {
-			t.Run(fmt.Sprint(name, " back ", back), func(t *testing.T) {
-				t.Parallel()
-				for k := 0; ; k++ {
-					if r, reached := broken(t, k, back, fault); !reached {
-						if k < 10 {
-							t.Errorf("there are only %d boundaries: %s", k, r.story())
+			for where, build := range map[string]func(*testing.T) *room{
+				"": func(t *testing.T) *room { return newRoom(t, 4) },
+				" behind HAProxy": func(t *testing.T) *room {
+					r, p := behind(t, 4)
+					p.tagged = true
+					return r
+				},
+			} {
+				t.Run(fmt.Sprint(name, " back ", back, where), func(t *testing.T) {
+					t.Parallel()
+					for k := 0; ; k++ {
+						if r, reached := broken(build(t), k, back, fault); !reached {
+							if k < 10 {
+								t.Errorf("there are only %d boundaries: %s", k, r.story())
+							}
+							return
+						} else if !r.settled(name, back) {
+							t.Errorf("broken at boundary %d: %s", k, r.story())
 						}
-						return
-					} else if !r.settled(name, back) {
-						t.Errorf("broken at boundary %d: %s", k, r.story())
 					}
-				}
-			})
+				})
+			}
 		}
 	}
 }
 
 // broken runs a drain that breaks at one boundary.
-func broken(t *testing.T, k int, back bool, fault func(r *room, before bool) error) (r *room, reached bool) {
-	r = newRoom(t, 4)
+func broken(r *room, k int, back bool, fault func(r *room, before bool) error) (_ *room, reached bool) {
 	r.guarded()
 	d := r.begins("drain web-2")
 	n := 0

@@ -61,7 +61,6 @@ func (p *pooled) Machine(ctx context.Context, at integrations.Site, id string) (
 
 // Pools asks each kind for its own.
 func (p *pooled) Pools(ctx context.Context, at integrations.Site, seats []integrations.Seat) ([]integrations.Pool, error) {
-	var out []integrations.Pool
 	var cloud []integrations.Seat
 	other := map[string][]integrations.Seat{}
 	for _, s := range seats {
@@ -71,12 +70,9 @@ func (p *pooled) Pools(ctx context.Context, at integrations.Site, seats []integr
 			cloud = append(cloud, s)
 		}
 	}
-	if len(cloud) > 0 {
-		pools, err := p.Cloud.Pools(ctx, at, cloud)
-		if err != nil {
-			return nil, err
-		}
-		out = pools
+	out, err := p.Cloud.Pools(ctx, at, cloud)
+	if err != nil {
+		return nil, err
 	}
 	for _, kind := range slices.Sorted(maps.Keys(other)) {
 		pools, err := p.more[kind].Pools(ctx, other[kind])

@@ -218,6 +218,11 @@ func TestUndrainBehindHAProxy(t *testing.T) {
 						delete(r.fleet.boxes["i-2"].Tags, tagStatus)
 					}
 					before := r.look("i-2")
+					r.fleet.watch = func(call string) {
+						if now, has := r.fleet.boxes["i-2"].Tags[tagStatus]; call == "tag i-2" && has && now == "" {
+							t.Error("its Status is nothing, and it had none")
+						}
+					}
 					line := "drain web-2"
 					if at == stateOut {
 						line += " --keep"
