@@ -1,6 +1,7 @@
 package drain
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -247,6 +248,39 @@ func TestANetworkLoadBalancerSettles(t *testing.T) {
 	r.goes(func() bool { return r.drain(d.ID).State == stateStop })
 	if d = r.drain(d.ID); d.Since.Sub(d.LeftAt) < nlbSettle {
 		t.Errorf("its application was stopped %s after it left", d.Since.Sub(d.LeftAt))
+	}
+}
+
+// It was told to leave, and that failed; meanwhile another one fell ill. It is not told
+// again before there are enough, and held when that does not come.
+func TestNotToldAgainWhenOthersFellIll(t *testing.T) {
+	r := newRoom(t, 3)
+	r.cfg.Roles[0].Healthy = 2
+	d := r.begins("drain web-2")
+	r.goes(func() bool { return r.drain(d.ID).State == stateLeave })
+	r.fleet.fault = func(call string, before bool) error {
+		if before && call == "standby i-2" {
+			return &integrations.Later{After: time.Second, Err: errors.New("RequestLimitExceeded")}
+		}
+		return nil
+	}
+	if _, err := r.step(r.drain(d.ID)); err != nil {
+		t.Fatal(err)
+	}
+	r.fleet.fault = nil
+	if d = r.drain(d.ID); d.State != stateLeave || !d.Left {
+		t.Fatalf("it is %s", d.State)
+	}
+	r.fleet.boxes["i-3"].running = false
+	r.goes(nil)
+	if d = r.drain(d.ID); d.State != stateHold || slices.Contains(r.fleet.calls, "standby i-2") {
+		t.Fatalf("it is %s: %s; %s", d.State, d.Why, r.story())
+	}
+	r.fleet.boxes["i-3"].running = true
+	r.must(alice, "drain-retry "+d.ID)
+	r.goes(nil)
+	if d = r.drain(d.ID); d.State != stateDone {
+		t.Errorf("it is %s: %s", d.State, d.Why)
 	}
 }
 

@@ -131,14 +131,19 @@ func (s *stepper) leave() (bool, error) {
 	if !grouped && d.Left && len(s.staying(m.Pools)) == 0 {
 		return true, nil
 	}
+	// Also of one that was told to leave already, and has not: others may have fallen
+	// ill since.
+	closed, err := s.ask(m, false)
+	switch {
+	case err != nil:
+		return false, err
+	case len(closed) > 0 && !d.Left:
+		return false, &refused{closed}
+	case len(closed) > 0:
+		d.Why = closed[0].String()
+		return false, nil
+	}
 	if !d.Left {
-		closed, err := s.ask(m, false)
-		if err != nil {
-			return false, err
-		}
-		if len(closed) > 0 {
-			return false, &refused{closed}
-		}
 		if err := s.intend(func(d *Drain) { d.Left, d.LeftAt, d.Shrunk = true, s.now, d.shrinks() && grouped }); err != nil {
 			return false, err
 		}
@@ -196,6 +201,14 @@ func (s *stepper) wait() (bool, error) {
 		return false, err
 	}
 	if len(s.staying(pools)) > 0 { // what its group does not take it out of, or what forgot it
+		closed, err := s.ask(m, grouped)
+		if err != nil {
+			return false, err
+		}
+		if len(closed) > 0 {
+			d.Why = closed[0].String()
+			return false, nil
+		}
 		return false, s.leaveAll(pools)
 	}
 	d.Connections = -1
