@@ -22,6 +22,9 @@ var _ interface {
 	Find(ctx context.Context, idOrName string) ([]integrations.Instance, error)
 	Machine(ctx context.Context, at integrations.Site, id string) (integrations.Machine, error)
 	Pools(ctx context.Context, at integrations.Site, seats []integrations.Seat) ([]integrations.Pool, error)
+	TaskHost(ctx context.Context, at integrations.Site, cluster, instance string) (*integrations.TaskHost, error)
+	DrainTasks(ctx context.Context, at integrations.Site, cluster, host string) error
+	ActivateTasks(ctx context.Context, at integrations.Site, cluster, host string) error
 	Tag(ctx context.Context, at integrations.Site, id string, set map[string]string, unset []string) error
 	EnterStandby(ctx context.Context, at integrations.Site, group, id string, shrink bool) error
 	ExitStandby(ctx context.Context, at integrations.Site, group, id string) error
