@@ -2,6 +2,7 @@ package drain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/signalbox-chatops/signalbox/commands/gate"
@@ -115,6 +116,13 @@ func planBody(d *Drain) []integrations.Block {
 	for _, f := range p.Pools {
 		fields = append(fields, integrations.Field{Name: f.Pool, Value: integrations.R(fmt.Sprintf("%d of %d healthy, %d without it; at least %d", f.Before, f.Of, f.After, f.Need))})
 	}
+	if p.Cluster != "" {
+		tasks := "moved away in the cluster " + p.Cluster
+		if p.Cluster == integrations.AnyCluster {
+			tasks = "moved away, in whichever cluster it is"
+		}
+		fields = append(fields, integrations.Field{Name: "Tasks", Value: integrations.R(tasks)})
+	}
 	if !d.Keep {
 		logs := "proved to be shipped by " + p.Logs + " before it ends"
 		if p.Logs == logsNone {
@@ -168,6 +176,7 @@ var stages = []struct {
 }{
 	{"marked", []string{statePlan, stateMark}},
 	{"out of its load balancers", []string{stateLeave, stateWait}},
+	{"without tasks", []string{stateTasks}},
 	{"stopped", []string{stateStop}},
 	{"logs shipped", []string{stateFlush}},
 	{"terminated", []string{stateTerminate}},
@@ -184,6 +193,13 @@ func bar(d *Drain) string {
 	if row.back || !inTable && d.State != stateDone {
 		return ""
 	}
+	stages := stages[:]
+	if d.Keep {
+		stages = stages[:3]
+	}
+	if d.Plan.Cluster == "" {
+		stages = slices.Concat(stages[:2], stages[3:])
+	}
 	now := len(stages)
 	for i, s := range stages {
 		for _, name := range s.states {
@@ -194,9 +210,6 @@ func bar(d *Drain) string {
 	}
 	var parts []string
 	for i, s := range stages {
-		if d.Keep && i > 1 {
-			break
-		}
 		sign := "○ "
 		switch {
 		case i < now:

@@ -60,6 +60,10 @@ type Drain struct {
 	Shrink   bool      `json:"shrink,omitempty"`   // ended without a replacement: it is one itself
 	Members  []string  `json:"members,omitempty"`  // of the group before
 
+	Cluster string              `json:"cluster,omitempty"` // that it runs tasks of, once it was found there
+	Emptied bool                `json:"emptied,omitempty"` // its cluster was told to move its tasks away
+	Tasks   []integrations.Task `json:"tasks,omitempty"`   // that were left at the newest look
+
 	Seats []integrations.Seat `json:"seats,omitempty"`
 	// Command is the script under way, of the kind Script.
 	Command   string    `json:"command,omitempty"`

@@ -81,6 +81,10 @@ func estate() awssim.Fleet {
 				}},
 				{ID: "i-0fff0000000000001", Name: "no role", Age: time.Hour},
 			},
+			Clusters: []awssim.Cluster{{Name: "spare"}, {
+				Name: "apps", Instances: []string{lone, "i-0fff0000000000001"}, Alone: []string{lone},
+				Services: []awssim.Service{{Name: "web", Tasks: 4, MinHealthyPercent: 50}},
+			}},
 		}, {
 			Account: "other", Region: "us-west-2",
 			Instances: []awssim.Instance{{ID: away, Name: "lone", Role: "app", Age: time.Hour}},
