@@ -190,6 +190,7 @@ func (a *app) assemble() error {
 	if s.cloud, err = cloud(c.AWS, a.Clock, a.Log); err != nil {
 		return err
 	}
+	s.monitor = monitor(c.Mackerel, a.Clock, a.Log)
 	s.drains = func() DrainConfig { return a.config.Load().Drain }
 	a.systems = s
 	if a.wired, err = wire(features(s)); err != nil {
@@ -303,6 +304,7 @@ func (c *Config) secrets() []string {
 	}
 	all = append(all, c.GitHub.WebhookSecrets...)
 	all = append(all, c.AWS.Secrets()...)
+	all = append(all, c.Mackerel.Secrets()...)
 	for _, t := range c.Targets {
 		for _, env := range []map[string]integrations.Secret{t.PlanEnv, t.ApplyEnv} {
 			for _, s := range env {

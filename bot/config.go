@@ -29,6 +29,7 @@ type Config struct {
 	Heartbeat    HeartbeatConfig     `yaml:"heartbeat"`
 	AWS          AWSConfig           `yaml:"aws"`
 	Drain        DrainConfig         `yaml:"drain"`
+	Mackerel     MackerelConfig      `yaml:"mackerel"`
 	People       []PersonConfig      `yaml:"people"`
 	Groups       []GroupConfig       `yaml:"groups"`
 	Policy       []RuleConfig        `yaml:"policy"`
@@ -200,6 +201,7 @@ type TargetConfig struct {
 	Timeout     time.Duration                  `yaml:"timeout"` // of an apply; 0 is none but those of its commands
 	PlanEnv     map[string]integrations.Secret `yaml:"plan_env"`
 	ApplyEnv    map[string]integrations.Secret `yaml:"apply_env"`
+	ASG         []ScalingConfig                `yaml:"asg"`
 	Apply       []StepConfig                   `yaml:"apply"`
 }
 
@@ -279,6 +281,9 @@ func (c *Config) fill() {
 	}
 	for i := range c.Targets {
 		orElse(&c.Targets[i].Base, "main")
+		for j := range c.Targets[i].ASG {
+			c.fillScaling(&c.Targets[i].ASG[j])
+		}
 	}
 	for i := range c.Services {
 		s := &c.Services[i]

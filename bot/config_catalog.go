@@ -83,6 +83,9 @@ func (c *Config) target(t TargetConfig, appliers map[string]applierMaker) integr
 		Name: t.Name, Environment: t.Environment, Repository: t.Repository, Base: t.Base,
 		Paths: t.Paths, Timeout: t.Timeout, PlanEnv: t.PlanEnv, ApplyEnv: t.ApplyEnv, Wave: t.Wave, Coalesce: t.Coalesce, Drift: t.Drift,
 	}
+	for _, s := range t.ASG {
+		out.Scaling = append(out.Scaling, s.scaling())
+	}
 	kinds := slices.Sorted(maps.Keys(appliers))
 	for _, s := range t.Apply {
 		make, ok := appliers[s.Kind]

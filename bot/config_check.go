@@ -45,6 +45,7 @@ func (c *Config) check() {
 	c.checkPart("heartbeat", c.Heartbeat)
 	c.checkPart("aws", c.AWS)
 	c.checkPart("drain", c.Drain)
+	c.checkPart("mackerel", c.Mackerel)
 	c.checkPeople()
 	c.checkGroups()
 	c.checkEnvironments()

@@ -57,6 +57,7 @@ func (c *Config) checkTargets() {
 		if t.Drift != 0 && t.Drift < time.Minute {
 			c.bad(at+".drift", "is %s; want a minute or more, or nothing for never", t.Drift)
 		}
+		c.checkScaling(t, at)
 		if len(t.Apply) == 0 {
 			c.bad(at+".apply", "is missing; list the steps, such as - terraform: {dir: .}")
 		}

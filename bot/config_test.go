@@ -231,6 +231,26 @@ func TestConfigLiveGroups(t *testing.T) {
 	}
 }
 
+// The only site there is need not be named, nor what is suspended by default.
+func TestConfigScaling(t *testing.T) {
+	c, err := parseConfig("asg.yaml", read(t, "right-asg.yaml"), testEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cat, err := c.Catalog(goldenAppliers())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := integrations.Site{Account: "main", Region: "ap-northeast-1"}
+	want := []integrations.Scaling{
+		{Site: at, Group: "web", Processes: []string{"AZRebalance", "AlarmNotification", "ScheduledActions", "ReplaceUnhealthy", "InstanceRefresh"}, Limit: 30 * time.Minute},
+		{Site: at, Group: "worker", Processes: []string{"AZRebalance"}, Limit: 10 * time.Minute},
+	}
+	if d := cmp.Diff(want, cat.Targets[0].Scaling); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+}
+
 func FuzzConfig(f *testing.F) {
 	files, err := filepath.Glob("testdata/config/*.yaml")
 	if err != nil {

@@ -172,7 +172,7 @@ func allKeys() map[string]string {
 	c := defaultConfig()
 	c.Environments = make([]EnvironmentConfig, 1)
 	c.Services = make([]ServiceConfig, 1)
-	c.Targets = make([]TargetConfig, 1)
+	c.Targets = []TargetConfig{{ASG: make([]ScalingConfig, 1)}}
 	c.fill()
 	out := map[string]string{}
 	keys(reflect.ValueOf(*c), "", out)
@@ -211,7 +211,7 @@ func TestReadmeConfiguration(t *testing.T) {
 func exampleEnv(name string) (string, bool) {
 	v, ok := map[string]string{
 		"SLACK_APP_TOKEN": "xapp-1-A", "SLACK_BOT_TOKEN": "xoxb-1", "GITHUB_TOKEN": "github_pat_1", "WEBHOOK_SECRET": "long enough to be one",
-		"HEARTBEAT_URL": "https://hc-ping.com/1", "WEB_PLAN_KEY": "read-only", "WEB_APPLY_KEY": "may change", "CLOUDFLARE_READ": "r", "CLOUDFLARE_WRITE": "w",
+		"HEARTBEAT_URL": "https://hc-ping.com/1", "WEB_PLAN_KEY": "read-only", "WEB_APPLY_KEY": "may change", "MACKEREL_KEY": "k", "CLOUDFLARE_READ": "r", "CLOUDFLARE_WRITE": "w",
 	}[name]
 	return v, ok
 }

@@ -83,4 +83,15 @@ var screenPlays = []screenPlay{
 		saying("alice presses Confirm", "carol in #ops: /ops role request deployers \"I joined the web team\"", "bob presses Grant"),
 		looking(screen{name: "config-change", says: "A change of the configuration", kinds: []string{"config change"}, words: "deployers"}),
 	)},
+	{name: "drain", steps: slices.Concat(
+		saying("alice in #ops: /ops drain web-3"),
+		looking(screen{name: "drain-plan", says: "A drain that waits for a confirmation", words: "Drain web-3"}),
+		saying("alice presses Confirm", "15s pass"),
+		looking(
+			screen{name: "drain", says: "A drain that goes on", kinds: []string{"drain"}, words: "Drain web-3"},
+			screen{name: "instances", says: "The instances meanwhile", at: "/#instances", sel: "#fleet .group", words: "role app"},
+		),
+		saying("3m pass", "alice in #ops: /ops drain role=app"),
+		looking(screen{name: "drain-role", says: "A drain of a role", kinds: []string{"drain role"}, words: "role=app"}),
+	)},
 }

@@ -36,7 +36,7 @@ type screen struct {
 	says  string   // what it shows, for the index and for those who cannot see it
 	kinds []string // the cards in it
 	who   string   // alice unless said
-	at    string   // a channel's button, "ops" unless said; or the path of a pull request
+	at    string   // a channel's button, "ops" unless said; or the path of a pull request, or "/#instances"
 	under string   // the message whose thread is opened, by words in it
 	sel   string   // what is cut out, a message unless said
 	words string   // that it holds; the last such one is meant
@@ -96,6 +96,7 @@ var screenless = map[string]string{
 	"kept":                "an answer that was kept while Slack was away, as it would have been",
 	"past file":           "a picture of its own, of the times of a service",
 	"audit file":          "a file",
+	"drain held":          "one sentence, with the buttons of the drain's message",
 }
 
 func allScreens() (out []screen) {
@@ -189,11 +190,17 @@ func playScreens(t *testing.T, p screenPlay) {
 // as one: on the left the desk, on the right the phone.
 func (s screen) take(ctx context.Context, base string) error {
 	who, at, sel := cmp.Or(s.who, "alice"), cmp.Or(s.at, "ops"), cmp.Or(s.sel, ".message")
-	pull := strings.HasPrefix(at, "/")
+	pull, pane := strings.HasPrefix(at, "/"), "chat"
+	if pull {
+		pane = "forge"
+	}
+	if strings.HasSuffix(at, "#instances") {
+		pane = "fleet"
+	}
 	open := []pageAct{chromedp.EmulateViewport(1400, 2400), chromedp.Navigate(base + "/"), holds(`document.querySelector("#user").options.length > 0`),
 		evaluates(`const u = document.querySelector("#user"); u.value = ` + quoteJS(who) + `; u.dispatchEvent(new Event("change"))`)}
 	if pull {
-		open = append(open, chromedp.Navigate(base+at), reads("#forge", "#"))
+		open = append(open, chromedp.Navigate(base+at), reads("#"+pane, map[string]string{"forge": "#", "fleet": "in service"}[pane]))
 	} else {
 		open = append(open, clicks("#channels button", at))
 	}
@@ -208,14 +215,9 @@ func (s screen) take(ctx context.Context, base string) error {
 	last := `[...document.querySelectorAll(` + quoteJS(sel) + `)].filter(n => n.textContent.includes(` + quoteJS(s.words) + `)).at(-1)`
 	var four []image.Image
 	for _, wide := range []bool{true, false} {
-		size, pane := chromedp.EmulateViewport(1400, 2400), pageAct(nil)
+		acts := []pageAct{chromedp.EmulateViewport(1400, 2400)}
 		if !wide {
-			size = chromedp.EmulateViewport(320, 2400, chromedp.EmulateMobile)
-			pane = evaluates(`document.querySelector('#tabs button[data-pane=` + map[bool]string{true: "forge", false: "chat"}[pull] + `]').click()`)
-		}
-		acts := []pageAct{size}
-		if pane != nil {
-			acts = append(acts, pane)
+			acts = []pageAct{chromedp.EmulateViewport(320, 2400, chromedp.EmulateMobile), evaluates(`document.querySelector('#tabs button[data-pane=` + pane + `]').click()`)}
 		}
 		for _, scheme := range []string{"light", "dark"} {
 			acts = append(acts, colours(scheme), holds("!!"+last),

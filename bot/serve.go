@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/signalbox-chatops/signalbox/bot/sandbox"
 	"github.com/signalbox-chatops/signalbox/commands"
@@ -40,6 +41,8 @@ func (c serveCommand) Run(s *scene) error {
 type sandboxCommand struct {
 	Addr string `default:"127.0.0.1:8421" help:"Where the one page and everything else is served; loopback only, port 0 picks one."`
 	Data string `placeholder:"DIR" help:"The folder that holds the whole workspace; one in the user's cache unless said."`
+	// How long the simulated Slack waits for answers, where that is not the usual.
+	Patience, Quiet time.Duration `kong:"-"`
 }
 
 func (c sandboxCommand) Run(s *scene) error { return c.run(s, func(b []byte) []byte { return b }) }
@@ -47,7 +50,7 @@ func (c sandboxCommand) Run(s *scene) error { return c.run(s, func(b []byte) []b
 // run runs the sandbox with a configuration that edit may change: its
 // conversations try other settings than a newcomer's.
 func (c sandboxCommand) run(s *scene, edit func([]byte) []byte) error {
-	return sandbox.Main(s.ctx, sandbox.Options{Addr: c.Addr, Data: c.Data, Out: s.out, Log: s.log, Shortcuts: sandboxShortcuts(),
+	return sandbox.Main(s.ctx, sandbox.Options{Addr: c.Addr, Data: c.Data, Out: s.out, Log: s.log, Shortcuts: sandboxShortcuts(), Patience: c.Patience, Quiet: c.Quiet,
 		Run: func(ctx context.Context, configYAML []byte, clk clock.Clock, started func(sandbox.Bot)) error {
 			config, err := parseConfig("sandbox.yaml", edit(configYAML), os.LookupEnv)
 			if err != nil {

@@ -63,7 +63,7 @@ func newTalkWorld(t testing.TB, edit func([]byte) []byte) *talkWorld {
 	r, out := io.Pipe()
 	done := make(chan error, 1)
 	go func() { // waited for by the cleanup
-		err := (sandboxCommand{Addr: "127.0.0.1:0", Data: w.data}).run(&scene{ctx: ctx, out: out, log: slog.New(slog.NewTextHandler(log, nil))}, edit)
+		err := (sandboxCommand{Addr: "127.0.0.1:0", Data: w.data, Patience: talkPatience, Quiet: talkQuietAnswer()}).run(&scene{ctx: ctx, out: out, log: slog.New(slog.NewTextHandler(log, nil))}, edit)
 		_ = out.CloseWithError(fmt.Errorf("the sandbox ended: %w", errors.Join(err, io.EOF)))
 		done <- err
 	}()

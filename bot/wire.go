@@ -27,6 +27,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/outage"
 	"github.com/signalbox-chatops/signalbox/commands/past"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
+	"github.com/signalbox-chatops/signalbox/commands/scaling"
 	"github.com/signalbox-chatops/signalbox/commands/status"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/integrations"
@@ -36,6 +37,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/heartbeat"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/git"
+	"github.com/signalbox-chatops/signalbox/integrations/mackerel"
 	"github.com/signalbox-chatops/signalbox/integrations/slack"
 	"github.com/signalbox-chatops/signalbox/integrations/terraform"
 	"github.com/signalbox-chatops/signalbox/store"
@@ -66,7 +68,8 @@ type systems struct {
 	data      string // the data folder
 	hooks     time.Duration
 	own       ownConfig
-	cloud     drain.Cloud // nil where no account is configured
+	cloud     fleet         // nil where no account is configured
+	monitor   drain.Monitor // nil where none is configured
 	drains    func() DrainConfig
 }
 
@@ -81,13 +84,15 @@ type ownConfig struct {
 // features is the list of everything people can ask for and everything that is
 // done without being asked.
 func features(s systems) []commands.Feature {
+	leases := scaling.New(scaling.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cloud: s.cloud, Channel: s.channel})
 	return []commands.Feature{
-		deploy.New(deploy.Deps{Store: s.store, Forge: s.forge, Trees: s.trees, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
+		leases.Feature(),
+		deploy.New(deploy.Deps{Scaling: leases, Store: s.store, Forge: s.forge, Trees: s.trees, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
 		incident.New(incident.Deps{Clock: s.clock}),
 		joining.New(joiningDeps(s)),
 		status.New(status.Deps{Clock: s.clock, Watched: s.watched, Also: []func(*store.Tx) ([]integrations.Rich, error){drain.UnderWay}}),
-		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Config: s.drains, Channel: s.channel}),
+		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Monitor: s.monitor, Config: s.drains, Channel: s.channel}),
 		outage.New(outage.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Watched: s.watched, Channel: s.channel}),
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "audit")}),
@@ -169,18 +174,48 @@ func tellReload(ctx context.Context, s systems, c configChanges, mistakes error)
 	return joining.Announce(ctx, joiningDeps(s), c, mistakes)
 }
 
-// AWSConfig is the accounts whose instances may be drained, DrainConfig how.
+// AWSConfig is the accounts whose instances may be drained, and whose groups are kept
+// still while applies go on; DrainConfig is how they are drained.
 type (
 	AWSConfig   = aws.Config
+	awsAccount  = aws.Account
 	DrainConfig = drain.Config
 )
 
+// MackerelConfig is what watches the instances.
+type MackerelConfig = mackerel.Config
+
+func monitor(c MackerelConfig, clk clock.Clock, log *slog.Logger) drain.Monitor {
+	if c.None() {
+		return nil
+	}
+	return mackerel.New(c, mackerel.Options{Clock: clk, Log: log})
+}
+
+// fleet is what features ask of these accounts.
+type fleet interface {
+	drain.Cloud
+	scaling.Cloud
+}
+
 // cloud is the fleet of these accounts.
-func cloud(c AWSConfig, clk clock.Clock, log *slog.Logger) (drain.Cloud, error) {
+func cloud(c AWSConfig, clk clock.Clock, log *slog.Logger) (fleet, error) {
 	if len(c.Accounts) == 0 {
 		return nil, nil
 	}
 	return aws.New(c, aws.Options{Clock: clk, Log: log})
+}
+
+// cloudFindings says what the accounts do not allow.
+func cloudFindings(ctx context.Context, c AWSConfig) []integrations.Finding {
+	if len(c.Accounts) == 0 {
+		return nil
+	}
+	fleet, err := aws.New(c, aws.Options{})
+	if err != nil {
+		return []integrations.Finding{{What: "AWS", Say: err.Error(), Do: "mend aws in the configuration"}}
+	}
+	return fleet.Check(ctx)
 }
 
 // heartbeats sends them.

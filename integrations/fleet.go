@@ -188,3 +188,22 @@ type CommandResult struct {
 	Output string // at most 24,000 bytes of it
 	Why    string
 }
+
+// Statuses of a host in the system that watches it, in Mackerel's words. One in
+// standby is watched, and nobody is told of it; one in maintenance or poweroff is not
+// watched.
+const (
+	HostWorking     = "working"
+	HostStandby     = "standby"
+	HostMaintenance = "maintenance"
+	HostPoweroff    = "poweroff"
+)
+
+// A MonitoredHost is an instance as the system shows it that watches it.
+type MonitoredHost struct {
+	ID     string // that system's own
+	Name   string
+	Status string
+	// Retired says that it is watched no more, for good: its alerts are closed.
+	Retired bool
+}

@@ -42,6 +42,9 @@ type Options struct {
 	Log  *slog.Logger
 	// Shortcuts are those of the bot's Slack app.
 	Shortcuts []Shortcut
+	// Patience and Quiet are those of the simulated Slack with what people do, where
+	// they are not the usual ones: a slow machine needs more of both.
+	Patience, Quiet time.Duration
 	// Run runs the bot until ctx ends. It calls started once, when its doors
 	// are open.
 	Run func(ctx context.Context, configYAML []byte, clk clock.Clock, started func(Bot)) error
@@ -73,11 +76,13 @@ type world struct {
 	moving chan struct{} // holds one token: one advance at a time
 
 	shortcuts []Shortcut
+	patience  time.Duration
+	quiet     time.Duration
 }
 
 // Main opens the workspace in opt.Data, or makes it, and runs it until ctx ends.
 func Main(ctx context.Context, opt Options) (err error) {
-	w := &world{log: opt.Log, moving: make(chan struct{}, 1), shortcuts: opt.Shortcuts}
+	w := &world{log: opt.Log, moving: make(chan struct{}, 1), shortcuts: opt.Shortcuts, patience: opt.Patience, quiet: opt.Quiet}
 	unlock, err := w.open(opt.Data)
 	if err != nil {
 		return err

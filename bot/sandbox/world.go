@@ -73,7 +73,7 @@ func (w *world) stateFiles() map[string]string {
 func (w *world) slackConfig() slacksim.Config {
 	c := slacksim.Config{
 		Dir: filepath.Join(w.data, "slack"), Clock: w.clk, Log: w.log.With("simulator", "slack"),
-		BotToken: botToken, AppToken: appToken, BotName: botLogin, Decided: w.decided, Shortcuts: w.shortcuts,
+		Patience: w.patience, Quiet: w.quiet, BotToken: botToken, AppToken: appToken, BotName: botLogin, Decided: w.decided, Shortcuts: w.shortcuts,
 	}
 	members := []string{botLogin}
 	for _, p := range people {

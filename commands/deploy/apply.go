@@ -193,7 +193,9 @@ func (f *feature) apply(ctx context.Context, r *runner.Run) runner.End {
 	tree := filepath.Join(r.Dir(), "tree")
 	if r.Resumed || r.Job.Phase == phaseApply {
 		r.OnClean(func(ctx context.Context) error { return f.Trees.Remove(ctx, r.Job.Repo, tree) })
-		return f.applySteps(ctx, r, t, tree)
+		end := f.applySteps(ctx, r, t, tree)
+		f.resume(ctx, r.Job, end)
+		return end
 	}
 	tree, err := f.checkout(ctx, r)
 	if err != nil {
@@ -211,7 +213,18 @@ func (f *feature) apply(ctx context.Context, r *runner.Run) runner.End {
 	if end.State != "" {
 		return f.noteRevisions(ctx, r, t, tree, end)
 	}
-	err = r.Update(ctx, func(tx *store.Tx, j *store.Job) error {
+	return f.begun(ctx, r, t, tree, rec)
+}
+
+// begun applies what is settled. The groups of the target are kept still from before
+// its first change until after its last, and no longer: what waits for a person, or
+// changes nothing, suspends nothing.
+func (f *feature) begun(ctx context.Context, r *runner.Run, t integrations.Target, tree string, rec record) (end runner.End) {
+	if end = f.suspend(ctx, r.Job, t); end.State != "" {
+		return end
+	}
+	defer func() { f.resume(ctx, r.Job, end) }()
+	err := r.Update(ctx, func(tx *store.Tx, j *store.Job) error {
 		if j.Interrupts > 0 {
 			return integrations.ErrInterrupted
 		}

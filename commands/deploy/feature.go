@@ -99,6 +99,8 @@ type Deps struct {
 	Catalog func() *integrations.Catalog
 	// Roster says who is on call; nil is the one in the configuration.
 	Roster integrations.Roster
+	// Scaling keeps auto scaling groups still; nil where none can be.
+	Scaling Scaling
 	// Poll is how often the reconciler walks GitHub.
 	Poll time.Duration
 	// Hooks is how often webhooks that did not arrive are looked for and asked for

@@ -31,6 +31,7 @@ type world struct {
 	event uint64
 	// trigger is what a form is opened with; "" is somebody for whom none can be.
 	trigger string
+	scaling *fakeScaling
 	stop    func()
 }
 
@@ -48,9 +49,9 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, store: s, clock: clk, forge: newForge(), tool: &fakeTool{plan: onePlan("a")}}
-	w.cat = testCatalog(w.tool)
+	w.cat, w.scaling = testCatalog(w.tool), &fakeScaling{tool: w.tool}
 	w.f = &feature{Deps: Deps{Store: s, Forge: w.forge, Trees: fakeTrees{w.forge}, Clock: clk, Log: log,
-		Catalog: func() *integrations.Catalog { return w.cat }, Poll: time.Hour, Channel: func(n string) string { return "C-" + n }}}
+		Catalog: func() *integrations.Catalog { return w.cat }, Poll: time.Hour, Channel: func(n string) string { return "C-" + n }, Scaling: w.scaling}}
 	w.f.Roster = integrations.ConfiguredRoster(w.f.Catalog)
 	feat := New(w.f.Deps)
 	w.verbs = map[string]commands.Verb{}

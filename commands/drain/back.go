@@ -157,7 +157,8 @@ func (s *stepper) surplus() (*Drain, error) {
 	return extra, nil
 }
 
-// unmark gives it the tag back that it had, and takes ours off.
+// unmark gives it the tag back that it had, takes ours off, and has people called for it
+// again.
 func (s *stepper) unmark() (bool, error) {
 	d := s.d
 	m, err := s.look()
@@ -169,7 +170,7 @@ func (s *stepper) unmark() (bool, error) {
 	_, was := m.Tags[tagWas]
 	right := has == !d.HadNone && status == d.Was
 	if right && !ours && !was {
-		return true, nil
+		return s.speak()
 	}
 	set, unset := map[string]string{}, []string{tagDrain, tagWas}
 	if d.HadNone {

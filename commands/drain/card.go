@@ -1,6 +1,7 @@
 package drain
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,9 +43,9 @@ func (f *feature) card(tx *store.Tx, s *store.Surface) (integrations.Message, er
 
 func title(d *Drain) string {
 	if d.Keep {
-		return "take out and keep " + d.machine()
+		return "take out and keep " + d.short()
 	}
-	return "drain " + d.machine()
+	return "drain " + d.short()
 }
 
 func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
@@ -100,21 +101,28 @@ func body(d *Drain) (out []integrations.Block) {
 
 // planBody is what would happen.
 func planBody(d *Drain) []integrations.Block {
-	p := d.Plan
-	fields := []integrations.Field{
-		{Name: "Instance", Value: integrations.R(integrations.Code(d.Instance), " · ", d.Role, " · ", d.Zone, " · ", d.At.String())},
+	fields := append([]integrations.Field{{Name: "Instance", Value: integrations.R(integrations.Code(d.Instance), " · ", d.Role, " · ", d.Zone, " · ", d.At.Account)}}, planFields(d)...)
+	back := "It can be put back until it is being terminated."
+	if d.Keep {
+		back = "It can be put back at any time."
 	}
+	return []integrations.Block{{Fields: fields}, {Context: integrations.R(back)}}
+}
+
+// planFields are what happens around an instance.
+func planFields(d *Drain) (fields []integrations.Field) {
+	p := d.Plan
 	if p.Group != "" {
 		wants := fmt.Sprintf("%s: wants %d, %d to %d", p.Group, p.Desired, p.Min, p.Max)
 		if d.shrinks() {
 			wants += fmt.Sprintf("; it would want %d, and nothing replaces it", p.Desired-1)
 		} else {
-			wants += "; it starts another one"
+			wants += "; another one is started in its place"
 		}
 		fields = append(fields, integrations.Field{Name: "Group", Value: integrations.R(wants)})
 	}
 	for _, f := range p.Pools {
-		fields = append(fields, integrations.Field{Name: f.Pool, Value: integrations.R(fmt.Sprintf("%d of %d healthy, %d without it; at least %d", f.Before, f.Of, f.After, f.Need))})
+		fields = append(fields, integrations.Field{Name: fmt.Sprintf("Pool %s", f.Pool), Value: integrations.R(fmt.Sprintf("%d of %d healthy, %d without it; at least %d have to stay", f.Before, f.Of, f.After, f.Need))})
 	}
 	if p.Cluster != "" {
 		tasks := "moved away in the cluster " + p.Cluster
@@ -130,11 +138,7 @@ func planBody(d *Drain) []integrations.Block {
 		}
 		fields = append(fields, integrations.Field{Name: "Logs", Value: integrations.R(logs)})
 	}
-	back := "Until it is being terminated, `undrain` takes everything back; then nothing does."
-	if d.Keep {
-		back = "`undrain` takes everything back."
-	}
-	return []integrations.Block{{Fields: fields}, {Context: integrations.R(back)}}
+	return fields
 }
 
 // buttons are what people can do about it.
@@ -210,14 +214,14 @@ func bar(d *Drain) string {
 	}
 	var parts []string
 	for i, s := range stages {
-		sign := "○ "
+		sign := "○\u00a0"
 		switch {
 		case i < now:
-			sign = "● "
+			sign = "●\u00a0"
 		case i == now:
-			sign = "◐ "
+			sign = "◐\u00a0"
 		}
-		parts = append(parts, sign+s.name)
+		parts = append(parts, sign+strings.ReplaceAll(s.name, " ", "\u00a0"))
 	}
 	return strings.Join(parts, "  ")
 }
@@ -265,7 +269,7 @@ func (f *feature) rollCard(tx *store.Tx, s *store.Surface) (integrations.Message
 	case !r.Ended.IsZero():
 		state, sign = "ended", "⚪"
 	case r.Begun.IsZero():
-		state, sign, title = statePlanned, "🔷", fmt.Sprintf("drain role=%s: %d instances, one at a time", r.Role, r.Of)
+		state, sign, title = word(statePlanned), "🔷", fmt.Sprintf("drain role=%s: %d instances, one at a time", r.Role, r.Of)
 	case r.Aborted:
 		state, sign = "ending", "↩️"
 	case r.Paused:
@@ -283,6 +287,9 @@ func (f *feature) rollCard(tx *store.Tx, s *store.Surface) (integrations.Message
 	if r.Begun.IsZero() && r.Ended.IsZero() {
 		m.Blocks = append(m.Blocks, rollPlan(&r)...)
 	}
+	if line := order(&r); line != "" {
+		m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R(line)})
+	}
 	var b []integrations.Button
 	if r.Current != "" && r.Ended.IsZero() {
 		d, found, err := drains(tx).Get(r.Current)
@@ -291,7 +298,7 @@ func (f *feature) rollCard(tx *store.Tx, s *store.Surface) (integrations.Message
 		}
 		if found {
 			m.Text += fmt.Sprintf(" · %s %s: %s", d.ID, d.machine(), d.State)
-			m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R(icon(&d), " ", integrations.Bold(d.machine()), " · ", d.Zone, " · ", word(d.State))})
+			m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R("↳ ", integrations.Bold(d.short()), " ", integrations.Code(d.Instance), " · ", d.Zone, " · ", word(d.State))})
 			m.Blocks = append(m.Blocks, body(&d)...)
 			if d.State == stateHold {
 				m.Asks, b = true, buttons(&d)
@@ -307,6 +314,28 @@ func (f *feature) rollCard(tx *store.Tx, s *store.Surface) (integrations.Message
 	}
 	m.Blocks = append(m.Blocks, integrations.Block{Context: small})
 	return m, nil
+}
+
+// order names those that are done and the next ones, once it has begun.
+func order(r *Roll) string {
+	if r.Begun.IsZero() {
+		return ""
+	}
+	var done, next []string
+	for _, c := range r.Done {
+		done = append(done, cmp.Or(c.Name, c.ID))
+	}
+	for _, c := range r.Left {
+		next = append(next, cmp.Or(c.Name, c.ID))
+	}
+	var parts []string
+	if len(done) > 0 {
+		parts = append(parts, fmt.Sprintf("done: %s", strings.Join(done, ", ")))
+	}
+	if len(next) > 0 {
+		parts = append(parts, fmt.Sprintf("next: %s", strings.Join(next, ", ")))
+	}
+	return strings.Join(parts, " · ")
 }
 
 // rollPlan is what would happen to each.
@@ -327,12 +356,11 @@ func rollPlan(r *Roll) []integrations.Block {
 	for _, z := range order {
 		where = append(where, fmt.Sprintf("%s %d", z, zones[z]))
 	}
-	first := planBody(&Drain{Instance: r.Left[0].ID, Role: r.Role, Zone: r.Left[0].Zone, At: r.Left[0].At, Plan: r.Plan})
 	fields := append([]integrations.Field{
 		{Name: "Instances", Value: integrations.R(strings.Join(names, ", "))},
 		{Name: "Zones", Value: integrations.R(strings.Join(where, ", "))},
-	}, first[0].Fields[1:]...)
-	return []integrations.Block{{Fields: fields}, {Context: integrations.R("Everything is looked at again before each of them, and it is paused at the first that does not end well.")}}
+	}, planFields(&Drain{Plan: r.Plan})...)
+	return []integrations.Block{{Fields: fields}, {Context: integrations.R("The numbers are those while one is out. Everything is looked at again before each of them, and it is paused at the first that does not end well.")}}
 }
 
 func rollButtons(r *Roll) []integrations.Button {

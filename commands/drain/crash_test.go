@@ -111,10 +111,12 @@ func (r *room) settled(fault string, back bool) bool {
 	case "refused":
 		return d.State == stateHold || d.State == stateRefused || d.State == stateUndone || d.State == stateDone
 	}
+	host := r.watch.host(d.Instance)
 	if back {
-		ok := d.State == stateUndone && len(r.fleet.ended) == 0 && r.fleet.boxes["i-2"].hosted.status != integrations.TaskHostDraining
+		ok := d.State == stateUndone && host.Status == integrations.HostWorking && !host.Retired && len(r.fleet.ended) == 0 &&
+			r.fleet.boxes["i-2"].hosted.status != integrations.TaskHostDraining
 		r.endsSurplus()
 		return ok && r.fleet.group.Desired == 4
 	}
-	return d.State == stateDone && r.fleet.boxes[d.Instance].State == integrations.InstanceTerminated && r.fleet.group.Desired == 4
+	return d.State == stateDone && host.Retired && d.Warning == "" && r.fleet.boxes[d.Instance].State == integrations.InstanceTerminated && r.fleet.group.Desired == 4
 }

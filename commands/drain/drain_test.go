@@ -36,7 +36,7 @@ func TestADrainInOrder(t *testing.T) {
 			changes = append(changes, c)
 		}
 	}
-	if want := []string{"tag i-2", "standby i-2", "stop i-2", "flush i-2", "terminate i-2"}; !slices.Equal(changes, want) {
+	if want := []string{"watch h2 standby", "tag i-2", "standby i-2", "stop i-2", "flush i-2", "terminate i-2", "watch h2 poweroff", "retire h2"}; !slices.Equal(changes, want) {
 		t.Errorf("what it changed was %v", changes)
 	}
 	if r.fleet.group.Desired != 4 || len(r.fleet.boxes) != 5 {
@@ -93,7 +93,7 @@ func (r *room) look(id string) string {
 			}
 		}
 	}
-	return fmt.Sprint(b.State, b.lifecycle, b.Tags, b.running, pools, r.fleet.group.Desired)
+	return fmt.Sprint(b.State, b.lifecycle, b.Tags, b.running, pools, r.fleet.group.Desired, *r.watch.host(id))
 }
 
 // It can be put back from each state before its termination is begun, and is then as it
@@ -104,7 +104,8 @@ func TestPutBackFromEachState(t *testing.T) {
 			t.Run(fmt.Sprint(at, " full ", full), func(t *testing.T) {
 				r := newRoom(t, 4)
 				if full {
-					r.fleet.group.Max = 4 // so that there is no room to come back into
+					r.fleet.group.Max = 4                                     // so that there is no room to come back into
+					r.watch.host("i-2").Status = integrations.HostMaintenance // and not all were at work before
 				}
 				before := r.look("i-2")
 				d := r.begins("drain web-2")
@@ -138,6 +139,20 @@ func TestPutBackFromEachState(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Once its termination was asked for, nobody puts it back: it may be gone already.
+func TestNotPutBackOnceItIsBeingTerminated(t *testing.T) {
+	r := newRoom(t, 4)
+	d := r.begins("drain web-2")
+	r.goes(func() bool { d = r.drain(d.ID); return d.State == stateTerminate && !d.Intent.IsZero() })
+	if _, err := r.says(bob, "undrain "+d.ID); err == nil || !strings.Contains(err.Error(), "cannot be taken back") {
+		t.Errorf("to put it back: %v", err)
+	}
+	r.goes(nil)
+	if d = r.drain(d.ID); d.State != stateDone {
+		t.Errorf("it is %s: %s", d.State, d.Why)
 	}
 }
 

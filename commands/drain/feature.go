@@ -36,6 +36,8 @@ type Deps struct {
 	Log   *slog.Logger
 	// Cloud is nil where no account is configured.
 	Cloud Cloud
+	// Monitor is nil where nothing watches the instances.
+	Monitor Monitor
 	// Config is that of this moment.
 	Config func() Config
 	// Channel turns a channel's name into its id; where it cannot, the name stays.

@@ -91,7 +91,7 @@ func (f *fleet) launch(role, group string) *box {
 	f.next++
 	zone := []string{"a", "c", "d"}[f.next%3]
 	b := &box{lifecycle: integrations.MemberInService, seats: map[string]time.Time{}, leaving: map[string]time.Time{}, running: true, conns: 7, bytes: 4096, emitted: 10}
-	b.Instance = integrations.Instance{Site: f.at, ID: fmt.Sprintf("i-%d", f.next), Name: fmt.Sprintf("web-%d", f.next), Role: role, Zone: zone, State: integrations.InstanceRunning,
+	b.Instance = integrations.Instance{Status: "working", Site: f.at, ID: fmt.Sprintf("i-%d", f.next), Name: fmt.Sprintf("web-%d", f.next), Role: role, Zone: zone, State: integrations.InstanceRunning,
 		Launched: f.clock.Now(), Group: group, Tags: map[string]string{"Role": role, "Status": "working"}}
 	if group == "" {
 		b.lifecycle = ""

@@ -3,7 +3,6 @@ package drain
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -92,9 +91,14 @@ func (s *stepper) plan() (bool, error) {
 	return true, nil
 }
 
+// mark says that it is on its way out: first to what watches it, so that nobody is
+// called for it, and then to all that read its tags.
 func (s *stepper) mark() (bool, error) {
 	m, err := s.look()
 	if err != nil {
+		return false, err
+	}
+	if silent, err := s.silence(); err != nil || !silent {
 		return false, err
 	}
 	d := s.d
@@ -299,25 +303,6 @@ func (s *stepper) count(name string) (bool, error) {
 	return true, nil
 }
 
-// told is what came of a script, in words.
-func told(r integrations.CommandResult) string {
-	switch {
-	case r.State != integrations.CommandDone:
-		return "nobody can tell whether it ran: “" + r.Why + "”"
-	case r.Exit != 0:
-		return fmt.Sprintf("it ended with %d: “%s”", r.Exit, short(r.Output))
-	}
-	return short(r.Output)
-}
-
-func short(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	if r := []rune(text); len(r) > 200 {
-		return string(r[:200]) + "…"
-	}
-	return text
-}
-
 // flush proves that the logs are shipped.
 func (s *stepper) flush() (bool, error) {
 	d, c := s.d, collectors[s.role.Logs]
@@ -399,76 +384,4 @@ func (s *stepper) unknown(why string) (bool, error) {
 	}
 	d.Unknowns = 0
 	return false, stuck(d.Why)
-}
-
-// terminate is the one step that cannot be taken back.
-func (s *stepper) terminate() (bool, error) {
-	d := s.d
-	m, err := s.look()
-	var gone *integrations.Gone
-	if errors.As(err, &gone) && !d.Intent.IsZero() {
-		return true, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	switch m.State {
-	case integrations.InstanceTerminated:
-		return true, nil
-	case integrations.InstanceEnding:
-		d.Why = "it is shutting down"
-		return false, nil
-	}
-	if d.Proved.IsZero() && d.Override == nil {
-		return false, stuck("its logs are not proved to be shipped")
-	}
-	if member, ok := m.Group.Member(m.ID); ok && strings.HasPrefix(member.Lifecycle, "Terminating") {
-		d.Why = fmt.Sprintf("it is %s in %s", member.Lifecycle, d.Group)
-		return false, nil
-	}
-	if d.Intent.IsZero() {
-		closed, err := s.ask(m, true)
-		if err != nil {
-			return false, err
-		}
-		if len(closed) > 0 {
-			d.Why = closed[0].String()
-			return false, nil // it may open while its replacement starts
-		}
-	}
-	if err := s.intend(nil); err != nil {
-		return false, err
-	}
-	return false, s.Cloud.Terminate(s.ctx, d.At, d.Group, d.Instance)
-}
-
-// verify looks whether the group is as it was, without it.
-func (s *stepper) verify() (bool, error) {
-	d := s.d
-	pools, err := s.Cloud.Pools(s.ctx, d.At, d.Seats)
-	if err != nil {
-		return false, err
-	}
-	if left := s.staying(pools); len(left) > 0 {
-		d.Why = "a pool still lists it: " + left[0].Pool
-		return false, s.leaveAll(pools)
-	}
-	if d.Group == "" {
-		return true, nil
-	}
-	g, err := s.Cloud.Group(s.ctx, d.At, d.Group)
-	if err != nil {
-		return false, err
-	}
-	in := 0
-	for _, m := range g.Members {
-		if m.Lifecycle == integrations.MemberInService && m.ID != d.Instance {
-			in++
-		}
-	}
-	if in < g.Desired {
-		d.Why = fmt.Sprintf("%d of %d are in service in %s", in, g.Desired, g.Name)
-		return false, nil
-	}
-	return !slices.ContainsFunc(g.Members, func(m integrations.Member) bool { return m.ID == d.Instance }), nil
 }

@@ -3,7 +3,6 @@ package drain
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -15,8 +14,6 @@ import (
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
-const mostRows = 40
-
 func distance(a, b string) int { return levenshtein.ComputeDistance(a, b) }
 
 func cmpOr(all ...int) int { return cmp.Or(all...) }
@@ -24,75 +21,6 @@ func cmpOr(all ...int) int { return cmp.Or(all...) }
 // naturally compares names with numbers at their end: web-2 comes before web-10.
 func naturally(a, b string) int {
 	return cmpOr(strings.Compare(strings.TrimRight(a, "0123456789"), strings.TrimRight(b, "0123456789")), len(a)-len(b), strings.Compare(a, b))
-}
-
-func (f *feature) instancesVerb() commands.Verb {
-	return commands.Verb{
-		Name: "instances", Summary: "List the instances, with their role, state, age and zone", Effect: commands.Reads,
-		Args:     []commands.Arg{{Name: "role", Kind: commands.ArgWord, Optional: true, Help: "only one role: role=app"}},
-		Examples: []string{"instances", "instances role=app"},
-		Decide:   f.instances,
-	}
-}
-
-func (f *feature) instances(ctx context.Context, c *commands.Call) (commands.Act, error) {
-	if err := f.clouded(); err != nil {
-		return nil, err
-	}
-	var roles []string
-	if w := c.Arg("role"); w != "" {
-		name, _ := roleOf(w)
-		roles = []string{cmp.Or(name, w)}
-	}
-	all, err := f.Cloud.Instances(ctx, roles...)
-	if err != nil {
-		return nil, f.unread("The instances", err)
-	}
-	slices.SortFunc(all, func(a, b integrations.Instance) int {
-		return cmpOr(strings.Compare(a.Role, b.Role), naturally(a.Name, b.Name), strings.Compare(a.ID, b.ID))
-	})
-	return func(tx *store.Tx) (commands.Reply, error) {
-		going, err := actives(tx)
-		if err != nil {
-			return commands.Reply{}, err
-		}
-		return commands.Reply{Private: f.listed(all, going)}, nil
-	}, nil
-}
-
-func (f *feature) listed(all []integrations.Instance, going []*Drain) *integrations.Message {
-	if len(all) == 0 {
-		return say("No instance runs.")
-	}
-	var lines []string
-	role := "\x00"
-	for _, i := range all {
-		if i.Role != role {
-			role = i.Role
-			n := 0
-			for _, o := range all {
-				if o.Role == role {
-					n++
-				}
-			}
-			lines = append(lines, fmt.Sprintf("%s · %d", cmp.Or(role, "no role"), n))
-		}
-		line := fmt.Sprintf("  %s %s · %s · %s · %s old", cmp.Or(i.Name, "-"), i.ID, cmp.Or(i.Status, i.State), i.Zone, gate.Age(f.Clock.Now().Sub(i.Launched)))
-		for _, d := range going {
-			if d.Instance == i.ID {
-				line += fmt.Sprintf(" · %s: %s", d.ID, word(d.State))
-			}
-		}
-		if i.Status == draining && !slices.ContainsFunc(going, func(d *Drain) bool { return d.Instance == i.ID }) {
-			line += " · ⚠️ it says that it is draining, and no drain goes on"
-		}
-		lines = append(lines, line)
-	}
-	if more := len(lines) - mostRows; more > 0 {
-		lines = append(lines[:mostRows], fmt.Sprintf("and %d more", more))
-	}
-	text := strings.Join(lines, "\n")
-	return &integrations.Message{Text: text, Blocks: []integrations.Block{{Code: text}}}
 }
 
 func (f *feature) drainsVerb() commands.Verb {

@@ -1,6 +1,7 @@
 package drain
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -64,6 +65,13 @@ type Drain struct {
 	Emptied bool                `json:"emptied,omitempty"` // its cluster was told to move its tasks away
 	Tasks   []integrations.Task `json:"tasks,omitempty"`   // that were left at the newest look
 
+	// MonitorHost is its host in what watches it, "" before that was looked up or where
+	// it has none, and MonitorWas is the status that it had there.
+	MonitorHost string `json:"monitor_host,omitempty"`
+	MonitorWas  string `json:"monitor_was,omitempty"`
+	Unwatched   bool   `json:"unwatched,omitempty"`    // it has none, and people were told so
+	MonitorOver bool   `json:"monitor_over,omitempty"` // nothing is left to be said there
+
 	Seats []integrations.Seat `json:"seats,omitempty"`
 	// Command is the script under way, of the kind Script.
 	Command   string    `json:"command,omitempty"`
@@ -97,6 +105,9 @@ func (d *Drain) shrinks() bool { return d.Keep || d.Shrink }
 // active says whether it may change anything now.
 func (d *Drain) active() bool { return !d.over() && d.State != statePlanned && d.State != stateOut }
 
+// marked says whether anything marks it as being drained.
+func (d *Drain) marked() bool { return d.Marked || d.MonitorHost != "" }
+
 // rests says that nothing goes on until a person says so.
 func (d *Drain) rests() bool {
 	return d.over() || d.State == statePlanned || d.State == stateOut || d.State == stateHold
@@ -109,6 +120,9 @@ func (d *Drain) machine() string {
 	}
 	return d.Instance
 }
+
+// short is its name alone, where it has one.
+func (d *Drain) short() string { return cmp.Or(d.Name, d.Instance) }
 
 func drains(tx *store.Tx) *store.Records[Drain] { return store.Feature[Drain](tx, keptDrains) }
 

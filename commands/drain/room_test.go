@@ -21,6 +21,7 @@ type room struct {
 	clock *still
 	store *store.Store
 	fleet *fleet
+	watch *watch
 	cfg   Config
 	feat  commands.Feature
 	f     *feature
@@ -57,7 +58,8 @@ func newRoomAt(t testing.TB, n int, dir string) *room {
 		t.Fatal(err)
 	}
 	r.fleet = newFleet(t, clk, n)
-	r.f = &feature{Deps{Store: r.store, Clock: clk, Log: slog.New(slog.DiscardHandler), Cloud: r.fleet, Config: func() Config { return r.cfg },
+	r.watch = &watch{fleet: r.fleet, hosts: map[string]*integrations.MonitoredHost{}}
+	r.f = &feature{Deps{Store: r.store, Clock: clk, Log: slog.New(slog.DiscardHandler), Cloud: r.fleet, Monitor: r.watch, Config: func() Config { return r.cfg },
 		Channel: func(name string) string { return name }}}
 	r.feat = New(r.f.Deps)
 	return r

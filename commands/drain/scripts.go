@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"text/template"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
 )
 
 // The scripts that are run on a host. Each may run twice. What they are filled in with
@@ -22,4 +24,23 @@ func script(name string, r Role) string {
 		return fmt.Sprintf("exit 64 # %v", err)
 	}
 	return b.String()
+}
+
+// told is what came of a script, in words.
+func told(r integrations.CommandResult) string {
+	switch {
+	case r.State != integrations.CommandDone:
+		return "nobody can tell whether it ran: “" + r.Why + "”"
+	case r.Exit != 0:
+		return fmt.Sprintf("it ended with %d: “%s”", r.Exit, short(r.Output))
+	}
+	return short(r.Output)
+}
+
+func short(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if r := []rune(text); len(r) > 200 {
+		return string(r[:200]) + "…"
+	}
+	return text
 }

@@ -71,7 +71,7 @@ func steps() map[string]state {
 		statePlan:  {word: "planned", limit: limitPlan, do: (*stepper).plan, next: then(stateMark)},
 		stateMark:  {word: "being marked", limit: after(30 * time.Second), do: (*stepper).mark, next: then(stateLeave)},
 		stateLeave: {word: "leaving its load balancers", limit: after(time.Minute), do: (*stepper).leave, next: then(stateWait)},
-		stateWait: {word: "waiting for its connections", limit: limitWait, do: (*stepper).wait, next: func(d *Drain) string {
+		stateWait: {word: "waiting for its load balancers", limit: limitWait, do: (*stepper).wait, next: func(d *Drain) string {
 			if d.Plan.Cluster != "" {
 				return stateTasks
 			}
@@ -149,7 +149,7 @@ func wayBack(d *Drain) string {
 		return stateLetIn
 	case d.Left:
 		return stateJoin
-	case d.Marked:
+	case d.marked():
 		return stateUnmark
 	}
 	return stateUndone

@@ -139,7 +139,7 @@ func (s *stepper) refuse(no *refused) (time.Duration, error) {
 		return s.hold(no.Error())
 	}
 	s.d.Plan.Closed = no.closed
-	if !s.d.Marked {
+	if !s.d.marked() {
 		return s.end(stateRefused, no.Error())
 	}
 	s.d.Because = no.Error()
@@ -155,7 +155,7 @@ func (s *stepper) late() (time.Duration, error) {
 	case statePlan:
 		return s.end(stateRefused, d.Why)
 	case stateVerify:
-		d.Warning = fmt.Sprintf("it is terminated, and after %s its group is not as it was: %s", limit, d.Why)
+		d.warn(fmt.Sprintf("it is terminated, and after %s not all is as it was: %s", limit, d.Why))
 		return s.move(stateDone)
 	}
 	why := fmt.Sprintf("it was %s for %s, and is not done with that", word(d.State), limit)
@@ -179,7 +179,7 @@ func (s *stepper) move(to string) (time.Duration, error) {
 			d.Why = plainly(err)
 			return lookEvery, s.save(false)
 		}
-		return s.endWith(to, d.Because, extra)
+		return s.endWith(to, joined(d.Because, d.Warning), extra)
 	case !ok:
 		return s.end(to, d.Warning)
 	}
@@ -286,7 +286,7 @@ func propose(tx *store.Tx, d *Drain) (err error) {
 	if d.ID, err = tx.NextID("drain"); err != nil {
 		return err
 	}
-	d.Asked, d.Until = tx.Now(), tx.Now().Add(confirmFor)
+	d.Asked, d.Since, d.Until = tx.Now(), tx.Now(), tx.Now().Add(confirmFor)
 	if err := put(tx, d, true); err != nil {
 		return err
 	}

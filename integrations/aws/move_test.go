@@ -3,6 +3,7 @@ package aws_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,7 +116,7 @@ func TestTerminateOfAnotherGroup(t *testing.T) {
 	}
 }
 
-// deeds are all changes, each of something that is there to be changed.
+// deeds are all changes by their actions, each of something that is there to be changed.
 func deeds(w *world) map[string]func() error {
 	id := w.member()
 	m := w.machine(lone)
@@ -135,6 +136,10 @@ func deeds(w *world) map[string]func() error {
 		"RegisterTargets":                     func() error { return w.fleet.Join(ctx, home, tcp) },
 		"DeregisterInstancesFromLoadBalancer": func() error { return w.fleet.Leave(ctx, home, old) },
 		"RegisterInstancesWithLoadBalancer":   func() error { return w.fleet.Join(ctx, home, old) },
+		"SuspendProcesses":                    func() error { return w.fleet.Suspend(ctx, home, "web", []string{"AZRebalance"}) },
+		"ResumeProcesses":                     func() error { return w.fleet.Resume(ctx, home, "web", []string{"AZRebalance"}) },
+		"CreateOrUpdateTags":                  func() error { return w.fleet.TagGroup(ctx, home, "web", "signalbox:lock", "job-7") },
+		"DeleteTags of a group":               func() error { return w.fleet.UntagGroup(ctx, home, "web", "signalbox:lock") },
 		"TerminateInstanceInAutoScalingGroup": func() error { return w.fleet.Terminate(ctx, home, "web", id) },
 		"TerminateInstances":                  func() error { return w.fleet.Terminate(ctx, home, "", lone) },
 		"UpdateContainerInstancesState":       func() error { return w.fleet.DrainTasks(ctx, home, tasks.Cluster, tasks.ID) },
@@ -166,11 +171,12 @@ func TestAChangeIsTriedOnce(t *testing.T) {
 					w.ok(do["EnterStandby"]())
 					w.pass(time.Minute)
 				}
-				f.Action, f.Count = action, -1
+				f.Action, _, _ = strings.Cut(action, " ")
+				f.Count = -1
 				w.fault(f)
 				from := len(w.sim.Calls())
 				later := w.later(do[action]())
-				if n := w.named(from, action); n != 1 {
+				if n := w.named(from, f.Action); n != 1 {
 					t.Errorf("it was tried %d times", n)
 				}
 				if later.Unsent != (f.Kind == "throttle") {

@@ -36,6 +36,15 @@ var _ interface {
 	Result(ctx context.Context, at integrations.Site, id, command string) (integrations.CommandResult, error)
 } = (*aws.Fleet)(nil)
 
+// And so is that of the groups whose processes rest.
+var _ interface {
+	Group(ctx context.Context, at integrations.Site, name string) (integrations.ScalingGroup, error)
+	Suspend(ctx context.Context, at integrations.Site, group string, processes []string) error
+	Resume(ctx context.Context, at integrations.Site, group string, processes []string) error
+	TagGroup(ctx context.Context, at integrations.Site, group, key, value string) error
+	UntagGroup(ctx context.Context, at integrations.Site, group, key string) error
+} = (*aws.Fleet)(nil)
+
 const (
 	key     = "AKIATEST000000000001"
 	lone    = "i-0bbb0000000000001" // that no group replaces, in two target groups

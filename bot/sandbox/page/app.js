@@ -2,6 +2,7 @@
 import { $, h, add, send, toast } from "./dom.js";
 import { drawChat, startChat } from "./chat.js";
 import { drawForge, startForge } from "./forge.js";
+import { lookAtFleet, startFleet } from "./fleet.js";
 
 export const view = {
   user: localStorage.getItem("user") || "alice",
@@ -32,7 +33,7 @@ let running = null;
 // refresh draws what is new. Calls that come while one runs share the next.
 export function refresh(force) {
   if (force) tag = "";
-  running = (running || Promise.resolve()).then(load).catch(lost);
+  running = (running || Promise.resolve()).then(load).then(() => lookAtFleet(force), lost);
   return running;
 }
 
@@ -78,7 +79,7 @@ function drawBar(s) {
   $("#broken").textContent = (s.alerts || []).length;
   const tools = { terraform: "the terraform on this machine", tofu: "the tofu on this machine", demo: "a built-in demonstration step, because neither terraform nor tofu is on PATH" };
   const about = h("div", {},
-    h("p", {}, "This is the real bot. Slack and GitHub are simulated on this machine; the git repositories are real, and applies are run by ", h("strong", {}, tools[s.tool]), "."),
+    h("p", {}, "This is the real bot. Slack, GitHub and AWS are simulated on this machine; the git repositories are real, and applies are run by ", h("strong", {}, tools[s.tool]), "."),
     h("p", {}, "All of it lives in ", h("code", {}, s.data), ". Stop it (Ctrl-C, or kill -9) and start it again: it goes on where it was. Delete the folder to begin anew."),
     (s.alerts || []).length ? [h("p", {}, "Rules of the real services that were broken:"), h("ul", {}, s.alerts.slice(-20).map((a) => h("li", {}, `${a.system}: ${a.what}`)))] : null);
   if ($("#about").textContent !== about.textContent) $("#about").replaceChildren(about);
@@ -129,21 +130,28 @@ function drawFaults() {
   }
 }
 
+// showPane shows one pane where there is room for one; where there is room for two,
+// Slack stays, and the other is what was shown last.
 export function showPane(name) {
-  $("main").dataset.pane = name;
+  const main = $("main");
+  main.dataset.pane = name;
+  if (name !== "chat") main.dataset.side = name;
   for (const b of $("#tabs").children) b.setAttribute("aria-pressed", b.dataset.pane === name);
+  for (const b of $("#sides").children) b.setAttribute("aria-pressed", b.dataset.pane === main.dataset.side);
+  if (view.state) lookAtFleet(true);
 }
 
 function start() {
   $("#user").addEventListener("change", (e) => choose({ user: e.target.value }));
   for (const b of document.querySelectorAll("#clock-menu button")) b.addEventListener("click", () => advance(b));
-  for (const b of $("#tabs").children) b.addEventListener("click", () => showPane(b.dataset.pane));
+  for (const b of document.querySelectorAll("#tabs button, #sides button")) b.addEventListener("click", () => showPane(b.dataset.pane));
   document.addEventListener("click", (e) => {
     for (const m of document.querySelectorAll("details.menu[open]")) if (!m.contains(e.target)) m.open = false;
   });
   drawFaults();
   startChat();
   startForge();
+  startFleet();
   setInterval(tick, 250);
   const loop = () => refresh().then(() => setTimeout(loop, document.hidden ? 3000 : 500));
   loop();

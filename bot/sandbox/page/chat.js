@@ -3,7 +3,7 @@ import { $, h, keyed, link, send, toast } from "./dom.js";
 import { blocks, mrkdwn, readBy } from "./mrkdwn.js";
 import { choose, refresh, view } from "./app.js";
 
-const hints = ["/ops deploy web to staging", "/ops status", "/ops help"];
+const hints = ["/ops deploy web to staging", "/ops drain web-3", "/ops status", "/ops help"];
 
 const zoneOf = (s) => (s.people.find((p) => p.name === view.user) || {}).zone;
 
@@ -134,7 +134,15 @@ function welcome() {
   return h("li", { class: "welcome" },
     h("h3", {}, "Nothing has been said here yet."),
     h("p", {}, "Type a command, or take one of these:"),
-    h("p", { class: "row" }, hints.map((t) => h("button", { type: "button", onclick: () => { $("#composer textarea").value = t; $("#composer textarea").focus(); } }, t))));
+    h("p", { class: "row" }, hints.map((t) => h("button", { type: "button", onclick: () => compose(t) }, t))));
+}
+
+// compose puts a text into the message box, for the person to send.
+export function compose(text) {
+  const box = $("#composer textarea");
+  box.value = text;
+  box.dispatchEvent(new Event("input"));
+  box.focus();
 }
 
 // act does something as the person, and shows what Slack itself would show.

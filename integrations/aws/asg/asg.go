@@ -1,10 +1,11 @@
 // Package asg speaks to Amazon EC2 Auto Scaling for package aws: it reads groups,
-// moves their members, and ends them, each with a type of its own. Errors are the
+// moves their members, has their processes rest, and ends members, each with a type of its own. Errors are the
 // SDK's.
 package asg
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -136,6 +137,50 @@ func (m *Mover) SetDesired(ctx context.Context, group string, n int32) error {
 	_, err := m.api.SetDesiredCapacity(ctx, &sdk.SetDesiredCapacityInput{
 		AutoScalingGroupName: &group, DesiredCapacity: &n, HonorCooldown: aws.Bool(false),
 	})
+	return err
+}
+
+// Rester has processes of groups rest, and tags groups.
+type Rester struct{ api *sdk.Client }
+
+// NewRester makes one.
+func NewRester(c aws.Config) *Rester { return &Rester{sdk.NewFromConfig(c)} }
+
+// errAll: an empty list is every process to EC2 Auto Scaling, and none to us.
+var errAll = errors.New("no process is named, which would be all of them")
+
+// Suspend has the named processes rest; those that do already go on resting.
+func (r *Rester) Suspend(ctx context.Context, group string, processes []string) error {
+	if len(processes) == 0 {
+		return errAll
+	}
+	_, err := r.api.SuspendProcesses(ctx, &sdk.SuspendProcessesInput{AutoScalingGroupName: &group, ScalingProcesses: processes})
+	return err
+}
+
+// Resume has the named processes run.
+func (r *Rester) Resume(ctx context.Context, group string, processes []string) error {
+	if len(processes) == 0 {
+		return errAll
+	}
+	_, err := r.api.ResumeProcesses(ctx, &sdk.ResumeProcessesInput{AutoScalingGroupName: &group, ScalingProcesses: processes})
+	return err
+}
+
+// resourceGroup is what EC2 Auto Scaling calls a group among what has tags.
+const resourceGroup = "auto-scaling-group"
+
+// Tag sets a tag of the group alone: the instances that it starts do not get it.
+func (r *Rester) Tag(ctx context.Context, group, key, value string) error {
+	_, err := r.api.CreateOrUpdateTags(ctx, &sdk.CreateOrUpdateTagsInput{Tags: []types.Tag{{
+		ResourceId: &group, ResourceType: aws.String(resourceGroup), Key: &key, Value: &value, PropagateAtLaunch: aws.Bool(false),
+	}}})
+	return err
+}
+
+// Untag takes a tag away, whatever its value; one that is not there is no error.
+func (r *Rester) Untag(ctx context.Context, group, key string) error {
+	_, err := r.api.DeleteTags(ctx, &sdk.DeleteTagsInput{Tags: []types.Tag{{ResourceId: &group, ResourceType: aws.String(resourceGroup), Key: &key}}})
 	return err
 }
 

@@ -22,6 +22,10 @@ var Needs = []iam.Action{
 	{Name: "autoscaling:EnterStandby", Why: "takes an instance out of service", Change: true, On: groups, Tagged: true},
 	{Name: "autoscaling:ExitStandby", Why: "puts it back", Change: true, On: groups, Tagged: true},
 	{Name: "autoscaling:SetDesiredCapacity", Why: "puts back how many a group wants", Change: true, On: groups, Tagged: true},
+	{Name: "autoscaling:SuspendProcesses", Why: "has a group's processes rest while an apply goes on", Change: true, On: groups, Tagged: true},
+	{Name: "autoscaling:ResumeProcesses", Why: "has those run again", Change: true, On: groups, Tagged: true},
+	{Name: "autoscaling:CreateOrUpdateTags", Why: "says on the group for which apply, and until when", Change: true, On: groups, Tagged: true, Keys: true},
+	{Name: "autoscaling:DeleteTags", Why: "takes that off", Change: true, On: groups, Tagged: true, Keys: true},
 	{Name: "autoscaling:TerminateInstanceInAutoScalingGroup", Why: "ends an instance that is replaced", Change: true, On: groups, Tagged: true},
 }
 

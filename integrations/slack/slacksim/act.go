@@ -8,9 +8,6 @@ import (
 	"time"
 )
 
-// actLimit is how long a person's act is waited for.
-const actLimit = 5 * time.Second
-
 // act is what a person did and is waiting for an answer to.
 type act struct {
 	user, channel, thread string

@@ -42,6 +42,8 @@ type Config struct {
 	// after the bot has decided (300 ms when zero) or, without Decided, after it
 	// has acknowledged (750 ms when zero).
 	Quiet time.Duration
+	// Patience is how long Say, Click and Submit wait in all (5 s when zero).
+	Patience time.Duration
 
 	// Lenient lifts the rate limits, for benchmarks.
 	Lenient bool
@@ -126,6 +128,7 @@ func (c *Config) fill() {
 		}
 	}
 	dur(&c.AckWindow, 3*time.Second)
+	dur(&c.Patience, 5*time.Second)
 	dur(&c.TriggerLife, 3*time.Second)
 	dur(&c.PingEvery, 5*time.Second)
 	dur(&c.CloseGrace, 10*time.Second)

@@ -43,7 +43,7 @@ func (s *Sim) homeOf(u User) HomeView {
 // what it published before, if it did. It returns what stands there when the bot
 // has decided and published, or Quiet after it has decided; five seconds at most.
 func (s *Sim) OpenHome(ctx context.Context, user string) (HomeView, error) {
-	ctx, cancel := context.WithTimeout(ctx, actLimit)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Patience)
 	defer cancel()
 	var u User
 	var e *event
@@ -127,7 +127,7 @@ func (s *Sim) ClickHomeAction(ctx context.Context, user, actionID, value string)
 
 // pressHome is a press that has neither a channel nor a message nor a response_url.
 func (s *Sim) pressHome(ctx context.Context, user, what string, fits func(object) bool, value string) (Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, actLimit)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Patience)
 	defer cancel()
 	a := &act{nowhere: true}
 	var e envelope

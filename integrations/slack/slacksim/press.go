@@ -26,7 +26,7 @@ func (s *Sim) ClickAction(ctx context.Context, user, channel, ts, actionID, valu
 }
 
 func (s *Sim) press(ctx context.Context, user, channel, ts, what string, fits func(object) bool, value string) (Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, actLimit)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Patience)
 	defer cancel()
 	a := &act{}
 	var e envelope

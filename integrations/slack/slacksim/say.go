@@ -31,7 +31,7 @@ type Response struct {
 // answers in a thread. It returns when the bot has decided, five seconds at
 // most. What Slack refuses is a *Refusal.
 func (s *Sim) Say(ctx context.Context, user, channel, text, threadTS string) (Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, actLimit)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Patience)
 	defer cancel()
 	if strings.HasPrefix(text, "/") {
 		return s.slash(ctx, user, channel, text, threadTS)

@@ -14,7 +14,7 @@ func (s *Sim) Shortcuts() []Shortcut { return slices.Clone(s.cfg.Shortcuts) }
 // message's menu, on the message with that channel and ts. The bot need not be in
 // that channel. It returns as Say does.
 func (s *Sim) Shortcut(ctx context.Context, user, callbackID, channel, ts string) (Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, actLimit)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Patience)
 	defer cancel()
 	a := &act{nowhere: true}
 	var e envelope

@@ -12,7 +12,7 @@ import (
 // of a multiple choice are separated by commas. A refusal of the bot's is an
 // error with its text, and the modal stays open.
 func (s *Sim) Submit(ctx context.Context, user, viewID string, values map[string]string) (Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, actLimit)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Patience)
 	defer cancel()
 	a := &act{nowhere: true}
 	var e envelope
@@ -146,7 +146,7 @@ func (v *viewState) refusal() error {
 
 // CloseView closes a modal without submitting it.
 func (s *Sim) CloseView(ctx context.Context, user, viewID string) error {
-	ctx, cancel := context.WithTimeout(ctx, actLimit)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Patience)
 	defer cancel()
 	a := &act{}
 	var e *envelope

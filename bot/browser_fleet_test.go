@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// Somebody looks at the instances, drains one by its button, confirms the card, and
+// watches it leave and be replaced while the clock goes on; on a phone too.
+func TestBrowserFleet(t *testing.T) {
+	ctx := newBrowser(t)
+	w := newTalkWorld(t, talkConfig(nil))
+	dir := os.Getenv("SCREENSHOTS")
+	if dir == "" {
+		dir = t.TempDir()
+	}
+	step := func(name string, acts ...pageAct) {
+		t.Helper()
+		if err := chromedp.Do(ctx, acts...); err != nil {
+			_ = chromedp.Do(ctx, picture(filepath.Join(dir, "fleet-failed.png")))
+			shown, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
+			t.Fatalf("%s: %v\nthe page shows:\n%s", name, err, shown)
+		}
+	}
+	later := func(by string) pageAct {
+		return func(context.Context, *chromedp.Target) (chromedp.Void, error) {
+			return chromedp.Void{}, w.call("", "POST", "/sim/clock/advance", map[string]any{"by": by}, nil)
+		}
+	}
+	pictures := func(name string) pageAct {
+		return chromedp.Steps(picture(filepath.Join(dir, name+".png")), colours("dark"), picture(filepath.Join(dir, name+"-dark.png")), colours("light"))
+	}
+	const (
+		web3   = `#fleet .instance[data-name="web-3"]`
+		web13  = `#fleet .instance[data-name="web-13"]`
+		card   = "#messages .message:not(.ephemeral)"
+		counts = "#fleet .group .counts"
+	)
+	typed := func(text string) pageAct {
+		return holds(`document.querySelector("#composer textarea").value === ` + quoteJS(text))
+	}
+	step("the instances", chromedp.EmulateViewport(1400, 1000), chromedp.Navigate(w.base+"/"), clicks("#sides button", "Instances"),
+		holds(`document.querySelectorAll("#fleet .instance").length === 17`), reads("#fleet-what", "none is draining"),
+		reads(counts, "12 of 12 in service"), reads(counts, "size 6 to 18"), reads(counts, "role app"), reads("#fleet .zone h4", "ap-northeast-1d"),
+		reads(web3, "working"), reads(web3, "InService"), reads(web3, "web: healthy"), reads(web3, "42 connections"), reads(web3, "3 MB buffered"), reads(web3, "app runs"),
+		holds(`location.hash === "#instances"`), holds(`document.querySelector("#fleet-gone").hidden`), pictures("fleet"))
+	step("nothing is asked for while nobody looks", clicks("#sides button", "Pull requests"), holds(`!document.querySelector("#fleet").offsetParent`),
+		evaluates(`performance.clearResourceTimings()`), says("/ops status"), reads(".message.ephemeral", "Nothing"),
+		holds(`performance.getEntriesByType("resource").every(e => !e.name.includes("/sim/aws/"))`), clicks("#sides button", "Instances"))
+	step("Drain… fills the box and sends nothing", clicks(web3+" button", "Drain…"), typed("/ops drain web-3"),
+		holds(`document.activeElement === document.querySelector("#composer textarea")`), holds(`!`+found(card, "Drain web-3")))
+	step("it is sent and confirmed", clicks("#composer button", "Send"), reads(card, "Drain web-3"), clicks(card+" button", "Confirm"),
+		reads("#confirm[open]", "once its logs are shipped"), clicks("#confirm button", "Confirm"), reads(".message.ephemeral", "Draining web-3"))
+	step("it leaves", later("5s"), reads(web3, "draining"), reads(web3+".leaving dl", "EnteringStandby"), reads(counts, "11 of 12 in service"),
+		reads("#fleet-what", "draining: web-3"), holds(`document.querySelector(`+quoteJS(web3+" progress")+`).value < 42`), holds(`!document.querySelector(`+quoteJS(web3+" button")+`)`))
+	step("another one comes", later("10s"), reads(web3+" dl", "Standby"), reads(web13+".coming", "Pending"), pictures("fleet-drain"))
+	step("on a phone", chromedp.EmulateViewport(360, 740, chromedp.EmulateMobile), clicks("#tabs button", "Instances"), reads(web3, "draining"),
+		holds(`document.documentElement.scrollWidth <= 360`), holds(`document.querySelector("#fleet").scrollWidth <= 360`),
+		clicks("#fleet-what button", "web-3"), holds(`document.querySelector(`+quoteJS(web3)+`).getBoundingClientRect().bottom < 740`), pictures("fleet-phone"),
+		clicks(`#fleet .instance[data-name="web-1"] button`, "Drain…"), typed("/ops drain web-1"), holds(`!!document.querySelector("#composer").offsetParent`),
+		evaluates(`document.querySelector("#composer textarea").value = ""`), chromedp.EmulateViewport(1400, 1000))
+	step("its logs are shipped", later("25s"), later("15s"), reads(web3+" dl", "stopped"), reads(web3+" dl", "empty"), reads(web13, "InService"))
+	step("it is replaced", later("30s"), later("30s"), later("30s"), reads(card, "done"), holds(`!document.querySelector(`+quoteJS(web3)+`)`), reads(web13+".serving", "web: healthy"),
+		reads("#fleet-gone summary", "1 terminated"), reads("#fleet-gone li", "web-3"), reads(counts, "12 of 12 in service"), reads("#fleet-what", "none is draining"))
+	step("the address keeps it", chromedp.Navigate(w.base+"/"), holds(`!document.querySelector("#fleet").offsetParent`), chromedp.Navigate(w.base+"/#instances"), evaluates(`location.reload()`),
+		reads("#fleet-gone summary", "1 terminated"))
+	step("nothing is broken", holds(`document.querySelector("#broken").hidden`))
+}

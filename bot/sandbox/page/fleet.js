@@ -1,0 +1,167 @@
+// The Instances pane: the fleet as the simulated AWS has it, and what drains in it.
+import { $, h, keyed } from "./dom.js";
+import { compose } from "./chat.js";
+import { choose, showPane, view } from "./app.js";
+
+const pause = 900; // milliseconds between two looks at the fleet
+let looked = -pause;
+
+// lookAtFleet draws the fleet while somebody sees it, and asks for nothing else.
+export async function lookAtFleet(force) {
+  const pane = $("#fleet");
+  if (!pane.offsetParent || (!force && performance.now() - looked < pause)) return;
+  looked = performance.now();
+  try {
+    const r = await fetch("/sim/aws/instances");
+    const fleet = await r.json();
+    if (!r.ok) throw new Error(fleet.error);
+    draw(fleet);
+  } catch (err) {
+    summarize("", `the instances cannot be shown: ${err.message}`, []);
+  }
+}
+
+const nameOf = (i) => i.name || i.id;
+const gone = (i) => i.state === "terminated";
+const of = (g) => [g.account, g.region, g.name].join("/");
+
+function draw({ instances, groups }) {
+  const live = instances.filter((i) => !gone(i));
+  const moving = live.filter((i) => i.status === "draining").map(nameOf);
+  summarize(`${live.length} in ${[...new Set(live.map((i) => i.region))].join(", ") || "no region"}`, moving.length ? "draining: " : "none is draining", moving);
+  const all = groups.map((g) => ({ key: of(g), group: g, members: live.filter((i) => i.group === g.name && i.account === g.account && i.region === g.region) }));
+  const alone = live.filter((i) => !i.group);
+  if (alone.length) all.push({ key: "alone", members: alone });
+  keyed($("#fleet-groups"), all.map((x) => ({ key: x.key, name: x.group ? x.group.name : "On their own" })), (x) => x.key, skeleton);
+  drawGone(instances.filter(gone));
+  const held = document.activeElement?.closest("#fleet .instance");
+  all.forEach((x, n) => drawGroup($("#fleet-groups").children[n], x));
+  if (held && !held.isConnected) [...document.querySelectorAll("#fleet .instance")].find((n) => n.dataset.key === held.dataset.key)?.querySelector("button")?.focus();
+}
+
+// summarize changes what stands at the top only when it differs, because it is read
+// out. The names lead to their instances, which may be far down.
+function summarize(where, what, names) {
+  if ($("#fleet-where").textContent !== where) $("#fleet-where").textContent = where;
+  keyed($("#fleet-what"), [what, ...names], (x) => x, (x) => x === what ? h("span", {}, x) : h("button", {
+    type: "button", class: "quiet", onclick: () => [...document.querySelectorAll("#fleet .instance")].find((n) => n.dataset.name === x)?.scrollIntoView({ block: "center" }),
+  }, x));
+}
+
+// skeleton is a group without what changes, so that what is opened or held in it
+// stays so.
+function skeleton(x) {
+  const id = "group-" + x.key.replaceAll("/", "-");
+  return h("section", { class: "group", "aria-labelledby": id },
+    h("header", {}, h("h3", { id }, x.name), h("p", { class: "counts" })),
+    h("div", { class: "zones" }));
+}
+
+function drawGroup(section, { group: g, members }) {
+  keyed(section.querySelector(".counts"), g ? counts(g, members) : [{ text: "nothing replaces these" }], (x) => x.text, (x) => h("span", { class: x.kind || "" }, x.text));
+  const zones = [...new Set(members.map((i) => i.zone))].sort();
+  const box = section.querySelector(".zones");
+  keyed(box, zones, (z) => z, (z) => h("div", { class: "zone" }, h("h4", {}, z), h("ul", {})));
+  const most = (f) => Math.max(1, ...members.map(f));
+  const full = { connections: most((i) => i.connections), bytes: most((i) => i.buffer_bytes) };
+  zones.forEach((z, n) => keyed(box.children[n].querySelector("ul"),
+    members.filter((i) => i.zone === z).map(({ age, launched, ...i }) => ({ ...i, full: kindOf(i) && full })), (i) => i.id, card));
+}
+
+// drawGone folds up what is terminated: it is in no group any more.
+function drawGone(over) {
+  $("#fleet-gone").hidden = !over.length;
+  const text = `${over.length} terminated`;
+  const head = $("#fleet-gone summary");
+  if (head.textContent !== text) head.textContent = text;
+  keyed($("#fleet-gone ul"), over.map((i) => ({ id: i.id, name: i.name, zone: i.zone })), (i) => i.id, (i) => h("li", {}, h("strong", {}, nameOf(i)), " ", h("code", {}, i.id), ` ${i.zone}`));
+}
+
+function counts(g, members) {
+  const roles = [...new Set(members.map((i) => i.role).filter(Boolean))];
+  return [
+    { text: `${g.in_service} of ${g.desired} in service`, kind: g.in_service < g.desired ? "short" : "" },
+    { text: `size ${g.min} to ${g.max}` },
+    ...(roles.length ? [{ text: `role ${roles.join(", ")}` }] : []),
+    ...(g.suspended.length ? [{ text: `suspended: ${g.suspended.join(", ")}`, kind: "short" }] : []),
+    ...(g.refreshing ? [{ text: "instance refresh", kind: "short" }] : []),
+  ];
+}
+
+// kindOf is "" for an instance that works, and else what it does.
+function kindOf(i) {
+  if (i.status === "draining" || /^(EnteringStandby|Standby|Terminating|Detach)/.test(i.lifecycle) || ["shutting-down", "stopping", "stopped"].includes(i.state)) return "leaving";
+  if (i.lifecycle.startsWith("Pending") || i.state === "pending" || i.pools.some((p) => p.state === "initial")) return "coming";
+  if (i.spot_notice || i.unit === "stopped" || !i.reachable || i.pools.some((p) => !p.takes)) return "wrong";
+  return "";
+}
+
+function card(i) {
+  const kind = kindOf(i);
+  const takes = i.pools.some((p) => p.takes);
+  const [sign, says] = kind === "wrong" ? ["✕", "something is wrong"] : kind ? ["◐", kind] : takes ? ["●", "takes requests"] : ["○", "in no load balancer"];
+  return h("li", { class: "instance " + (kind || (takes ? "serving" : "idle")), "data-name": nameOf(i) },
+    h("p", { class: "top" },
+      h("span", { class: "sign", role: "img", "aria-label": says, title: says }, sign),
+      h("strong", { title: i.id }, nameOf(i)),
+      kind && i.status && h("span", { class: "tag" }, i.status),
+      !["leaving", "coming"].includes(kind) && h("button", { type: "button", class: "quiet", "aria-label": `Drain ${nameOf(i)}…`, onclick: () => drain(nameOf(i)) }, "Drain…")),
+    kind ? h("dl", {}, rows(i, kind).map(([name, value, left, full]) => h("div", {}, h("dt", {}, name), h("dd", {}, value), full && h("progress", { value: left, max: full, "aria-hidden": "true" })))) : h("p", { class: "facts" }, i.status && h("span", { class: "tag" }, i.status), facts(i).map((f) => h("span", {}, f))));
+}
+
+// facts are those of an instance that works, in a line.
+function facts(i) {
+  return [
+    ...(i.group ? [] : [i.role]),
+    i.lifecycle,
+    ...i.pools.map((p) => `${p.name}: ${p.state}`),
+    i.connections ? count(i.connections, "connection") : "",
+    i.buffer_bytes ? `${bytes(i.buffer_bytes)} buffered` : "",
+    "app runs",
+  ].filter(Boolean);
+}
+
+// rows are those of one that comes, goes, or is in trouble.
+function rows(i, kind) {
+  const list = [["Lifecycle", i.lifecycle || i.state]];
+  if (i.lifecycle && i.state !== "running") list.push(["State", i.state]);
+  for (const p of i.pools) list.push([`Pool ${p.name}`, p.state]);
+  if (!i.pools.length && i.group) list.push(["Pools", kind === "coming" ? "not in yet" : "out of all"]);
+  if (kind !== "coming" && i.state === "running") {
+    list.push(["Connections", i.connections || "none", i.connections, i.full.connections]);
+    list.push(["Log buffer", i.buffer_bytes ? bytes(i.buffer_bytes) : "empty", i.buffer_bytes, i.full.bytes]);
+  }
+  if (i.state === "running") list.push(["Application", i.unit]);
+  if (i.state === "running" && kind !== "coming" && !i.reachable) list.push(["SSM agent", "silent"]);
+  if (i.spot_notice) list.push(["Spot", "is taken back"]);
+  return list;
+}
+
+const count = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
+
+function bytes(n) {
+  const units = ["B", "KB", "MB", "GB"];
+  let u = 0;
+  for (; n >= 1024 && u < units.length - 1; u++) n /= 1024;
+  return `${Number(n.toFixed(1))} ${units[u]}`;
+}
+
+// drain writes the command; sending it is left to the person.
+async function drain(name) {
+  showPane("chat");
+  if (view.state.home) await choose({ channel: "ops" });
+  compose(`/ops drain ${name}`);
+}
+
+const hash = "#instances";
+
+export function startFleet() {
+  for (const b of document.querySelectorAll("[data-pane=fleet], #sides [data-pane=forge], #tabs [data-pane=forge]")) {
+    b.addEventListener("click", () => history.replaceState(null, "", location.pathname + (b.dataset.pane === "fleet" ? hash : "")));
+  }
+  addEventListener("popstate", () => {
+    if (location.hash === hash) showPane("fleet");
+    else if ($("main").dataset.side === "fleet") showPane("forge");
+  });
+  if (location.hash === hash) showPane("fleet");
+}

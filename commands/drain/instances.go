@@ -1,0 +1,215 @@
+package drain
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/commands/gate"
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+const mostRows = 40
+
+func (f *feature) instancesVerb() commands.Verb {
+	return commands.Verb{
+		Name: "instances", Summary: "List the instances, with their role, state, age and zone", Effect: commands.Reads,
+		Args:     []commands.Arg{{Name: "role", Kind: commands.ArgWord, Optional: true, Help: "only one role: role=app"}},
+		Examples: []string{"instances", "instances role=app"},
+		Decide:   f.instances,
+	}
+}
+
+func (f *feature) instances(ctx context.Context, c *commands.Call) (commands.Act, error) {
+	if err := f.clouded(); err != nil {
+		return nil, err
+	}
+	var roles []string
+	if w := c.Arg("role"); w != "" {
+		name, _ := roleOf(w)
+		roles = []string{cmp.Or(name, w)}
+	}
+	all, err := f.Cloud.Instances(ctx, roles...)
+	if err != nil {
+		return nil, f.unread("The instances", err)
+	}
+	slices.SortFunc(all, func(a, b integrations.Instance) int {
+		return cmpOr(strings.Compare(a.Role, b.Role), naturally(a.Name, b.Name), strings.Compare(a.ID, b.ID))
+	})
+	places := f.places(ctx, all)
+	return func(tx *store.Tx) (commands.Reply, error) {
+		going, err := list(tx, func(d *Drain) bool { return !d.over() && d.State != statePlanned })
+		if err != nil {
+			return commands.Reply{}, err
+		}
+		return commands.Reply{Private: f.listed(all, places, going)}, nil
+	}, nil
+}
+
+// place is where an instance stands, by its group and by its pools.
+type place struct {
+	lifecycle string            // "" if it is in no group
+	pools     map[string]string // states, by the pools' names
+}
+
+const groupsAtOnce, mostGroups = 4, 12
+
+// places asks for the group and the pools of each group once. What cannot be read is
+// left out: the list is worth having without.
+func (f *feature) places(ctx context.Context, all []integrations.Instance) map[string]place {
+	one := map[string]integrations.Instance{}
+	for _, i := range all {
+		if key := i.Site.String() + " " + cmp.Or(i.Group, i.ID); i.State == integrations.InstanceRunning && (i.Group != "" || slices.Contains(f.Config().names(), i.Role)) && len(one) < mostGroups {
+			one[key] = i
+		}
+	}
+	out := map[string]place{}
+	var mu sync.Mutex
+	var asking errgroup.Group
+	asking.SetLimit(groupsAtOnce)
+	for _, i := range one {
+		asking.Go(func() error {
+			m, err := f.Cloud.Machine(ctx, i.Site, i.ID)
+			if err != nil {
+				f.Log.Warn("look at the group of an instance", "instance", i.ID, "error", err)
+				return nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			standing(m, out)
+			return nil
+		})
+	}
+	_ = asking.Wait() // none returns an error
+	return out
+}
+
+// standing notes where the members of a group stand.
+func standing(m integrations.Machine, out map[string]place) {
+	at := func(id string) place {
+		p, ok := out[id]
+		if !ok {
+			p.pools = map[string]string{}
+		}
+		return p
+	}
+	out[m.ID] = at(m.ID)
+	if m.Group != nil {
+		for _, one := range m.Group.Members {
+			p := at(one.ID)
+			p.lifecycle = one.Lifecycle
+			out[one.ID] = p
+		}
+	}
+	for _, pool := range m.Pools {
+		for _, s := range pool.Seats {
+			p := at(s.Instance)
+			p.pools[pool.Name] = s.State
+			out[s.Instance] = p
+		}
+	}
+}
+
+// disagree says how the tag of an instance, its group and its pools contradict one
+// another; "" if they do not.
+func disagree(i integrations.Instance, p place, going bool) string {
+	var takes, ill string
+	for _, name := range slices.Sorted(maps.Keys(p.pools)) {
+		switch p.pools[name] {
+		case integrations.SeatHealthy:
+			takes = cmp.Or(takes, name)
+		case integrations.SeatUnused:
+		default:
+			ill = cmp.Or(ill, name+": "+p.pools[name])
+		}
+	}
+	switch {
+	case going:
+		return ""
+	case i.Status == draining:
+		return "it says that it is draining, and no drain goes on"
+	case i.Status == working && p.lifecycle != "" && p.lifecycle != integrations.MemberInService:
+		return fmt.Sprintf("it says %s, and its group %s", i.Status, p.lifecycle)
+	case i.Status == working && ill != "":
+		return fmt.Sprintf("it says %s, and %s", i.Status, ill)
+	case i.Status != working && i.Status != "" && takes != "":
+		return fmt.Sprintf("it says %s, and %s sends it requests", i.Status, takes)
+	}
+	return ""
+}
+
+const working = "working" // the tag Status of one that does its work
+
+func (f *feature) listed(all []integrations.Instance, places map[string]place, going []*Drain) *integrations.Message {
+	if len(all) == 0 {
+		return say("No instance runs.")
+	}
+	m := &integrations.Message{}
+	role, rows, n := "\x00", integrations.Rich(nil), 0
+	flush := func() {
+		if len(rows) > 0 {
+			m.Text += rows.Plain() + "\n"
+			m.Blocks = append(m.Blocks, integrations.Block{Text: rows})
+		}
+		rows, n = nil, 0
+	}
+	for k, i := range all {
+		if k == mostRows {
+			flush()
+			more := fmt.Sprintf("and %d more", len(all)-k)
+			m.Text += more
+			m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R(more)})
+			return m
+		}
+		if i.Role != role || n == rowsABlock {
+			flush()
+		}
+		if i.Role != role {
+			role = i.Role
+			rows = integrations.R(integrations.Bold(cmp.Or(role, "no role")), fmt.Sprintf(" · %d", count(all, role)))
+		}
+		n++
+		if len(rows) > 0 {
+			rows = append(rows, integrations.R("\n")...)
+		}
+		rows = append(rows, f.row(i, places[i.ID], going)...)
+	}
+	flush()
+	m.Text = strings.TrimRight(m.Text, "\n")
+	return m
+}
+
+const rowsABlock = 12 // which stays within 3,000 characters
+
+func count(all []integrations.Instance, role string) (n int) {
+	for _, i := range all {
+		if i.Role == role {
+			n++
+		}
+	}
+	return n
+}
+
+// row is the line of one instance.
+func (f *feature) row(i integrations.Instance, at place, going []*Drain) integrations.Rich {
+	row := integrations.R(cmp.Or(i.Name, "-"), " ", integrations.Code(i.ID), " · ", cmp.Or(i.Status, i.State), " · ", i.Zone, " · ", fmt.Sprintf("%s old", gate.Age(f.Clock.Now().Sub(i.Launched))))
+	known := false
+	for _, d := range going {
+		if d.Instance == i.ID {
+			known = true
+			row = append(row, integrations.R(" · ", integrations.Code(d.ID), " ", word(d.State))...)
+		}
+	}
+	if wrong := disagree(i, at, known); wrong != "" {
+		row = append(row, integrations.R(" · ⚠️ ", wrong)...)
+	}
+	return row
+}

@@ -1,0 +1,6 @@
+package scaling
+
+import _ "embed"
+
+//go:embed ja.po
+var ja string

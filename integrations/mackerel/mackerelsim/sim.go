@@ -1,0 +1,164 @@
+// Package mackerelsim is Mackerel at the wire, for tests and for the sandbox, as far as
+// taking a host out of service needs it: hosts, their status, their retirement.
+//
+// It stands beside the client in integrations/mackerel and knows nothing of the bot. It
+// is strict, so that what passes here passes there: it refuses a path, a parameter or a
+// field that it does not know. It misbehaves on demand (Fault). The state is one file,
+// written whole and renamed after every change.
+package mackerelsim
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
+)
+
+// Config is what New needs.
+type Config struct {
+	// Dir keeps the state in Dir/mackerel.json. Empty: it is in memory only.
+	Dir   string
+	Clock clock.Clock // the machine's when nil
+	Log   *slog.Logger
+	// Hosts are those of the first start; a state in Dir goes before them.
+	Hosts []Host
+	// Keys maps an API key to whether it may write.
+	Keys map[string]bool
+}
+
+// Host is one that is to be watched.
+type Host struct {
+	Name     string
+	Instance string // its id in EC2
+	Status   string // working when empty
+	// Unnamed says that it has no custom identifier: its agent is old, or was told
+	// another one. It is found by what it says of its cloud.
+	Unnamed bool
+}
+
+// View is a host as it is now.
+type View struct {
+	ID, Name, Instance, Status string
+	Retired                    bool
+}
+
+// Sim is a running simulator.
+type Sim struct {
+	cfg   Config
+	clock clock.Clock
+	log   *slog.Logger
+
+	mu     sync.Mutex // guards everything below
+	hosts  []*host
+	faults []*Fault
+	calls  []string
+}
+
+type host struct {
+	ID, Name, Identifier, Instance, Status string
+	Retired                                bool
+	Created                                int64 // seconds since 1970
+}
+
+var statuses = []string{"working", "standby", "maintenance", "poweroff"}
+
+// New opens the simulator, and goes on with the state in cfg.Dir if there is one.
+func New(cfg Config) (*Sim, error) {
+	if cfg.Clock == nil {
+		cfg.Clock = clock.Real()
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Sim{cfg: cfg, clock: cfg.Clock, log: cfg.Log}
+	found, err := s.load()
+	if err != nil || found {
+		return s, err
+	}
+	for _, h := range cfg.Hosts {
+		if _, err := s.Register(h); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.save()
+}
+
+// Register has a host watched, as an agent does that starts on it, and gives its id.
+func (s *Sim) Register(h Host) (id string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h.Status == "" {
+		h.Status = statuses[0]
+	}
+	if !slices.Contains(statuses, h.Status) {
+		return "", fmt.Errorf("register %s: no status %q", h.Name, h.Status)
+	}
+	made := &host{ID: fmt.Sprintf("3HxMck%05d", len(s.hosts)+1), Name: h.Name, Instance: h.Instance, Status: h.Status, Created: s.clock.Now().Unix()}
+	if h.Instance != "" && !h.Unnamed {
+		made.Identifier = h.Instance + ".ec2.amazonaws.com"
+	}
+	if made.Identifier != "" && slices.ContainsFunc(s.hosts, func(o *host) bool { return o.Identifier == made.Identifier && !o.Retired }) {
+		return "", fmt.Errorf("register %s: the identifier %s is another's", h.Name, made.Identifier)
+	}
+	s.hosts = append(s.hosts, made)
+	return made.ID, s.save()
+}
+
+// Hosts lists all, the retired ones too, in the order of their registration.
+func (s *Sim) Hosts() []View {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]View, len(s.hosts))
+	for n, h := range s.hosts {
+		out[n] = View{ID: h.ID, Name: h.Name, Instance: h.Instance, Status: h.Status, Retired: h.Retired}
+	}
+	return out
+}
+
+// Calls lists what was asked so far with a valid key, such as "host.status 3HxMck00001",
+// in order; what was not understood as it came: "GET /api/v0/users".
+func (s *Sim) Calls() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.calls)
+}
+
+func (s *Sim) file() string { return filepath.Join(s.cfg.Dir, "mackerel.json") }
+
+func (s *Sim) load() (found bool, err error) {
+	if s.cfg.Dir == "" {
+		return false, nil
+	}
+	b, err := os.ReadFile(s.file())
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := json.Unmarshal(b, &s.hosts); err != nil {
+		return false, fmt.Errorf("read %s: %w", s.file(), err)
+	}
+	return true, nil
+}
+
+func (s *Sim) save() error {
+	if s.cfg.Dir == "" {
+		return nil
+	}
+	b, err := json.MarshalIndent(s.hosts, "", "\t")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(s.file()+".new", b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(s.file()+".new", s.file())
+}
