@@ -150,6 +150,32 @@ type Machine struct {
 	Seen      time.Time
 }
 
+// AnyCluster, in the place of a cluster's name, is to look in all of them.
+const AnyCluster = "*"
+
+// States of a task host that are asked for by name; there are others.
+const (
+	TaskHostActive   = "ACTIVE"
+	TaskHostDraining = "DRAINING" // its cluster moves its tasks away, and starts none on it
+)
+
+// A TaskHost is an instance as the cluster sees it whose tasks it runs.
+type TaskHost struct {
+	Cluster, ID, Status string
+	Tasks               []Task // that are not over
+}
+
+// TaskStopped is the last status of a task that is over; any other one still runs, or
+// is on its way.
+const TaskStopped = "STOPPED"
+
+// A Task is some containers that run together on a host.
+type Task struct {
+	ID     string `json:"id"`
+	Group  string `json:"group"`  // "service:web", or "family:batch" for one of no service
+	Status string `json:"status"` // the last that was seen: "RUNNING", "DEACTIVATING"
+}
+
 // States of a command on a host.
 const (
 	CommandRunning = "running" // or on its way

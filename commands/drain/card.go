@@ -3,6 +3,7 @@ package drain
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/signalbox-chatops/signalbox/commands/gate"
@@ -123,6 +124,13 @@ func planFields(d *Drain) (fields []integrations.Field) {
 	for _, f := range p.Pools {
 		fields = append(fields, integrations.Field{Name: fmt.Sprintf("Pool %s", f.Pool), Value: integrations.R(fmt.Sprintf("%d of %d healthy, %d without it; at least %d have to stay", f.Before, f.Of, f.After, f.Need))})
 	}
+	if p.Cluster != "" {
+		tasks := "moved away in the cluster " + p.Cluster
+		if p.Cluster == integrations.AnyCluster {
+			tasks = "moved away, in whichever cluster it is"
+		}
+		fields = append(fields, integrations.Field{Name: "Tasks", Value: integrations.R(tasks)})
+	}
 	if !d.Keep {
 		logs := "proved to be shipped by " + p.Logs + " before it ends"
 		if p.Logs == logsNone {
@@ -172,6 +180,7 @@ var stages = []struct {
 }{
 	{"marked", []string{statePlan, stateMark}},
 	{"out of its load balancers", []string{stateLeave, stateWait}},
+	{"without tasks", []string{stateTasks}},
 	{"stopped", []string{stateStop}},
 	{"logs shipped", []string{stateFlush}},
 	{"terminated", []string{stateTerminate}},
@@ -188,6 +197,13 @@ func bar(d *Drain) string {
 	if row.back || !inTable && d.State != stateDone {
 		return ""
 	}
+	stages := stages[:]
+	if d.Keep {
+		stages = stages[:3]
+	}
+	if d.Plan.Cluster == "" {
+		stages = slices.Concat(stages[:2], stages[3:])
+	}
 	now := len(stages)
 	for i, s := range stages {
 		for _, name := range s.states {
@@ -198,9 +214,6 @@ func bar(d *Drain) string {
 	}
 	var parts []string
 	for i, s := range stages {
-		if d.Keep && i > 1 {
-			break
-		}
 		sign := "○\u00a0"
 		switch {
 		case i < now:

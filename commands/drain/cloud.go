@@ -31,6 +31,10 @@ type Viewer interface {
 	// Pools reads pools with all their seats; those asked for by seat come as they are
 	// now, with SeatUnused where they are gone.
 	Pools(ctx context.Context, at integrations.Site, seats []integrations.Seat) ([]integrations.Pool, error)
+	// TaskHost reads an instance as a cluster of containers sees it, or any cluster
+	// (integrations.AnyCluster), with the tasks that are not over; nil is one that the
+	// cluster does not know.
+	TaskHost(ctx context.Context, at integrations.Site, cluster, instance string) (*integrations.TaskHost, error)
 }
 
 // Mover takes an instance out, and puts it back.
@@ -45,6 +49,11 @@ type Mover interface {
 	SetDesired(ctx context.Context, at integrations.Site, group string, n int) error
 	Leave(ctx context.Context, at integrations.Site, s integrations.Seat) error
 	Join(ctx context.Context, at integrations.Site, s integrations.Seat) error
+	// DrainTasks has the tasks of services moved away from a task host, by the cluster
+	// and the id of its TaskHost, and lets no new ones in; tasks of no service stay.
+	DrainTasks(ctx context.Context, at integrations.Site, cluster, host string) error
+	// ActivateTasks lets tasks in again.
+	ActivateTasks(ctx context.Context, at integrations.Site, cluster, host string) error
 }
 
 // Ender terminates instances, for good.

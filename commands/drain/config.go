@@ -3,9 +3,12 @@ package drain
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
 )
 
 // Config is what may be drained, and how.
@@ -36,6 +39,9 @@ type Role struct {
 	// FlushEvery is how far apart the looks into the buffers are; 5 s at least, 6 s for
 	// fluent-bit, which refreshes its numbers every 5 s.
 	FlushEvery time.Duration `yaml:"flush_every"`
+	// Cluster is that of ECS whose tasks are moved away before the application is
+	// stopped; "*" is whichever it is in, if any, and "" asks none.
+	Cluster string `yaml:"ecs_cluster"`
 	// Alone lets one be terminated that no group replaces.
 	Alone bool `yaml:"alone"`
 }
@@ -100,11 +106,18 @@ func (r Role) mistakes() (errs []error) {
 	if r.Healthy < 0 {
 		errs = append(errs, fmt.Errorf("%s.healthy: is %d; want 0 or more", at, r.Healthy))
 	}
+	if r.Cluster != "" && r.Cluster != integrations.AnyCluster && !clusterShape.MatchString(r.Cluster) {
+		errs = append(errs, fmt.Errorf("%s.ecs_cluster: %q is not the name of a cluster; want up to 255 letters, digits, - and _, or \"*\" for whichever it is in", at, r.Cluster))
+	}
 	if r.FlushEvery < 0 || r.FlushEvery > time.Minute {
 		errs = append(errs, fmt.Errorf("%s.flush_every: is %v; want at most 1m", at, r.FlushEvery))
 	}
 	return errs
 }
+
+// clusterShape is what the names of clusters are made of (the API reference of
+// CreateCluster).
+var clusterShape = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
 
 // plainPath and plainWord say whether a value may stand in a script as it is.
 func plainPath(s string) bool { return strings.HasPrefix(s, "/") && plainWord(s) }

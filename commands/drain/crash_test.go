@@ -33,6 +33,10 @@ var faults = map[string]func(r *room, before bool) error{
 // whose loss nobody accepted.
 func (r *room) guarded() {
 	r.fleet.watch = func(call string) {
+		verb, name, _ := strings.Cut(call, " ")
+		if b := r.fleet.boxes[name]; (verb == "stop" || verb == "terminate") && r.cfg.Roles[0].Cluster != "" && len(r.fleet.left(b)) > 0 {
+			r.t.Errorf("%s, with tasks left: %v", call, r.fleet.left(b))
+		}
 		id, ok := strings.CutPrefix(call, "terminate ")
 		if !ok {
 			return
@@ -56,6 +60,11 @@ func TestBrokenAtEachBoundary(t *testing.T) {
 		for _, back := range []bool{false, true} {
 			for where, build := range map[string]func(*testing.T) *room{
 				"": func(t *testing.T) *room { return newRoom(t, 4) },
+				" of a cluster": func(t *testing.T) *room {
+					r := newRoom(t, 4)
+					r.clusters()
+					return r
+				},
 				" behind HAProxy": func(t *testing.T) *room {
 					r, p := behind(t, 4)
 					p.tagged = true
@@ -113,7 +122,8 @@ func (r *room) settled(fault string, back bool) bool {
 	}
 	host := r.watch.host(d.Instance)
 	if back {
-		ok := d.State == stateUndone && host.Status == integrations.HostWorking && !host.Retired && len(r.fleet.ended) == 0
+		ok := d.State == stateUndone && host.Status == integrations.HostWorking && !host.Retired && len(r.fleet.ended) == 0 &&
+			r.fleet.boxes["i-2"].hosted.status != integrations.TaskHostDraining
 		r.endsSurplus()
 		return ok && r.fleet.group.Desired == 4
 	}

@@ -49,6 +49,7 @@ type box struct {
 	givenUp int64
 	flushed time.Time
 	ended   time.Time
+	hosted
 }
 
 // fleet is a fake cloud: a Go value that keeps to the rules that the drain relies on.
@@ -67,8 +68,9 @@ type fleet struct {
 	// fault is asked before and after each change, and may panic to kill the process.
 	fault func(call string, before bool) error
 	// watch is called after each change.
-	watch func(call string)
-	ended []string
+	watch   func(call string)
+	ended   []string
+	cluster bool // what it launches runs tasks
 }
 
 const healthyAfter = 20 * time.Second
@@ -95,6 +97,9 @@ func (f *fleet) launch(role, group string) *box {
 		b.lifecycle = ""
 	}
 	f.boxes[b.ID] = b
+	if f.cluster {
+		b.register()
+	}
 	for _, p := range f.pools {
 		b.seats[p.ID] = f.clock.Now()
 	}

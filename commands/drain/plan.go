@@ -24,6 +24,7 @@ type Plan struct {
 	Keep        bool          `json:"keep,omitempty"`
 	Shrink      bool          `json:"shrink,omitempty"`
 	Logs        string        `json:"logs"`
+	Cluster     string        `json:"cluster,omitempty"` // whose tasks are moved away
 	// Closed are the guards that refuse it.
 	Closed []Closed `json:"closed,omitempty"`
 }
@@ -52,7 +53,7 @@ func (p Plan) Digest(instance string) string {
 
 // plan works out what draining a machine would come to.
 func plan(q Question) Plan {
-	p := Plan{Status: q.Machine.Status, State: q.Machine.State, Keep: q.Keep, Shrink: q.Shrink, Logs: q.Role.Logs, Closed: guards(q)}
+	p := Plan{Status: q.Machine.Status, State: q.Machine.State, Keep: q.Keep, Shrink: q.Shrink, Logs: q.Role.Logs, Cluster: q.Role.Cluster, Closed: guards(q)}
 	if g := q.Machine.Group; g != nil {
 		p.Group, p.Min, p.Max, p.Desired, p.HookTimeout = g.Name, g.Min, g.Max, g.Desired, g.HookTimeout
 	}

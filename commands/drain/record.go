@@ -61,6 +61,10 @@ type Drain struct {
 	Shrink   bool      `json:"shrink,omitempty"`   // ended without a replacement: it is one itself
 	Members  []string  `json:"members,omitempty"`  // of the group before
 
+	Cluster string              `json:"cluster,omitempty"` // that it runs tasks of, once it was found there
+	Emptied bool                `json:"emptied,omitempty"` // its cluster was told to move its tasks away
+	Tasks   []integrations.Task `json:"tasks,omitempty"`   // that were left at the newest look
+
 	// MonitorHost is its host in what watches it, "" before that was looked up or where
 	// it has none, and MonitorWas is the status that it had there.
 	MonitorHost string `json:"monitor_host,omitempty"`

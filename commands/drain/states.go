@@ -13,6 +13,7 @@ const (
 	stateMark      = "mark"
 	stateLeave     = "leave_lb"
 	stateWait      = "wait_lb"
+	stateTasks     = "drain_tasks"
 	stateStop      = "stop_app"
 	stateFlush     = "flush"
 	stateTerminate = "terminate"
@@ -22,6 +23,7 @@ const (
 	stateHold      = "hold" // a person decides
 	// Going back.
 	stateStart   = "start_app"
+	stateLetIn   = "activate_tasks"
 	stateJoin    = "join_lb"
 	stateHealthy = "wait_healthy"
 	stateUnmark  = "unmark"
@@ -70,21 +72,36 @@ func steps() map[string]state {
 		stateMark:  {word: "being marked", limit: after(30 * time.Second), do: (*stepper).mark, next: then(stateLeave)},
 		stateLeave: {word: "leaving its load balancers", limit: after(time.Minute), do: (*stepper).leave, next: then(stateWait)},
 		stateWait: {word: "waiting for its load balancers", limit: limitWait, do: (*stepper).wait, next: func(d *Drain) string {
-			if d.Keep {
-				return stateOut
+			if d.Plan.Cluster != "" {
+				return stateTasks
 			}
-			return stateStop
+			return outside(d)
 		}},
+		stateTasks:     {word: "moving its tasks", limit: after(tasksLimit), do: (*stepper).moveTasks, next: outside},
 		stateStop:      {word: "stopping its application", limit: after(stopLimit), do: (*stepper).stop, next: then(stateFlush)},
 		stateFlush:     {word: "shipping its logs", limit: after(flushLimit), do: (*stepper).flush, next: then(stateTerminate)},
 		stateTerminate: {word: "being terminated", limit: limitEnd, do: (*stepper).terminate, next: then(stateVerify)},
 		stateVerify:    {word: "being replaced", limit: after(endLimit), do: (*stepper).verify, next: then(stateDone)},
 
-		stateStart:   {word: "starting its application again", limit: after(stopLimit), do: (*stepper).start, next: then(stateJoin), back: true},
+		stateStart: {word: "starting its application again", limit: after(stopLimit), do: (*stepper).start, back: true, next: func(d *Drain) string {
+			if d.Emptied {
+				return stateLetIn
+			}
+			return stateJoin
+		}},
+		stateLetIn:   {word: "letting tasks run on it again", limit: after(stopLimit), do: (*stepper).activate, next: then(stateJoin), back: true},
 		stateJoin:    {word: "going back into its load balancers", limit: after(backLimit), do: (*stepper).join, next: then(stateHealthy), back: true},
 		stateHealthy: {word: "waiting to be healthy", limit: after(backLimit), do: (*stepper).healthy, next: then(stateUnmark), back: true},
 		stateUnmark:  {word: "getting its tags back", limit: after(30 * time.Second), do: (*stepper).unmark, next: then(stateUndone), back: true},
 	}
+}
+
+// outside is where one goes on that gets nothing to do any more.
+func outside(d *Drain) string {
+	if d.Keep {
+		return stateOut
+	}
+	return stateStop
 }
 
 // ends are the words of the states that are none of the table.
@@ -128,6 +145,8 @@ func wayBack(d *Drain) string {
 	switch {
 	case d.Stopped:
 		return stateStart
+	case d.Emptied:
+		return stateLetIn
 	case d.Left:
 		return stateJoin
 	case d.marked():

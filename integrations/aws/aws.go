@@ -14,6 +14,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/asg"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/ec2"
+	"github.com/signalbox-chatops/signalbox/integrations/aws/ecs"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/elb"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/ssm"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
@@ -54,6 +55,8 @@ type site struct {
 	let   *asg.Ender // lets a group end one
 	hosts *ssm.Reader
 	run   *ssm.Runner
+	tasks *ecs.Reader
+	empty *ecs.Mover
 }
 
 // New makes the fleet of a configuration, which is validated. Nothing is asked yet.
@@ -91,6 +94,7 @@ func (f *Fleet) site(base sdk.Config, at integrations.Site) *site {
 		pools: elb.NewReader(reads, f.clock.Now), seats: elb.NewMover(changes),
 		group: asg.NewReader(reads), move: asg.NewMover(changes), rest: asg.NewRester(changes), let: asg.NewEnder(changes),
 		hosts: ssm.NewReader(reads), run: ssm.NewRunner(changes),
+		tasks: ecs.NewReader(reads), empty: ecs.NewMover(changes),
 	}
 }
 

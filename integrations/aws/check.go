@@ -32,7 +32,7 @@ func (f *Fleet) Check(ctx context.Context) []integrations.Finding {
 			entered[s.Account], out = ok, append(out, found)
 		}
 		if ok {
-			out = append(out, s.checkReads(ctx))
+			out = append(out, s.checkReads(ctx), s.checkTasks(ctx))
 		}
 	}
 	return out
@@ -59,8 +59,24 @@ var denied = []string{"UnauthorizedOperation", "AccessDenied", "AccessDeniedExce
 // checkReads tries each read. Any other refusal than of the action itself is as good as
 // an answer: what is asked for does not exist.
 func (s *site) checkReads(ctx context.Context) integrations.Finding {
-	found := integrations.Finding{What: "AWS reads in " + s.Site.String()}
-	probes := slices.Concat(s.insts.Probes(), s.group.Probes(), s.pools.Probes(s.Region), s.hosts.Probes())
+	found, _ := s.try(ctx, "AWS reads in "+s.Site.String(), slices.Concat(s.insts.Probes(), s.group.Probes(), s.pools.Probes(s.Region), s.hosts.Probes()))
+	return found
+}
+
+// checkTasks tries the reads of ECS, which few need: that they are not allowed is no
+// mistake.
+func (s *site) checkTasks(ctx context.Context) integrations.Finding {
+	found, lacks := s.try(ctx, "AWS reads of ECS in "+s.Site.String(), s.tasks.Probes())
+	if lacks {
+		found.OK, found.Do = true, ""
+		found.Say += "; only roles with an ecs_cluster need that"
+	}
+	return found
+}
+
+// try tries some probes; lack says that some are not allowed.
+func (s *site) try(ctx context.Context, what string, probes []iam.Probe) (found integrations.Finding, lack bool) {
+	found.What = what
 	errs := make([]error, len(probes))
 	var all errgroup.Group
 	all.SetLimit(probesAtOnce)
@@ -81,7 +97,7 @@ func (s *site) checkReads(ctx context.Context) integrations.Finding {
 	default:
 		found.OK, found.Say = true, fmt.Sprintf("all %d are allowed", len(probes))
 	}
-	return found
+	return found, len(lacks) > 0
 }
 
 // sorted tells the actions that are not allowed from the calls that were not answered.

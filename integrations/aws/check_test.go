@@ -19,9 +19,12 @@ func TestCheck(t *testing.T) {
 	want := []integrations.Finding{
 		{What: "AWS account main", OK: true, Say: "acts as arn:aws:iam::111111111111:user/signalbox"},
 		{What: "AWS reads in main/ap-northeast-1", OK: true, Say: "all 17 are allowed"},
+		{What: "AWS reads of ECS in main/ap-northeast-1", OK: true, Say: "all 5 are allowed"},
 		{What: "AWS reads in main/us-west-2", OK: true, Say: "all 17 are allowed"},
+		{What: "AWS reads of ECS in main/us-west-2", OK: true, Say: "all 5 are allowed"},
 		{What: "AWS account other", OK: true, Say: "acts as arn:aws:sts::222222222222:assumed-role/signalbox/signalbox"},
 		{What: "AWS reads in other/us-west-2", OK: true, Say: "all 17 are allowed"},
+		{What: "AWS reads of ECS in other/us-west-2", OK: true, Say: "all 5 are allowed"},
 	}
 	if diff := cmp.Diff(want, w.fleet.Check(t.Context())); diff != "" {
 		t.Error(diff)
@@ -37,6 +40,7 @@ func TestCheckNamesWhatIsNotAllowed(t *testing.T) {
 	w.fault(awssim.Fault{Kind: "error", Service: "elb", Action: "DescribeLoadBalancers", Code: "AccessDenied", Count: -1})
 	w.fault(awssim.Fault{Kind: "error", Service: "elbv2", Action: "DescribeLoadBalancers", Code: "AccessDenied", Count: -1})
 	w.fault(awssim.Fault{Kind: "error", Service: "ssm", Action: "GetCommandInvocation", Code: "AccessDeniedException", Count: -1})
+	w.fault(awssim.Fault{Kind: "error", Service: "ecs", Action: "ListTasks", Code: "AccessDeniedException", Count: -1})
 	w.fault(awssim.Fault{Kind: "error", Action: "AssumeRole", Code: "AccessDenied", Message: "no", Count: -1})
 	got := w.fleet.Check(t.Context())
 	want := []integrations.Finding{
@@ -46,12 +50,13 @@ func TestCheckNamesWhatIsNotAllowed(t *testing.T) {
 			Say:  "may not ec2:DescribeInstanceAttribute, elasticloadbalancing:DescribeLoadBalancers, ssm:GetCommandInvocation",
 			Do:   "allow it in the policy of the account's role; docs/aws.md has the whole policy",
 		},
+		{What: "AWS reads of ECS in main/ap-northeast-1", OK: true, Say: "may not ecs:ListTasks; only roles with an ecs_cluster need that"},
 		{
 			What: "AWS account other", Say: "aws enter other: AccessDenied: no",
 			Do: "see that the credentials are right and, where aws.accounts has a role, that its trust policy lets them assume it",
 		},
 	}
-	if diff := cmp.Diff(want, slices.Delete(got, 2, 3)); diff != "" {
+	if diff := cmp.Diff(want, slices.Delete(got, 3, 5)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -89,7 +94,7 @@ func TestNeedsAreWhatIsCalled(t *testing.T) {
 	for _, action := range []string{
 		"CreateTags", "DeleteTags", "EnterStandby", "ExitStandby", "SetDesiredCapacity", "SuspendProcesses", "ResumeProcesses",
 		"CreateOrUpdateTags", "DeleteTags of a group", "DeregisterTargets", "RegisterTargets",
-		"DeregisterInstancesFromLoadBalancer", "RegisterInstancesWithLoadBalancer", "SendCommand", "TerminateInstanceInAutoScalingGroup", "TerminateInstances",
+		"DeregisterInstancesFromLoadBalancer", "RegisterInstancesWithLoadBalancer", "UpdateContainerInstancesState", "SendCommand", "TerminateInstanceInAutoScalingGroup", "TerminateInstances",
 	} {
 		w.ok(do[action]())
 		w.pass(time.Minute)

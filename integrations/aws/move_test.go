@@ -122,6 +122,8 @@ func deeds(w *world) map[string]func() error {
 	m := w.machine(lone)
 	tcp, old := seat(w.T, m, "tcp"), seat(w.T, m, "old")
 	ctx := w.Context()
+	tasks, err := w.fleet.TaskHost(ctx, home, integrations.AnyCluster, lone)
+	w.ok(err)
 	return map[string]func() error{
 		"CreateTags": func() error {
 			return w.fleet.Tag(ctx, home, lone, map[string]string{"Status": "draining"}, nil)
@@ -140,6 +142,7 @@ func deeds(w *world) map[string]func() error {
 		"DeleteTags of a group":               func() error { return w.fleet.UntagGroup(ctx, home, "web", "signalbox:lock") },
 		"TerminateInstanceInAutoScalingGroup": func() error { return w.fleet.Terminate(ctx, home, "web", id) },
 		"TerminateInstances":                  func() error { return w.fleet.Terminate(ctx, home, "", lone) },
+		"UpdateContainerInstancesState":       func() error { return w.fleet.DrainTasks(ctx, home, tasks.Cluster, tasks.ID) },
 		"SendCommand": func() error {
 			_, err := w.fleet.Start(ctx, home, lone, "true", time.Minute)
 			return err
@@ -191,7 +194,7 @@ func TestAChangeIsTriedOnce(t *testing.T) {
 // named counts the calls of an action, of whatever service.
 func (w *world) named(from int, action string) (n int) {
 	for _, c := range w.sim.Calls()[from:] {
-		if slices.Contains([]string{"ec2:" + action, "autoscaling:" + action, "elasticloadbalancing:" + action, "ssm:" + action}, c.Name) {
+		if slices.Contains([]string{"ec2:" + action, "autoscaling:" + action, "elasticloadbalancing:" + action, "ssm:" + action, "ecs:" + action}, c.Name) {
 			n++
 		}
 	}

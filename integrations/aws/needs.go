@@ -9,6 +9,7 @@ import (
 
 	"github.com/signalbox-chatops/signalbox/integrations/aws/asg"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/ec2"
+	"github.com/signalbox-chatops/signalbox/integrations/aws/ecs"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/elb"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/iam"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/ssm"
@@ -22,7 +23,7 @@ var own = []iam.Action{
 
 // needs are all actions, the reads first.
 func needs() []iam.Action {
-	all := slices.Concat(ec2.Needs, asg.Needs, elb.Needs, ssm.Needs, own)
+	all := slices.Concat(ec2.Needs, asg.Needs, elb.Needs, ssm.Needs, ecs.Needs, own)
 	slices.SortStableFunc(all, func(a, b iam.Action) int {
 		switch {
 		case a.Change == b.Change:

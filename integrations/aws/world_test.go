@@ -22,6 +22,9 @@ var _ interface {
 	Find(ctx context.Context, idOrName string) ([]integrations.Instance, error)
 	Machine(ctx context.Context, at integrations.Site, id string) (integrations.Machine, error)
 	Pools(ctx context.Context, at integrations.Site, seats []integrations.Seat) ([]integrations.Pool, error)
+	TaskHost(ctx context.Context, at integrations.Site, cluster, instance string) (*integrations.TaskHost, error)
+	DrainTasks(ctx context.Context, at integrations.Site, cluster, host string) error
+	ActivateTasks(ctx context.Context, at integrations.Site, cluster, host string) error
 	Tag(ctx context.Context, at integrations.Site, id string, set map[string]string, unset []string) error
 	EnterStandby(ctx context.Context, at integrations.Site, group, id string, shrink bool) error
 	ExitStandby(ctx context.Context, at integrations.Site, group, id string) error
@@ -87,6 +90,10 @@ func estate() awssim.Fleet {
 				}},
 				{ID: "i-0fff0000000000001", Name: "no role", Age: time.Hour},
 			},
+			Clusters: []awssim.Cluster{{Name: "spare"}, {
+				Name: "apps", Instances: []string{lone, "i-0fff0000000000001"}, Alone: []string{lone},
+				Services: []awssim.Service{{Name: "web", Tasks: 4, MinHealthyPercent: 50}},
+			}},
 		}, {
 			Account: "other", Region: "us-west-2",
 			Instances: []awssim.Instance{{ID: away, Name: "lone", Role: "app", Age: time.Hour}},

@@ -35,6 +35,7 @@ var statuses = map[string]int{
 	"Unavailable":           http.StatusServiceUnavailable,
 	"InternalFailure":       http.StatusInternalServerError,
 	"InternalError":         http.StatusInternalServerError,
+	"ServerException":       http.StatusInternalServerError,
 	"InternalServerError":   http.StatusInternalServerError,
 	"ResourceContention":    http.StatusInternalServerError,
 }

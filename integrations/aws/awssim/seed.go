@@ -37,6 +37,7 @@ type Estate struct {
 	Pools           []Pool
 	Groups          []Group
 	Instances       []Instance // that no group looks after
+	Clusters        []Cluster
 }
 
 // Pool is a target group, or a classic load balancer.
@@ -179,6 +180,11 @@ func (s *site) plant(w *world, e Estate, now time.Time) error {
 				return fmt.Errorf("pool %s: no instance %s", p.Name, id)
 			}
 			s.pool(p.Name).enter(id, 0, "", time.Time{})
+		}
+	}
+	for _, c := range e.Clusters {
+		if err := s.plantCluster(w, c, now); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -16,6 +16,7 @@ const (
 	elbService         = "elb"
 	autoscalingService = "autoscaling"
 	ssmService         = "ssm"
+	ecsService         = "ecs"
 	stsService         = "sts"
 )
 
@@ -32,22 +33,23 @@ type op struct {
 func (o *op) protocol() *protocol { return services[o.service].protocol }
 
 // services says how each is recognised: by the name in the signature, and, where two
-// have the same, by the version.
+// have the same, by the version; those that speak JSON by the target of their actions.
 var services = map[string]struct {
-	protocol       *protocol
-	scope, version string
+	protocol               *protocol
+	scope, version, target string
 }{
-	ec2Service:         {protocolEC2, "ec2", "2016-11-15"},
-	elbv2Service:       {protocolQuery, "elasticloadbalancing", "2015-12-01"},
-	elbService:         {protocolQuery, "elasticloadbalancing", "2012-06-01"},
-	autoscalingService: {protocolQuery, "autoscaling", "2011-01-01"},
-	stsService:         {protocolQuery, "sts", "2011-06-15"},
-	ssmService:         {protocolJSON, "ssm", ""},
+	ec2Service:         {protocolEC2, "ec2", "2016-11-15", ""},
+	elbv2Service:       {protocolQuery, "elasticloadbalancing", "2015-12-01", ""},
+	elbService:         {protocolQuery, "elasticloadbalancing", "2012-06-01", ""},
+	autoscalingService: {protocolQuery, "autoscaling", "2011-01-01", ""},
+	stsService:         {protocolQuery, "sts", "2011-06-15", ""},
+	ssmService:         {protocolJSON, "ssm", "", "AmazonSSM."},
+	ecsService:         {protocolJSON, "ecs", "", "AmazonEC2ContainerServiceV20141113."},
 }
 
 func operations() map[string]*op {
 	out := map[string]*op{}
-	for _, list := range [][]op{ec2Ops(), elbv2Ops(), elbOps(), autoscalingOps(), ssmOps(), stsOps()} {
+	for _, list := range [][]op{ec2Ops(), elbv2Ops(), elbOps(), autoscalingOps(), ssmOps(), stsOps(), ecsOps()} {
 		for _, o := range list {
 			out[o.service+":"+o.action] = &o
 		}
@@ -176,7 +178,7 @@ func (s *Sim) parse(r *http.Request, body []byte, now time.Time) (*call, error) 
 	target := r.Header.Get("X-Amz-Target")
 	c := &call{s: s, op: &op{service: serviceOf(sig.service, "")}, now: now, w: s.world}
 	if target != "" {
-		c.op.service = ssmService
+		c.op.service = targeted(target)
 	}
 	action, err := s.read(c, target, body)
 	if err != nil {
@@ -206,7 +208,7 @@ func (s *Sim) read(c *call, target string, body []byte) (action string, err erro
 		if c.p, err = parseJSON(body); err != nil {
 			return "", refuse(protocolJSON.badParam, "%v", err)
 		}
-		action, ok := strings.CutPrefix(target, "AmazonSSM.")
+		action, ok := strings.CutPrefix(target, services[c.op.service].target)
 		if !ok {
 			return "", refuse(protocolJSON.noAction, "%s", target)
 		}
@@ -225,11 +227,22 @@ func (s *Sim) read(c *call, target string, body []byte) (action string, err erro
 	return action, nil
 }
 
+// targeted finds a service by the target of an action. What nobody knows is answered as
+// ssm, with a refusal.
+func targeted(target string) string {
+	for name, sv := range services {
+		if sv.target != "" && strings.HasPrefix(target, sv.target) {
+			return name
+		}
+	}
+	return ssmService
+}
+
 // serviceOf finds a service by the name in the signature. A service that nobody knows
 // is answered as sts, with a refusal.
 func serviceOf(scope, version string) string {
 	found := stsService
-	for _, name := range []string{ec2Service, elbv2Service, elbService, autoscalingService, ssmService, stsService} {
+	for _, name := range []string{ec2Service, elbv2Service, elbService, autoscalingService, ssmService, ecsService, stsService} {
 		if sv := services[name]; sv.scope == scope {
 			found = name
 			if sv.version == version {
@@ -244,7 +257,7 @@ func serviceOf(scope, version string) string {
 type Call struct {
 	// Name is as a policy of IAM has it: "elasticloadbalancing:DescribeTargetHealth".
 	Name            string
-	Service         string // ec2, elbv2, elb, autoscaling, ssm, sts
+	Service         string // ec2, elbv2, elb, autoscaling, ssm, ecs, sts
 	Account, Region string
 	Change          bool
 	IDs             []string
@@ -252,7 +265,8 @@ type Call struct {
 
 // idKeys are the parameters that say what a call is about.
 var idKeys = split("AutoScalingGroupName AutoScalingGroupNames.member.# TargetGroupArn TargetGroupArns.member.# LoadBalancerName LoadBalancerNames.member.# LoadBalancerArn " +
-	"InstanceId InstanceId.# InstanceIds.# InstanceIds.member.# ResourceId.# Targets.member.#.Id Instances.member.#.InstanceId Tags.member.#.ResourceId VolumeId.# CommandId RoleArn")
+	"InstanceId InstanceId.# InstanceIds.# InstanceIds.member.# ResourceId.# Targets.member.#.Id Instances.member.#.InstanceId Tags.member.#.ResourceId VolumeId.# CommandId RoleArn " +
+	"cluster containerInstance containerInstances.# tasks.#")
 
 const keptCalls = 10_000
 

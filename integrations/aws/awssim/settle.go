@@ -67,6 +67,9 @@ func (s *Sim) nextEvent() event {
 				offer(g.Off.Add(BalanceTime), func(at time.Time) { st.balance(s.world, g, at) })
 			}
 		}
+		for _, cl := range st.Clusters {
+			st.clusterEvents(s.world, cl, offer)
+		}
 		for _, c := range st.Commands {
 			for _, r := range c.Runs {
 				offer(r.Next, func(at time.Time) { s.proceed(st, c, r, at) })
@@ -109,6 +112,7 @@ func (st *site) remove(i *instance) {
 // watch notes since when each group has had another number of members than it wants.
 func (w *world) watch(at time.Time) {
 	for _, s := range w.Sites {
+		s.watchClusters(at)
 		for _, g := range s.Groups {
 			switch {
 			case !s.unbalanced(g):

@@ -31,6 +31,7 @@ type site struct {
 	Groups                  []*group
 	Pools                   []*pool
 	Commands                []*command
+	Clusters                []*cluster
 }
 
 type instance struct {
