@@ -36,6 +36,9 @@ type Role struct {
 	Logs string `yaml:"logs"`
 	// Buffers are the folders of the collector's file buffers.
 	Buffers []string `yaml:"buffers"`
+	// PosFiles are where Fluentd's in_tail writes down how far it has read: what it has
+	// not read yet is in no buffer.
+	PosFiles []string `yaml:"pos_files"`
 	// FlushEvery is how far apart the looks into the buffers are; 5 s at least, 6 s for
 	// fluent-bit, which refreshes its numbers every 5 s.
 	FlushEvery time.Duration `yaml:"flush_every"`
@@ -93,6 +96,14 @@ func (r Role) mistakes() (errs []error) {
 		if !plainPath(b) {
 			errs = append(errs, fmt.Errorf("%s.buffers[%d]: %q is not an absolute path of letters, digits and ./_@:-", at, n, b))
 		}
+	}
+	for n, f := range r.PosFiles {
+		if !plainPath(f) {
+			errs = append(errs, fmt.Errorf("%s.pos_files[%d]: %q is not an absolute path of letters, digits and ./_@:-", at, n, f))
+		}
+	}
+	if len(r.PosFiles) > 0 && r.Logs != "fluentd" {
+		errs = append(errs, fmt.Errorf("%s.pos_files: are Fluentd's; logs is %q", at, r.Logs))
 	}
 	if r.Unit != "" && !plainWord(r.Unit) {
 		errs = append(errs, fmt.Errorf("%s.unit: %q is not the name of a systemd unit; want one like app.service", at, r.Unit))

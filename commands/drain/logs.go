@@ -87,6 +87,7 @@ type printed struct {
 		Size int64  `json:"size"`
 	} `json:"files"`
 	GivenUp *int64 `json:"given_up"`
+	Behind  int64  `json:"behind"` // bytes of log files that were not read yet
 }
 
 func readPrinted(b []byte) (p printed, s Sample, err error) {
@@ -102,7 +103,9 @@ func readPrinted(b []byte) (p printed, s Sample, err error) {
 	for _, f := range p.Files {
 		s.Files += f.Size
 	}
-	s.GivenUp = *p.GivenUp
+	if s.GivenUp = *p.GivenUp; p.Behind > 0 {
+		s.Left = fmt.Sprintf("%d bytes of its log files are not read yet", p.Behind)
+	}
 	return p, s, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -38,6 +39,7 @@ func TestWhatHostsPrint(t *testing.T) {
 		{"v1 queued", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 7)), "full"},
 		{"one of two is full", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0) + "," + fmt.Sprintf(old, 3, 3)), "full"},
 		{"a file is left", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0), `"files":[{"path":"x.b5f.log","size":7}],"given_up":0`), "full"},
+		{"a file that is not read to its end", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0), `"files":[],"given_up":0,"behind":12`), "full"},
 		{"an input is no output", "fluentd", fluentd(`{"type":"tail"},` + fmt.Sprintf(new, 0, 0, 0, 0)), "empty"},
 		{"no buffered output", "fluentd", fluentd(`{"type":"tail"},{"type":"stdout","buffer_total_queued_size":null}`), "names no output"},
 		{"no plugins", "fluentd", fluentd(``), "names no output"},
@@ -166,6 +168,35 @@ func TestScriptsOnAHost(t *testing.T) {
 	if s, err := look(); err != nil || s.Files != 12 || s.GivenUp != 1 {
 		t.Errorf("full: %+v, %v", s, err)
 	}
+	// What in_tail has read, by the file and its inode: one to its end, one not, one that
+	// was replaced since, one that is watched no more, and one that is gone.
+	pos := filepath.Join(buffer, "app.pos")
+	lines := ""
+	for name, read := range map[string]int{"read": 5, "half": 3, "replaced": 5, "unwatched": -1, "gone": 0} {
+		path := filepath.Join(bin, name+".log")
+		if name != "gone" {
+			if err := os.WriteFile(path, []byte("12345"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		inode := uint64(1)
+		if at, err := os.Stat(path); err == nil && name != "replaced" {
+			inode = at.Sys().(*syscall.Stat_t).Ino
+		}
+		lines += fmt.Sprintf("%s\t%016x\t%016x\n", path, uint64(read), inode)
+	}
+	if err := os.WriteFile(pos, []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	role.PosFiles = []string{pos}
+	if s, err := look(); err != nil || s.Left != "7 bytes of its log files are not read yet" {
+		t.Errorf("in_tail: %+v, %v", s, err)
+	}
+	role.PosFiles = []string{pos + ".old"}
+	if s, err := look(); err == nil || !strings.Contains(err.Error(), "is no file") {
+		t.Errorf("a pos file that is not there: %+v, %v", s, err)
+	}
+	role.PosFiles = nil
 	role.Buffers = append(role.Buffers, buffer+"-that-is-not-there")
 	if s, err := look(); err == nil || !strings.Contains(err.Error(), "is no folder") {
 		t.Errorf("a folder that is not there: %+v, %v", s, err)
