@@ -77,12 +77,12 @@ func tasksWhy(tasks []integrations.Task) string {
 		return why
 	}
 	slices.Sort(alone)
-	return fmt.Sprintf("%s; those of no service end by themselves, or a person stops them: %s", why, strings.Join(alone, ", "))
+	return why + "; " + fmt.Sprintf("those of no service end by themselves, or a person stops them: %s", strings.Join(alone, ", "))
 }
 
 func ofService(t integrations.Task) bool { return strings.HasPrefix(t.Group, "service:") }
 
-// tasksLeft counts them by their groups: "service:web 2, family:batch 1".
+// tasksLeft counts them by their groups: "family:batch×1, service:web×2".
 func tasksLeft(tasks []integrations.Task) string {
 	count := map[string]int{}
 	for _, t := range tasks {
@@ -90,7 +90,7 @@ func tasksLeft(tasks []integrations.Task) string {
 	}
 	var out []string
 	for _, group := range slices.Sorted(maps.Keys(count)) {
-		out = append(out, fmt.Sprintf("%s %d", group, count[group]))
+		out = append(out, fmt.Sprintf("%s×%d", group, count[group]))
 	}
 	return strings.Join(out, ", ")
 }

@@ -108,7 +108,7 @@ func TestTasksAreMovedFirst(t *testing.T) {
 	r.goes(func() bool { return len(r.drain(d.ID).Tasks) == 2 && r.drain(d.ID).Why != "" })
 	now := r.drain(d.ID)
 	card := bar(now) + " " + fmt.Sprint(body(now))
-	for _, want := range []string{strings.ReplaceAll("●_out_of_its_load_balancers  ◐_without_tasks  ○_stopped", "_", "\u00a0"), "tasks are left on it: service:web 2"} {
+	for _, want := range []string{strings.ReplaceAll("●_out_of_its_load_balancers  ◐_without_tasks  ○_stopped", "_", "\u00a0"), "tasks are left on it: service:web×2"} {
 		if !strings.Contains(card, want) {
 			t.Errorf("the card lacks %q: %s", want, card)
 		}
@@ -145,6 +145,9 @@ func TestKeptWithoutTasks(t *testing.T) {
 	d = r.drain(d.ID)
 	if len(seen) == 0 || seen[len(seen)-1] != stateTasks || d.State != stateOut || len(r.fleet.left(r.fleet.boxes["i-2"])) > 0 {
 		t.Fatalf("it went through %v and is %s", seen, d.State)
+	}
+	if d.State = stateTasks; !strings.HasSuffix(bar(d), "◐\u00a0without\u00a0tasks") {
+		t.Errorf("its bar is %s", bar(d))
 	}
 	r.must(bob, "undrain web-2")
 	if seen, want := r.through(d), []string{stateLetIn, stateJoin, stateHealthy, stateUnmark}; !slices.Equal(seen, want) {
@@ -207,9 +210,9 @@ func TestTasksThatStayHoldIt(t *testing.T) {
 		spoil, mend func(b *box)
 		says        string
 	}{
-		"a service that cannot spare them": {func(b *box) { b.stays = true }, func(b *box) { b.stays = false }, "tasks are left on it: service:web 2"},
+		"a service that cannot spare them": {func(b *box) { b.stays = true }, func(b *box) { b.stays = false }, "tasks are left on it: service:web×2"},
 		"of no service": {(*box).alone, func(b *box) { b.tasks = b.tasks[:2] },
-			"tasks are left on it: family:batch 1; those of no service end by themselves, or a person stops them: i-2-alone"},
+			"tasks are left on it: family:batch×1; those of no service end by themselves, or a person stops them: i-2-alone"},
 		"its cluster does not know it": {func(b *box) { b.hosted.status = "" }, func(b *box) { b.hosted.status = integrations.TaskHostActive }, "does not list it, so nobody can tell"},
 		"it is registering":            {func(b *box) { b.hosted.status = "REGISTERING" }, func(b *box) { b.hosted.status = integrations.TaskHostActive }, "it is REGISTERING in the cluster apps"},
 	} {
