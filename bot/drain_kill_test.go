@@ -104,6 +104,7 @@ drain:
 	b.say("alice", "/ops drain web-3")
 	b.untilCard("drain-1", ": planned")
 	b.click("alice", b.card("drain-1").TS, "Confirm")
+	b.untilCard("drain-1", ": flush") // which takes ten seconds at least, and is not missed
 	b.untilCard("drain-1", ": done")
 	mu.Lock()
 	defer mu.Unlock()
