@@ -214,14 +214,14 @@ func bar(d *Drain) string {
 	}
 	var parts []string
 	for i, s := range stages {
-		sign := "○\u00a0"
+		sign := "○ "
 		switch {
 		case i < now:
-			sign = "●\u00a0"
+			sign = "● "
 		case i == now:
-			sign = "◐\u00a0"
+			sign = "◐ "
 		}
-		parts = append(parts, sign+strings.ReplaceAll(s.name, " ", "\u00a0"))
+		parts = append(parts, sign+s.name)
 	}
 	return strings.Join(parts, "  ")
 }
