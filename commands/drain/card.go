@@ -164,6 +164,12 @@ func buttons(d *Drain) (out []integrations.Button) {
 			out = append(out, abort)
 		}
 		return out
+	case d.State == stateUndone || d.State == stateRefused || d.State == stateExpired:
+		keep := ""
+		if d.Keep {
+			keep = " --keep"
+		}
+		return []integrations.Button{{Label: "Drain again", Command: "drain " + d.Instance + keep}}
 	case d.State == stateOut:
 		abort.Label = "Put back"
 		return []integrations.Button{abort}

@@ -51,7 +51,7 @@ func (f *feature) drains(tx *store.Tx) (commands.Reply, error) {
 		}
 		m.Text += line.Plain() + "\n"
 		m.Blocks = append(m.Blocks, integrations.Block{Text: line})
-		if b := buttons(d); len(b) > 0 && d.State != statePlanned {
+		if b := buttons(d); len(b) > 0 && !d.over() && d.State != statePlanned {
 			m.Blocks = append(m.Blocks, integrations.Block{Buttons: b})
 		}
 	}
