@@ -16,7 +16,7 @@ const (
 	tagStatus = "Status"
 	tagDrain  = "signalbox:drain"
 	tagWas    = "signalbox:prev-status"
-	tagLock   = "signalbox:lock" // on a group, while a deploy holds its processes
+	tagLock   = integrations.TagLock // on a group, while a deploy holds its processes
 
 	draining = "draining"
 	hadNone  = "ABSENT" // as prev-status, where there was no Status
