@@ -65,6 +65,7 @@ type ArgKind string
 const (
 	ArgService     ArgKind = "service"     // resolved to its canonical name
 	ArgEnvironment ArgKind = "environment" // likewise
+	ArgSchedule    ArgKind = "schedule"    // likewise
 	ArgTarget      ArgKind = "target"      // "web/production", aliases understood in both halves; or a configured target's name
 	ArgScope       ArgKind = "scope"       // what a hold can hold, see Scope: also a service, an environment or "everything"
 	ArgHold        ArgKind = "hold"        // such a scope, or one hold: "hold-4"
@@ -75,6 +76,7 @@ const (
 	ArgVerb        ArgKind = "verb"
 	ArgDuration    ArgKind = "duration" // "2h", "90m", "1d", "2h30m"; kept as a Go duration string
 	ArgWhen        ArgKind = "when"     // a time in the past, "friday", "7d", "2026-11-20 10:00"; kept as typed, see Since
+	ArgMoment      ArgKind = "moment"   // a time to come, "18:00", "tomorrow", "friday 9:00", "2026-12-24"; a past one only where it says so; kept as typed, see Moment
 	ArgWord        ArgKind = "word"
 	ArgText        ArgKind = "text" // the rest of the line, exactly as typed (a quoted text loses its quotes)
 	ArgBool        ArgKind = "bool" // a flag without a value

@@ -39,6 +39,7 @@ var hints = map[ArgKind]string{
 	ArgAbout:    "op-12, job-31, #12, acme/web#12, or a target: web/production",
 	ArgDuration: "90m, 2h, 2h30m, 1d",
 	ArgWhen:     "friday, yesterday, last week, 7d, 2026-11-20 10:00",
+	ArgMoment:   "18:00, tomorrow, friday 9:00, 2h, 2026-12-24 10:00",
 	ArgThing:    "a service, or op-12, #12 or acme/web#12",
 	ArgSubject:  "op-12, job-31, #12, acme/web#12 or a pull request's address",
 }
@@ -71,6 +72,10 @@ func input(verbs []Verb, c *Call, a Arg, asked bool) integrations.Input {
 	case ArgTarget:
 		for _, n := range g.targetNames() {
 			add(n, n)
+		}
+	case ArgSchedule:
+		for _, s := range c.Catalog.Schedules {
+			add(s.Name, s.Name)
 		}
 	case ArgScope:
 		for _, n := range g.scopeNames() {
@@ -120,7 +125,7 @@ func FromValues(verbs []Verb, cat *integrations.Catalog, verb string, values map
 				u.picks = append(u.picks, pick{a, fit(value, 0)})
 			default:
 				toks := []token{{text: value}}
-				if a.Kind == ArgDuration || a.Kind == ArgWhen { // "2 hours"
+				if a.Kind == ArgDuration || a.Kind == ArgWhen || a.Kind == ArgMoment { // "2 hours"
 					toks = tokens(value, nil)
 				}
 				u.picks = append(u.picks, pick{a, g.resolve(a.Kind, toks)})

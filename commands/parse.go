@@ -62,16 +62,48 @@ func Parse(verbs []Verb, cat *integrations.Catalog, text string, wire bool) Unde
 	if first == "?" || toks[0].flag == "help" || toks[0].flag == "h" {
 		return g.helpOn(nil, line)
 	}
-	v := g.verbNamed(first)
-	for _, w := range spellings(first) {
-		if v == nil {
-			v = g.verbNamed(w)
-		}
-	}
+	v, used := g.verbAt(toks)
 	if v == nil {
 		return g.unknownVerb(first, line, toks)
 	}
-	return g.sentence(v, line, toks[1:])
+	u := g.sentence(v, line, toks[used:])
+	if r, ok := g.misspeltPair(toks, line); ok && used == 1 && (u.Refusal != nil || len(u.Notes) > 0) {
+		return r
+	}
+	return u
+}
+
+// verbAt is the verb at the front of the tokens, and of how many of them its name is
+// made: "oncall take" is a verb of its own beside "oncall".
+func (g *grammar) verbAt(toks []token) (v *Verb, used int) {
+	for n := min(longestVerb, len(toks)); n > 0; n-- {
+		name, ok := nameOf(toks[:n])
+		if !ok {
+			continue
+		}
+		for _, w := range spellings(name) {
+			if v := g.verbNamed(w); v != nil {
+				return v, n
+			}
+		}
+	}
+	return nil, 0
+}
+
+// longestVerb is of how many words the name of a verb is made at most.
+const longestVerb = 2
+
+// nameOf are tokens as the name of a verb; one of several words is not quoted, and has
+// no flags in it.
+func nameOf(toks []token) (string, bool) {
+	var words []string
+	for _, t := range toks {
+		if len(toks) > 1 && (t.quoted || t.flag != "" || t.link != nil) {
+			return "", false
+		}
+		words = append(words, t.text)
+	}
+	return strings.Join(words, " "), true
 }
 
 // sentence understands what stands behind a verb.
@@ -148,7 +180,28 @@ func (g *grammar) helpOn(about *Verb, line string) Understanding {
 }
 
 func (g *grammar) unknownVerb(word, line string, toks []token) Understanding {
-	candidates := g.nearVerbs(word)
+	if u, ok := g.misspeltPair(toks, line); ok {
+		return u
+	}
+	return g.misspelt(word, line, g.nearVerbs(word), toks[1:])
+}
+
+// misspeltPair understands two words that are nearly the name of a verb.
+func (g *grammar) misspeltPair(toks []token, line string) (Understanding, bool) {
+	if len(toks) < 2 {
+		return Understanding{}, false
+	}
+	name, ok := nameOf(toks[:2])
+	near := slices.DeleteFunc(g.nearVerbs(name), func(v *Verb) bool { return !strings.Contains(v.Name, " ") })
+	if !ok || len(near) == 0 {
+		return Understanding{}, false
+	}
+	return g.misspelt(name, line, near, toks[2:]), true
+}
+
+// misspelt offers the verbs that a word was probably meant to be, with the rest of the
+// line.
+func (g *grammar) misspelt(word, line string, candidates []*Verb, rest []token) Understanding {
 	r := Refuse("unknown_verb", fmt.Sprintf("There is no command %s.", show(word)))
 	if len(candidates) == 0 {
 		r.Hint = "`" + Prompt + " help` lists them all."
@@ -157,7 +210,7 @@ func (g *grammar) unknownVerb(word, line string, toks []token) Understanding {
 	}
 	// A line that only reads is run as it was probably meant.
 	if best := candidates[0]; best.Effect == Reads && !slices.ContainsFunc(candidates, func(v *Verb) bool { return v.Effect == Changes }) {
-		if u := g.sentence(best, line, toks[1:]); u.Refusal == nil && len(u.Missing) == 0 {
+		if u := g.sentence(best, line, rest); u.Refusal == nil && len(u.Missing) == 0 {
 			u.Notes = append([]string{fmt.Sprintf("I read %s as %s.", show(word), best.Name)}, u.Notes...)
 			return u
 		}
@@ -165,7 +218,7 @@ func (g *grammar) unknownVerb(word, line string, toks []token) Understanding {
 	var names []string
 	for _, v := range candidates {
 		names = append(names, v.Name)
-		u := g.sentence(v, line, toks[1:])
+		u := g.sentence(v, line, rest)
 		switch {
 		case u.Refusal == nil && u.Call.Verb == v:
 			r.Buttons = append(r.Buttons, offer(u.Call)...)

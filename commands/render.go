@@ -19,8 +19,8 @@ func Render(c *Call) string {
 	// Where the short form would be read as something else, every argument is named.
 	g := &grammar{cat: c.Catalog}
 	toks := tokens(line, nil)
-	if len(toks) > 0 {
-		u := g.understand(c.Verb, line, toks[1:])
+	if n := len(strings.Fields(c.Verb.Name)); len(toks) >= n {
+		u := g.understand(c.Verb, line, toks[n:])
 		got := map[string]string{}
 		for _, p := range u.picks {
 			got[p.arg.Name] = p.value

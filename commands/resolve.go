@@ -69,12 +69,14 @@ func (g *grammar) resolve(kind ArgKind, toks []token) reading {
 		return g.service(word)
 	case ArgEnvironment:
 		return g.environment(word)
+	case ArgSchedule:
+		return g.schedule(word)
 	case ArgTarget:
 		return g.target(word, toks)
 	case ArgScope, ArgHold:
 		return g.scope(word, toks, kind == ArgHold)
 	case ArgVerb:
-		return g.verb(word)
+		return g.verb(word, toks)
 	case ArgSubject:
 		if t.link != nil && strings.Contains(t.link.url, "://") {
 			word = t.link.url
@@ -95,7 +97,9 @@ func (g *grammar) resolve(kind ArgKind, toks []token) reading {
 	case ArgDuration:
 		return duration(toks)
 	case ArgWhen:
-		return moments(toks)
+		return moments(toks, past)
+	case ArgMoment:
+		return moments(toks, toCome)
 	case ArgBool:
 		return boolean(word)
 	case ArgRef:
@@ -140,6 +144,26 @@ func (g *grammar) service(word string) reading {
 	return misfit(word, 1, p)
 }
 
+func (g *grammar) schedule(word string) reading {
+	var names, all []string
+	for _, s := range g.cat.Schedules {
+		all = append(all, s.Name)
+		names = append(append(names, s.Name), s.Aliases...)
+	}
+	for _, w := range spellings(word) {
+		if s, ok := g.cat.Schedule(w); ok {
+			return fit(s.Name, 1)
+		}
+	}
+	p := &problem{code: "unknown_schedule", what: fmt.Sprintf("There is no schedule %s.", show(word)), all: all}
+	for _, n := range nearest(word, names, 3) {
+		if s, ok := g.cat.Schedule(n); ok && !slices.Contains(p.near, s.Name) {
+			p.near = append(p.near, s.Name)
+		}
+	}
+	return misfit(word, 1, p)
+}
+
 func (g *grammar) environment(word string) reading {
 	var names, all []string
 	for _, e := range g.cat.Environments {
@@ -160,14 +184,12 @@ func (g *grammar) environment(word string) reading {
 	return misfit(word, 1, p)
 }
 
-func (g *grammar) verb(word string) reading {
+func (g *grammar) verb(word string, toks []token) reading {
 	if len(g.verbs) == 0 { // a call that is rendered was understood before
 		return fit(word, 1)
 	}
-	for _, w := range spellings(word) {
-		if v := g.verbNamed(w); v != nil {
-			return fit(v.Name, 1)
-		}
+	if v, used := g.verbAt(toks); v != nil {
+		return fit(v.Name, used)
 	}
 	p := &problem{code: "unknown_verb", what: fmt.Sprintf("There is no command %s.", show(word))}
 	for _, v := range g.nearVerbs(word) {

@@ -27,6 +27,7 @@ func testCatalog() *integrations.Catalog {
 			{Name: "api", Environments: map[string]integrations.ServiceEnvironment{"staging": env, "production": env, "sandbox": env}},
 			{Name: "worker", Environments: map[string]integrations.ServiceEnvironment{"staging": env}},
 		},
+		Schedules: []integrations.Schedule{{Name: "platform", Aliases: []string{"infra"}}},
 		Targets: []integrations.Target{
 			{Name: "network/production", Environment: "production"},
 			{Name: "web/production", Environment: "production"},

@@ -26,15 +26,41 @@ const firstYear = 1970
 // zone; ok is false if it names none. Days begin at their midnight there, weeks
 // on Monday. A weekday alone is the last one before today.
 func Since(word string, now time.Time, zone *time.Location) (at time.Time, ok bool) {
-	m, ok := readMoment(word)
+	m, ok := past.read(word)
 	if !ok {
 		return time.Time{}, false
 	}
 	return m(now.In(zone)), true
 }
 
+// Moment is the moment that a word of the kind ArgMoment names, for somebody in zone:
+// the next one of that name from now on. Days begin at their midnight there. A weekday
+// without a time is today's if it is that day. What can only be meant of the past
+// ("yesterday", "3 days ago") is understood too.
+func Moment(word string, now time.Time, zone *time.Location) (at time.Time, ok bool) {
+	m, ok := toCome.read(word)
+	if !ok {
+		return time.Time{}, false
+	}
+	return m(now.In(zone)), true
+}
+
+// A tense is which way times are read that do not say it themselves.
+type tense struct {
+	read  func(s string) (moment, bool)
+	say   string   // what can be said
+	words []string // what a misspelt word may have been meant as
+}
+
+var (
+	past = tense{readMoment, "friday, yesterday, last week, 7d, 2026-11-20 or \"2026-11-20 10:00\"",
+		[]string{"today", "yesterday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}}
+	toCome = tense{readAhead, "18:00, tomorrow, friday 9:00, 2h, 2026-12-24 or \"2026-12-24 10:00\"",
+		[]string{"now", "today", "tomorrow", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}}
+)
+
 // moments reads as many tokens as make a moment.
-func moments(toks []token) reading {
+func moments(toks []token, in tense) reading {
 	var words []string
 	best := 0
 	for i, t := range toks {
@@ -42,7 +68,7 @@ func moments(toks []token) reading {
 			break
 		}
 		words = append(words, t.text)
-		if _, ok := readMoment(strings.Join(words, " ")); ok {
+		if _, ok := in.read(strings.Join(words, " ")); ok {
 			best = i + 1
 		}
 	}
@@ -51,22 +77,19 @@ func moments(toks []token) reading {
 	}
 	word := toks[0].text
 	for _, w := range spellings(word)[1:] {
-		if _, ok := readMoment(w); ok {
+		if _, ok := in.read(w); ok {
 			return fit(integrations.Fold(w), 1)
 		}
 	}
 	p := &problem{
 		code: "bad_time",
-		what: fmt.Sprintf("%s is no time that I know: say friday, yesterday, last week, 7d, 2026-11-20 or \"2026-11-20 10:00\".", show(word)),
+		what: fmt.Sprintf("%s is no time that I know: say %s.", show(word), in.say),
 	}
 	if strings.IndexFunc(word, func(r rune) bool { return r >= '0' && r <= '9' }) < 0 {
-		p.near = nearest(word, momentWords, 1)
+		p.near = nearest(word, in.words, 1)
 	}
 	return misfit(word, 1, p)
 }
-
-// momentWords are what a misspelt word may have been meant as.
-var momentWords = []string{"today", "yesterday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
 
 // readMoment reads "friday", "last week", "7d", "3 days ago", "yesterday 18:00",
 // "20 nov", "2026-11-20", "2026-11-20 10:00" or an RFC 3339 time.
@@ -88,18 +111,23 @@ func readMoment(s string) (moment, bool) {
 			return at
 		}, true
 	}
-	date, rest := s, ""
-	if i := max(strings.LastIndexByte(s, ' '), dateT(s)); i > 0 {
-		if _, ok := clockTime(s[i+1:]); ok {
-			date, rest = s[:i], s[i+1:]
-		}
-	}
+	date, rest := dateAndTime(s)
 	hour, _ := clockTime(rest)
 	d, ok := readDay(date)
 	if !ok {
 		return nil, false
 	}
 	return func(now time.Time) time.Time { return d(now).at(now, hour) }, true
+}
+
+// dateAndTime splits "friday 18:00"; the time is "" where there is none.
+func dateAndTime(s string) (date, clock string) {
+	if i := max(strings.LastIndexByte(s, ' '), dateT(s)); i > 0 {
+		if _, ok := clockTime(s[i+1:]); ok {
+			return s[:i], s[i+1:]
+		}
+	}
+	return s, ""
 }
 
 // dateT is where the T of "2026-11-20T10:00" stands, 0 if there is none.

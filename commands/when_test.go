@@ -167,7 +167,7 @@ func FuzzSince(f *testing.F) {
 		if again, same := Since(word, now, zoneNamed(t, "America/New_York")); ok != same || !at.Equal(again) {
 			t.Errorf("%q is %v, and then %v", word, at, again)
 		}
-		if r := moments(tokens(word+" x", nil)); ok && !strings.ContainsFunc(word, isSpace) && len(tokens(word, nil)) == 1 && r.problem != nil {
+		if r := moments(tokens(word+" x", nil), past); ok && !strings.ContainsFunc(word, isSpace) && len(tokens(word, nil)) == 1 && r.problem != nil {
 			t.Errorf("%q is a time, and none in a line: %v", word, r.problem.what)
 		}
 	})

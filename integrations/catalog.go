@@ -153,6 +153,12 @@ type Target struct {
 	Scaling []Scaling `json:"scaling,omitempty"`
 }
 
+// Schedule is a rotation that says who is on call.
+type Schedule struct {
+	Name    string   `json:"name"`
+	Aliases []string `json:"aliases,omitempty"`
+}
+
 // Rule lets groups use verbs in environments. "*" is any.
 type Rule struct {
 	Groups       []string `json:"groups" yaml:"groups"`
@@ -183,6 +189,7 @@ type Catalog struct {
 	Environments []Environment
 	Services     []Service
 	Targets      []Target
+	Schedules    []Schedule
 	// Bots are GitHub logins of machines whose name does not end with "[bot]".
 	Bots []string
 }
@@ -195,6 +202,11 @@ func Fold(s string) string {
 // Service finds a service by name or alias.
 func (c *Catalog) Service(name string) (Service, bool) {
 	return find(c.Services, name, func(s Service) []string { return append([]string{s.Name}, s.Aliases...) })
+}
+
+// Schedule finds a schedule by name or alias.
+func (c *Catalog) Schedule(name string) (Schedule, bool) {
+	return find(c.Schedules, name, func(s Schedule) []string { return append([]string{s.Name}, s.Aliases...) })
 }
 
 // Environment finds an environment by name or alias.

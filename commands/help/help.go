@@ -157,6 +157,8 @@ func arguments(v commands.Verb) (rich integrations.Rich) {
 var kinds = map[commands.ArgKind]string{
 	commands.ArgService:     "a service",
 	commands.ArgEnvironment: "an environment",
+	commands.ArgSchedule:    "an on-call schedule",
+	commands.ArgMoment:      "a time: 18:00, tomorrow, friday 9:00, 2h, 2026-12-24 10:00",
 	commands.ArgTarget:      "a target: web/production",
 	commands.ArgScope:       "web/production, a target, a service, an environment, or everything",
 	commands.ArgHold:        "hold-4, or what it holds: web/production, a target, a service, an environment, everything",
