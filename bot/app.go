@@ -193,6 +193,7 @@ func (a *app) assemble() error {
 	s.monitor = monitor(c.Mackerel, a.Clock, a.Log)
 	s.self = ownInstance(c.AWS)
 	s.drains = func() DrainConfig { return a.config.Load().Drain }
+	s.oncall = func() OnCallConfig { return a.config.Load().OnCall }
 	a.systems = s
 	if a.wired, err = wire(features(s)); err != nil {
 		return err

@@ -31,6 +31,7 @@ type Config struct {
 	HAProxy      HAProxyConfig       `yaml:"haproxy"`
 	Drain        DrainConfig         `yaml:"drain"`
 	Mackerel     MackerelConfig      `yaml:"mackerel"`
+	OnCall       OnCallConfig        `yaml:"oncall"`
 	People       []PersonConfig      `yaml:"people"`
 	Groups       []GroupConfig       `yaml:"groups"`
 	Policy       []RuleConfig        `yaml:"policy"`

@@ -42,6 +42,9 @@ func (c *Config) Catalog(appliers map[string]applierMaker) (*integrations.Catalo
 	for _, e := range c.Environments {
 		out.Environments = append(out.Environments, e.environment())
 	}
+	for _, s := range c.OnCall.Schedules {
+		out.Schedules = append(out.Schedules, integrations.Schedule{Name: s.Name, Aliases: s.Aliases})
+	}
 	for _, s := range c.Services {
 		out.Services = append(out.Services, s.service())
 	}

@@ -47,6 +47,7 @@ func (c *Config) check() {
 	c.checkPart("drain", c.Drain)
 	c.checkPart("mackerel", c.Mackerel)
 	c.checkHAProxy()
+	c.checkOnCall()
 	c.checkPeople()
 	c.checkGroups()
 	c.checkEnvironments()
@@ -184,6 +185,25 @@ func (c *Config) checkHAProxy() {
 	roles := c.Drain.Names()
 	for n, b := range c.HAProxy {
 		c.wantOne(fmt.Sprintf("haproxy[%d].role", n), "role of drain.roles", b.Role, roles)
+	}
+}
+
+// checkOnCall wants the people of rotations to be known, and their names to be no
+// person's: both stand in `on_call`.
+func (c *Config) checkOnCall() {
+	c.checkPart("oncall", c.OnCall)
+	taken := unique{}
+	for _, s := range c.OnCall.Schedules {
+		at := "oncall.schedules." + s.Name
+		c.checkName(taken, at, s.Name, s.Aliases)
+		if slices.Contains(c.personNames(), s.Name) {
+			c.bad(at, "is a person's name too, and either may stand in on_call; call the schedule something else")
+		}
+		for n, l := range s.Layers {
+			for _, turn := range l.Turns() {
+				c.wantPeople(fmt.Sprintf("%s.layers[%d].people", at, n), turn)
+			}
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,7 +89,7 @@ func (c *Config) checkGates(at string, e EnvironmentConfig) {
 	if e.Approvers != "" {
 		c.wantOne(at+".approvers", "group", e.Approvers, c.groupNames())
 	}
-	c.wantPeople(at+".on_call", e.OnCall)
+	c.wantOnCall(at+".on_call", e.OnCall)
 	c.wantOne(at+".merge", "way to merge", e.Merge, []string{"by_hand", "when_green"})
 	if e.Merge == "when_green" && e.Approvals > 0 {
 		c.bad(at+".merge", "is %q, but %s wants %d more to agree, and nobody would be asked for the merge; leave one of both out", e.Merge, e.Name, e.Approvals)
@@ -125,6 +126,13 @@ func (c *Config) checkGates(at string, e EnvironmentConfig) {
 func (c *Config) wantPeople(field string, people []string) {
 	for i, p := range people {
 		c.wantOne(fmt.Sprintf("%s[%d]", field, i), "person", p, c.personNames())
+	}
+}
+
+// wantOnCall wants people and schedules.
+func (c *Config) wantOnCall(field string, names []string) {
+	for i, n := range names {
+		c.wantOne(fmt.Sprintf("%s[%d]", field, i), "person or schedule", n, slices.Concat(c.OnCall.Names(), c.personNames()))
 	}
 }
 

@@ -71,7 +71,7 @@ func (c *Config) checkServices() {
 		c.checkName(taken, at, s.Name, s.Aliases)
 		c.wantRepo(at+".repository", s.Repository)
 		c.wantBranch(at+".branch", s.Branch)
-		c.wantPeople(at+".on_call", s.OnCall)
+		c.wantOnCall(at+".on_call", s.OnCall)
 		if s.Source != "" {
 			c.wantRepo(at+".source", s.Source)
 		}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -101,6 +102,9 @@ var talkTerraform = regexp.MustCompile(`- terraform: \{dir: ([^,]+), backend: \{
 // talkInstead is a line of a script that says a part of the configuration otherwise.
 var talkInstead = regexp.MustCompile(`^# The configuration says (.*), not (.*)$`)
 
+// talkDayFrom is a day so many days from that on which the conversation begins.
+var talkDayFrom = regexp.MustCompile(`\{day([+-]\d+)\}`)
+
 // talkFromNow is a time of day in a setting, counted from the beginning: "{+30m}".
 var talkFromNow = regexp.MustCompile(`\{[+-]\w+\}`)
 
@@ -112,6 +116,13 @@ func talkConfig(script []string) func([]byte) []byte {
 			if line == talkDemo {
 				text = talkTerraform.ReplaceAllString(text, "- demo: {dir: $1, state: $2}")
 			}
+			line = talkDayFrom.ReplaceAllStringFunc(line, func(s string) string {
+				days, err := strconv.Atoi(talkDayFrom.FindStringSubmatch(s)[1])
+				if err != nil {
+					return s
+				}
+				return talkBegins().AddDate(0, 0, days).Format(time.DateOnly)
+			})
 			if m := talkInstead.FindStringSubmatch(line); m != nil {
 				says, not := strings.ReplaceAll(m[1], `\n`, "\n"), strings.ReplaceAll(m[2], `\n`, "\n")
 				if !strings.Contains(text, not) {

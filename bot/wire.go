@@ -24,6 +24,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/language"
 	"github.com/signalbox-chatops/signalbox/commands/lock"
 	"github.com/signalbox-chatops/signalbox/commands/morning"
+	"github.com/signalbox-chatops/signalbox/commands/oncall"
 	"github.com/signalbox-chatops/signalbox/commands/outage"
 	"github.com/signalbox-chatops/signalbox/commands/past"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
@@ -74,6 +75,7 @@ type systems struct {
 	monitor   drain.Monitor // nil where none is configured
 	self      func(context.Context) (id string, onEC2 bool, err error)
 	drains    func() DrainConfig
+	oncall    func() OnCallConfig
 }
 
 // ownConfig is what the process lets be done with its own configuration.
@@ -88,9 +90,11 @@ type ownConfig struct {
 // done without being asked.
 func features(s systems) []commands.Feature {
 	leases := scaling.New(scaling.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cloud: s.scaling, Channel: s.channel})
+	rota := oncall.New(oncall.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.oncall, Zone: s.slack.Zone, Channel: s.channel, HandedOver: []func(*store.Tx) ([]integrations.Rich, error){drain.Held}})
 	return []commands.Feature{
 		leases.Feature(),
-		deploy.New(deploy.Deps{Scaling: leases, Store: s.store, Forge: s.forge, Trees: s.trees, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
+		rota.Feature(),
+		deploy.New(deploy.Deps{Roster: rota, Scaling: leases, Store: s.store, Forge: s.forge, Trees: s.trees, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
 		incident.New(incident.Deps{Clock: s.clock}),
 		joining.New(joiningDeps(s)),
@@ -100,7 +104,7 @@ func features(s systems) []commands.Feature {
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "audit")}),
 		help.New(s.verbs),
-		home.New(home.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cards: s.cards, Guest: s.guest, Channel: s.channelID}),
+		home.New(home.Deps{Roster: rota, Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cards: s.cards, Guest: s.guest, Channel: s.channelID}),
 		language.New(language.Deps{}),
 		morning.New(morning.Deps{Cards: s.cards}),
 	}
@@ -184,6 +188,9 @@ type (
 	awsAccount  = aws.Account
 	DrainConfig = drain.Config
 )
+
+// OnCallConfig is who is on call when.
+type OnCallConfig = oncall.Config
 
 // HAProxyConfig is what sends instances requests besides their accounts' load balancers.
 type HAProxyConfig = haproxy.Config

@@ -192,7 +192,10 @@ func (g *grammar) misspeltPair(toks []token, line string) (Understanding, bool) 
 		return Understanding{}, false
 	}
 	name, ok := nameOf(toks[:2])
-	near := slices.DeleteFunc(g.nearVerbs(name), func(v *Verb) bool { return !strings.Contains(v.Name, " ") })
+	near := slices.DeleteFunc(g.nearVerbs(name), func(v *Verb) bool {
+		_, second, two := strings.Cut(v.Name, " ")
+		return !two || len(nearest(toks[1].text, []string{second}, 1)) == 0
+	})
 	if !ok || len(near) == 0 {
 		return Understanding{}, false
 	}

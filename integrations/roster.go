@@ -19,13 +19,8 @@ type configured struct{ catalog func() *Catalog }
 
 func (c configured) OnCall(service, environment string, _ time.Time) ([]Person, error) {
 	cat := c.catalog()
-	s, _ := cat.Service(service)
-	names := s.OnCall
-	if e, ok := cat.Environment(environment); ok && len(names) == 0 {
-		names = e.OnCall
-	}
 	var out []Person
-	for _, n := range names {
+	for _, n := range OnCallNames(cat, service, environment) {
 		for _, p := range cat.People {
 			if p.Name == n {
 				out = append(out, p)
@@ -33,4 +28,14 @@ func (c configured) OnCall(service, environment string, _ time.Time) ([]Person, 
 		}
 	}
 	return out, nil
+}
+
+// OnCallNames are the people and schedules that the configuration names as on call for a
+// service in an environment: those of the service, or else of the environment.
+func OnCallNames(cat *Catalog, service, environment string) []string {
+	s, _ := cat.Service(service)
+	if e, ok := cat.Environment(environment); ok && len(s.OnCall) == 0 {
+		return e.OnCall
+	}
+	return s.OnCall
 }

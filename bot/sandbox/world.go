@@ -187,6 +187,18 @@ runner:
 aws:
   accounts:
     - {name: main, regions: [ap-northeast-1], endpoint: {{.Base}}/aws, access_key_id: {{.AWSKey}}, secret_access_key: sandbox-secret-key}
+oncall:
+  schedules:
+    platform:
+      zone: Asia/Tokyo
+      channel: alerts
+      handoffs: true
+      posts: ["0 10 * * mon"]
+      layers:
+        - name: primary
+          people: [alice, bob]
+          from: 2026-01-05 10:00
+          turn: weekly
 drain:
   roles:
     app: {unit: app.service, port: 8080, healthy_percent: 60, logs: fluentd, buffers: [/var/log/td-agent/buffer]}

@@ -72,6 +72,15 @@ func UnderWay(tx *store.Tx) (out []integrations.Rich, err error) {
 	return out, err
 }
 
+// Held says of each drain that is held what it waits for.
+func Held(tx *store.Tx) (out []integrations.Rich, err error) {
+	all, err := list(tx, func(d *Drain) bool { return d.State == stateHold })
+	for _, d := range all {
+		out = append(out, integrations.R(icon(d), " ", integrations.Code(d.ID), " ", d.machine(), " · ", d.Why, " · ", gate.FromStore(d.By).Display()))
+	}
+	return out, err
+}
+
 func boolFirst(a, b bool) int {
 	switch {
 	case a == b:

@@ -1,0 +1,106 @@
+// Package oncall says who is on call: the rotations of the configuration and those that
+// another system keeps, with what people have changed in them from chat, and the posts
+// that tell a channel. Who is on call at a moment, what is coming, what is posted and
+// what others are told of it all come from one timeline (integrations/kit/rota); no
+// position is kept anywhere. The rules are those of facts/oncall.md section (b).
+package oncall
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/commands/tell"
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+const (
+	cardChange  = "oncall change"
+	cardMoved   = "oncall moved"
+	cardSwap    = "oncall swap"
+	cardHandoff = "oncall handoff"
+	cardGap     = "oncall gap"
+
+	placeMessage = "slack.message"
+
+	watchEvery = 30 * time.Second
+	// lateAfter is how late a post may be without being marked as late.
+	lateAfter = 2 * time.Minute
+	keepFor   = 90 * 24 * time.Hour
+)
+
+// Deps are what the feature works with.
+type Deps struct {
+	Store   *store.Store
+	Clock   clock.Clock
+	Log     *slog.Logger
+	Catalog func() *integrations.Catalog
+	// Config is that of this moment.
+	Config func() Config
+	// Zone is the time zone of somebody, by their id in chat.
+	Zone func(ctx context.Context, user string) (*time.Location, error)
+	// Channel turns a channel's name into its id; where it cannot, the name stays.
+	Channel func(name string) string
+	// HandedOver are lists of what waits for whoever comes on call.
+	HandedOver []func(*store.Tx) ([]integrations.Rich, error)
+}
+
+// Rota knows who is on call.
+type Rota struct{ Deps }
+
+// New makes it.
+func New(d Deps) *Rota { return &Rota{d} }
+
+// Feature is its part of the house.
+func (f *Rota) Feature() commands.Feature {
+	return commands.Feature{
+		Name: "oncall", Words: map[string]string{"ja": ja},
+		Verbs: []commands.Verb{f.showVerb(), f.nextVerb(), f.mineVerb(), f.takeVerb(), f.coverVerb(), f.swapVerb(), f.acceptVerb(), f.declineVerb(), f.cancelVerb()},
+		Ticks: []commands.Tick{{Name: "watch the rotations", Every: watchEvery, Run: f.watch}},
+		Cards: map[string]tell.Card{cardChange: f.changeCard, cardMoved: f.movedCard, cardSwap: f.swapCard, cardHandoff: f.handoffCard, cardGap: f.gapCard},
+		Prune: f.prune,
+	}
+}
+
+// OnCall are the people on call for a service in an environment at a moment: those that
+// stand in the configuration, and of each schedule that stands there whoever is on. It
+// is an error if one of them has nobody then.
+func (f *Rota) OnCall(service, environment string, at time.Time) ([]integrations.Person, error) {
+	cat := f.Catalog()
+	var out []integrations.Person
+	err := f.Store.View(func(tx *store.Tx) error {
+		out = nil
+		for _, name := range integrations.OnCallNames(cat, service, environment) {
+			s, ok := f.Config().schedule(name)
+			if !ok {
+				out = append(out, person(cat, name))
+				continue
+			}
+			shift, err := f.at(tx, s, at)
+			if err != nil {
+				return err
+			}
+			if shift.Gap() {
+				return nobody(s.Name, at, s.zone())
+			}
+			for _, d := range shift.On {
+				out = append(out, person(cat, d.Person))
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// person is somebody by name; one whom the configuration does not know has that alone.
+func person(cat *integrations.Catalog, name string) integrations.Person {
+	for _, p := range cat.People {
+		if p.Name == name {
+			return p
+		}
+	}
+	return integrations.Person{Name: name}
+}

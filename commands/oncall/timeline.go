@@ -1,0 +1,146 @@
+package oncall
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/commands"
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/rota"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+const (
+	// ahead is how far shifts are looked for.
+	ahead = 400 * 24 * time.Hour
+	// mineAhead is how far somebody's own shifts are listed.
+	mineAhead = 60 * 24 * time.Hour
+	shownNext = 4 // shifts
+)
+
+// timeline is the schedule as people have changed it.
+func (f *Rota) timeline(tx *store.Tx, s Schedule, from, to time.Time) ([]integrations.Shift, error) {
+	all, err := overridesOf(tx, s.Name)
+	if err != nil {
+		return nil, err
+	}
+	return s.with(all, from, to)
+}
+
+// with is the schedule with these overrides.
+func (s Schedule) with(all []integrations.Override, from, to time.Time) ([]integrations.Shift, error) {
+	r, err := s.rota()
+	if err != nil {
+		return nil, fmt.Errorf("work out %s: %w", s.Name, err)
+	}
+	r.Overrides = all
+	return rota.Timeline(r, minute(from), minute(to)), nil
+}
+
+func (f *Rota) at(tx *store.Tx, s Schedule, at time.Time) (integrations.Shift, error) {
+	at = minute(at)
+	shifts, err := f.timeline(tx, s, at, at.Add(time.Minute))
+	if err != nil {
+		return integrations.Shift{}, err
+	}
+	return shifts[0], nil
+}
+
+// minute is the minute that a moment is in: shifts begin and end with one.
+func minute(t time.Time) time.Time { return t.Truncate(time.Minute) }
+
+// coming are the shift of a moment and those after it, n at most, each as long as the
+// same people are on call, whatever puts them there. One that does not end as far as
+// anybody looks has no End.
+func coming(s Schedule, all []integrations.Override, at time.Time, n int) ([]integrations.Shift, error) {
+	for span := 8 * 24 * time.Hour; ; span *= 4 {
+		span = min(span, ahead)
+		shifts, err := s.with(all, at, at.Add(span))
+		if err != nil {
+			return nil, err
+		}
+		shifts = joined(shifts)
+		if len(shifts) > n { // the last one may be cut off
+			return shifts[:n], nil
+		}
+		if span == ahead {
+			shifts[len(shifts)-1].End = time.Time{}
+			return shifts, nil
+		}
+	}
+}
+
+// joined puts neighbours together that have the same people.
+func joined(shifts []integrations.Shift) (out []integrations.Shift) {
+	for _, x := range shifts {
+		if n := len(out); n > 0 && same(out[n-1], x) {
+			out[n-1].End = x.End
+			continue
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// ownOf are the periods in which somebody is on call, in one piece each.
+func ownOf(shifts []integrations.Shift, name string) (out []period) {
+	for _, x := range shifts {
+		if !on(x, name) {
+			continue
+		}
+		if n := len(out); n > 0 && out[n-1].End.Equal(x.Start) {
+			out[n-1].End = x.End
+			continue
+		}
+		out = append(out, period{x.Start, x.End})
+	}
+	return out
+}
+
+func on(x integrations.Shift, name string) bool {
+	return slices.ContainsFunc(x.On, func(d integrations.Duty) bool { return d.Person == name })
+}
+
+// nobody is why nobody can be named.
+func nobody(schedule string, at time.Time, zone *time.Location) error {
+	return commands.Refuse("gap", fmt.Sprintf("Nobody is on call of %s at %s.", schedule, at.In(zone).Format("2006-01-02 15:04 MST"))).WithExample("oncall take 2h " + schedule)
+}
+
+// theSchedule is the one that a call names, or the only one there is.
+func (f *Rota) theSchedule(c *commands.Call) (Schedule, error) {
+	all := f.Config().Schedules
+	if name := c.Arg("schedule"); name != "" {
+		if s, ok := f.Config().schedule(name); ok {
+			return s, nil
+		}
+		return Schedule{}, commands.Refuse("unknown_schedule", fmt.Sprintf("There is no schedule %s any more.", name)).WithExample("oncall")
+	}
+	switch len(all) {
+	case 0:
+		return Schedule{}, noSchedules()
+	case 1:
+		return all[0], nil
+	}
+	return Schedule{}, commands.Refuse("which_schedule", "Of which schedule? There is "+list(f.Config().Names())+".").WithExample(c.Line + " " + all[0].Name)
+}
+
+func noSchedules() error {
+	return commands.Refuse("no_schedules", "My configuration has no on-call schedule yet.").WithHint("They stand under `oncall:` there; `signalbox init` and the README show one.").WithExample("services")
+}
+
+func list(words []string) string {
+	if len(words) < 2 {
+		return fmt.Sprint(words)
+	}
+	out := words[0]
+	for _, w := range words[1 : len(words)-1] {
+		out += ", " + w
+	}
+	return out + " and " + words[len(words)-1]
+}
+
+func (f *Rota) zoneOf(schedule string) *time.Location {
+	s, _ := f.Config().schedule(schedule)
+	return s.zone()
+}
