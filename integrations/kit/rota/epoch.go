@@ -52,12 +52,12 @@ func (l Layer) AtOnce(zone *time.Location, now time.Time, roster Epoch) Epoch {
 
 // AtNextHandoff makes a roster the epoch that begins at the next handoff of the layer,
 // for With: its From and its Start are found. There, the one after whoever has the turn
-// now takes over, in the new order; if whoever has it is no longer in the roster, the
-// next one of the old order who is. If the new roster hands over at other times, so
+// now takes over, in the new order; if whoever has it is no longer in the roster,
+// whoever stands in their place, as with AtOnce. If the new roster hands over at other times, so
 // that the turn which runs at that handoff has less than half of it left, whoever has
 // the turn now keeps it that much longer: nobody is given the scrap of a turn. Without
-// an Anchor it keeps that of the roster in force. A layer that nobody has a turn in
-// begins now with the roster as it is.
+// an Anchor it keeps that of the roster in force. A layer that nobody has a turn in,
+// or that has no handoff within Horizon, changes at once.
 func (l Layer) AtNextHandoff(zone *time.Location, now time.Time, roster Epoch) Epoch {
 	t, ok := l.running(zone, now)
 	if !ok || t.end == 0 {
@@ -137,23 +137,32 @@ func (r running) turnsOf(roster *Epoch) (turns, bool) {
 }
 
 // heir is the group of a new roster that has the turn in the place of the running one:
-// the same, or one that has somebody of it, and then it stays; or else the next one of
-// the old order that is still there, and 0 if none is.
+// the same, or one that has somebody of it, and then it stays. Or else newcomers who
+// stand where it stood, after the group that was before it; or the next one of the old
+// order that is still there, and 0 if none is.
 func (r running) heir(groups [][]string) (i int, stays bool) {
 	old := r.epoch.Groups
-	for n := range old {
-		at := (r.group + n) % len(old)
-		if i = find(groups, old, at); i >= 0 {
-			return i, n == 0
+	if i = groupIn(groups, old, r.group); i >= 0 {
+		return i, true
+	}
+	if i = groupIn(groups, old, (r.group+len(old)-1)%len(old)); i >= 0 {
+		i = (i + 1) % len(groups)
+		if !slices.ContainsFunc(old, func(g []string) bool { return meet(g, groups[i]) }) {
+			return i, false
+		}
+	}
+	for n := 1; n < len(old); n++ {
+		if i = groupIn(groups, old, (r.group+n)%len(old)); i >= 0 {
+			return i, false
 		}
 	}
 	return 0, false
 }
 
-// find is where a group of the old roster is in the new one, -1 if it is not: the same
+// groupIn is where a group of the old roster is in the new one, -1 if it is not: the same
 // people, or else somebody of them. Of a group that is there several times it is the
 // one that comes as often before it as in the old roster, or the last.
-func find(groups, old [][]string, at int) int {
+func groupIn(groups, old [][]string, at int) int {
 	for _, alike := range []func(a, b []string) bool{sameGroup, meet} {
 		nth := 0
 		for _, g := range old[:at] {

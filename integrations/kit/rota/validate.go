@@ -65,7 +65,9 @@ func (e Epoch) mistakes(at string) (errs []error) {
 	if e.From.IsZero() {
 		errs = append(errs, fmt.Errorf("%s.from: is missing; say from when on it holds", at))
 	}
-	if !e.Anchor.exists() {
+	if e.Anchor == (Local{}) {
+		errs = append(errs, fmt.Errorf("%s.anchor: is missing; write one like 2026-12-01 09:00", at))
+	} else if !e.Anchor.exists() {
 		errs = append(errs, fmt.Errorf("%s.anchor: %s is not on the calendar of the years %d to %d; write one like 2026-12-01 09:00", at, e.Anchor, firstYear, lastYear))
 	}
 	if _, ok := units[e.Unit]; !ok {
