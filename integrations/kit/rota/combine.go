@@ -24,7 +24,7 @@ func Timeline(s Schedule, from, to time.Time) []Shift {
 	for _, l := range s.Layers {
 		w.lanes = append(w.lanes, lane{l.Priority, l.pieces(d, lo, hi)})
 	}
-	var out []Shift
+	out := make([]Shift, 0, w.most())
 	for at := lo; at < hi; {
 		on, until := w.at(at, hi)
 		start := time.Unix(at, 0).In(d.zone)
@@ -53,15 +53,24 @@ type sweep struct {
 	changes *changes
 	base    []Duty // of the instant, from several layers
 	room    []Duty // for what shifts keep
+	block   int    // how much of it was made last
 }
+
+// most is how many shifts there may be, as far as room for them is made beforehand.
+func (w *sweep) most() int {
+	n := 1 + len(w.changes.cuts)
+	for _, l := range w.lanes {
+		n += len(l.pieces)
+	}
+	return min(n, mostRoom)
+}
+
+const mostRoom = 10_000
 
 // at is who is on call at an instant, and until when nothing changes.
 func (w *sweep) at(sec, hi int64) (on []Duty, until int64) {
-	on, until = w.layers(sec, hi)
-	overrides, change := w.changes.at(sec)
-	if len(overrides) > 0 {
-		on = overridden(on, overrides)
-	}
+	base, until := w.layers(sec, hi)
+	on, change := w.changes.at(sec, base)
 	return on, min(until, change)
 }
 
@@ -106,7 +115,8 @@ func (w *sweep) keep(on []Duty) []Duty {
 		return nil
 	}
 	if len(w.room) < len(on) {
-		w.room = make([]Duty, max(len(on), 32, min(4*cap(w.room), 1024)))
+		w.block = min(max(32, 2*w.block), 1024)
+		w.room = make([]Duty, max(len(on), w.block))
 	}
 	out := w.room[:len(on):len(on)]
 	w.room = w.room[len(on):]

@@ -21,8 +21,20 @@ var kindNames = []string{Take, Replace, Add, Remove}
 // said is what the overrides of an instant say, each by the number of the last one that
 // says it: the later it was made, the greater the number.
 type said struct {
-	take                     int // -1 where there is none
+	all                      []Override // that hold, the one made last at the end
+	take                     int        // -1 where there is none
 	replaced, added, removed []about
+	out                      []Duty // what overridden gave last
+}
+
+// hear begins anew with the overrides of an instant.
+func (s *said) hear() {
+	s.take, s.replaced, s.added, s.removed = -1, s.replaced[:0], s.added[:0], s.removed[:0]
+	for i, o := range s.all {
+		if k, ok := kinds[o.Kind]; ok {
+			k.heard(s, i, o)
+		}
+	}
 }
 
 // about is the last override of a kind that names a person.
@@ -45,9 +57,9 @@ func lastOf(list []about, person string) int {
 	return -1
 }
 
-// overridden is who is on call at an instant whose layers have base, each person once,
-// and in which these overrides hold, the one made last at the end. It looks at base
-// alone and never at what another override made of it.
+// overridden is who is on call at an instant whose layers have base, each person once.
+// It looks at base alone and never at what another override made of it. The result is
+// good until the next call.
 //
 // Everybody in base has a place. Of the takes, and of the replaces and removes that
 // name the person as Instead, the last made says who has it:
@@ -70,45 +82,38 @@ func lastOf(list []about, person string) int {
 //
 // Nobody is on call twice: the first place counts. An override that changes nothing is
 // named nowhere.
-func overridden(base []Duty, overrides []Override) []Duty {
-	s := said{take: -1}
-	for i, o := range overrides {
-		if k, ok := kinds[o.Kind]; ok {
-			k.heard(&s, i, o)
-		}
-	}
-	var out []Duty
+func (s *said) overridden(base []Duty) []Duty {
+	out := s.out[:0]
 	if s.take >= 0 && len(base) == 0 {
-		out = append(out, Duty{Person: overrides[s.take].Person, Override: overrides[s.take].ID})
+		out = append(out, Duty{Person: s.all[s.take].Person, Override: s.all[s.take].ID})
 	}
 	for _, d := range base {
-		if d, ok := s.place(d, overrides); ok {
+		if d, ok := s.place(d); ok {
 			out = insert(out, d)
 		}
 	}
 	for _, a := range s.added {
 		layer, inBase := "", false
-		for _, d := range base {
-			if d.Person == a.person {
-				layer, inBase = d.Layer, true
-			}
+		if i := find(base, a.person); i >= 0 {
+			layer, inBase = base[i].Layer, true
 		}
 		undone := a.last < s.take || a.last < lastOf(s.removed, a.person) || inBase && a.last < lastOf(s.replaced, a.person)
-		if !undone && !slices.ContainsFunc(out, func(d Duty) bool { return d.Person == a.person }) {
-			out = append(out, Duty{Person: a.person, Layer: layer, Override: overrides[a.last].ID})
+		if !undone && find(out, a.person) < 0 {
+			out = append(out, Duty{Person: a.person, Layer: layer, Override: s.all[a.last].ID})
 		}
 	}
+	s.out = out
 	return out
 }
 
 // place says who has the place of somebody in base; ok is false if nobody does.
-func (s said) place(d Duty, overrides []Override) (_ Duty, ok bool) {
+func (s *said) place(d Duty) (_ Duty, ok bool) {
 	replace, remove := lastOf(s.replaced, d.Person), lastOf(s.removed, d.Person)
 	by := max(replace, s.take)
 	if by < 0 {
 		return d, remove < 0
 	}
-	o := overrides[by]
+	o := &s.all[by]
 	taken := by == s.take
 	if remove > by && (!taken || o.Person == d.Person) {
 		return Duty{}, false
@@ -122,7 +127,7 @@ func (s said) place(d Duty, overrides []Override) (_ Duty, ok bool) {
 // insert adds somebody who is not there yet; of somebody who is, it remembers whom
 // they put aside.
 func insert(on []Duty, d Duty) []Duty {
-	i := slices.IndexFunc(on, func(o Duty) bool { return o.Person == d.Person })
+	i := find(on, d.Person)
 	if i < 0 {
 		return append(on, d)
 	}
@@ -132,24 +137,35 @@ func insert(on []Duty, d Duty) []Duty {
 	return on
 }
 
+// find is where somebody stands among those who are on call, -1 if they do not.
+func find(on []Duty, person string) int {
+	for i := range on {
+		if on[i].Person == person {
+			return i
+		}
+	}
+	return -1
+}
+
 // changes are the overrides of a schedule within [lo, hi), and those of one instant.
 type changes struct {
 	all  []Override // in the order in which they were made
 	when []span     // of each
 	cuts []int64    // where one begins or ends, in order
-	now  []Override // those that hold until the next cut
+	now  said       // by those that hold until the next cut
 }
 
 func changesOf(overrides []Override, lo, hi int64) *changes {
 	c := &changes{}
-	for _, o := range overrides {
+	for i := range overrides {
+		o := &overrides[i]
 		if minute(o.Start) < hi && minute(o.End) > lo {
-			c.all = append(c.all, o)
+			c.all = append(c.all, *o)
 		}
 	}
 	slices.SortStableFunc(c.all, func(a, b Override) int { return cmp.Compare(a.Order, b.Order) })
-	for _, o := range c.all {
-		w := span{minute(o.Start), minute(o.End)}
+	for i := range c.all {
+		w := span{minute(c.all[i].Start), minute(c.all[i].End)}
 		c.when = append(c.when, w)
 		c.cuts = append(c.cuts, w.from, w.to)
 	}
@@ -159,23 +175,27 @@ func changesOf(overrides []Override, lo, hi int64) *changes {
 	return c
 }
 
-// at are the overrides that hold at an instant, which may only grow from call to call,
-// and until when nothing changes in that.
-func (c *changes) at(sec int64) (now []Override, until int64) {
+// at changes who is on call by the layers at an instant, which may only grow from call
+// to call, and tells until when nothing changes in that.
+func (c *changes) at(sec int64, base []Duty) (on []Duty, until int64) {
 	if len(c.cuts) > 1 && c.cuts[0] <= sec {
 		c.hold(sec)
 	}
-	return c.now, c.cuts[0]
+	if len(c.now.all) == 0 {
+		return base, c.cuts[0]
+	}
+	return c.now.overridden(base), c.cuts[0]
 }
 
 func (c *changes) hold(sec int64) {
 	for len(c.cuts) > 1 && c.cuts[0] <= sec {
 		c.cuts = c.cuts[1:]
 	}
-	c.now = c.now[:0]
+	c.now.all = c.now.all[:0]
 	for i, w := range c.when {
 		if w.from <= sec && sec < w.to {
-			c.now = append(c.now, c.all[i])
+			c.now.all = append(c.now.all, c.all[i])
 		}
 	}
+	c.now.hear()
 }

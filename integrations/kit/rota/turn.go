@@ -188,9 +188,11 @@ func (e Epoch) pieces(out []piece, layer string, d *dial, lo, hi int64) []piece 
 		open = openSpans(e.Windows, d, lo, hi)
 	}
 	k := d.turnAt(t, lo)
+	group := e.group(k)
+	out = slices.Grow(out, int(min(max(t.turn(d.shows(hi))-k, 0)+2, mostRoom)))
 	for at := lo; at < hi && len(open) > 0; k++ {
 		end := min(d.first(t.boundary(k+1)), hi)
-		on := groups[e.group(k)]
+		on := groups[group]
 		for len(open) > 0 && open[0].from < end {
 			if from, to := max(open[0].from, at), min(open[0].to, end); from < to && len(on) > 0 {
 				out = append(out, piece{from, to, on})
@@ -201,6 +203,9 @@ func (e Epoch) pieces(out []piece, layer string, d *dial, lo, hi int64) []piece 
 			open = open[1:]
 		}
 		at = end
+		if group++; group == len(groups) {
+			group = 0
+		}
 	}
 	return out
 }
