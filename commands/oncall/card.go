@@ -34,11 +34,11 @@ func (f *Rota) changeCard(tx *store.Tx, s *store.Surface) (integrations.Message,
 		m.Text += "\nbefore:\n" + before + "\nafter:\n" + after
 		m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R("before")}, integrations.Block{Code: before},
 			integrations.Block{Context: integrations.R("after")}, integrations.Block{Code: after})
-		if c.Act != "cancel" {
+		if len(c.Overrides) > 0 {
 			m.Blocks = append(m.Blocks, integrations.Block{Buttons: []integrations.Button{{Label: "Take back", Command: "oncall cancel " + c.ID, Confirm: "Take it back? The rotation is then as if it had not been, from now on."}}})
 		}
 	}
-	m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R(integrations.Code(c.ID), " · ", integrations.Who(gate.FromStore(c.By)), " · times are those of ", zone.String())})
+	m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R(integrations.Code(c.ID), by(c), " · times are those of ", zone.String())})
 	return m, nil
 }
 
@@ -60,7 +60,7 @@ func (f *Rota) movedCard(tx *store.Tx, s *store.Surface) (integrations.Message, 
 			return integrations.R(integrations.When(p.Start, zone), " – ", integrations.When(p.End, zone))
 		}
 		text := integrations.R("☎️ Your next shift of ", integrations.Bold(c.Schedule), " has moved: it was ", told(m.Was), ", and is now ", told(m.Is), ". ")
-		why := integrations.R(c.What, " (", integrations.Code(c.ID), " by ", gate.FromStore(c.By).Display(), ")")
+		why := integrations.R(c.What, " (", integrations.Code(c.ID), by(c), ")")
 		return integrations.Message{Text: text.Plain() + why.Plain(), Blocks: []integrations.Block{{Text: text}, {Context: why}}}, nil
 	}
 	return integrations.Message{Hold: true}, nil
@@ -96,4 +96,12 @@ func (f *Rota) swapCard(tx *store.Tx, s *store.Surface) (integrations.Message, e
 		{Label: "Cancel", Command: "oncall cancel " + w.ID},
 	}}, integrations.Block{Context: integrations.R(integrations.Code(w.ID), " · to be answered before ", integrations.When(w.before(), zone))})
 	return m, nil
+}
+
+// by is who made a change; nobody is named for what the configuration says.
+func by(c change) integrations.Rich {
+	if c.By == (store.Person{}) {
+		return nil
+	}
+	return integrations.R(" · ", integrations.Who(gate.FromStore(c.By)))
 }

@@ -152,7 +152,7 @@ func (f *Rota) change(tx *store.Tx, a asked, s Schedule, c change, made ...integ
 		c.Overrides = append(c.Overrides, o.ID)
 		next = append(next, o)
 	}
-	differs, err := f.differs(&c, s, all, next, a.now)
+	differs, err := f.differs(tx, &c, s, all, next, a.now)
 	if err != nil {
 		return commands.Reply{}, err
 	}
@@ -162,66 +162,85 @@ func (f *Rota) change(tx *store.Tx, a asked, s Schedule, c change, made ...integ
 	return f.put(tx, a, s, c)
 }
 
-// put keeps a change, and tells of it.
+// put keeps a change of somebody's, tells of it, and answers them.
 func (f *Rota) put(tx *store.Tx, a asked, s Schedule, c change) (commands.Reply, error) {
-	var err error
-	if c.ID, err = tx.NextID("rota"); err != nil {
-		return commands.Reply{}, err
-	}
 	c.Schedule, c.By, c.At, c.Reason = s.Name, gate.ToStore(a.Who), a.now, strings.TrimSpace(a.Arg("reason"))
-	if err := changes(tx).Put(c.ID, c); err != nil {
-		return commands.Reply{}, err
-	}
-	reply := commands.Reply{Subject: c.ID}
 	room := a.Heard.Channel
 	if s.Channel != "" {
 		room = f.Channel(s.Channel)
 	}
-	if err := tell.Open(tx, store.Surface{ID: tell.ID(placeMessage, c.ID), Place: placeMessage, Card: cardChange, Subject: c.ID, Where: map[string]string{"channel": room, "silent": "yes"}}); err != nil {
-		return reply, err
+	if err := f.keep(tx, s, &c, room); err != nil {
+		return commands.Reply{}, err
 	}
-	cat := f.Catalog()
-	for _, m := range c.Moved {
-		if p := person(cat, m.Person); p.Slack != "" && p.Name != a.Who.Name {
-			s := store.Surface{ID: tell.ID(placeMessage, c.ID, m.Person), Place: placeMessage, Card: cardMoved, Subject: c.ID, Where: map[string]string{"channel": p.Slack, "name": m.Person}}
-			if err := tell.Open(tx, s); err != nil {
-				return reply, err
-			}
-		}
-	}
+	reply := commands.Reply{Subject: c.ID}
 	if room != a.Heard.Channel || a.Heard.Private {
 		reply.Private = &integrations.Message{Text: fmt.Sprintf("Done: %s. It is told in the channel of %s.", c.What, s.Name)}
 	}
 	return reply, nil
 }
 
-// differs fills in what a change makes different, and says whether it does at all.
-func (f *Rota) differs(c *change, s Schedule, before, after []integrations.Override, now time.Time) (bool, error) {
-	var err error
-	if c.Before, err = coming(s, before, now, shownNext); err != nil {
-		return false, err
+// keep writes a change down, opens its message, and tells those whose next shift moves.
+func (f *Rota) keep(tx *store.Tx, s Schedule, c *change, room string) (err error) {
+	if c.ID, err = tx.NextID("rota"); err != nil {
+		return err
 	}
-	if c.After, err = coming(s, after, now, shownNext); err != nil {
-		return false, err
+	if err := changes(tx).Put(c.ID, *c); err != nil {
+		return err
 	}
-	was, err := s.with(before, now, now.Add(ahead))
+	if err := tell.Open(tx, store.Surface{ID: tell.ID(placeMessage, c.ID), Place: placeMessage, Card: cardChange, Subject: c.ID, Where: map[string]string{"channel": room, "silent": "yes"}}); err != nil {
+		return err
+	}
+	for _, m := range c.Moved {
+		p := person(f.Catalog(), m.Person)
+		if p.Slack == "" || p.Name == c.By.Name {
+			continue
+		}
+		told := store.Surface{ID: tell.ID(placeMessage, c.ID, m.Person), Place: placeMessage, Card: cardMoved, Subject: c.ID, Where: map[string]string{"channel": p.Slack, "name": m.Person}}
+		if err := tell.Open(tx, told); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A snapshot is a schedule as it stands, from a moment on.
+type snapshot struct{ next, all []integrations.Shift }
+
+func (f *Rota) snapshot(tx *store.Tx, s Schedule, all []integrations.Override, now time.Time) (out snapshot, err error) {
+	if out.next, err = f.coming(tx, s, all, now, shownNext); err != nil {
+		return out, err
+	}
+	shifts, err := f.with(tx, s, all, now, now.Add(ahead))
+	out.all = joined(shifts)
+	return out, err
+}
+
+// differs fills in what a change of the overrides makes different, and says whether it
+// does at all.
+func (f *Rota) differs(tx *store.Tx, c *change, s Schedule, before, after []integrations.Override, now time.Time) (bool, error) {
+	was, err := f.snapshot(tx, s, before, now)
 	if err != nil {
 		return false, err
 	}
-	is, err := s.with(after, now, now.Add(ahead))
+	is, err := f.snapshot(tx, s, after, now)
 	if err != nil {
 		return false, err
 	}
-	was, is = joined(was), joined(is)
-	for _, name := range everybody(was, is) {
-		a, b := first(ownOf(was, name)), first(ownOf(is, name))
-		if (a == nil) != (b == nil) || a != nil && (!a.Start.Equal(b.Start) || !a.End.Equal(b.End)) {
+	return compare(c, was, is), nil
+}
+
+// compare fills in what is different between two snapshots, and says whether anything is.
+func compare(c *change, was, is snapshot) bool {
+	c.Before, c.After = was.next, is.next
+	for _, name := range everybody(was.all, is.all) {
+		a, b := first(ownOf(was.all, name)), first(ownOf(is.all, name))
+		if (a == nil) != (b == nil) || a != nil && !a.is(*b) {
 			c.Moved = append(c.Moved, moved{Person: name, Was: a, Is: b})
 		}
 	}
-	return !slices.EqualFunc(was, is, func(a, b integrations.Shift) bool {
+	return !slices.EqualFunc(was.all, is.all, func(a, b integrations.Shift) bool {
 		return a.Start.Equal(b.Start) && a.End.Equal(b.End) && same(a, b)
-	}), nil
+	})
 }
 
 func first(own []period) *period {
@@ -296,7 +315,7 @@ func (f *Rota) cancel(tx *store.Tx, a asked) (commands.Reply, error) {
 		return commands.Reply{}, err
 	}
 	back := change{Act: "cancel", What: fmt.Sprintf("%s takes back: %s", a.Who.Name, c.What)}
-	if _, err := f.differs(&back, s, all, next, a.now); err != nil {
+	if _, err := f.differs(tx, &back, s, all, next, a.now); err != nil {
 		return commands.Reply{}, err
 	}
 	return f.put(tx, a, s, back)

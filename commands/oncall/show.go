@@ -114,7 +114,7 @@ func (f *Rota) row(tx *store.Tx, s Schedule, at time.Time, zone *time.Location) 
 	if err != nil {
 		return nil, err
 	}
-	next, err := coming(s, all, at, 2)
+	next, err := f.coming(tx, s, all, at, 2)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +169,7 @@ func (f *Rota) next(tx *store.Tx, a asked) (*integrations.Message, error) {
 		if err != nil {
 			return nil, err
 		}
-		shifts, err := coming(s, all, a.now, shownNext+1)
+		shifts, err := f.coming(tx, s, all, a.now, shownNext+1)
 		if err != nil {
 			return nil, err
 		}

@@ -25,12 +25,12 @@ func (f *Rota) timeline(tx *store.Tx, s Schedule, from, to time.Time) ([]integra
 	if err != nil {
 		return nil, err
 	}
-	return s.with(all, from, to)
+	return f.with(tx, s, all, from, to)
 }
 
 // with is the schedule with these overrides.
-func (s Schedule) with(all []integrations.Override, from, to time.Time) ([]integrations.Shift, error) {
-	r, err := s.rota()
+func (f *Rota) with(tx *store.Tx, s Schedule, all []integrations.Override, from, to time.Time) ([]integrations.Shift, error) {
+	r, err := f.rota(tx, s)
 	if err != nil {
 		return nil, fmt.Errorf("work out %s: %w", s.Name, err)
 	}
@@ -53,10 +53,10 @@ func minute(t time.Time) time.Time { return t.Truncate(time.Minute) }
 // coming are the shift of a moment and those after it, n at most, each as long as the
 // same people are on call, whatever puts them there. One that does not end as far as
 // anybody looks has no End.
-func coming(s Schedule, all []integrations.Override, at time.Time, n int) ([]integrations.Shift, error) {
+func (f *Rota) coming(tx *store.Tx, s Schedule, all []integrations.Override, at time.Time, n int) ([]integrations.Shift, error) {
 	for span := 8 * 24 * time.Hour; ; span *= 4 {
 		span = min(span, ahead)
-		shifts, err := s.with(all, at, at.Add(span))
+		shifts, err := f.with(tx, s, all, at, at.Add(span))
 		if err != nil {
 			return nil, err
 		}

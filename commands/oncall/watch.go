@@ -39,8 +39,14 @@ func (f *Rota) watch(ctx context.Context) error {
 // due says whether there is anything to write for a schedule.
 func (f *Rota) due(tx *store.Tx, s Schedule, now time.Time) (bool, error) {
 	w, known, err := watches(tx).Get(s.Name)
-	if err != nil || !known || !slices.Equal(w.Posts, s.Posts) || w.Zone != s.Zone || !w.Next.IsZero() && !now.Before(w.Next) {
+	if err != nil {
+		return false, err
+	}
+	if layers, err := stale(tx, s); err != nil || len(layers) > 0 {
 		return err == nil, err
+	}
+	if !known || !slices.Equal(w.Posts, s.Posts) || w.Zone != s.Zone || !w.Next.IsZero() && !now.Before(w.Next) {
+		return true, nil
 	}
 	past, err := f.boundaries(tx, s, w.Through, now)
 	if err != nil || len(past) > 0 || now.Sub(w.Through) > time.Hour {
@@ -54,6 +60,9 @@ func (f *Rota) due(tx *store.Tx, s Schedule, now time.Time) (bool, error) {
 func (f *Rota) turn(tx *store.Tx, s Schedule, now time.Time) error {
 	w, known, err := watches(tx).Get(s.Name)
 	if err != nil {
+		return err
+	}
+	if err := f.edit(tx, s, now); err != nil {
 		return err
 	}
 	var post *handoff
@@ -129,7 +138,7 @@ func (f *Rota) boundaries(tx *store.Tx, s Schedule, after, until time.Time) (out
 		return nil, err
 	}
 	from := minute(after)
-	shifts, err := s.with(all, from.Add(-time.Minute), minute(until).Add(time.Minute))
+	shifts, err := f.with(tx, s, all, from.Add(-time.Minute), minute(until).Add(time.Minute))
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +175,7 @@ func (f *Rota) post(tx *store.Tx, s Schedule, h handoff, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	next, err := coming(s, all, now, shownNext+1)
+	next, err := f.coming(tx, s, all, now, shownNext+1)
 	if err != nil {
 		return err
 	}
