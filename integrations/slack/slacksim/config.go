@@ -79,9 +79,11 @@ type Channel struct {
 // Group is a user group. It is made when the workspace is; from then on SetGroup and
 // the bot change it. Members are user ids or names.
 type Group struct {
-	ID, Handle, Name string
-	Members          []string
-	Disabled         bool
+	ID       string   `json:"id"`
+	Handle   string   `json:"handle"`
+	Name     string   `json:"name"`
+	Members  []string `json:"members"`
+	Disabled bool     `json:"disabled"`
 }
 
 // Shortcut is an entry of the ⚡ menu, or with Message of the menu of a message.
