@@ -102,8 +102,7 @@ func between(s string, m Markers, at int) (from, to int, ok bool) {
 		if n < 0 {
 			return 0, 0, false
 		}
-		inner := s[from : from+n]
-		if foldIndex(inner, m[0]) < 0 && !strings.Contains(inner, bracket(m)) {
+		if foldIndex(s[from:from+n], bracket(m)) < 0 {
 			return from, from + n, true
 		}
 		at = from

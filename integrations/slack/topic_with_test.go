@@ -40,6 +40,7 @@ func TestTopicWith(t *testing.T) {
 		{"nothing to take out", "Deploys", oc, "", "Deploys"},
 		{"other markers", "Deploys | on call: alice |", Markers{"| on call:", "|"}, "bob", "Deploys | on call: bob|"},
 		{"markers of letters", "oncall alice.", Markers{"oncall", "."}, "bob o", "oncall bob o."},
+		{"markers of letters, the closing one lost", "OnCall alice, ONCALL carol.", Markers{"oncall", "."}, "bob", "OnCall alice, ONCALL bob."},
 		{"no markers", "Deploys", Markers{"", "]"}, "bob", "Deploys"},
 		{"ours is cut", long[:220], oc, "alice until Monday morning", long[:220] + " [on call: alice until Monda…]"},
 		{"there is no room", long, oc, "alice until Monday morning", long},
