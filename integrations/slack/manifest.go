@@ -37,7 +37,7 @@ var scopes = []scope{
 	},
 	{
 		name: "usergroups:write", why: "a user group that is always those on call, such as @oncall",
-		without: "the people of the user group stay as they are, and the channel is told so once",
+		without: "the people of the user group stay as they are",
 	},
 	{
 		name: "channels:write.topic", why: "who is on call, in the topic of a channel",
