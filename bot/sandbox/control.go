@@ -43,6 +43,10 @@ func (w *world) control() http.Handler {
 	mux.HandleFunc("GET /sim/slack/home", answer(w.home))
 	mux.HandleFunc("POST /sim/slack/home", post(w.openHome))
 	mux.HandleFunc("POST /sim/slack/shortcut", post(w.shortcut))
+	mux.HandleFunc("POST /sim/slack/topic", post(w.changeTopic))
+	mux.HandleFunc("GET /sim/slack/groups", answer(func(*http.Request) (any, error) {
+		return map[string]any{"groups": w.slack.Groups()}, nil
+	}))
 	mux.HandleFunc("POST /sim/host/say", post(w.sayOnHost))
 	mux.HandleFunc("GET /sim/violations", answer(func(*http.Request) (any, error) {
 		return map[string]any{"slack": listed(w.slack.Violations()), "github": listed(w.github.Violations())}, nil
@@ -186,6 +190,20 @@ type sayCall struct {
 func (w *world) say(ctx context.Context, c sayCall) (any, error) {
 	a, err := w.slack.Say(ctx, c.User, c.Channel, c.Text, c.ThreadTS)
 	return a, err
+}
+
+type topicCall struct {
+	User    string `json:"user"`
+	Channel string `json:"channel"`
+	Topic   string `json:"topic"`
+}
+
+// changeTopic is a person who sets a channel's topic, which Slack lets them do.
+func (w *world) changeTopic(_ context.Context, c topicCall) (any, error) {
+	if err := w.slack.ChangeTopic(c.User, c.Channel, c.Topic); err != nil {
+		return nil, err
+	}
+	return map[string]any{"ok": true}, nil
 }
 
 type hostCall struct {

@@ -143,7 +143,7 @@ func (w *world) pageTalk(s *pageState, user, channel, thread, dm string) error {
 		if c.IM != "" && c.ID != dm {
 			continue
 		}
-		p := pageChannel{ID: c.ID, Name: c.Name}
+		p := pageChannel{ID: c.ID, Name: c.Name, Topic: c.Topic}
 		if c.IM != "" {
 			p.Name = "@" + botLogin
 		}

@@ -144,6 +144,12 @@ func TestPage(t *testing.T) {
 	step("a command answered privately", types("#composer textarea", "/ops status\r"),
 		shows(".message.ephemeral", "alice: status"), shows(".message.ephemeral", "Only visible to you"))
 
+	step("the topic", shows("#channel-topic", "Deploys and infrastructure"))
+	if _, err := client.SetTopicOfConversation("C0OPS", "Deploys & <b>more</b> [on call: alice]"); err != nil {
+		t.Fatal(err)
+	}
+	step("a new topic", shows("#channel-topic", "Deploys & <b>more</b> [on call: alice]"), shows(".message", "set the channel topic"))
+
 	var blocks slack.Blocks
 	if err := json.Unmarshal([]byte(cardBlocks), &blocks); err != nil {
 		t.Fatal(err)

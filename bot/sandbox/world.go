@@ -84,6 +84,7 @@ func (w *world) slackConfig() slacksim.Config {
 		{Name: "ops", Members: members, Topic: "Deploys and infrastructure"},
 		{Name: "alerts", Members: members, Topic: "What is wrong, and who has it"},
 	}
+	c.Groups = []slacksim.Group{{Handle: "oncall", Name: "On call", Members: []string{people[0].name}}}
 	return c
 }
 

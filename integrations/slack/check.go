@@ -60,8 +60,12 @@ func (c *Client) checkBot(ctx context.Context) ([]integrations.Finding, bool) {
 			continue
 		}
 		missing = true
+		say := "missing; it is for " + s.why
+		if s.optional() {
+			say += ". Without it " + s.without
+		}
 		out = append(out, integrations.Finding{
-			What: "Slack scope " + s.name, Warn: s.optional, Say: "missing; it is for " + s.why,
+			What: "Slack scope " + s.name, Warn: s.optional(), Say: say,
 			Do: "add it under OAuth & Permissions (or paste `signalbox manifest`), then install the app again",
 		})
 	}

@@ -66,22 +66,3 @@ func TestGroupMembersThatCannotBeRead(t *testing.T) {
 		t.Errorf("without the scope: %v", err)
 	}
 }
-
-// The scope is in the manifest; a workspace that uses no groups may do without.
-func TestTheScopeOfGroupsIsOptional(t *testing.T) {
-	if !strings.Contains(string(Manifest("/ops", nil)), "- usergroups:read #") {
-		t.Error("the manifest does not ask for usergroups:read")
-	}
-	o := open(t, func(sc *slacksim.Config, _ *Config) {
-		for _, s := range scopes {
-			if s.name != "usergroups:read" {
-				sc.Scopes = append(sc.Scopes, s.name)
-			}
-		}
-	})
-	for _, f := range o.Check(t.Context(), []string{"ops"}) {
-		if isScope := f.What == "Slack scope usergroups:read"; isScope != f.Warn || isScope == f.OK {
-			t.Errorf("%+v", f)
-		}
-	}
-}

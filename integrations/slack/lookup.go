@@ -35,6 +35,7 @@ type book struct {
 	listed   time.Time
 	directs  map[string]string // user id -> direct channel
 	users    map[string]known
+	topics   map[string]heldTopic // channel id -> what was written there last
 }
 
 type known struct {
@@ -43,7 +44,7 @@ type known struct {
 }
 
 func newBook() *book {
-	return &book{channels: map[string]string{}, directs: map[string]string{}, users: map[string]known{}}
+	return &book{channels: map[string]string{}, directs: map[string]string{}, users: map[string]known{}, topics: map[string]heldTopic{}}
 }
 
 // isID tells an id ("C0123456") from a name, which Slack keeps in lower case.

@@ -5,11 +5,17 @@ import (
 	"strings"
 )
 
-// scope is what the bot token may do, and what signalbox needs it for.
+// scope is what the bot token may do, and what signalbox needs it for. Optional ones
+// are in the manifest twice, as Slack's reference has it: among all, and by themselves
+// under bot_optional.
 type scope struct {
 	name, why string
-	optional  bool // only for those who use it
+	// without is what is not done where it is missing, for a scope that only some
+	// need; "" for those that signalbox cannot do without.
+	without string
 }
+
+func (s scope) optional() bool { return s.without != "" }
 
 var scopes = []scope{
 	{name: "commands", why: "the slash command"},
@@ -25,17 +31,35 @@ var scopes = []scope{
 	{name: "files:read", why: "finding an uploaded log again after a crash"},
 	{name: "users:read", why: "telling guests from colleagues"},
 	{name: "users:read.email", why: "linking people by their address"},
-	{name: "usergroups:read", why: "groups of people that are a Slack user group", optional: true},
+	{
+		name: "usergroups:read", why: "groups of people that are a Slack user group",
+		without: "nobody is in such a group, so its rules let nobody do anything",
+	},
+	{
+		name: "usergroups:write", why: "a user group that is always those on call, such as @oncall",
+		without: "the people of the user group stay as they are",
+	},
+	{
+		name: "channels:write.topic", why: "who is on call, in the topic of a channel",
+		without: "the topic stays as it is",
+	},
+	{
+		name: "groups:write.topic", why: "the same in private channels",
+		without: "the topic stays as it is there",
+	},
 }
 
 // Manifest is the app's manifest, in YAML, ready to be pasted where Slack asks
 // for one (Create New App, From a manifest). command is the slash command, "/ops".
 func Manifest(command string, shortcuts []Shortcut) []byte {
-	var names []string
+	var names, optional []string
 	for _, s := range scopes {
 		names = append(names, fmt.Sprintf("      - %s # %s", s.name, s.why))
+		if s.optional() {
+			optional = append(optional, "      - "+s.name)
+		}
 	}
-	return fmt.Appendf(nil, manifest, listed(shortcuts), "/"+strings.TrimPrefix(command, "/"), strings.Join(names, "\n"))
+	return fmt.Appendf(nil, manifest, listed(shortcuts), "/"+strings.TrimPrefix(command, "/"), strings.Join(names, "\n"), strings.Join(optional, "\n"))
 }
 
 // Slack's limits of a shortcut.
@@ -88,6 +112,10 @@ features:
 oauth_config:
   scopes:
     bot:
+%s
+    # Whoever installs the app may leave these out; signalbox check says what is not
+    # done then.
+    bot_optional:
 %s
 settings:
   event_subscriptions:

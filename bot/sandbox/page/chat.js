@@ -18,7 +18,7 @@ export function drawChat(s) {
   if (s.home) return drawHome(s);
   homeOf = "";
   $("#channel-name").textContent = c.name[0] === "@" ? c.name : "# " + c.name;
-  $("#channel-topic").textContent = c.topic || (c.name[0] === "@" ? "You and the bot" : { ops: "Deploys and infrastructure", alerts: "What is wrong, and who has it" }[c.name] || "");
+  $("#channel-topic").replaceChildren(...mrkdwn(c.name[0] === "@" ? "You and the bot" : c.topic, s.names));
   const box = $("#composer textarea");
   box.placeholder = `Message ${c.name[0] === "@" ? c.name : "#" + c.name}, or /ops help`;
   drawList($("#messages"), s.messages, false, s.channel + view.user);

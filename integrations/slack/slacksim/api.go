@@ -132,20 +132,22 @@ func webAPI() map[string]method {
 		"chat.delete":        {args: "*channel *ts as_user", scope: "chat:write", tier: tier3, do: deleteMessage},
 		"chat.getPermalink":  {args: "*channel *message_ts", do: permalink},
 
-		"conversations.list":    {args: "cursor limit exclude_archived types team_id", scope: "channels:read|groups:read|im:read", tier: tier2, do: listChannels},
-		"conversations.info":    {args: "*channel include_locale include_num_members", scope: "channels:read|groups:read|im:read", tier: tier3, do: channelInfo},
-		"conversations.members": {args: "*channel cursor limit", scope: "channels:read|groups:read|im:read", tier: tier4, do: members},
-		"conversations.join":    {args: "*channel", scope: "channels:join", tier: tier3, do: join},
-		"conversations.open":    {args: "users channel return_im prevent_creation", scope: "im:write", tier: tier3, do: openConversation},
-		"conversations.history": {args: "*channel cursor limit latest oldest inclusive include_all_metadata", scope: "channels:history|groups:history|im:history", tier: tier3, do: history},
-		"conversations.replies": {args: "*channel *ts cursor limit latest oldest inclusive include_all_metadata", scope: "channels:history|groups:history|im:history", tier: tier3, do: replies},
+		"conversations.list":     {args: "cursor limit exclude_archived types team_id", scope: "channels:read|groups:read|im:read", tier: tier2, do: listChannels},
+		"conversations.info":     {args: "*channel include_locale include_num_members", scope: "channels:read|groups:read|im:read", tier: tier3, do: channelInfo},
+		"conversations.setTopic": {args: "*channel topic", scope: "channels:manage|channels:write.topic|groups:write|groups:write.topic", tier: tier2, do: setTopic},
+		"conversations.members":  {args: "*channel cursor limit", scope: "channels:read|groups:read|im:read", tier: tier4, do: members},
+		"conversations.join":     {args: "*channel", scope: "channels:join", tier: tier3, do: join},
+		"conversations.open":     {args: "users channel return_im prevent_creation", scope: "im:write", tier: tier3, do: openConversation},
+		"conversations.history":  {args: "*channel cursor limit latest oldest inclusive include_all_metadata", scope: "channels:history|groups:history|im:history", tier: tier3, do: history},
+		"conversations.replies":  {args: "*channel *ts cursor limit latest oldest inclusive include_all_metadata", scope: "channels:history|groups:history|im:history", tier: tier3, do: replies},
 
 		"users.info":          {args: "*user include_locale", scope: "users:read", tier: tier4, do: userInfo},
 		"users.list":          {args: "cursor limit include_locale team_id presence", scope: "users:read", tier: tier2, do: listUsers},
 		"users.lookupByEmail": {args: "*email", scope: "users:read.email", tier: tier3, do: lookupByEmail},
 
-		"usergroups.list":       {args: "include_count include_disabled include_users team_id", scope: "usergroups:read", tier: tier2, do: listGroups},
-		"usergroups.users.list": {args: "*usergroup include_disabled team_id", scope: "usergroups:read", tier: tier2, do: listGroupUsers},
+		"usergroups.list":         {args: "include_count include_disabled include_users team_id", scope: "usergroups:read", tier: tier2, do: grouped(listGroups)},
+		"usergroups.users.list":   {args: "*usergroup include_disabled team_id", scope: "usergroups:read", tier: tier2, do: grouped(listGroupUsers)},
+		"usergroups.users.update": {args: "*usergroup users include_count team_id additional_channels is_shared", scope: "usergroups:write", tier: tier2, do: grouped(updateGroupUsers)},
 
 		"views.open":    {args: "trigger_id interactivity_pointer *view", tier: tier4, do: openView},
 		"views.push":    {args: "trigger_id interactivity_pointer *view", tier: tier4, do: pushView},
@@ -205,7 +207,7 @@ var mistakes = []string{
 	"invalid_arguments", "invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "no_text",
 	"cant_update_message", "invalid_auth", "not_authed", "not_allowed_token_type", "missing_scope",
 	"invalid_metadata_format", "ratelimited", "expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id",
-	"invalid_view",
+	"invalid_view", "no_users_provided", "too_long",
 }
 
 func (s *Sim) refused(name string, e *apiError) {
@@ -250,6 +252,12 @@ func (s *Sim) scopes() []string {
 	return slices.Compact(all)
 }
 
+// granted says that the bot token has one of these scopes.
+func (s *Sim) granted(one ...string) bool {
+	has := s.scopes()
+	return slices.ContainsFunc(one, func(x string) bool { return slices.Contains(has, x) })
+}
+
 // allow checks token, scope, arguments and tier, in the order Slack does.
 func (s *Sim) allow(name string, m method, r *http.Request, args url.Values) *apiError {
 	token := args.Get("token")
@@ -277,7 +285,7 @@ func (s *Sim) allow(name string, m method, r *http.Request, args url.Values) *ap
 	case token != s.cfg.BotToken && token != s.cfg.AppToken:
 		return &apiError{Code: "invalid_auth"}
 	}
-	if m.scope != "" && !slices.ContainsFunc(strings.Split(m.scope, "|"), func(x string) bool { return slices.Contains(s.scopes(), x) }) {
+	if m.scope != "" && !s.granted(strings.Split(m.scope, "|")...) {
 		return &apiError{Code: "missing_scope", needed: strings.ReplaceAll(m.scope, "|", ","), provided: strings.Join(s.scopes(), ",")}
 	}
 	return s.fit(name, m, args)

@@ -270,6 +270,9 @@ func (s *Sim) wireMessage(m *message, metadata bool) map[string]any {
 	if m.BotID != "" {
 		out["bot_id"], out["app_id"] = m.BotID, s.cfg.AppID
 	}
+	if m.Subtype != "" {
+		out["subtype"], out["topic"] = m.Subtype, m.Topic
+	}
 	for k, v := range map[string]json.RawMessage{"blocks": m.Blocks, "attachments": m.Attachments} {
 		if len(v) > 0 {
 			out[k] = v

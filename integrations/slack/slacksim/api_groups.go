@@ -1,6 +1,8 @@
 package slacksim
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +13,7 @@ type group struct {
 	ID, Handle, Name string
 	Members          []string // ids
 	Created, Deleted int64    // s; a group that is switched off has been "deleted"
+	Updated          int64    `json:",omitempty"` // s; 0 never
 }
 
 func (s *Sim) setGroup(t *tx, g Group) error {
@@ -50,9 +53,31 @@ func (s *Sim) SetGroup(g Group) error {
 func (s *Sim) wireGroup(g *group) map[string]any {
 	return map[string]any{
 		"id": g.ID, "team_id": s.cfg.TeamID, "is_usergroup": true, "is_subteam": true, "name": g.Name, "handle": g.Handle,
-		"description": "", "is_external": false, "date_create": g.Created, "date_update": g.Created, "date_delete": g.Deleted,
+		"description": "", "is_external": false, "date_create": g.Created, "date_update": cmp.Or(g.Updated, g.Created), "date_delete": g.Deleted,
 		"auto_type": nil, "created_by": "", "updated_by": "", "deleted_by": nil,
 		"prefs": map[string]any{"channels": []string{}, "groups": []string{}},
+	}
+}
+
+// Groups lists the user groups, by id, those that are switched off too. Their members
+// are ids.
+func (s *Sim) Groups() []Group {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []Group
+	for _, g := range s.groups() {
+		out = append(out, Group{ID: g.ID, Handle: g.Handle, Name: g.Name, Members: slices.Clone(g.Members), Disabled: g.Deleted != 0})
+	}
+	return out
+}
+
+// grouped is a method of user groups, which the free plan has not.
+func grouped(do func(*call) (map[string]any, error)) func(*call) (map[string]any, error) {
+	return func(c *call) (map[string]any, error) {
+		if c.s.cfg.NoGroups {
+			return nil, &apiError{Code: "plan_upgrade_required"}
+		}
+		return do(c)
 	}
 }
 
@@ -100,4 +125,55 @@ func listGroupUsers(c *call) (map[string]any, error) {
 		return nil
 	})
 	return out, err
+}
+
+// updateGroupUsers replaces everybody in a user group.
+func updateGroupUsers(c *call) (map[string]any, error) {
+	ids := listed(c.get("users"))
+	if len(ids) == 0 {
+		return nil, &apiError{Code: "no_users_provided"}
+	}
+	var members []string
+	for _, id := range ids {
+		u, err := c.s.user(id)
+		switch {
+		case err != nil || u.ID != id || u.Guest || u.Bot: // ids only, here
+			return nil, &apiError{Code: "invalid_users"}
+		case u.OtherTeam != "":
+			return nil, &apiError{Code: "failed_for_some_users"}
+		case !slices.Contains(members, id):
+			members = append(members, id)
+		}
+	}
+	var out map[string]any
+	err := c.s.change(func(t *tx) error {
+		g := c.s.book.groups[c.get("usergroup")]
+		if g == nil || g.Deleted != 0 {
+			return &apiError{Code: "no_such_subteam"}
+		}
+		g.Members, g.Updated = members, c.s.cfg.Clock.Now().Unix()
+		t.put(bucketGroups, g.ID, g)
+		w := c.s.wireGroup(g)
+		w["users"], w["updated_by"] = slices.Clone(g.Members), c.s.cfg.BotUserID
+		if c.flag("include_count") {
+			w["user_count"] = len(g.Members)
+		}
+		out = map[string]any{"usergroup": w}
+		return nil
+	})
+	return out, err
+}
+
+// listed reads a list: a JSON one, or words between commas.
+func listed(v string) []string {
+	var out []string
+	if strings.HasPrefix(v, "[") && json.Unmarshal([]byte(v), &out) == nil {
+		return out
+	}
+	for word := range strings.SplitSeq(v, ",") {
+		if word = strings.TrimSpace(word); word != "" {
+			out = append(out, word)
+		}
+	}
+	return out
 }

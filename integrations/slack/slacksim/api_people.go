@@ -139,7 +139,7 @@ func (s *Sim) wireChannel(c *channel) map[string]any {
 		return out
 	}
 	out["name"], out["name_normalized"] = c.Name, c.Name
-	out["topic"] = map[string]any{"value": c.Topic, "creator": "", "last_set": 0}
+	out["topic"] = map[string]any{"value": c.Topic, "creator": c.TopicBy, "last_set": c.TopicAt}
 	out["purpose"] = map[string]any{"value": "", "creator": "", "last_set": 0}
 	return out
 }

@@ -35,6 +35,8 @@ type channel struct {
 	Archived        bool
 	IM              string // the user at the other end of a direct message
 	Created         int64
+	TopicBy         string `json:",omitempty"` // who set the topic; "" nobody yet
+	TopicAt         int64  `json:",omitempty"` // s
 }
 
 func (c *channel) has(user string) bool { return slices.Contains(c.Members, user) }
@@ -52,6 +54,7 @@ func (c *channel) kind() string {
 type message struct {
 	Channel, TS, ThreadTS, User string
 	BotID                       string          `json:",omitempty"`
+	Subtype, Topic              string          `json:",omitempty"` // of what Slack says itself: a new topic
 	Text                        string          `json:",omitempty"`
 	Blocks, Attachments         json.RawMessage `json:",omitempty"`
 	// Was holds earlier blocks with something to press, the newest last: a client

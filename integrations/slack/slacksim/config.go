@@ -45,6 +45,9 @@ type Config struct {
 	// Patience is how long Say, Click and Submit wait in all (5 s when zero).
 	Patience time.Duration
 
+	// NoGroups says that the workspace is on the free plan, which has no user groups.
+	NoGroups bool
+
 	// Lenient lifts the rate limits, for benchmarks.
 	Lenient bool
 	Log     *slog.Logger
@@ -73,12 +76,14 @@ type Channel struct {
 	Topic    string
 }
 
-// Group is a user group. It is made when the workspace is; from then on SetGroup
-// changes it. Members are user ids or names.
+// Group is a user group. It is made when the workspace is; from then on SetGroup and
+// the bot change it. Members are user ids or names.
 type Group struct {
-	ID, Handle, Name string
-	Members          []string
-	Disabled         bool
+	ID       string   `json:"id"`
+	Handle   string   `json:"handle"`
+	Name     string   `json:"name"`
+	Members  []string `json:"members"`
+	Disabled bool     `json:"disabled"`
 }
 
 // Shortcut is an entry of the ⚡ menu, or with Message of the menu of a message.

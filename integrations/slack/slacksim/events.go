@@ -178,7 +178,7 @@ func (s *Sim) messageEvent(t *tx, c *channel, m *message) []*event {
 	if e := s.emit(t, subs[c.kind()], inner); e != nil {
 		out = append(out, e)
 	}
-	if c.kind() != "im" && m.BotID == "" && mentions(m.Text, s.cfg.BotUserID) {
+	if c.kind() != "im" && m.BotID == "" && m.Subtype == "" && mentions(m.Text, s.cfg.BotUserID) {
 		mention := map[string]any{}
 		for k, v := range inner {
 			if k != "channel_type" {
@@ -200,6 +200,8 @@ func (s *Sim) eventMessage(c *channel, m *message) map[string]any {
 	}
 	if m.BotID != "" {
 		inner["bot_id"], inner["app_id"] = m.BotID, s.cfg.AppID
+	} else if m.Subtype != "" {
+		inner["subtype"], inner["topic"] = m.Subtype, m.Topic
 	} else {
 		inner["client_msg_id"] = "00000000-0000-4000-8000-" + m.TS[:10] + m.TS[11:13]
 	}

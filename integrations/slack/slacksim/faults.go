@@ -25,6 +25,7 @@ import (
 //	delay                     it is answered after Delay
 //	rate_limit                it answers 429 with RetryAfter seconds (1)
 //	error                     it answers Status (500) and does not act
+//	refuse                    it answers the error Code ("permission_denied") and does not act
 type FaultSpec struct {
 	Kind       string `json:"kind"`
 	Method     string `json:"method,omitempty"` // a Web API method, "response_url", or an envelope type
@@ -32,6 +33,7 @@ type FaultSpec struct {
 	Delay      string `json:"delay,omitempty"`       // as in "250ms"
 	RetryAfter int    `json:"retry_after,omitempty"` // s
 	Status     int    `json:"status,omitempty"`
+	Code       string `json:"code,omitempty"`
 	Channel    string `json:"channel,omitempty"`
 	TS         string `json:"ts,omitempty"`
 
@@ -40,7 +42,7 @@ type FaultSpec struct {
 
 var waitingFaults = []string{
 	"twice", "drop_after_send", "lose_ack", "too_many_websockets",
-	"lose_reply", "error_after", "delay", "rate_limit", "error",
+	"lose_reply", "error_after", "delay", "rate_limit", "error", "refuse",
 }
 
 // faults are the misbehaviours still to come.
@@ -74,6 +76,9 @@ func (s *Sim) Fault(f FaultSpec) error {
 			return refuse("invalid_fault", "delay %q: want a duration like 250ms", f.Delay)
 		}
 		f.delay = d
+	}
+	if (f.Kind == "refuse") != (f.Code != "") {
+		return refuse("invalid_fault", "a code goes with refuse, and with nothing else")
 	}
 	if slices.Contains(waitingFaults, f.Kind) {
 		f.Count = max(f.Count, 1)
@@ -162,6 +167,9 @@ func (s *Sim) misbehave(method string) *apiError {
 	}
 	if f := s.faults.take("error", method); f != nil {
 		return &apiError{Code: "internal_error", status: f.status(), raw: true}
+	}
+	if f := s.faults.take("refuse", method); f != nil {
+		return &apiError{Code: f.Code}
 	}
 	return nil
 }

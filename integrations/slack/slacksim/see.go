@@ -19,7 +19,9 @@ type Message struct {
 	Bot      bool            `json:"bot"`
 	Replies  int             `json:"replies"`
 	// Ephemeral says that only one person sees it.
-	Ephemeral bool            `json:"ephemeral"`
+	Ephemeral bool `json:"ephemeral"`
+	// Subtype is set where Slack itself says something: "channel_topic".
+	Subtype   string          `json:"subtype,omitempty"`
 	Channel   string          `json:"channel"` // id
 	Files     []File          `json:"files"`
 	Metadata  json.RawMessage `json:"metadata,omitempty"`
@@ -91,6 +93,7 @@ type Input struct {
 type Conversation struct {
 	ID       string   `json:"id"`
 	Name     string   `json:"name"`
+	Topic    string   `json:"topic"` // as Slack keeps it: escaped, links in <…>, emoji by name
 	Private  bool     `json:"private"`
 	Archived bool     `json:"archived"`
 	IM       string   `json:"im,omitempty"` // that person's id
@@ -110,7 +113,7 @@ func (s *Sim) Conversations() []Conversation {
 	var out []Conversation
 	for _, c := range s.sorted() {
 		out = append(out, Conversation{
-			ID: c.ID, Name: c.Name, Private: c.Private, Archived: c.Archived, IM: c.IM, Members: slices.Clone(c.Members),
+			ID: c.ID, Name: c.Name, Topic: c.Topic, Private: c.Private, Archived: c.Archived, IM: c.IM, Members: slices.Clone(c.Members),
 		})
 	}
 	return out
@@ -190,7 +193,7 @@ func (s *Sim) Modals(user string) ([]Modal, error) {
 func (s *Sim) show(m *message) Message {
 	out := Message{
 		TS: m.TS, ThreadTS: m.ThreadTS, User: m.User, Text: m.Text, Blocks: blocksOf(m), Buttons: buttonsOf(m.Blocks),
-		Edited: m.EditedTS != "", Bot: m.BotID != "", Ephemeral: m.To != "", Channel: m.Channel,
+		Edited: m.EditedTS != "", Bot: m.BotID != "", Ephemeral: m.To != "", Subtype: m.Subtype, Channel: m.Channel,
 		Metadata: m.Metadata, Reactions: slices.Clone(m.Reactions), Files: []File{},
 	}
 	if u, err := s.user(m.User); err == nil {

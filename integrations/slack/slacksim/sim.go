@@ -49,8 +49,8 @@ type Sim struct {
 }
 
 // New opens the workspace, or makes it. Users and channels of the config are
-// laid over what is stored; channels keep their members and their archived
-// state, user groups all that SetGroup gave them. Call SetBase before anybody connects, and Close at the end.
+// laid over what is stored; channels keep their members, their topic and their
+// archived state, user groups all that was changed. Call SetBase before anybody connects, and Close at the end.
 func New(cfg Config) (*Sim, error) {
 	cfg.Users = slices.Clone(cfg.Users)
 	cfg.Channels = slices.Clone(cfg.Channels)
