@@ -90,7 +90,11 @@ func resume(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	before := len(g.Suspended)
 	g.Suspended = slices.DeleteFunc(g.Suspended, func(p string) bool { return slices.Contains(names, p) })
+	if len(g.Suspended) < before {
+		g.Resumed = c.now
+	}
 	return struct{}{}, nil
 }
 

@@ -143,6 +143,10 @@ func TestSuspendingNothingIsSuspendingAll(t *testing.T) {
 	_, err = b.asg.ResumeProcesses(b.ctx, &autoscaling.ResumeProcessesInput{AutoScalingGroupName: aws.String("web")})
 	b.must(err)
 	equal(b, "suspended", len(b.group("web").SuspendedProcesses), 0)
+	shown := b.sim.Groups()
+	equal(b, "resumed", *shown[0].Resumed, b.clock.Now())
+	equal(b, "of another group", shown[1].Resumed, nil)
+	equal(b, "a tag", shown[0].Tags["Role"], "app")
 	_, err = b.asg.SuspendProcesses(b.ctx, &autoscaling.SuspendProcessesInput{AutoScalingGroupName: aws.String("web"), ScalingProcesses: []string{"Lunch"}})
 	b.refused(err, "ValidationError")
 }

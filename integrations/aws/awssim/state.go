@@ -62,6 +62,7 @@ type group struct {
 	HealthCheck       string // EC2 or ELB
 	Hook              *Hook
 	Suspended         []string
+	Resumed           time.Time // when the last of them was
 	Tags              []groupTag
 	Model             Instance // what it launches
 	Launched          int      // names given so far
