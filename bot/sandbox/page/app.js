@@ -33,7 +33,7 @@ let running = null;
 // refresh draws what is new. Calls that come while one runs share the next.
 export function refresh(force) {
   if (force) tag = "";
-  running = (running || Promise.resolve()).then(load).then(() => lookAtFleet(force), lost);
+  running = (running || Promise.resolve()).then(load).catch(lost);
   return running;
 }
 
@@ -146,7 +146,7 @@ export function showPane(name) {
   if (name !== "chat") main.dataset.side = name;
   for (const b of $("#tabs").children) b.setAttribute("aria-pressed", b.dataset.pane === name);
   for (const b of $("#sides").children) b.setAttribute("aria-pressed", b.dataset.pane === main.dataset.side);
-  if (view.state) lookAtFleet(true);
+  if (view.state) lookAtFleet();
 }
 
 function start() {

@@ -3,8 +3,8 @@ import { $, h, keyed } from "./dom.js";
 import { compose } from "./chat.js";
 import { choose, now, showPane, view } from "./app.js";
 
-const pause = 450; // milliseconds between two looks at the fleet
-let looked = -pause;
+const pause = 250; // milliseconds between two looks at the fleet
+let looking = false;
 
 async function ask(path) {
   const r = await fetch(path);
@@ -14,16 +14,18 @@ async function ask(path) {
 }
 
 // lookAtFleet draws the fleet while somebody sees it, and asks for nothing else.
-export async function lookAtFleet(force) {
+export async function lookAtFleet() {
   const pane = $("#fleet");
-  if (!pane.offsetParent || (!force && performance.now() - looked < pause)) return;
-  looked = performance.now();
+  if (!pane.offsetParent || document.hidden || looking) return;
+  looking = true;
   try {
     const [fleet, { hosts }] = await Promise.all([ask("/sim/aws/instances"), ask("/sim/mackerel/hosts")]);
     const watched = new Map(hosts.map((x) => [x.instance, x.retired ? "retired" : x.status]));
     draw({ ...fleet, instances: fleet.instances.map((i) => ({ ...i, mackerel: watched.get(i.id) || "" })) });
   } catch (err) {
     summarize("", `the instances cannot be shown: ${err.message}`, []);
+  } finally {
+    looking = false;
   }
 }
 
@@ -113,16 +115,25 @@ function counts(g, members) {
     ...(members.some((i) => i.tasks) ? [{ text: `cluster ${members.find((i) => i.tasks).tasks.cluster}` }] : []),
     ...(lockOf(g) ? [{ text: `kept still for ${lockOf(g)}`, kind: "short" }] : []),
     ...(g.suspended.length ? [{ text: `suspended: ${g.suspended.join(", ")}`, kind: "short" }] : []),
-    ...(!g.suspended.length && g.resumed && now() - Date.parse(g.resumed) < recent ? [{ text: "its processes run again", kind: "fresh" }] : []),
+    ...(again(g) ? [{ text: again(g), kind: "fresh" }] : []),
     ...(g.refreshing ? [{ text: "instance refresh", kind: "short" }] : []),
   ];
 }
 
-const recent = 20_000; // milliseconds
+const recent = 60_000; // milliseconds of the sandbox's time
 
-// lockOf reads the tag "job-3 until 2026-03-04T10:30:00Z" of a deploy.
+const lock = "signalbox:lock"; // the tag of a deploy: "job-3 until 2026-03-04T10:30:00Z"
+
+// again says that a group runs again that was kept still, which may have been too short
+// to be seen.
+function again(g) {
+  if (g.suspended.length || !g.resumed || now() - Date.parse(g.resumed) > recent) return "";
+  const was = g.untagged && g.untagged.key === lock ? ` after ${g.untagged.value.split(" until ")[0]}` : "";
+  return `its processes run again${was}`;
+}
+
 function lockOf(g) {
-  const [job, until] = (g.tags["signalbox:lock"] || "").split(" until ");
+  const [job, until] = (g.tags[lock] || "").split(" until ");
   return until ? `${job}, until ${new Date(until).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })} at most` : job;
 }
 
@@ -211,4 +222,5 @@ export function startFleet() {
     else if ($("main").dataset.side === "fleet") showPane("forge");
   });
   if (location.hash === hash) showPane("fleet");
+  setInterval(lookAtFleet, pause);
 }

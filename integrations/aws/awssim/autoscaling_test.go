@@ -294,6 +294,7 @@ func TestTagsOfAGroup(t *testing.T) {
 	_, err = b.asg.DeleteTags(b.ctx, &autoscaling.DeleteTagsInput{Tags: []types.Tag{tag}})
 	b.must(err)
 	equal(b, "tags", has(), 0)
+	equal(b, "the last", *b.sim.Groups()[0].Untagged, Untagged{"signalbox:lock", "d1", b.clock.Now()})
 	tag.ResourceId = aws.String("nope")
 	_, err = b.asg.CreateOrUpdateTags(b.ctx, &autoscaling.CreateOrUpdateTagsInput{Tags: []types.Tag{tag}})
 	b.refused(err, "ValidationError")

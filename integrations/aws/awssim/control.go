@@ -53,6 +53,16 @@ type GroupView struct {
 	// Resumed is when a suspended process was last let run again; nil if never.
 	Resumed *time.Time        `json:"resumed,omitempty"`
 	Tags    map[string]string `json:"tags"`
+	// Untagged is the tag that was last taken away; nil if none ever was.
+	Untagged *Untagged `json:"untagged,omitempty"`
+}
+
+// Untagged is a tag that is not there any more: it may have been there too short a time
+// to be seen.
+type Untagged struct {
+	Key   string    `json:"key"`
+	Value string    `json:"value"`
+	At    time.Time `json:"at"`
 }
 
 // Instances shows the fleet as it is now; terminated instances too, as long as EC2
@@ -114,6 +124,9 @@ func (s *Sim) Groups() []GroupView {
 				}
 				if at := g.Resumed; !at.IsZero() {
 					v.Resumed = &at
+				}
+				if last := g.Untagged; last.Key != "" {
+					v.Untagged = &last
 				}
 				for _, i := range st.members(g) {
 					if i.Lifecycle == inService {

@@ -64,6 +64,7 @@ type group struct {
 	Suspended         []string
 	Resumed           time.Time // when the last of them was
 	Tags              []groupTag
+	Untagged          Untagged // the last that was taken away
 	Model             Instance // what it launches
 	Launched          int      // names given so far
 	Off               time.Time
