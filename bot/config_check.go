@@ -199,6 +199,7 @@ func (c *Config) checkOnCall() {
 		if slices.Contains(c.personNames(), s.Name) {
 			c.bad(at, "is a person's name too, and either may stand in on_call; call the schedule something else")
 		}
+		c.wantPeople(at+".group_always", s.Always)
 		for n, l := range s.Layers {
 			for _, turn := range l.Turns() {
 				c.wantPeople(fmt.Sprintf("%s.layers[%d].people", at, n), turn)

@@ -16,17 +16,24 @@ func (k *talk) onInstance(m []string) error {
 func (k *talk) lookAtInstances([]string) error {
 	var fleet struct {
 		Instances []struct {
-			Name, Role, Status, Lifecycle, State, Unit string
-			Pools                                      []struct{ Name, State string }
+			Account, Name, Role, Status, Lifecycle, State, Unit string
+			Pools                                               []struct{ Name, State string }
 		}
 		Groups []struct {
-			Name      string
-			Desired   int
-			InService int `json:"in_service"`
+			Account, Name string
+			Desired       int
+			InService     int `json:"in_service"`
 		}
 	}
 	if err := k.call("", "GET", "/sim/aws/instances", nil, &fleet); err != nil {
 		return err
+	}
+	// full names the account too, unless it is the first.
+	full := func(account, name string) string {
+		if account == fleet.Groups[0].Account {
+			return name
+		}
+		return name + " of " + account
 	}
 	var lines []string
 	over := 0
@@ -35,14 +42,14 @@ func (k *talk) lookAtInstances([]string) error {
 			over++
 			continue
 		}
-		line := strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s, its application is %s", i.Name, i.Status, i.State, i.Lifecycle, i.Unit)), " ")
+		line := strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s, its application is %s", full(i.Account, i.Name), i.Status, i.State, i.Lifecycle, i.Unit)), " ")
 		for _, p := range i.Pools {
 			line += ", " + p.State + " in " + p.Name
 		}
 		lines = append(lines, line)
 	}
 	for _, g := range fleet.Groups {
-		lines = append(lines, fmt.Sprintf("%s wants %d and has %d in service", g.Name, g.Desired, g.InService))
+		lines = append(lines, fmt.Sprintf("%s wants %d and has %d in service", full(g.Account, g.Name), g.Desired, g.InService))
 	}
 	k.write("", append(lines, fmt.Sprintf("%d terminated", over)))
 	return nil

@@ -90,7 +90,7 @@ type ownConfig struct {
 // done without being asked.
 func features(s systems) []commands.Feature {
 	leases := scaling.New(scaling.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cloud: s.scaling, Channel: s.channel})
-	rota := oncall.New(oncall.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.oncall, Zone: s.slack.Zone, Channel: s.channel, HandedOver: []func(*store.Tx) ([]integrations.Rich, error){drain.Held}})
+	rota := oncall.New(oncall.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.oncall, Zone: s.slack.Zone, Channel: s.channel, Chat: s.slack, WithTopic: topicWith, HandedOver: []func(*store.Tx) ([]integrations.Rich, error){drain.Held}})
 	return []commands.Feature{
 		leases.Feature(),
 		rota.Feature(),
@@ -108,6 +108,11 @@ func features(s systems) []commands.Feature {
 		language.New(language.Deps{}),
 		morning.New(morning.Deps{Cards: s.cards}),
 	}
+}
+
+// topicWith is a channel's topic with who is on call put in.
+func topicWith(topic, schedule, text string) string {
+	return slack.TopicWith(topic, slack.OnCallMarkers(schedule), text)
 }
 
 // appliers are the steps that a target's `apply:` may name.

@@ -151,6 +151,9 @@ func (w *world) underWay(ctx context.Context) string {
 	if !w.aws.Idle() {
 		return "a request to AWS"
 	}
+	if !w.mackerel.Idle() {
+		return "a request to Mackerel"
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Millisecond)
 	defer cancel()
 	if w.slack.WaitIdle(ctx) != nil {

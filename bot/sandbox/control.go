@@ -7,17 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
-	"github.com/signalbox-chatops/signalbox/integrations/aws/awssim"
 	"github.com/signalbox-chatops/signalbox/integrations/github/githubsim"
-	"github.com/signalbox-chatops/signalbox/integrations/slack/slacksim"
 )
 
 // problem is a refusal of the control API.
@@ -60,6 +60,7 @@ func (w *world) control() http.Handler {
 	mux.HandleFunc("GET /sim/aws/instances", answer(func(*http.Request) (any, error) {
 		return w.instances(), nil
 	}))
+	mux.HandleFunc("GET /sim/mackerel/hosts", answer(w.hosts))
 	mux.HandleFunc("POST /sim/fault", answer(w.fault))
 	mux.HandleFunc("POST /sim/clock/advance", post(w.moveClock))
 	w.pageRoutes(mux)
@@ -150,7 +151,7 @@ func reply(rw http.ResponseWriter, v any, err error) {
 func (w *world) info() any {
 	return map[string]any{
 		"bot_url": w.base + "/bot", "github_url": w.base, "slack_api_url": w.base + "/slack/api",
-		"aws_url": w.base + "/aws", "pagerduty_url": nil,
+		"aws_url": w.base + "/aws", "mackerel_url": w.base + "/mackerel", "pagerduty_url": nil,
 		"data_dir": w.data, "state_files": w.stateFiles(), "now": w.clk.Now().UTC().Format(time.RFC3339Nano),
 	}
 }
@@ -348,43 +349,47 @@ func (w *world) fault(r *http.Request) (any, error) {
 	}
 	var system string
 	if err := json.Unmarshal(fields["system"], &system); err != nil {
-		return nil, wrong("system: want \"slack\", \"github\" or \"aws\"")
+		return nil, wrong("system: want one of %s", strings.Join(slices.Sorted(maps.Keys(w.faults())), ", "))
 	}
 	delete(fields, "system")
 	rest, err := json.Marshal(fields)
 	if err != nil {
 		return nil, err
 	}
-	switch system {
-	case "slack":
-		var f slacksim.FaultSpec
-		if err := decode(bytes.NewReader(rest), &f); err != nil {
-			return nil, err
-		}
-		err = w.slack.Fault(f)
-	case "github":
-		var f githubsim.FaultSpec
-		if err := decode(bytes.NewReader(rest), &f); err != nil {
-			return nil, err
-		}
-		if f.Kind == "clear" {
-			w.github.ClearFaults()
-			break
-		}
-		err = w.github.Fault(f)
-	case "aws":
-		var f awssim.Fault
-		if err := decode(bytes.NewReader(rest), &f); err != nil {
-			return nil, err
-		}
-		err = w.faultOfAWS(f)
-	default:
-		return nil, wrong("unknown system %q; there is slack, github, aws", system)
+	arm := w.faults()[system]
+	if arm == nil {
+		return nil, wrong("unknown system %q; there is %s", system, strings.Join(slices.Sorted(maps.Keys(w.faults())), ", "))
 	}
-	if err != nil {
+	if err := arm(rest); err != nil {
 		return nil, err
 	}
 	return map[string]any{"ok": true}, nil
+}
+
+// faults are how each system is told to misbehave.
+func (w *world) faults() map[string]func(spec []byte) error {
+	return map[string]func([]byte) error{
+		"slack": armed(w.slack.Fault),
+		"github": armed(func(f githubsim.FaultSpec) error {
+			if f.Kind == "clear" {
+				w.github.ClearFaults()
+				return nil
+			}
+			return w.github.Fault(f)
+		}),
+		"aws":      armed(w.faultOfAWS),
+		"mackerel": armed(w.faultOfMackerel),
+	}
+}
+
+func armed[T any](arm func(T) error) func([]byte) error {
+	return func(spec []byte) error {
+		var f T
+		if err := decode(bytes.NewReader(spec), &f); err != nil {
+			return err
+		}
+		return arm(f)
+	}
 }
 
 type advanceCall struct {

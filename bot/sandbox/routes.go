@@ -19,6 +19,7 @@ func (w *world) routes() http.Handler {
 	slack := http.StripPrefix("/slack", w.slack.Handler())
 	github := w.github.Handler()
 	aws := http.StripPrefix("/aws", w.aws.Handler())
+	mackerel := http.StripPrefix("/mackerel", w.watching())
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		switch first {
@@ -28,6 +29,8 @@ func (w *world) routes() http.Handler {
 			github.ServeHTTP(rw, r)
 		case "aws":
 			aws.ServeHTTP(rw, r)
+		case "mackerel":
+			mackerel.ServeHTTP(rw, r)
 		case "sim":
 			control.ServeHTTP(rw, r)
 		case "bot":

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/aws/awssim"
 	"github.com/signalbox-chatops/signalbox/integrations/github/githubsim"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
+	"github.com/signalbox-chatops/signalbox/integrations/mackerel/mackerelsim"
 	"github.com/signalbox-chatops/signalbox/integrations/slack/slacksim"
 )
 
@@ -72,6 +74,10 @@ type world struct {
 	aws    *awssim.Sim
 	tool   string // what applies: "terraform", "tofu" or "demo"
 	log    *slog.Logger
+
+	mackerel  *mackerelsim.Sim
+	enlisting sync.Mutex // held while agents register their hosts
+
 	bot    atomic.Pointer[Bot]
 	moving chan struct{} // holds one token: one advance at a time
 
@@ -163,8 +169,7 @@ func (w *world) simulate() (err error) {
 	if w.github, err = githubsim.New(w.githubConfig(true)); err != nil {
 		return errors.Join(err, w.slack.Close())
 	}
-	fleet := awssim.Config{Dir: filepath.Join(w.data, "aws"), Clock: w.clk, Log: w.log.With("simulator", "aws"), Fleet: awssim.Demo(), Accounts: map[string]string{awssim.DemoKey: "main"}}
-	if w.aws, err = awssim.New(fleet); err != nil {
+	if err := w.simulateFleet(); err != nil {
 		return errors.Join(err, w.slack.Close(), w.github.Close())
 	}
 	w.github.SetBase(w.base)

@@ -36,10 +36,10 @@ var people = []person{
 var targets = []struct{ name, environment, repository, base, dir, paths, more string }{
 	{"web/staging", "staging", "acme/web", "deployment/staging", "deploy/staging", "**", ""},
 	{"web/production", "production", "acme/web", "deployment/production", "deploy/production", "**", ""},
-	{"api/staging", "staging", "acme/infra", "main", "api/staging", "api/staging/**", ""},
-	{"api/production", "production", "acme/infra", "main", "api/production", "api/production/**", ""},
+	{"api/staging", "staging", "acme/infra", "main", "api/staging", "api/staging/**", "asg: [{group: api, account: staging}]"},
+	{"api/production", "production", "acme/infra", "main", "api/production", "api/production/**", "asg: [{group: api, account: main}]"},
 	{"network/production", "production", "acme/infra", "main", "network/production", "network/production/**", ""},
-	{"dns/production", "production", "acme/infra", "main", "dns/production", "dns/production/**", "wave: 1, coalesce: true"},
+	{"dns/production", "production", "acme/infra", "main", "dns/production", "dns/production/**", "wave: 1; coalesce: true"},
 }
 
 var toolNames = map[string]string{
@@ -156,12 +156,13 @@ func (w *world) botConfig() ([]byte, error) {
 		if err := os.MkdirAll(filepath.Dir(state), 0o700); err != nil {
 			return nil, err
 		}
-		list = append(list, target{t.name, t.environment, t.repository, t.base, t.dir, t.paths, state, strings.Split(t.more, ", ")})
+		list = append(list, target{t.name, t.environment, t.repository, t.base, t.dir, t.paths, state, strings.Split(t.more, "; ")})
 	}
 	var b strings.Builder
 	err := configTemplate.Execute(&b, map[string]any{
 		"Base": w.base, "Data": filepath.Join(w.data, "bot"), "AppToken": appToken, "BotToken": botToken,
 		"GitHubToken": botLogin + "-token", "WebhookSecret": webhookSecret, "Targets": list, "Tool": w.tool, "AWSKey": awssim.DemoKey,
+		"Second": map[string]string{"Account": secondAccount, "Region": secondRegion, "Role": secondRole, "External": secondExternal}, "MackerelKey": mackerelKey,
 	})
 	return []byte(b.String()), err
 }
@@ -188,12 +189,18 @@ runner:
 aws:
   accounts:
     - {name: main, regions: [ap-northeast-1], endpoint: {{.Base}}/aws, access_key_id: {{.AWSKey}}, secret_access_key: sandbox-secret-key}
+    - {name: {{.Second.Account}}, regions: [{{.Second.Region}}], role: "{{.Second.Role}}", external_id: {{.Second.External}}, endpoint: {{.Base}}/aws, access_key_id: {{.AWSKey}}, secret_access_key: sandbox-secret-key}
+mackerel:
+  url: {{.Base}}/mackerel
+  api_key: {{.MackerelKey}}
 oncall:
   schedules:
     platform:
       zone: Asia/Tokyo
       channel: alerts
       handoffs: true
+      group: oncall
+      topic: true
       posts: ["0 10 * * mon"]
       layers:
         - name: primary
@@ -204,6 +211,7 @@ drain:
   roles:
     app: {unit: app.service, port: 8080, healthy_percent: 60, logs: fluentd, buffers: [/var/log/td-agent/buffer]}
     worker: {unit: worker.service, port: 9000, logs: fluentd, buffers: [/var/log/td-agent/buffer]}
+    task: {unit: docker.service, port: 8080, logs: fluentd, buffers: [/var/log/td-agent/buffer], ecs_cluster: apps}
 people:
   - {name: alice, slack: U0ALICE, github: alice, email: alice@acme.example, host: alice}
   - {name: bob, slack: U0BOB, github: bob, email: bob@acme.example, host: bob}

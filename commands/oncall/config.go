@@ -28,6 +28,12 @@ type Schedule struct {
 	Handoffs bool `yaml:"handoffs"`
 	// Posts are the times of further posts, as cron expressions in the zone.
 	Posts []string `yaml:"posts"`
+	// Group is a Slack user group that has those on call in it, and whoever is Always in
+	// it; several schedules may share one.
+	Group  string   `yaml:"group"`
+	Always []string `yaml:"group_always"`
+	// Topic says that the topic of the channel tells who is on call.
+	Topic bool `yaml:"topic"`
 	// Late is how late a post may be after a standstill; a later one is left out. 0 is
 	// two hours.
 	Late time.Duration `yaml:"late"`
@@ -144,6 +150,12 @@ func (c Config) Validate() error {
 		}
 		if (s.Handoffs || len(s.Posts) > 0) && s.Channel == "" {
 			bad(at+".channel", "is missing; handoffs and posts are told there")
+		}
+		if s.Topic && s.Channel == "" {
+			bad(at+".channel", "is missing; its topic is to tell who is on call")
+		}
+		if len(s.Always) > 0 && s.Group == "" {
+			bad(at+".group", "is missing; group_always names who is always in it")
 		}
 		if s.Late < 0 || s.Late > 24*time.Hour {
 			bad(at+".late", "is %v; want at most 24h", s.Late)

@@ -44,6 +44,11 @@ type Deps struct {
 	Zone func(ctx context.Context, user string) (*time.Location, error)
 	// Channel turns a channel's name into its id; where it cannot, the name stays.
 	Channel func(name string) string
+	// Chat shows who is on call, in user groups and topics; nil shows nothing.
+	Chat Chat
+	// WithTopic is a topic with what it says of a schedule's people put in; the name is
+	// "" where there is one schedule.
+	WithTopic func(topic, schedule, text string) string
 	// HandedOver are lists of what waits for whoever comes on call.
 	HandedOver []func(*store.Tx) ([]integrations.Rich, error)
 }
@@ -59,8 +64,8 @@ func (f *Rota) Feature() commands.Feature {
 	return commands.Feature{
 		Name: "oncall", Words: map[string]string{"ja": ja},
 		Verbs: []commands.Verb{f.showVerb(), f.nextVerb(), f.mineVerb(), f.takeVerb(), f.coverVerb(), f.swapVerb(), f.acceptVerb(), f.declineVerb(), f.cancelVerb()},
-		Ticks: []commands.Tick{{Name: "watch the rotations", Every: watchEvery, Run: f.watch}},
-		Cards: map[string]tell.Card{cardChange: f.changeCard, cardMoved: f.movedCard, cardSwap: f.swapCard, cardHandoff: f.handoffCard, cardGap: f.gapCard},
+		Ticks: []commands.Tick{{Name: "watch the rotations", Every: watchEvery, Run: f.watch}, {Name: "keep user groups and topics in step", Every: syncEvery, Run: f.sync}},
+		Cards: map[string]tell.Card{cardChange: f.changeCard, cardMoved: f.movedCard, cardSwap: f.swapCard, cardHandoff: f.handoffCard, cardGap: f.gapCard, cardSync: f.syncCard},
 		Prune: f.prune,
 	}
 }

@@ -33,7 +33,7 @@ let running = null;
 // refresh draws what is new. Calls that come while one runs share the next.
 export function refresh(force) {
   if (force) tag = "";
-  running = (running || Promise.resolve()).then(load).then(() => lookAtFleet(force), lost);
+  running = (running || Promise.resolve()).then(load).catch(lost);
   return running;
 }
 
@@ -79,7 +79,7 @@ function drawBar(s) {
   $("#broken").textContent = (s.alerts || []).length;
   const tools = { terraform: "the terraform on this machine", tofu: "the tofu on this machine", demo: "a built-in demonstration step, because neither terraform nor tofu is on PATH" };
   const about = h("div", {},
-    h("p", {}, "This is the real bot. Slack, GitHub and AWS are simulated on this machine; the git repositories are real, and applies are run by ", h("strong", {}, tools[s.tool]), "."),
+    h("p", {}, "This is the real bot. Slack, GitHub, AWS and Mackerel are simulated on this machine; the git repositories are real, and applies are run by ", h("strong", {}, tools[s.tool]), "."),
     h("p", {}, "All of it lives in ", h("code", {}, s.data), ". Stop it (Ctrl-C, or kill -9) and start it again: it goes on where it was. Delete the folder to begin anew."),
     (s.alerts || []).length ? [h("p", {}, "Rules of the real services that were broken:"), h("ul", {}, s.alerts.slice(-20).map((a) => h("li", {}, `${a.system}: ${a.what}`)))] : null);
   if ($("#about").textContent !== about.textContent) $("#about").replaceChildren(about);
@@ -118,14 +118,22 @@ const faults = [
   ["github", "Lose the next reply after acting", { kind: "lose_reply" }],
   ["github", "Fail the next three calls", { kind: "error", count: 3 }],
   ["github", "Behave again", { kind: "clear" }],
+  ["aws", "Refuse the next three calls, as too many", { kind: "throttle", count: 3 }],
+  ["aws", "Lose the next reply after acting", { kind: "lost" }],
+  ["aws", "Behave again", { kind: "clear" }],
+  ["mackerel", "Fail the next three calls", { kind: "error", count: 3 }],
+  ["mackerel", "Lose the next reply after acting", { kind: "lost" }],
+  ["mackerel", "Behave again", { kind: "clear" }],
 ];
 
+const systems = { slack: "Slack", github: "GitHub", aws: "AWS", mackerel: "Mackerel" };
+
 function drawFaults() {
-  for (const system of ["slack", "github"]) {
-    add($("#faults"), [h("h4", {}, system === "slack" ? "Slack" : "GitHub"), h("p", { class: "row" },
+  for (const [system, name] of Object.entries(systems)) {
+    add($("#faults"), [h("h4", {}, name), h("p", { class: "row" },
       faults.filter((f) => f[0] === system).map(([, label, spec]) => h("button", {
         type: "button",
-        onclick: () => send("/sim/fault", { system, ...spec }).then(() => toast(`${system === "slack" ? "Slack" : "GitHub"}: ${label}`), (err) => toast(err.message, true)),
+        onclick: () => send("/sim/fault", { system, ...spec }).then(() => toast(`${name}: ${label}`), (err) => toast(err.message, true)),
       }, label)))]);
   }
 }
@@ -138,7 +146,7 @@ export function showPane(name) {
   if (name !== "chat") main.dataset.side = name;
   for (const b of $("#tabs").children) b.setAttribute("aria-pressed", b.dataset.pane === name);
   for (const b of $("#sides").children) b.setAttribute("aria-pressed", b.dataset.pane === main.dataset.side);
-  if (view.state) lookAtFleet(true);
+  if (view.state) lookAtFleet();
 }
 
 function start() {

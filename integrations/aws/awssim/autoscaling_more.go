@@ -90,7 +90,11 @@ func resume(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	before := len(g.Suspended)
 	g.Suspended = slices.DeleteFunc(g.Suspended, func(p string) bool { return slices.Contains(names, p) })
+	if len(g.Suspended) < before {
+		g.Resumed = c.now
+	}
 	return struct{}{}, nil
 }
 
@@ -134,7 +138,11 @@ func tagGroups(c *call) (any, error) {
 func untagGroups(c *call) (any, error) {
 	groups, tags, err := c.taggedGroups()
 	for n, g := range groups {
-		g.Tags = slices.DeleteFunc(g.Tags, func(t groupTag) bool { return t.Key == tags[n].Key })
+		same := slices.IndexFunc(g.Tags, func(t groupTag) bool { return t.Key == tags[n].Key })
+		if same >= 0 {
+			g.Untagged = Untagged{g.Tags[same].Key, g.Tags[same].Value, c.now}
+			g.Tags = slices.Delete(g.Tags, same, same+1)
+		}
 	}
 	return struct{}{}, err
 }

@@ -143,6 +143,10 @@ func TestSuspendingNothingIsSuspendingAll(t *testing.T) {
 	_, err = b.asg.ResumeProcesses(b.ctx, &autoscaling.ResumeProcessesInput{AutoScalingGroupName: aws.String("web")})
 	b.must(err)
 	equal(b, "suspended", len(b.group("web").SuspendedProcesses), 0)
+	shown := b.sim.Groups()
+	equal(b, "resumed", *shown[0].Resumed, b.clock.Now())
+	equal(b, "of another group", shown[1].Resumed, nil)
+	equal(b, "a tag", shown[0].Tags["Role"], "app")
 	_, err = b.asg.SuspendProcesses(b.ctx, &autoscaling.SuspendProcessesInput{AutoScalingGroupName: aws.String("web"), ScalingProcesses: []string{"Lunch"}})
 	b.refused(err, "ValidationError")
 }
@@ -290,6 +294,7 @@ func TestTagsOfAGroup(t *testing.T) {
 	_, err = b.asg.DeleteTags(b.ctx, &autoscaling.DeleteTagsInput{Tags: []types.Tag{tag}})
 	b.must(err)
 	equal(b, "tags", has(), 0)
+	equal(b, "the last", *b.sim.Groups()[0].Untagged, Untagged{"signalbox:lock", "d1", b.clock.Now()})
 	tag.ResourceId = aws.String("nope")
 	_, err = b.asg.CreateOrUpdateTags(b.ctx, &autoscaling.CreateOrUpdateTagsInput{Tags: []types.Tag{tag}})
 	b.refused(err, "ValidationError")

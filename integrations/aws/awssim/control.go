@@ -26,6 +26,8 @@ type View struct {
 	Age         string     `json:"age"`
 	SpotNotice  *time.Time `json:"spot_notice,omitempty"`
 	Reachable   bool       `json:"reachable"`
+	// Tasks is what ECS runs on it; nil if it is in no cluster.
+	Tasks *TasksView `json:"tasks,omitempty"`
 }
 
 // PoolView is an instance in a pool. State is as DescribeTargetHealth and
@@ -48,6 +50,19 @@ type GroupView struct {
 	InService  int      `json:"in_service"`
 	Suspended  []string `json:"suspended"`
 	Refreshing bool     `json:"refreshing"`
+	// Resumed is when a suspended process was last let run again; nil if never.
+	Resumed *time.Time        `json:"resumed,omitempty"`
+	Tags    map[string]string `json:"tags"`
+	// Untagged is the tag that was last taken away; nil if none ever was.
+	Untagged *Untagged `json:"untagged,omitempty"`
+}
+
+// Untagged is a tag that is not there any more: it may have been there too short a time
+// to be seen.
+type Untagged struct {
+	Key   string    `json:"key"`
+	Value string    `json:"value"`
+	At    time.Time `json:"at"`
 }
 
 // Instances shows the fleet as it is now; terminated instances too, as long as EC2
@@ -72,6 +87,7 @@ func (st *site) view(i *instance, now time.Time) View {
 		Connections: h.Open(), BufferBytes: h.Buffered(), Unit: "running", Age: now.Sub(i.Launched).Truncate(time.Second).String(),
 		Reachable: !h.Unreachable && i.Ending.IsZero() && !now.Before(i.Running.Add(AgentTime)),
 	}
+	v.Tasks = st.tasksOn(i)
 	if h.Stopped || v.State != "running" {
 		v.Unit = "stopped"
 	}
@@ -101,7 +117,16 @@ func (s *Sim) Groups() []GroupView {
 			for _, g := range st.Groups {
 				v := GroupView{
 					Account: st.Account, Region: st.Region, Name: g.Name, Min: g.Min, Max: g.Max, Desired: g.Desired,
-					Suspended: append([]string{}, g.Suspended...), Refreshing: g.Refreshing,
+					Suspended: append([]string{}, g.Suspended...), Refreshing: g.Refreshing, Tags: map[string]string{},
+				}
+				for _, t := range g.Tags {
+					v.Tags[t.Key] = t.Value
+				}
+				if at := g.Resumed; !at.IsZero() {
+					v.Resumed = &at
+				}
+				if last := g.Untagged; last.Key != "" {
+					v.Untagged = &last
 				}
 				for _, i := range st.members(g) {
 					if i.Lifecycle == inService {

@@ -35,8 +35,12 @@ type Config struct {
 	// Dir keeps the state in Dir/aws.json. Empty: it is in memory only.
 	Dir   string
 	Clock clock.Clock // the machine's when nil
-	Log   *slog.Logger
-	// Fleet is what exists at the first start; a state in Dir goes before it.
+	// Sessions is the clock by which assumed roles end; Clock when nil. The SDK asks for
+	// new credentials by the machine's own, whatever time it is here.
+	Sessions clock.Clock
+	Log      *slog.Logger
+	// Fleet is what exists at the first start. A state in Dir goes before it; what that
+	// has never heard of is planted then too: accounts, regions, pools, groups, clusters.
 	Fleet Fleet
 	// Accounts maps an access key id to the name of an account of the fleet. Any
 	// secret is taken: signatures are not checked.
@@ -72,6 +76,9 @@ func New(cfg Config) (*Sim, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = clock.Real()
 	}
+	if cfg.Sessions == nil {
+		cfg.Sessions = cfg.Clock
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -91,6 +98,8 @@ func New(cfg Config) (*Sim, error) {
 		if w, err = plant(cfg.Fleet, s.clock.Now()); err != nil {
 			return nil, fmt.Errorf("plant the fleet: %w", err)
 		}
+	} else if err := w.grow(cfg.Fleet, s.clock.Now()); err != nil {
+		return nil, fmt.Errorf("plant what is new in the fleet: %w", err)
 	}
 	s.world, s.dirty = w, true
 	for key, account := range cfg.Accounts {

@@ -62,7 +62,9 @@ type group struct {
 	HealthCheck       string // EC2 or ELB
 	Hook              *Hook
 	Suspended         []string
+	Resumed           time.Time // when the last of them was
 	Tags              []groupTag
+	Untagged          Untagged // the last that was taken away
 	Model             Instance // what it launches
 	Launched          int      // names given so far
 	Off               time.Time

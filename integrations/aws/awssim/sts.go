@@ -43,7 +43,7 @@ func (s *Sim) caller(c *call, sig signature, token string) (key, error) {
 		if k.Token != token {
 			return key{}, refuse(p.badToken, "The security token included in the request is invalid.")
 		}
-		if !c.now.Before(k.Until) {
+		if !s.cfg.Sessions.Now().Before(k.Until) {
 			return key{}, refuse(p.expired, "The security token included in the request is expired")
 		}
 		return key{id: k.ID, account: k.Account, arn: k.arn(s.world)}, nil
@@ -95,7 +95,7 @@ func assumeRole(c *call) (any, error) {
 	k := tempKey{
 		ID: fmt.Sprintf("ASIASANDBOX%09d", n), Token: fmt.Sprintf("token-%d", n), Account: account.Name,
 		Role: m[2][strings.LastIndex(m[2], "/")+1:], Session: c.p["RoleSessionName"],
-		Until: c.now.Add(time.Duration(seconds) * time.Second),
+		Until: c.s.cfg.Sessions.Now().Add(time.Duration(seconds) * time.Second),
 	}
 	c.w.Keys = append(c.w.Keys, k)
 	type credentials struct{ AccessKeyId, SecretAccessKey, SessionToken, Expiration string }

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 )
@@ -45,8 +46,11 @@ type Host struct {
 
 // View is a host as it is now.
 type View struct {
-	ID, Name, Instance, Status string
-	Retired                    bool
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Instance string `json:"instance"`
+	Status   string `json:"status"`
+	Retired  bool   `json:"retired"`
 }
 
 // Sim is a running simulator.
@@ -54,6 +58,7 @@ type Sim struct {
 	cfg   Config
 	clock clock.Clock
 	log   *slog.Logger
+	busy  atomic.Int64
 
 	mu     sync.Mutex // guards everything below
 	hosts  []*host
@@ -110,6 +115,9 @@ func (s *Sim) Register(h Host) (id string, err error) {
 	s.hosts = append(s.hosts, made)
 	return made.ID, s.save()
 }
+
+// Idle reports that no request is being answered. Nothing else can be under way.
+func (s *Sim) Idle() bool { return s.busy.Load() == 0 }
 
 // Hosts lists all, the retired ones too, in the order of their registration.
 func (s *Sim) Hosts() []View {

@@ -194,3 +194,28 @@ func TestTheStateIsKept(t *testing.T) {
 		t.Errorf("it is %+v, and was %+v", got, want)
 	}
 }
+
+func TestItIsIdleWhenNothingIsAnswered(t *testing.T) {
+	s, err := New(Config{Keys: map[string]bool{"key": true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, more := io.Pipe() // of a request that goes on until it is closed
+	done := make(chan bool)
+	go func() {
+		s.Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "POST", "/api/v0/hosts/abc/retire", body))
+		close(done)
+	}()
+	if _, err := more.Write([]byte("{")); err != nil { // which returns when it is being read
+		t.Fatal(err)
+	}
+	if s.Idle() {
+		t.Error("it is idle while it answers")
+	}
+	if err := more.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if <-done; !s.Idle() {
+		t.Error("it is not idle when it has answered")
+	}
+}
