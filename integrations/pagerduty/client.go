@@ -239,7 +239,7 @@ func (c *Client) once(ctx context.Context, a call, body []byte, out any) (limit 
 		return 0, nil
 	}
 	if err := json.Unmarshal(text, out); err != nil {
-		return 0, c.unanswered(ctx, a, fmt.Errorf("read the answer: %w", err))
+		return 0, fmt.Errorf("%s: read the answer: %w", a, c.hide.Error(err))
 	}
 	return 0, nil
 }

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -116,19 +114,15 @@ func messageOf(body []byte) string {
 	return text
 }
 
-// unanswered is an error without a refusal of PagerDuty in it: the network's, or of an
-// answer that broke off or that nobody can read. The end of the context stays what it is.
+// unanswered is an error without an answer of PagerDuty in it: the network's, or of one
+// that broke off. One that is too long will be so again. The end of the context stays
+// what it is.
 func (c *Client) unanswered(ctx context.Context, a call, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return fmt.Errorf("%s: %w", a, ended)
 	}
 	said := fmt.Errorf("%s: %w", a, c.hide.Error(err))
-	var format *json.SyntaxError
-	var shape *json.UnmarshalTypeError
-	var wire net.Error
-	switch {
-	case errors.As(err, &wire), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-	case errors.As(err, &format), errors.As(err, &shape), strings.Contains(err.Error(), "it is longer than"):
+	if strings.Contains(err.Error(), "it is longer than") {
 		return said
 	}
 	return &integrations.Later{After: afterNetwork, Err: said}

@@ -183,7 +183,7 @@ func (c *Client) readLayers(ctx context.Context, scheduleID string, from, to tim
 		return nil, err
 	}
 	s := got.Schedule
-	if s.Type != "schedule" || s.Final == nil {
+	if s.Type != "schedule" || s.Final == nil || s.Final.Entries == nil { // an empty list is not none
 		return nil, otherKind{fmt.Errorf("%s: it is no schedule of layers but %q", a, s.Type)}
 	}
 	var out []stint

@@ -63,7 +63,7 @@ func (c *Client) getShifts(ctx context.Context, scheduleID string, from, to time
 	if err := c.do(ctx, a, &got); err != nil {
 		return scheduleV3{}, err
 	}
-	if got.Schedule.Final == nil {
+	if got.Schedule.Final == nil || got.Schedule.Final.Assignments == nil { // an empty list is not none
 		return scheduleV3{}, otherKind{fmt.Errorf("%s: it is no schedule of shifts but %q", a, got.Schedule.Type)}
 	}
 	return got.Schedule, nil
