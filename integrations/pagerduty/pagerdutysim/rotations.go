@@ -45,6 +45,7 @@ func (s *Sim) checkRotation(r *Rotation, zone string) error {
 	if len(r.Events) == 0 || len(r.Events) > 5 {
 		return errors.New("a rotation has 1 to 5 events")
 	}
+	r.Events = slices.Clone(r.Events)
 	for n := range r.Events {
 		e := &r.Events[n]
 		if e.ID == "" {

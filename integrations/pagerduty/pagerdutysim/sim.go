@@ -170,6 +170,8 @@ func (s *Sim) AddSchedule(sc Schedule) (id string, err error) {
 	if s.schedule(sc.ID) != nil {
 		return "", fmt.Errorf("add the schedule %s: the id is another's", sc.ID)
 	}
+	sc.Layers, sc.Rotations = slices.Clone(sc.Layers), slices.Clone(sc.Rotations) // the caller's stay as they are
+	sc.Overrides, sc.Custom = slices.Clone(sc.Overrides), slices.Clone(sc.Custom)
 	if err := s.check(&sc); err != nil {
 		return "", fmt.Errorf("add the schedule %s: %w", sc.Name, err)
 	}
