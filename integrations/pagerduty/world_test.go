@@ -59,7 +59,7 @@ type account struct {
 func inAccount(t *testing.T, cfg pagerdutysim.Config, do func(a *account)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		a := &account{T: t, clock: clock.NewMovable(noon.Sub(time.Now())), logged: &bytes.Buffer{}}
+		a := &account{T: t, clock: clock.NewMovable(time.Until(noon)), logged: &bytes.Buffer{}}
 		if cfg.Users == nil {
 			cfg.Users = users()
 		}
