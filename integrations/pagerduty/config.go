@@ -1,0 +1,69 @@
+package pagerduty
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
+)
+
+// Config is the PagerDuty account; the zero value is no PagerDuty.
+type Config struct {
+	// Token is a REST API key: of the account, or of a user, as whom it then acts.
+	Token integrations.Secret `yaml:"token"`
+	// URL is the base of the API: "" is https://api.pagerduty.com, and
+	// https://api.eu.pagerduty.com is for accounts in the EU.
+	URL string `yaml:"url"`
+}
+
+// Validate names every mistake at once, each line with the field that holds it:
+// "token: …".
+func (c Config) Validate() error {
+	if c.None() {
+		return nil
+	}
+	var errs []error
+	switch token := c.Token.Reveal(); {
+	case token == "":
+		errs = append(errs, errors.New("token: is missing; make a REST API key in PagerDuty under Integrations, API Access Keys"))
+	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' || r == '=' }):
+		errs = append(errs, errors.New(`token: has characters in it that no key has; want the key alone, in one line, without "Token token="`))
+	}
+	if c.URL != "" {
+		errs = append(errs, checkURL(c.URL))
+	}
+	return errors.Join(errs...)
+}
+
+const wantURL = "want " + ownURL + ", or https://api.eu.pagerduty.com for an account in the EU"
+
+func checkURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return errors.New("url: is not a URL; " + wantURL) // and may hold a password
+	}
+	host := strings.ToLower(u.Hostname())
+	if !strings.HasSuffix("."+host, ".pagerduty.com") {
+		return nil // a sandbox's, or a proxy's
+	}
+	switch {
+	case !strings.HasPrefix(host, "api."):
+		return fmt.Errorf("url: %s is for browsers; %s", host, wantURL)
+	case u.Scheme != "https" || strings.Trim(u.Path, "/") != "":
+		return errors.New("url: " + wantURL + ", with nothing behind it")
+	}
+	return nil
+}
+
+// None says that no PagerDuty is configured.
+func (c Config) None() bool { return c.Token.IsZero() && c.URL == "" }
+
+// Secrets are the values that must not be seen.
+func (c Config) Secrets() []integrations.Secret {
+	if c.Token.IsZero() {
+		return nil
+	}
+	return []integrations.Secret{c.Token}
+}

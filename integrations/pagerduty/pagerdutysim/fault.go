@@ -1,0 +1,90 @@
+package pagerdutysim
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// The kinds of misbehaviour.
+const (
+	faultThrottle = "throttle" // refuse, as one who called too often
+	faultReset    = "reset"    // close the connection without acting
+	faultLost     = "lost"     // act, then close the connection
+	faultError    = "error"    // refuse with Status
+	faultDelay    = "delay"    // act, and answer after Seconds on the clock
+)
+
+var faultKinds = []string{faultThrottle, faultReset, faultLost, faultError, faultDelay}
+
+// Fault is one misbehaviour to come. Action (users.list, schedule.get, overrides.create …)
+// and ID (of the first thing in the path) narrow it to some calls; empty matches all.
+type Fault struct {
+	Kind   string `json:"kind"`
+	Action string `json:"action,omitempty"`
+	ID     string `json:"id,omitempty"`
+	// Count is how often; 0 is once, or any number where ForSeconds is given; -1
+	// until ClearFaults.
+	Count      int    `json:"count,omitempty"`
+	ForSeconds int    `json:"for_seconds,omitempty"` // it ends then, on the clock
+	Status     int    `json:"status,omitempty"`      // of an error; 500 when 0
+	Message    string `json:"message,omitempty"`     // of an error, as it is: JSON or not
+	// Seconds is how long a delay is, or after how long a throttle or an error wants to be
+	// asked again; 0 does not say.
+	Seconds int `json:"seconds,omitempty"`
+
+	until time.Time
+}
+
+// Fault arms a misbehaviour.
+func (s *Sim) Fault(f Fault) error {
+	if !slices.Contains(faultKinds, f.Kind) {
+		return fmt.Errorf("fault %q: no such kind", f.Kind)
+	}
+	if f.Action != "" && !slices.ContainsFunc(routes, func(r route) bool { return r.action == f.Action }) {
+		return fmt.Errorf("fault %s: no action %q", f.Kind, f.Action)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.ForSeconds > 0 {
+		f.until = s.clock.Now().Add(time.Duration(f.ForSeconds) * time.Second)
+	}
+	if f.Count == 0 {
+		f.Count = 1
+		if f.ForSeconds > 0 {
+			f.Count = -1
+		}
+	}
+	if f.Status == 0 {
+		f.Status = http.StatusInternalServerError
+	}
+	s.faults = append(s.faults, &f)
+	return nil
+}
+
+// ClearFaults disarms all of them.
+func (s *Sim) ClearFaults() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
+// take uses the first armed fault of the kind up that matches; nil is none.
+func (s *Sim) take(kind, action, id string) *Fault {
+	now := s.clock.Now()
+	s.faults = slices.DeleteFunc(s.faults, func(f *Fault) bool { return !f.until.IsZero() && !now.Before(f.until) })
+	n := slices.IndexFunc(s.faults, func(f *Fault) bool {
+		return f.Kind == kind && (f.Action == "" || f.Action == action) && (f.ID == "" || f.ID == id)
+	})
+	if n < 0 {
+		return nil
+	}
+	f := s.faults[n]
+	if f.Count > 0 {
+		if f.Count--; f.Count == 0 {
+			s.faults = slices.Delete(s.faults, n, n+1)
+		}
+	}
+	return f
+}
