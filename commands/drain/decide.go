@@ -185,7 +185,6 @@ func (f *feature) undrain(tx *store.Tx, c *commands.Call) (commands.Reply, error
 
 // goBack turns a drain round.
 func (f *feature) goBack(tx *store.Tx, d *Drain, why string) error {
-	rested := d.rests()
 	d.Because = why
 	to := wayBack(d)
 	if to == stateUndone { // nothing was changed yet
@@ -196,17 +195,10 @@ func (f *feature) goBack(tx *store.Tx, d *Drain, why string) error {
 		d.Version++
 		return f.goOn(tx, d)
 	}
-	role, _ := f.Config().Role(d.Role)
-	enter(d, to, tx.Now(), steps()[to], role)
-	d.Held = ""
-	if err := put(tx, d, true); err != nil {
+	if err := f.setOut(tx, d, to); err != nil {
 		return err
 	}
-	d.Version++
-	if err := audit(tx, d, "going back", why); err != nil || !rested {
-		return err
-	}
-	return begin(tx, d)
+	return audit(tx, d, "going back", why)
 }
 
 func (f *feature) abortRoll(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
@@ -256,23 +248,7 @@ func (f *feature) retry(tx *store.Tx, _ *commands.Call, d *Drain) (commands.Repl
 		return reply, commands.Refuse("not_held", fmt.Sprintf("%s is %s: there is nothing to try again.", d.ID, word(d.State))).WithExample("drains")
 	}
 	reply.Private = say(fmt.Sprintf("Trying again: %s is %s.", d.machine(), word(d.Held)))
-	return reply, f.takeUp(tx, d, d.Held)
-}
-
-// takeUp lets a held drain go on in a state.
-func (f *feature) takeUp(tx *store.Tx, d *Drain, to string) error {
-	role, _ := f.Config().Role(d.Role)
-	intent := d.Intent
-	enter(d, to, tx.Now(), steps()[to], role)
-	if to == d.Held {
-		d.Intent = intent
-	}
-	d.Held, d.Samples, d.Unknowns, d.Flushed = "", nil, 0, false
-	if err := put(tx, d, true); err != nil {
-		return err
-	}
-	d.Version++
-	return begin(tx, d)
+	return reply, f.setOut(tx, d, d.Held)
 }
 
 func (f *feature) overrideVerb() commands.Verb {
@@ -298,7 +274,7 @@ func (f *feature) override(tx *store.Tx, c *commands.Call, d *Drain) (commands.R
 	}
 	d.Override = &Override{By: gate.ToStore(c.Who), At: tx.Now(), Reason: reason}
 	reply.Private = say(fmt.Sprintf("Accepted: the logs of %s that are not shipped may be lost.", d.machine()))
-	if err := f.takeUp(tx, d, stateTerminate); err != nil {
+	if err := f.setOut(tx, d, stateTerminate); err != nil {
 		return reply, err
 	}
 	return reply, tx.Audit(store.AuditRow{Who: d.Override.By, Act: "drain", Subject: d.ID, Outcome: "log loss accepted", Detail: d.machine() + ": " + reason, Via: "slack"})
@@ -374,11 +350,7 @@ func (f *feature) keepGoing(ctx context.Context) error {
 			if d.State == stateHold || has[d.ID] {
 				continue
 			}
-			if err := put(tx, d, false); err != nil {
-				return err
-			}
-			d.Version++
-			if err := begin(tx, d); err != nil {
+			if err := f.drive(tx, d, false); err != nil {
 				return err
 			}
 		}

@@ -193,6 +193,36 @@ func enter(d *Drain, to string, now time.Time, row state, r Role) {
 	d.Command, d.Script, d.CommandAt = "", "", time.Time{}
 }
 
+// setOut has a drain go on in a state of the table, because a person says so: one that
+// was confirmed, one that was held, and one that goes back. What it had seen of the logs
+// counts no more. One that rested gets a job; the others have one.
+func (f *feature) setOut(tx *store.Tx, d *Drain, to string) error {
+	role, _ := f.Config().Role(d.Role)
+	rested, intent := d.rests(), d.Intent
+	enter(d, to, tx.Now(), steps()[to], role)
+	if to == d.Held { // it is tried again, and what was begun there is begun
+		d.Intent = intent
+	}
+	d.Held, d.Samples, d.Unknowns, d.Flushed = "", nil, 0, false
+	if !rested {
+		if err := put(tx, d, true); err != nil {
+			return err
+		}
+		d.Version++
+		return nil
+	}
+	return f.drive(tx, d, true)
+}
+
+// drive writes a drain, and gives it a job.
+func (f *feature) drive(tx *store.Tx, d *Drain, urgent bool) error {
+	if err := put(tx, d, urgent); err != nil {
+		return err
+	}
+	d.Version++
+	return begin(tx, d)
+}
+
 // hold leaves it to a person, who is called once.
 func (s *stepper) hold(why string) (time.Duration, error) {
 	d := s.d
