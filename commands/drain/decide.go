@@ -277,7 +277,7 @@ func (f *feature) override(tx *store.Tx, c *commands.Call, d *Drain) (commands.R
 	if err := f.setOut(tx, d, stateTerminate); err != nil {
 		return reply, err
 	}
-	return reply, tx.Audit(store.AuditRow{Who: d.Override.By, Act: "drain", Subject: d.ID, Outcome: "log loss accepted", Detail: d.machine() + ": " + reason, Via: "slack"})
+	return reply, auditBy(tx, c, d, "log loss accepted", reason)
 }
 
 func (f *feature) pauseVerb() commands.Verb {

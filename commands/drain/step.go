@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
@@ -292,6 +293,11 @@ func (s *stepper) intend(change func(d *Drain)) error {
 
 func audit(tx *store.Tx, d *Drain, outcome, detail string) error {
 	return tx.Audit(store.AuditRow{Act: "drain", Subject: d.ID, Outcome: outcome, Detail: d.machine() + ": " + detail, Via: "runner", Who: d.By})
+}
+
+// auditBy is of what a person decides, who is not always whoever asked.
+func auditBy(tx *store.Tx, c *commands.Call, d *Drain, outcome, detail string) error {
+	return tx.Audit(store.AuditRow{Act: "drain", Subject: d.ID, Outcome: outcome, Detail: d.machine() + ": " + detail, Via: c.Via(), Who: gate.ToStore(c.Who)})
 }
 
 // call mentions whoever asked under the card, and writes to them, once for each hold.
