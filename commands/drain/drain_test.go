@@ -232,6 +232,25 @@ func TestALossIsAcceptedAtTheHost(t *testing.T) {
 	}
 }
 
+// Its buffers are empty, and an output still tries again: something is not shipped that
+// no number of them shows.
+func TestOutputsThatTryAgainHoldIt(t *testing.T) {
+	r := newRoom(t, 4)
+	b := r.fleet.boxes["i-2"]
+	b.retries, b.retried = 7, true
+	d := r.begins("drain web-2")
+	r.goes(nil)
+	if d = r.drain(d.ID); d.State != stateHold || d.Held != stateFlush || !strings.Contains(d.Why, "its outputs try again: 1 more since the last look") {
+		t.Fatalf("it is %s: %s", d.State, d.Why)
+	}
+	b.retried = false
+	r.must(alice, "drain-retry "+d.ID)
+	r.goes(nil)
+	if d = r.drain(d.ID); d.State != stateDone {
+		t.Errorf("it is %s: %s", d.State, d.Why)
+	}
+}
+
 // Held, it can try again, and puts back.
 func TestHeldTriesAgain(t *testing.T) {
 	r := newRoom(t, 4)

@@ -48,7 +48,10 @@ func (f *fleet) host(b *box, verb string) func() integrations.CommandResult {
 			b.bytes = max(0, b.bytes-2048)
 		}
 		queued := min(b.bytes, 1)
-		out = fmt.Sprintf(`{"fluentd":{"plugins":[{"type":"tail"},{"type":"forward","buffer_total_queued_size":%d,"buffer_queue_length":%d,"emit_count":%d}]},"files":[],"given_up":%d}`, b.bytes, queued, b.emitted, b.givenUp)
+		if b.retried {
+			b.retries++
+		}
+		out = fmt.Sprintf(`{"fluentd":{"plugins":[{"type":"tail"},{"type":"forward","buffer_total_queued_size":%d,"buffer_queue_length":%d,"emit_count":%d,"retry_count":%d}]},"files":[],"given_up":%d}`, b.bytes, queued, b.emitted, b.retries, b.givenUp)
 		if b.mute {
 			out = `{"error":"the monitor agent on port 24220 does not answer"}`
 		}

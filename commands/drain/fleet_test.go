@@ -46,6 +46,8 @@ type box struct {
 	mute    bool  // its collector does not answer
 	emitted int64
 	givenUp int64
+	retries int64
+	retried bool // one more at each look
 	flushed time.Time
 	ended   time.Time
 	hosted

@@ -50,7 +50,7 @@ func (s *stepper) flush() (bool, error) {
 	sample, why := Sample{At: s.now}, ""
 	if r.State != integrations.CommandDone || r.Exit != 0 {
 		why = told(r)
-	} else if read, err := c.read([]byte(r.Output)); err != nil {
+	} else if read, err := c.read([]byte(r.Output), s.role); err != nil {
 		why = err.Error()
 	} else {
 		sample = read
@@ -74,6 +74,8 @@ func (s *stepper) flush() (bool, error) {
 	switch {
 	case sample.GivenUp != *d.GivenUp:
 		return false, stuck(fmt.Sprintf("%s gave up some of its logs: they are in no buffer any more, and were not shipped", s.role.Logs))
+	case sample.empty() && retries(d.Samples) > 0:
+		d.Why = fmt.Sprintf("its buffers are empty, and its outputs try again: %d more since the last look", retries(d.Samples))
 	case sample.empty():
 		d.Why = "its buffers are empty, and are looked into again"
 	default:
