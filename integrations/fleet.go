@@ -45,6 +45,9 @@ type Instance struct {
 	Launched time.Time         `json:"launched"`
 	Group    string            `json:"group"` // that replaces it, "" if none does
 	Spot     bool              `json:"spot,omitempty"`
+	// Notice is why its cloud is about to take a Spot instance back, "" if it is not, as
+	// far as is known.
+	Notice string `json:"notice,omitempty"`
 }
 
 // A ScalingGroup keeps a number of instances in service and replaces those that end.

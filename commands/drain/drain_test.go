@@ -251,6 +251,23 @@ func TestOutputsThatTryAgainHoldIt(t *testing.T) {
 	}
 }
 
+// The notice comes between the plan and its load balancers: what was marked is taken back.
+// Once it is out it goes on: its logs may be shipped before it ends.
+func TestASpotNoticeOnItsWay(t *testing.T) {
+	for at, want := range map[string]string{statePlan: stateRefused, stateMark: stateUndone, stateFlush: stateDone} {
+		t.Run(at, func(t *testing.T) {
+			r := newRoom(t, 4)
+			d := r.begins("drain web-2")
+			r.goes(func() bool { return r.drain(d.ID).State == at })
+			r.fleet.boxes["i-2"].Notice = "marked-for-termination"
+			r.goes(nil)
+			if d = r.drain(d.ID); d.State != want || r.fleet.boxes["i-2"].Tags["Status"] == draining && want != stateDone {
+				t.Errorf("it is %s: %s", d.State, d.Why)
+			}
+		})
+	}
+}
+
 // Held, it can try again, and puts back.
 func TestHeldTriesAgain(t *testing.T) {
 	r := newRoom(t, 4)
