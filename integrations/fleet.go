@@ -177,6 +177,9 @@ type Task struct {
 	ID     string `json:"id"`
 	Group  string `json:"group"`  // "service:web", or "family:batch" for one of no service
 	Status string `json:"status"` // the last that was seen: "RUNNING", "DEACTIVATING"
+	// Ports are those of the host that lead to it, by which pools know it; a task that is
+	// started anew may have others.
+	Ports []int `json:"ports,omitempty"`
 }
 
 // States of a command on a host.

@@ -49,6 +49,9 @@ func (s *stepper) terminate() (bool, error) {
 			return false, nil // it may open while its replacement starts
 		}
 	}
+	if err := s.stillEmpty(); err != nil {
+		return false, err
+	}
 	if err := s.intend(nil); err != nil {
 		return false, err
 	}

@@ -77,7 +77,9 @@ func (f *fleet) ExitStandby(_ context.Context, _ integrations.Site, _, id string
 		f.group.Desired++
 		b.lifecycle, b.leaving = integrations.MemberInService, map[string]time.Time{}
 		for _, p := range f.pools {
-			b.seats[p.ID] = f.clock.Now()
+			if p.ID != taskPool { // its services register their tasks themselves
+				b.seats[p.ID] = f.clock.Now()
+			}
 		}
 		return nil
 	})
@@ -97,6 +99,10 @@ func (f *fleet) SetDesired(_ context.Context, _ integrations.Site, _ string, n i
 func (f *fleet) Leave(_ context.Context, _ integrations.Site, s integrations.Seat) error {
 	return f.change("leave "+s.Pool+" "+s.Instance, func() error {
 		b := f.boxes[s.Instance]
+		if s.Pool == taskPool {
+			b.off = append(b.off, s.Port)
+			return nil
+		}
 		delete(b.seats, s.Pool)
 		b.leaving[s.Pool] = f.clock.Now()
 		return nil

@@ -102,7 +102,9 @@ func (f *fleet) launch(role, group string) *box {
 		b.register()
 	}
 	for _, p := range f.pools {
-		b.seats[p.ID] = f.clock.Now()
+		if p.ID != taskPool {
+			b.seats[p.ID] = f.clock.Now()
+		}
 	}
 	return b
 }
@@ -179,6 +181,10 @@ func (f *fleet) pool(p integrations.Pool) integrations.Pool {
 	p.Seats = nil
 	for _, id := range f.ids() {
 		b := f.boxes[id]
+		if p.ID == taskPool {
+			p.Seats = append(p.Seats, f.taskSeats(p, b)...)
+			continue
+		}
 		seat := integrations.Seat{Pool: p.ID, Kind: p.Kind, Instance: id, Port: 8080, Zone: b.Zone, Connections: -1}
 		since, in := b.seats[p.ID]
 		left, leaving := b.leaving[p.ID]
@@ -249,7 +255,7 @@ func (f *fleet) Pools(_ context.Context, _ integrations.Site, seats []integratio
 	f.settle()
 	for _, p := range f.pools {
 		if slices.ContainsFunc(seats, func(s integrations.Seat) bool { return s.Pool == p.ID }) {
-			out = append(out, f.pool(p))
+			out = append(out, f.with(f.pool(p), seats))
 		}
 	}
 	return out, nil

@@ -73,6 +73,9 @@ func (s *stepper) plan() (bool, error) {
 		d.Why = closed[0].String()
 		return false, nil
 	}
+	if err := s.noteTasks(); err != nil {
+		return false, err
+	}
 	was, ok := m.Tags[tagStatus]
 	if prev := m.Tags[tagWas]; prev != "" && was == draining { // left by one that never ended
 		was, ok = prev, prev != hadNone

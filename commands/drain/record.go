@@ -64,6 +64,9 @@ type Drain struct {
 	Cluster string              `json:"cluster,omitempty"` // that it runs tasks of, once it was found there
 	Emptied bool                `json:"emptied,omitempty"` // its cluster was told to move its tasks away
 	Tasks   []integrations.Task `json:"tasks,omitempty"`   // that were left at the newest look
+	// TaskPorts are those of the host that led to its tasks. Seats of these are its
+	// cluster's to register again, and not ours.
+	TaskPorts []int `json:"task_ports,omitempty"`
 
 	// MonitorHost is its host in what watches it, "" before that was looked up or where
 	// it has none, and MonitorWas is the status that it had there.

@@ -93,11 +93,14 @@ func (f *feature) step(ctx context.Context, d *Drain) (time.Duration, error) {
 	var later *integrations.Later
 	var gone *integrations.Gone
 	var no *refused
+	var from *again
 	switch {
 	case errors.Is(err, errMoved) || ctx.Err() != nil:
 		return 0, err
 	case errors.As(err, &no):
 		return s.refuse(no)
+	case errors.As(err, &from):
+		return s.anew(from)
 	case errors.As(err, &later):
 		d.Why = fmt.Sprintf("its cloud asks to wait: “%v”", later.Err)
 		s.next = later.After
@@ -145,6 +148,21 @@ func (s *stepper) refuse(no *refused) (time.Duration, error) {
 	}
 	s.d.Because = no.Error()
 	return s.move(stateUnmark)
+}
+
+// again says that a drain has to go on from a state that it had behind it.
+type again struct{ to, why string }
+
+func (a *again) Error() string { return a.why }
+
+// anew goes back to that state. What was proved of its logs counts no more, nor does the
+// word that some of them may be lost: they are not the same.
+func (s *stepper) anew(from *again) (time.Duration, error) {
+	d := s.d
+	enter(d, from.to, s.now, steps()[from.to], s.role)
+	d.Why, d.Proved, d.Override = from.why, time.Time{}, nil
+	d.Samples, d.Unknowns, d.Flushed = nil, 0, false
+	return 0, s.update(true, func(tx *store.Tx) error { return audit(tx, d, word(from.to)+" again", from.why) })
 }
 
 // late is what comes of a state that took longer than it may. Before anything was
