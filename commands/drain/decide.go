@@ -234,52 +234,6 @@ func (f *feature) abortRoll(tx *store.Tx, c *commands.Call) (commands.Reply, err
 	return reply, f.goBack(tx, &d, fmt.Sprintf("%s put it back", c.Who.Display()))
 }
 
-func (f *feature) retryVerb() commands.Verb {
-	return commands.Verb{
-		Name: "drain-retry", Summary: "Let a drain that is held try again", Effect: commands.Changes, Right: right, Hidden: true,
-		Args: []commands.Arg{{Name: "drain", Kind: commands.ArgWord, Help: "drain-3"}}, Examples: []string{"drain-retry drain-3"},
-		Decide: f.on(f.retry),
-	}
-}
-
-func (f *feature) retry(tx *store.Tx, _ *commands.Call, d *Drain) (commands.Reply, error) {
-	reply := commands.Reply{Subject: d.ID}
-	if d.State != stateHold {
-		return reply, commands.Refuse("not_held", fmt.Sprintf("%s is %s: there is nothing to try again.", d.ID, word(d.State))).WithExample("drains")
-	}
-	reply.Private = say(fmt.Sprintf("Trying again: %s is %s.", d.machine(), word(d.Held)))
-	return reply, f.setOut(tx, d, d.Held)
-}
-
-func (f *feature) overrideVerb() commands.Verb {
-	return commands.Verb{
-		Name: "drain-override", Summary: "Accept that logs of an instance may be lost", Effect: commands.Changes, Right: right, Hidden: true,
-		Who:      "somebody else than whoever asked for the drain",
-		Args:     []commands.Arg{{Name: "drain", Kind: commands.ArgWord, Help: "drain-3"}, {Name: "reason", Kind: commands.ArgText, Help: "why the loss is accepted"}},
-		Examples: []string{`drain-override drain-3 "its disk is broken"`},
-		Decide:   f.on(f.override),
-	}
-}
-
-func (f *feature) override(tx *store.Tx, c *commands.Call, d *Drain) (commands.Reply, error) {
-	reply := commands.Reply{Subject: d.ID}
-	reason := strings.TrimSpace(c.Arg("reason"))
-	switch {
-	case d.State != stateHold || d.Held != stateFlush:
-		return reply, commands.Refuse("not_held", fmt.Sprintf("%s is not held for its logs: it is %s.", d.ID, word(d.State))).WithExample("drains")
-	case reason == "":
-		return reply, commands.Refuse("no_reason", "Why is the loss accepted?").WithExample(`drain-override ` + d.ID + ` "its disk is broken"`)
-	case c.Who.Same(gate.FromStore(d.By)):
-		return reply, commands.Refuse("second_person", fmt.Sprintf("You asked for %s, so somebody else has to accept that its logs may be lost.", d.ID)).WithExample("undrain " + d.ID)
-	}
-	d.Override = &Override{By: gate.ToStore(c.Who), At: tx.Now(), Reason: reason}
-	reply.Private = say(fmt.Sprintf("Accepted: the logs of %s that are not shipped may be lost.", d.machine()))
-	if err := f.setOut(tx, d, stateTerminate); err != nil {
-		return reply, err
-	}
-	return reply, auditBy(tx, c, d, "log loss accepted", reason)
-}
-
 func (f *feature) pauseVerb() commands.Verb {
 	return commands.Verb{
 		Name: "drain-pause", Summary: "Begin no other instance of a role", Effect: commands.Changes, Right: right, Hidden: true, Halts: true,
@@ -328,8 +282,12 @@ func (f *feature) onRoll(do func(tx *store.Tx, c *commands.Call, r *Roll) (comma
 	}
 }
 
-// keepGoing is a tick: a drain that should go on has a job, whatever became of it.
+// keepGoing is a tick: a drain that should go on has a job, whatever became of it, and one
+// that waits for a person waits no more when its instance is ended.
 func (f *feature) keepGoing(ctx context.Context) error {
+	if err := f.lookAfter(ctx); err != nil {
+		return err
+	}
 	return f.Store.Update(ctx, func(tx *store.Tx) error {
 		all, err := actives(tx)
 		if err != nil || len(all) == 0 {

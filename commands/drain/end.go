@@ -86,6 +86,11 @@ func (s *stepper) replaced() (bool, error) {
 		return true, nil
 	}
 	g, err := s.Cloud.Group(s.ctx, d.At, d.Group)
+	var gone *integrations.Gone
+	if errors.As(err, &gone) { // nothing replaces it; that is not ours to mend
+		d.warn(gone.Why)
+		return true, nil
+	}
 	if err != nil {
 		return false, err
 	}

@@ -71,7 +71,12 @@ func (s *stepper) leaveAll(pools []integrations.Pool) error { return s.leaveSeat
 func (s *stepper) leaveSeats(seats []integrations.Seat) error {
 	var errs []error
 	for _, seat := range seats {
-		errs = append(errs, s.Cloud.Leave(s.ctx, s.d.At, seat))
+		err := s.Cloud.Leave(s.ctx, s.d.At, seat)
+		var gone *integrations.Gone
+		if errors.As(err, &gone) { // it has left already; the next look tells
+			continue
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

@@ -74,6 +74,10 @@ type Drain struct {
 	MonitorWas  string `json:"monitor_was,omitempty"`
 	Unwatched   bool   `json:"unwatched,omitempty"`    // it has none, and people were told so
 	MonitorOver bool   `json:"monitor_over,omitempty"` // nothing is left to be said there
+	// Mute is why what watches it cannot be told that it is drained, "" while it can; and
+	// Without is the word of whoever asked that it goes on all the same.
+	Mute    string `json:"mute,omitempty"`
+	Without *Word  `json:"without,omitempty"`
 
 	Seats []integrations.Seat `json:"seats,omitempty"`
 	// Command is the script under way, of the kind Script.
@@ -97,6 +101,13 @@ type Override struct {
 	By     store.Person `json:"by"`
 	At     time.Time    `json:"at"`
 	Reason string       `json:"reason"`
+}
+
+// Word is what somebody decided, and why that had to be.
+type Word struct {
+	By  store.Person `json:"by"`
+	At  time.Time    `json:"at"`
+	Why string       `json:"why"`
 }
 
 // over says whether nothing is to be done any more.

@@ -105,7 +105,7 @@ func (f *feature) step(ctx context.Context, d *Drain) (time.Duration, error) {
 		d.Why = fmt.Sprintf("its cloud asks to wait: “%v”", later.Err)
 		s.next = later.After
 	case errors.As(err, &gone):
-		return s.end(stateGone, "the instance is not there any more: somebody else ended it while it was "+row.word)
+		return s.lost(gone, row.word)
 	case err != nil:
 		return s.hold(plainly(err))
 	case done:
@@ -173,6 +173,9 @@ func (s *stepper) late() (time.Duration, error) {
 	switch d.State {
 	case statePlan:
 		return s.end(stateRefused, d.Why)
+	case stateForget:
+		d.warn(fmt.Sprintf("its host in the monitoring may still be in standby: %s", d.Why))
+		return s.move(stateGone)
 	case stateVerify:
 		d.warn(fmt.Sprintf("it is terminated, and after %s not all is as it was: %s", limit, d.Why))
 		return s.move(stateDone)
@@ -199,6 +202,8 @@ func (s *stepper) move(to string) (time.Duration, error) {
 			return lookEvery, s.save(false)
 		}
 		return s.endWith(to, joined(d.Because, d.Warning), extra)
+	case to == stateGone:
+		return s.end(to, joined(d.Because, d.Warning))
 	case !ok:
 		return s.end(to, d.Warning)
 	}
