@@ -157,6 +157,7 @@ func (s *stepper) surplus() (*Drain, error) {
 	extra := &Drain{At: d.At, Instance: m.ID, Name: m.Name, Role: m.Role, Zone: m.Zone, Group: d.Group, Shrink: true, By: d.By, Room: d.Room,
 		Reason: fmt.Sprintf("it was started in the place of %s, which was put back", d.machine()), State: statePlanned, Connections: -1, Bytes: -1, Seats: seats(m)}
 	role, _ := s.Config().Role(m.Role)
+	extra.Now = unasked(m, role)
 	extra.Plan = plan(Question{Machine: m, Role: role, Config: s.Config(), Here: s.here(s.ctx), Shrink: true})
 	return extra, nil
 }

@@ -82,9 +82,12 @@ func (f *feature) confirm(ctx context.Context, c *commands.Call) (commands.Act, 
 			if tx.Now().After(d.Until) {
 				why = "A confirmation is good for five minutes."
 			}
-			d.Plan, d.Until, d.Seats = now, tx.Now().Add(confirmFor), seats(m)
+			d.Plan, d.Until, d.Seats, d.Now = now, tx.Now().Add(confirmFor), seats(m), unasked(m, q.Role)
 			reply.Outcome, reply.Private = "planned again", say(why+" It was planned again: look at its card, and confirm that.")
-			return reply, put(tx, &d, true)
+			if err := put(tx, &d, true); err != nil {
+				return reply, err
+			}
+			return reply, beginAsking(tx, &d)
 		}
 		if len(now.Closed) > 0 {
 			return reply, commands.Refuse("guarded", now.Closed[0].String()).WithExample("drains")

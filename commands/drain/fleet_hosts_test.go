@@ -62,6 +62,9 @@ func (f *fleet) host(b *box, verb string) func() integrations.CommandResult {
 }
 
 func (f *fleet) Result(_ context.Context, _ integrations.Site, _, command string) (integrations.CommandResult, error) {
+	if f.slow {
+		return integrations.CommandResult{State: integrations.CommandRunning}, nil
+	}
 	if result, ok := f.commands[command]; ok {
 		return result(), nil
 	}

@@ -72,6 +72,7 @@ type fleet struct {
 	watch   func(call string)
 	ended   []string
 	cluster bool // what it launches runs tasks
+	slow    bool // no command comes to an end
 }
 
 const healthyAfter = 20 * time.Second

@@ -88,6 +88,9 @@ func (s *stepper) wait() (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if err := s.countMeanwhile(m); err != nil {
+		return false, err
+	}
 	member, grouped := m.Group.Member(m.ID)
 	if grouped && member.Lifecycle != integrations.MemberStandby {
 		if member.Lifecycle == integrations.MemberInService {
@@ -111,14 +114,15 @@ func (s *stepper) wait() (bool, error) {
 		}
 		return false, s.leaveAll(pools)
 	}
-	d.Connections = -1
+	known := -1
 	for _, p := range pools {
 		for _, seat := range p.Seats {
 			if seat.Instance != d.Instance {
 				continue
 			}
 			if seat.Connections >= 0 {
-				d.Connections = max(d.Connections, 0) + seat.Connections
+				known = max(known, 0) + seat.Connections
+				d.Connections = known
 			}
 			if seat.State != integrations.SeatUnused || seat.Reason != integrations.ReasonNotRegistered || seat.Connections > 0 {
 				d.Why = fmt.Sprintf("%s: %s", p.Name, seat.State)

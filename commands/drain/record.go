@@ -36,6 +36,7 @@ type Drain struct {
 	By       store.Person `json:"by"`
 	Room     string       `json:"room"`
 	Plan     Plan         `json:"plan"`
+	Now      *Now         `json:"now,omitempty"` // how it stood when it was planned
 	Asked    time.Time    `json:"asked"`
 	Until    time.Time    `json:"until,omitzero"` // a confirmation is good until then
 

@@ -21,15 +21,20 @@ import (
 
 type jobData struct {
 	Drain string `json:"drain"`
+	Ask   bool   `json:"ask,omitempty"` // it only asks how it stands, while the drain is planned
 }
 
 // begin inserts the job of a drain that goes on from here.
 func begin(tx *store.Tx, d *Drain) error {
-	data, err := json.Marshal(jobData{d.ID})
+	return insert(tx, d, fmt.Sprintf("%s at %d", d.ID, d.Version), jobData{Drain: d.ID})
+}
+
+func insert(tx *store.Tx, d *Drain, key string, of jobData) error {
+	data, err := json.Marshal(of)
 	if err != nil {
 		return err
 	}
-	_, _, err = tx.InsertJob(&store.Job{Key: fmt.Sprintf("%s at %d", d.ID, d.Version), Kind: kind, State: store.JobQueued, Requester: d.By, Data: data})
+	_, _, err = tx.InsertJob(&store.Job{Key: key, Kind: kind, State: store.JobQueued, Requester: d.By, Data: data})
 	return err
 }
 
@@ -42,6 +47,9 @@ func (f *feature) run(ctx context.Context, r *runner.Run) runner.End {
 	d, err := f.read(data.Drain)
 	if err != nil {
 		return runner.Failed(err)
+	}
+	if data.Ask {
+		return f.asks(ctx, d)
 	}
 	if d.rests() {
 		return runner.End{State: store.JobSucceeded}
@@ -347,6 +355,9 @@ func propose(tx *store.Tx, d *Drain) (err error) {
 	}
 	d.Asked, d.Since, d.Until = tx.Now(), tx.Now(), tx.Now().Add(confirmFor)
 	if err := put(tx, d, true); err != nil {
+		return err
+	}
+	if err := beginAsking(tx, d); err != nil {
 		return err
 	}
 	return openCard(tx, cardOne, d.ID, d.Room)

@@ -1,8 +1,8 @@
 package drain
 
 import (
+	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
 )
@@ -50,19 +50,35 @@ func (s *stepper) count(name string) (bool, error) {
 	if err != nil || !ready {
 		return false, err
 	}
-	n := -1
-	if r.State == integrations.CommandDone && r.Exit == 0 {
-		if _, err := fmt.Sscanf(strings.TrimSpace(r.Output), "%d", &n); err != nil {
-			n = -1
-		}
+	n, unknown := connections(r)
+	if s.d.Connections = n; n == 0 {
+		return true, nil
 	}
-	if s.d.Connections = n; n != 0 {
-		s.d.Why = "its connections cannot be counted: " + told(r)
-		if n > 0 {
-			s.d.Why = fmt.Sprintf("%d connections are open", n)
-		}
-		s.d.Script = name // and again, without stopping it again
-		return false, nil
+	s.d.Why = fmt.Sprintf("%d connections are open", n)
+	if unknown != nil {
+		s.d.Why = unknown.Error()
 	}
-	return true, nil
+	s.d.Script = name // and again, without stopping it again
+	return false, nil
+}
+
+// countMeanwhile counts them while it waits to be out of what sends it requests. Nobody
+// waits for that: what cannot be counted now is not known.
+func (s *stepper) countMeanwhile(m integrations.Machine) error {
+	const counting = "connections meanwhile"
+	d := s.d
+	if s.role.Port == 0 || !m.Reachable || d.Script == "" && s.now.Sub(d.CommandAt) < countEvery {
+		return nil
+	}
+	r, ready, err := s.host(counting, script("connections", s.role))
+	s.next = 0
+	switch {
+	case errors.Is(err, errMoved) || s.ctx.Err() != nil:
+		return err
+	case err != nil:
+		d.Script, d.Command, d.Connections = "", "", -1
+	case ready:
+		d.Connections, _ = connections(r) // -1 if it was not said
+	}
+	return nil
 }
