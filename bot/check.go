@@ -88,6 +88,8 @@ func outside(ctx context.Context, c *Config, log *slog.Logger, tell say) {
 		}
 	}
 	tell(cloudFindings(ctx, c.AWS)...)
+	tell(groupFindings(ctx, c)...)
+	tell(proxyFindings(ctx, c.HAProxy)...)
 	client, err := github.New(c.github(), clock.Real(), log)
 	if err != nil {
 		tell(integrations.Finding{What: "GitHub", Say: err.Error(), Do: "mend the token or the App in " + c.file})

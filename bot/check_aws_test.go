@@ -3,12 +3,47 @@ package main
 import (
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/awssim"
 )
+
+// check looks at the groups of targets: whether they are there, and have the tag by which
+// the policy lets their processes be suspended; and at the sockets of HAProxy.
+func TestCheckLooksAtGroupsAndProxies(t *testing.T) {
+	_, text, _ := scalingFleet(t)
+	example, err := os.ReadFile(exampleFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, _ := strings.Cut(string(example), "\naws:\n")
+	_, after, _ := strings.Cut(rest, "\n\n")
+	c, err := parseConfig(exampleFile, []byte(before+"\n"+text+"\n"+after), exampleEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := func(group string) ScalingConfig {
+		return ScalingConfig{Group: group, Account: "main", Region: scalingSite.Region, Processes: []string{"AZRebalance"}}
+	}
+	c.Targets = []TargetConfig{{Name: "web/staging", ASG: []ScalingConfig{site("web"), site("nope")}}, {Name: "dns/production"}}
+	all := groupFindings(t.Context(), c)
+	if len(all) != 2 || !all[0].OK || all[0].What != "Scaling group web of web/staging" || !strings.Contains(all[0].Say, "AZRebalance may be suspended") || !strings.Contains(all[0].Say, "somebody has suspended ScheduledActions") {
+		t.Errorf("the group that is there: %+v", all)
+	}
+	if len(all) != 2 || all[1].OK || !strings.Contains(all[1].Say, "there is none in main/ap-northeast-1") {
+		t.Errorf("the group that is not: %+v", all)
+	}
+	if all := proxyFindings(t.Context(), nil); len(all) > 0 {
+		t.Errorf("without HAProxy: %+v", all)
+	}
+	proxies := HAProxyConfig{{Name: "lb-1", Address: filepath.Join(t.TempDir(), "no.sock"), Backend: "app", Role: "app"}}
+	if all := proxyFindings(t.Context(), proxies); len(all) != 1 || all[0].OK {
+		t.Errorf("with one that is not there: %+v", all)
+	}
+}
 
 // check says as whom an account is entered, and what its policy does not allow.
 func TestCheckLooksAtTheAccounts(t *testing.T) {

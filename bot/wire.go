@@ -98,7 +98,7 @@ func features(s systems) []commands.Feature {
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
 		incident.New(incident.Deps{Clock: s.clock}),
 		joining.New(joiningDeps(s)),
-		status.New(status.Deps{Clock: s.clock, Watched: s.watched, Also: []func(*store.Tx) ([]integrations.Rich, error){drain.UnderWay}}),
+		status.New(status.Deps{Clock: s.clock, Watched: s.watched, Also: []func(*store.Tx) ([]integrations.Rich, error){drain.UnderWay, scaling.UnderWay}}),
 		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Monitor: s.monitor, Self: s.self, Config: s.drains, Channel: s.channel}),
 		outage.New(outage.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Watched: s.watched, Channel: s.channel}),
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
@@ -246,6 +246,34 @@ func cloudFindings(ctx context.Context, c AWSConfig) []integrations.Finding {
 		return []integrations.Finding{{What: "AWS", Say: err.Error(), Do: "mend aws in the configuration"}}
 	}
 	return fleet.Check(ctx)
+}
+
+// groupFindings looks at the groups that targets are to keep still.
+func groupFindings(ctx context.Context, c *Config) (out []integrations.Finding) {
+	if len(c.AWS.Accounts) == 0 {
+		return nil
+	}
+	fleet, err := aws.New(c.AWS, aws.Options{})
+	if err != nil {
+		return nil // the accounts say why
+	}
+	for _, t := range c.Targets {
+		var all []integrations.Scaling
+		for _, s := range t.ASG {
+			all = append(all, s.scaling())
+		}
+		out = append(out, fleet.CheckScaling(ctx, t.Name, all)...)
+	}
+	return out
+}
+
+// proxyFindings looks at the sockets of HAProxy.
+func proxyFindings(ctx context.Context, c HAProxyConfig) []integrations.Finding {
+	proxies, err := haproxy.New(c, haproxy.Options{})
+	if err != nil {
+		return []integrations.Finding{{What: "HAProxy", Say: err.Error(), Do: "mend haproxy in the configuration"}}
+	}
+	return proxies.Check(ctx)
 }
 
 // heartbeats sends them.

@@ -198,6 +198,9 @@ func via(h *integrations.Heard) string {
 	return "slack"
 }
 
+// Via is the door that a call came through, as the audit names it: "host" or "slack".
+func (c *Call) Via() string { return via(&c.Heard) }
+
 // place says in a row where something was asked for that no act has answered, by
 // the arguments of the call: a refusal is looked for where it would have happened.
 func place(row *store.AuditRow, c *Call) {

@@ -45,6 +45,9 @@ type Instance struct {
 	Launched time.Time         `json:"launched"`
 	Group    string            `json:"group"` // that replaces it, "" if none does
 	Spot     bool              `json:"spot,omitempty"`
+	// Notice is why its cloud is about to take a Spot instance back, "" if it is not, as
+	// far as is known.
+	Notice string `json:"notice,omitempty"`
 }
 
 // A ScalingGroup keeps a number of instances in service and replaces those that end.
@@ -174,6 +177,9 @@ type Task struct {
 	ID     string `json:"id"`
 	Group  string `json:"group"`  // "service:web", or "family:batch" for one of no service
 	Status string `json:"status"` // the last that was seen: "RUNNING", "DEACTIVATING"
+	// Ports are those of the host that lead to it, by which pools know it; a task that is
+	// started anew may have others.
+	Ports []int `json:"ports,omitempty"`
 }
 
 // States of a command on a host.

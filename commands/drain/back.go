@@ -71,7 +71,7 @@ func (s *stepper) join() (bool, error) {
 	return false, s.Cloud.ExitStandby(s.ctx, d.At, d.Group, d.Instance)
 }
 
-// joinAll registers it where it is not.
+// joinAll registers it where it is not; its tasks are for their services to register.
 func (s *stepper) joinAll(pools []integrations.Pool) error {
 	in := map[integrations.Seat]bool{}
 	for _, p := range pools {
@@ -82,7 +82,7 @@ func (s *stepper) joinAll(pools []integrations.Pool) error {
 		}
 	}
 	for _, seat := range s.d.Seats {
-		if in[integrations.Seat{Pool: seat.Pool, Instance: seat.Instance, Port: seat.Port}] {
+		if s.d.ofTask(seat) || in[integrations.Seat{Pool: seat.Pool, Instance: seat.Instance, Port: seat.Port}] {
 			continue
 		}
 		if err := s.Cloud.Join(s.ctx, s.d.At, seat); err != nil {
@@ -92,7 +92,8 @@ func (s *stepper) joinAll(pools []integrations.Pool) error {
 	return nil
 }
 
-// healthy waits until its pools send it requests again.
+// healthy waits until its pools send it requests again. For tasks nobody waits: its
+// cluster starts them here or elsewhere, as it likes.
 func (s *stepper) healthy() (bool, error) {
 	d := s.d
 	m, err := s.look()
@@ -109,7 +110,7 @@ func (s *stepper) healthy() (bool, error) {
 	}
 	for _, p := range pools {
 		for _, seat := range p.Seats {
-			if seat.Instance == d.Instance && seat.State != integrations.SeatHealthy {
+			if seat.Instance == d.Instance && !d.ofTask(seat) && seat.State != integrations.SeatHealthy {
 				d.Why = fmt.Sprintf("%s: %s", p.Name, seat.State)
 				if seat.State == integrations.SeatUnused || seat.State == integrations.SeatDraining {
 					return false, s.joinAll(pools) // what its group does not put it into
@@ -156,6 +157,7 @@ func (s *stepper) surplus() (*Drain, error) {
 	extra := &Drain{At: d.At, Instance: m.ID, Name: m.Name, Role: m.Role, Zone: m.Zone, Group: d.Group, Shrink: true, By: d.By, Room: d.Room,
 		Reason: fmt.Sprintf("it was started in the place of %s, which was put back", d.machine()), State: statePlanned, Connections: -1, Bytes: -1, Seats: seats(m)}
 	role, _ := s.Config().Role(m.Role)
+	extra.Now = unasked(m, role)
 	extra.Plan = plan(Question{Machine: m, Role: role, Config: s.Config(), Here: s.here(s.ctx), Shrink: true})
 	return extra, nil
 }

@@ -65,7 +65,7 @@ func icon(d *Drain) string {
 		return "⏸️"
 	case stateRefused, stateExpired:
 		return "⚪"
-	case stateGone:
+	case stateGone, stateForget:
 		return "⚠️"
 	}
 	if steps()[d.State].back {
@@ -92,6 +92,9 @@ func body(d *Drain) (out []integrations.Block) {
 	}
 	if o := d.Override; o != nil {
 		out = append(out, integrations.Block{Text: integrations.R("Log loss accepted by ", integrations.Who(gate.FromStore(o.By)), ": ", integrations.Italic(o.Reason))})
+	}
+	if w := d.Without; w != nil {
+		out = append(out, integrations.Block{Text: integrations.R("It went on without its monitoring, says ", integrations.Who(gate.FromStore(w.By)), ": ", integrations.Italic(w.Why))})
 	}
 	if d.State == stateDone {
 		out = append(out, integrations.Block{Context: integrations.R("took ", gate.Age(d.Ended.Sub(d.Begun)))})
@@ -138,6 +141,9 @@ func planFields(d *Drain) (fields []integrations.Field) {
 		}
 		fields = append(fields, integrations.Field{Name: "Logs", Value: integrations.R(logs)})
 	}
+	if d.Now != nil {
+		fields = append(fields, integrations.Field{Name: "Now", Value: integrations.R(d.Now.words())})
+	}
 	return fields
 }
 
@@ -156,6 +162,9 @@ func buttons(d *Drain) (out []integrations.Button) {
 		}
 	case d.State == stateHold:
 		out = append(out, integrations.Button{Label: "Retry", Command: "drain-retry " + d.ID, Style: "primary"})
+		if d.blocked() {
+			out = append(out, unwatchedButton(d))
+		}
 		if d.Held == stateFlush {
 			out = append(out, integrations.Button{Label: "Override…", Command: "drain-override " + d.ID, Style: "danger"})
 		}
@@ -173,10 +182,16 @@ func buttons(d *Drain) (out []integrations.Button) {
 	case d.State == stateOut:
 		abort.Label = "Put back"
 		return []integrations.Button{abort}
+	case d.blocked():
+		return []integrations.Button{unwatchedButton(d), abort}
 	case mayGoBack(d):
 		return []integrations.Button{abort}
 	}
 	return nil
+}
+
+func unwatchedButton(d *Drain) integrations.Button {
+	return integrations.Button{Label: "Go on without it", Command: "drain-unwatched " + d.ID, Confirm: "Go on without its monitoring? Alerts of " + d.machine() + " may call people."}
 }
 
 // stages are those of the bar, with the states that each is of.

@@ -39,6 +39,8 @@ type Role struct {
 	// PosFiles are where Fluentd's in_tail writes down how far it has read: what it has
 	// not read yet is in no buffer.
 	PosFiles []string `yaml:"pos_files"`
+	// Workers are those of Fluentd, each with a monitor agent of its own; 0 is one.
+	Workers int `yaml:"workers"`
 	// FlushEvery is how far apart the looks into the buffers are; 5 s at least, 6 s for
 	// fluent-bit, which refreshes its numbers every 5 s.
 	FlushEvery time.Duration `yaml:"flush_every"`
@@ -48,6 +50,30 @@ type Role struct {
 	// Alone lets one be terminated that no group replaces.
 	Alone bool `yaml:"alone"`
 }
+
+// mostWorkers keeps their ports, from 24220 on, out of those of others.
+const mostWorkers = 64
+
+func (r Role) workers() int { return max(1, r.Workers) }
+
+// Ports are those of Fluentd's monitor agents, one a worker.
+func (r Role) Ports() (out []int) {
+	for n := range r.workers() {
+		out = append(out, fluentdPort+n)
+	}
+	return out
+}
+
+// NextPort is that of one worker more, and 0 where it is Fluentd's own for logs.
+func (r Role) NextPort() int {
+	if next := fluentdPort + r.workers(); next != fluentdLogs {
+		return next
+	}
+	return 0
+}
+
+// fluentdLogs is where Fluentd takes in logs from others, which are not HTTP.
+const fluentdLogs = 24224
 
 // Role finds a role by its name.
 func (c Config) Role(name string) (Role, bool) {
@@ -104,6 +130,12 @@ func (r Role) mistakes() (errs []error) {
 	}
 	if len(r.PosFiles) > 0 && r.Logs != "fluentd" {
 		errs = append(errs, fmt.Errorf("%s.pos_files: are Fluentd's; logs is %q", at, r.Logs))
+	}
+	switch {
+	case r.Workers < 0 || r.Workers > mostWorkers:
+		errs = append(errs, fmt.Errorf("%s.workers: is %d; want 1 to %d, as in Fluentd's <system>", at, r.Workers, mostWorkers))
+	case r.Workers > 0 && r.Logs != "fluentd":
+		errs = append(errs, fmt.Errorf("%s.workers: are Fluentd's; logs is %q", at, r.Logs))
 	}
 	if r.Unit != "" && !plainWord(r.Unit) {
 		errs = append(errs, fmt.Errorf("%s.unit: %q is not the name of a systemd unit; want one like app.service", at, r.Unit))

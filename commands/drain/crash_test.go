@@ -116,7 +116,8 @@ func (r *room) settled(fault string, back bool) bool {
 	d := r.all()[0]
 	switch fault {
 	case "gone":
-		return d.State == stateGone || d.State == stateDone
+		host := r.watch.host(d.Instance)
+		return (d.State == stateGone || d.State == stateDone) && (host.Retired || host.Status == integrations.HostWorking)
 	case "refused":
 		return d.State == stateHold || d.State == stateRefused || d.State == stateUndone || d.State == stateDone
 	}

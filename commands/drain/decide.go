@@ -82,9 +82,12 @@ func (f *feature) confirm(ctx context.Context, c *commands.Call) (commands.Act, 
 			if tx.Now().After(d.Until) {
 				why = "A confirmation is good for five minutes."
 			}
-			d.Plan, d.Until, d.Seats = now, tx.Now().Add(confirmFor), seats(m)
+			d.Plan, d.Until, d.Seats, d.Now = now, tx.Now().Add(confirmFor), seats(m), unasked(m, q.Role)
 			reply.Outcome, reply.Private = "planned again", say(why+" It was planned again: look at its card, and confirm that.")
-			return reply, put(tx, &d, true)
+			if err := put(tx, &d, true); err != nil {
+				return reply, err
+			}
+			return reply, beginAsking(tx, &d)
 		}
 		if len(now.Closed) > 0 {
 			return reply, commands.Refuse("guarded", now.Closed[0].String()).WithExample("drains")
@@ -185,7 +188,6 @@ func (f *feature) undrain(tx *store.Tx, c *commands.Call) (commands.Reply, error
 
 // goBack turns a drain round.
 func (f *feature) goBack(tx *store.Tx, d *Drain, why string) error {
-	rested := d.rests()
 	d.Because = why
 	to := wayBack(d)
 	if to == stateUndone { // nothing was changed yet
@@ -196,17 +198,10 @@ func (f *feature) goBack(tx *store.Tx, d *Drain, why string) error {
 		d.Version++
 		return f.goOn(tx, d)
 	}
-	role, _ := f.Config().Role(d.Role)
-	enter(d, to, tx.Now(), steps()[to], role)
-	d.Held = ""
-	if err := put(tx, d, true); err != nil {
+	if err := f.setOut(tx, d, to); err != nil {
 		return err
 	}
-	d.Version++
-	if err := audit(tx, d, "going back", why); err != nil || !rested {
-		return err
-	}
-	return begin(tx, d)
+	return audit(tx, d, "going back", why)
 }
 
 func (f *feature) abortRoll(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
@@ -240,68 +235,6 @@ func (f *feature) abortRoll(tx *store.Tx, c *commands.Call) (commands.Reply, err
 	}
 	reply.Private = say(fmt.Sprintf("%s ends here, and %s is put back.", r.ID, d.machine()))
 	return reply, f.goBack(tx, &d, fmt.Sprintf("%s put it back", c.Who.Display()))
-}
-
-func (f *feature) retryVerb() commands.Verb {
-	return commands.Verb{
-		Name: "drain-retry", Summary: "Let a drain that is held try again", Effect: commands.Changes, Right: right, Hidden: true,
-		Args: []commands.Arg{{Name: "drain", Kind: commands.ArgWord, Help: "drain-3"}}, Examples: []string{"drain-retry drain-3"},
-		Decide: f.on(f.retry),
-	}
-}
-
-func (f *feature) retry(tx *store.Tx, _ *commands.Call, d *Drain) (commands.Reply, error) {
-	reply := commands.Reply{Subject: d.ID}
-	if d.State != stateHold {
-		return reply, commands.Refuse("not_held", fmt.Sprintf("%s is %s: there is nothing to try again.", d.ID, word(d.State))).WithExample("drains")
-	}
-	reply.Private = say(fmt.Sprintf("Trying again: %s is %s.", d.machine(), word(d.Held)))
-	return reply, f.takeUp(tx, d, d.Held)
-}
-
-// takeUp lets a held drain go on in a state.
-func (f *feature) takeUp(tx *store.Tx, d *Drain, to string) error {
-	role, _ := f.Config().Role(d.Role)
-	intent := d.Intent
-	enter(d, to, tx.Now(), steps()[to], role)
-	if to == d.Held {
-		d.Intent = intent
-	}
-	d.Held, d.Samples, d.Unknowns, d.Flushed = "", nil, 0, false
-	if err := put(tx, d, true); err != nil {
-		return err
-	}
-	d.Version++
-	return begin(tx, d)
-}
-
-func (f *feature) overrideVerb() commands.Verb {
-	return commands.Verb{
-		Name: "drain-override", Summary: "Accept that logs of an instance may be lost", Effect: commands.Changes, Right: right, Hidden: true,
-		Who:      "somebody else than whoever asked for the drain",
-		Args:     []commands.Arg{{Name: "drain", Kind: commands.ArgWord, Help: "drain-3"}, {Name: "reason", Kind: commands.ArgText, Help: "why the loss is accepted"}},
-		Examples: []string{`drain-override drain-3 "its disk is broken"`},
-		Decide:   f.on(f.override),
-	}
-}
-
-func (f *feature) override(tx *store.Tx, c *commands.Call, d *Drain) (commands.Reply, error) {
-	reply := commands.Reply{Subject: d.ID}
-	reason := strings.TrimSpace(c.Arg("reason"))
-	switch {
-	case d.State != stateHold || d.Held != stateFlush:
-		return reply, commands.Refuse("not_held", fmt.Sprintf("%s is not held for its logs: it is %s.", d.ID, word(d.State))).WithExample("drains")
-	case reason == "":
-		return reply, commands.Refuse("no_reason", "Why is the loss accepted?").WithExample(`drain-override ` + d.ID + ` "its disk is broken"`)
-	case c.Who.Same(gate.FromStore(d.By)):
-		return reply, commands.Refuse("second_person", fmt.Sprintf("You asked for %s, so somebody else has to accept that its logs may be lost.", d.ID)).WithExample("undrain " + d.ID)
-	}
-	d.Override = &Override{By: gate.ToStore(c.Who), At: tx.Now(), Reason: reason}
-	reply.Private = say(fmt.Sprintf("Accepted: the logs of %s that are not shipped may be lost.", d.machine()))
-	if err := f.takeUp(tx, d, stateTerminate); err != nil {
-		return reply, err
-	}
-	return reply, tx.Audit(store.AuditRow{Who: d.Override.By, Act: "drain", Subject: d.ID, Outcome: "log loss accepted", Detail: d.machine() + ": " + reason, Via: "slack"})
 }
 
 func (f *feature) pauseVerb() commands.Verb {
@@ -352,8 +285,12 @@ func (f *feature) onRoll(do func(tx *store.Tx, c *commands.Call, r *Roll) (comma
 	}
 }
 
-// keepGoing is a tick: a drain that should go on has a job, whatever became of it.
+// keepGoing is a tick: a drain that should go on has a job, whatever became of it, and one
+// that waits for a person waits no more when its instance is ended.
 func (f *feature) keepGoing(ctx context.Context) error {
+	if err := f.lookAfter(ctx); err != nil {
+		return err
+	}
 	return f.Store.Update(ctx, func(tx *store.Tx) error {
 		all, err := actives(tx)
 		if err != nil || len(all) == 0 {
@@ -374,11 +311,7 @@ func (f *feature) keepGoing(ctx context.Context) error {
 			if d.State == stateHold || has[d.ID] {
 				continue
 			}
-			if err := put(tx, d, false); err != nil {
-				return err
-			}
-			d.Version++
-			if err := begin(tx, d); err != nil {
+			if err := f.drive(tx, d, false); err != nil {
 				return err
 			}
 		}

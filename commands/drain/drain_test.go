@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/store"
 )
 
 // A drain of an instance of a group behind a load balancer: each thing once, in the
@@ -192,7 +193,75 @@ func TestUnshippedLogsHoldIt(t *testing.T) {
 			}
 			r.must(bob, "drain-override "+d.ID+" its disk is broken")
 			r.goes(nil)
+			if rows := r.accepted(d.ID); !slices.Equal(rows, []string{"slack bob"}) {
+				t.Errorf("the audit says that %v accepted it", rows)
+			}
 			if d = r.drain(d.ID); d.State != stateDone || d.Override == nil || d.Override.Reason != "its disk is broken" || !d.Proved.IsZero() {
+				t.Errorf("it is %s: %s", d.State, d.Why)
+			}
+		})
+	}
+}
+
+// accepted are the doors, and who came through them, by which losses were accepted.
+func (r *room) accepted(id string) (out []string) {
+	r.t.Helper()
+	r.view(func(tx *store.Tx) error {
+		rows, err := tx.AuditRows(store.AuditFilter{Subject: id})
+		for _, row := range rows {
+			if row.Outcome == "log loss accepted" {
+				out = append(out, row.Via+" "+row.Who.Name)
+			}
+		}
+		return err
+	})
+	return out
+}
+
+// Whoever accepts a loss on the host itself is recorded to have done so there.
+func TestALossIsAcceptedAtTheHost(t *testing.T) {
+	r := newRoom(t, 4)
+	r.fleet.boxes["i-2"].mute = true
+	d := r.begins("drain web-2")
+	r.goes(nil)
+	if _, err := r.hears(integrations.Heard{Kind: "host", User: "bob"}, bob, "drain-override "+d.ID+" its disk is broken"); err != nil {
+		t.Fatal(err)
+	}
+	if rows := r.accepted(d.ID); !slices.Equal(rows, []string{"host bob"}) {
+		t.Errorf("the audit says that %v accepted it", rows)
+	}
+}
+
+// Its buffers are empty, and an output still tries again: something is not shipped that
+// no number of them shows.
+func TestOutputsThatTryAgainHoldIt(t *testing.T) {
+	r := newRoom(t, 4)
+	b := r.fleet.boxes["i-2"]
+	b.retries, b.retried = 7, true
+	d := r.begins("drain web-2")
+	r.goes(nil)
+	if d = r.drain(d.ID); d.State != stateHold || d.Held != stateFlush || !strings.Contains(d.Why, "its outputs try again: 1 more since the last look") {
+		t.Fatalf("it is %s: %s", d.State, d.Why)
+	}
+	b.retried = false
+	r.must(alice, "drain-retry "+d.ID)
+	r.goes(nil)
+	if d = r.drain(d.ID); d.State != stateDone {
+		t.Errorf("it is %s: %s", d.State, d.Why)
+	}
+}
+
+// The notice comes between the plan and its load balancers: what was marked is taken back.
+// Once it is out it goes on: its logs may be shipped before it ends.
+func TestASpotNoticeOnItsWay(t *testing.T) {
+	for at, want := range map[string]string{statePlan: stateRefused, stateMark: stateUndone, stateFlush: stateDone} {
+		t.Run(at, func(t *testing.T) {
+			r := newRoom(t, 4)
+			d := r.begins("drain web-2")
+			r.goes(func() bool { return r.drain(d.ID).State == at })
+			r.fleet.boxes["i-2"].Notice = "marked-for-termination"
+			r.goes(nil)
+			if d = r.drain(d.ID); d.State != want || r.fleet.boxes["i-2"].Tags["Status"] == draining && want != stateDone {
 				t.Errorf("it is %s: %s", d.State, d.Why)
 			}
 		})

@@ -49,6 +49,9 @@ func (s *stepper) terminate() (bool, error) {
 			return false, nil // it may open while its replacement starts
 		}
 	}
+	if err := s.stillEmpty(); err != nil {
+		return false, err
+	}
 	if err := s.intend(nil); err != nil {
 		return false, err
 	}
@@ -83,6 +86,11 @@ func (s *stepper) replaced() (bool, error) {
 		return true, nil
 	}
 	g, err := s.Cloud.Group(s.ctx, d.At, d.Group)
+	var gone *integrations.Gone
+	if errors.As(err, &gone) { // nothing replaces it; that is not ours to mend
+		d.warn(gone.Why)
+		return true, nil
+	}
 	if err != nil {
 		return false, err
 	}

@@ -55,7 +55,7 @@ func New(d Deps) commands.Feature {
 	f := &feature{d}
 	return commands.Feature{
 		Name: "drain", Words: map[string]string{"ja": ja},
-		Verbs: []commands.Verb{f.drainVerb(), f.confirmVerb(), f.undrainVerb(), f.retryVerb(), f.overrideVerb(), f.pauseVerb(), f.resumeVerb(), f.instancesVerb(), f.drainsVerb()},
+		Verbs: []commands.Verb{f.drainVerb(), f.confirmVerb(), f.undrainVerb(), f.retryVerb(), f.overrideVerb(), f.unwatchedVerb(), f.pauseVerb(), f.resumeVerb(), f.instancesVerb(), f.drainsVerb()},
 		Ticks: []commands.Tick{{Name: "keep drains going", Every: keepEvery, Run: f.keepGoing}},
 		Kinds: []runner.Kind{{Name: kind, Quiet: true, Run: f.run}},
 		Cards: map[string]tell.Card{cardOne: f.card, cardRoll: f.rollCard, cardHeld: f.heldCard},

@@ -2,7 +2,6 @@ package drain
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,6 +46,8 @@ type box struct {
 	mute    bool  // its collector does not answer
 	emitted int64
 	givenUp int64
+	retries int64
+	retried bool // one more at each look
 	flushed time.Time
 	ended   time.Time
 	hosted
@@ -71,6 +72,7 @@ type fleet struct {
 	watch   func(call string)
 	ended   []string
 	cluster bool // what it launches runs tasks
+	slow    bool // no command comes to an end
 }
 
 const healthyAfter = 20 * time.Second
@@ -101,7 +103,9 @@ func (f *fleet) launch(role, group string) *box {
 		b.register()
 	}
 	for _, p := range f.pools {
-		b.seats[p.ID] = f.clock.Now()
+		if p.ID != taskPool {
+			b.seats[p.ID] = f.clock.Now()
+		}
 	}
 	return b
 }
@@ -178,6 +182,10 @@ func (f *fleet) pool(p integrations.Pool) integrations.Pool {
 	p.Seats = nil
 	for _, id := range f.ids() {
 		b := f.boxes[id]
+		if p.ID == taskPool {
+			p.Seats = append(p.Seats, f.taskSeats(p, b)...)
+			continue
+		}
 		seat := integrations.Seat{Pool: p.ID, Kind: p.Kind, Instance: id, Port: 8080, Zone: b.Zone, Connections: -1}
 		since, in := b.seats[p.ID]
 		left, leaving := b.leaving[p.ID]
@@ -248,175 +256,8 @@ func (f *fleet) Pools(_ context.Context, _ integrations.Site, seats []integratio
 	f.settle()
 	for _, p := range f.pools {
 		if slices.ContainsFunc(seats, func(s integrations.Seat) bool { return s.Pool == p.ID }) {
-			out = append(out, f.pool(p))
+			out = append(out, f.with(f.pool(p), seats))
 		}
 	}
 	return out, nil
-}
-
-// change does something to the outside, unless a fault comes in its way.
-func (f *fleet) change(call string, do func() error) error {
-	f.settle()
-	if f.fault != nil {
-		if err := f.fault(call, true); err != nil {
-			return err
-		}
-	}
-	f.calls = append(f.calls, call)
-	if err := do(); err != nil {
-		return err
-	}
-	if f.watch != nil {
-		f.watch(call)
-	}
-	if f.fault != nil {
-		return f.fault(call, false)
-	}
-	return nil
-}
-
-func (f *fleet) Tag(_ context.Context, _ integrations.Site, id string, set map[string]string, unset []string) error {
-	return f.change("tag "+id, func() error {
-		for k, v := range set {
-			f.boxes[id].Tags[k] = v
-		}
-		for _, k := range unset {
-			delete(f.boxes[id].Tags, k)
-		}
-		return nil
-	})
-}
-
-func (f *fleet) EnterStandby(_ context.Context, _ integrations.Site, _, id string, shrink bool) error {
-	return f.change("standby "+id, func() error {
-		b := f.boxes[id]
-		if b.lifecycle != integrations.MemberInService {
-			return fmt.Errorf("ValidationError: %s is not InService", id)
-		}
-		if shrink {
-			if f.group.Desired-1 < f.group.Min {
-				return errors.New("ValidationError: below the minimum")
-			}
-			f.group.Desired--
-		}
-		b.lifecycle, b.moving = integrations.MemberStandby, f.clock.Now().Add(3*time.Second)
-		for p := range b.seats {
-			b.leaving[p] = f.clock.Now()
-		}
-		b.seats = map[string]time.Time{}
-		return nil
-	})
-}
-
-func (f *fleet) ExitStandby(_ context.Context, _ integrations.Site, _, id string) error {
-	return f.change("unstandby "+id, func() error {
-		b := f.boxes[id]
-		if b.lifecycle != integrations.MemberStandby {
-			return fmt.Errorf("ValidationError: %s is not in Standby", id)
-		}
-		if f.group.Desired+1 > f.group.Max {
-			return errors.New("ValidationError: above the maximum")
-		}
-		f.group.Desired++
-		b.lifecycle, b.leaving = integrations.MemberInService, map[string]time.Time{}
-		for _, p := range f.pools {
-			b.seats[p.ID] = f.clock.Now()
-		}
-		return nil
-	})
-}
-
-func (f *fleet) SetDesired(_ context.Context, _ integrations.Site, _ string, n int) error {
-	return f.change(fmt.Sprint("desire ", n), func() error {
-		if n < f.group.Min || n > f.group.Max {
-			return errors.New("ValidationError: out of bounds")
-		}
-		f.group.Desired = n
-		f.settle()
-		return nil
-	})
-}
-
-func (f *fleet) Leave(_ context.Context, _ integrations.Site, s integrations.Seat) error {
-	return f.change("leave "+s.Pool+" "+s.Instance, func() error {
-		b := f.boxes[s.Instance]
-		delete(b.seats, s.Pool)
-		b.leaving[s.Pool] = f.clock.Now()
-		return nil
-	})
-}
-
-func (f *fleet) Join(_ context.Context, _ integrations.Site, s integrations.Seat) error {
-	return f.change("join "+s.Pool+" "+s.Instance, func() error {
-		b := f.boxes[s.Instance]
-		delete(b.leaving, s.Pool)
-		if _, in := b.seats[s.Pool]; !in {
-			b.seats[s.Pool] = f.clock.Now()
-		}
-		return nil
-	})
-}
-
-func (f *fleet) Terminate(_ context.Context, _ integrations.Site, group, id string) error {
-	return f.change("terminate "+id, func() error {
-		f.ended = append(f.ended, id)
-		if b := f.boxes[id]; b.State == integrations.InstanceRunning {
-			f.finish(b)
-		}
-		return nil
-	})
-}
-
-func (f *fleet) Start(_ context.Context, _ integrations.Site, id, script string, _ time.Duration) (string, error) {
-	first, _, _ := strings.Cut(strings.TrimPrefix(script, "# signalbox:"), "\n")
-	verb, _, _ := strings.Cut(first, " ")
-	command := ""
-	err := f.change(verb+" "+id, func() error {
-		command = fmt.Sprintf("cmd-%d", len(f.commands)+1)
-		f.commands[command] = f.host(f.boxes[id], verb)
-		return nil
-	})
-	return command, err
-}
-
-// host does what a script says.
-func (f *fleet) host(b *box, verb string) func() integrations.CommandResult {
-	if b.deaf {
-		return func() integrations.CommandResult {
-			return integrations.CommandResult{State: integrations.CommandUnknown, Why: "Undeliverable"}
-		}
-	}
-	out := ""
-	switch verb {
-	case "stop":
-		b.running = false
-	case "start":
-		b.running = true
-	case "connections":
-		if !b.running {
-			b.conns = max(0, b.conns-4)
-		}
-		out = fmt.Sprint(b.conns)
-	case "flush":
-		b.flushed = f.clock.Now()
-	case "logs":
-		if !b.flushed.IsZero() && !b.running && !b.stuck {
-			b.bytes = max(0, b.bytes-2048)
-		}
-		queued := min(b.bytes, 1)
-		out = fmt.Sprintf(`{"fluentd":{"plugins":[{"type":"tail"},{"type":"forward","buffer_total_queued_size":%d,"buffer_queue_length":%d,"emit_count":%d}]},"files":[],"given_up":%d}`, b.bytes, queued, b.emitted, b.givenUp)
-		if b.mute {
-			out = `{"error":"the monitor agent on port 24220 does not answer"}`
-		}
-	}
-	return func() integrations.CommandResult {
-		return integrations.CommandResult{State: integrations.CommandDone, Output: out}
-	}
-}
-
-func (f *fleet) Result(_ context.Context, _ integrations.Site, _, command string) (integrations.CommandResult, error) {
-	if result, ok := f.commands[command]; ok {
-		return result(), nil
-	}
-	return integrations.CommandResult{State: integrations.CommandUnknown, Why: "no such command"}, nil
 }

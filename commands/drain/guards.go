@@ -73,6 +73,7 @@ func allGuards() []guard {
 		{"G1 self", guardSelf},
 		{"G2 role", guardRole},
 		{"G2 precious", guardPrecious},
+		{"G2 Spot notice", guardSpot},
 		{"G3 healthy floor", guardFloor},
 		{"G4 group", guardGroup},
 		{"G5 one at a time", guardOne},
@@ -143,6 +144,15 @@ func guardPrecious(q Question) (string, string) {
 		return "it has " + strings.Join(m.Loses, " and "), "Take it out with --keep, and save what is on it"
 	}
 	return "", ""
+}
+
+// guardSpot leaves alone what is about to go: its group replaces it, and a drain that
+// ends halfway helps nobody. Once it is out, its end is one like any other.
+func guardSpot(q Question) (string, string) {
+	if q.Machine.Notice == "" || q.Out {
+		return "", ""
+	}
+	return fmt.Sprintf("EC2 takes this Spot instance back (%s): it leaves by itself within two minutes, and there is nothing to drain", q.Machine.Notice), "Look again when its replacement runs"
 }
 
 func guardFloor(q Question) (string, string) {

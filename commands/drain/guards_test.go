@@ -58,6 +58,8 @@ func TestGuards(t *testing.T) {
 		{"not stateful", func(q *Question) { q.Machine.Tags["Stateful"] = "False" }, "", ""},
 		{"protected", func(q *Question) { q.Machine.Tags["Protected"] = "" }, "G2 precious", "the tag Protected="},
 		{"protected and kept", func(q *Question) { q.Machine.Tags["Protected"] = ""; q.Keep = true }, "G2 precious", "the tag Protected="},
+		{"taken back", func(q *Question) { q.Machine.Notice = "marked-for-termination" }, "G2 Spot notice", "takes this Spot instance back (marked-for-termination): it leaves by itself within two minutes, and there is nothing to drain."},
+		{"taken back, to be kept", func(q *Question) { q.Machine.Notice, q.Keep = "marked-for-stop", true }, "G2 Spot notice", "marked-for-stop"},
 		{"locked", func(q *Question) { q.Machine.Locked = true }, "G2 precious", "DisableApiTermination"},
 		{"locked and kept", func(q *Question) { q.Machine.Locked = true; q.Keep = true }, "", ""},
 		{"a disk", func(q *Question) { q.Machine.Loses = []string{"vol-1, which stays", "instance store"} }, "G2 precious", "vol-1, which stays and instance store"},

@@ -208,6 +208,9 @@ func (f *feature) row(i integrations.Instance, at place, going []*Drain) integra
 			row = append(row, integrations.R(" · ", integrations.Code(d.ID), " ", word(d.State))...)
 		}
 	}
+	if i.Notice != "" {
+		row = append(row, integrations.R(" · ⚠️ ", fmt.Sprintf("EC2 takes it back (%s)", i.Notice))...)
+	}
 	if wrong := disagree(i, at, known); wrong != "" {
 		row = append(row, integrations.R(" · ⚠️ ", wrong)...)
 	}

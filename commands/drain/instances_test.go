@@ -27,11 +27,12 @@ func TestInstancesThatContradictThemselves(t *testing.T) {
 	r.fleet.boxes["i-2"].running = false
 	tag(r.fleet.boxes["i-3"], "standby")
 	tag(r.fleet.boxes["i-4"], draining)
+	r.fleet.boxes["i-6"].Notice = "marked-for-termination"
 	d := r.begins("drain web-5")
 	r.goes(func() bool { return r.drain(d.ID).State == stateWait })
 	for name, want := range map[string]string{
 		"web-1": "⚠️ it says working, and its group Standby", "web-2": "⚠️ it says working, and web: unhealthy", "web-3": "⚠️ it says standby, and web sends it requests",
-		"web-4": "⚠️ it says that it is draining, and no drain goes on", "web-5": "drain-1 waiting for its load balancers",
+		"web-4": "⚠️ it says that it is draining, and no drain goes on", "web-5": "drain-1 waiting for its load balancers", "web-6": "⚠️ EC2 takes it back (marked-for-termination)",
 	} {
 		if got := line(name); !strings.HasSuffix(got, want) {
 			t.Errorf("%s, want %q", got, want)

@@ -29,6 +29,7 @@ type Sample struct {
 	Files   int64  `json:"files"`   // bytes in its files
 	Left    string `json:"left"`    // what is left besides, in words
 	Emitted int64  `json:"emitted"` // what it took in so far; grows while something still writes
+	Retries int64  `json:"retries"` // how often its outputs had to try again so far; grows while one does
 	GivenUp int64  `json:"given_up"`
 }
 
@@ -38,15 +39,15 @@ func (s Sample) empty() bool {
 }
 
 // proved says whether samples, oldest first, prove that nothing is left: the last
-// three are empty and far enough apart, nothing came in between, and nothing was given
-// up since the first look of all.
+// three are empty and far enough apart, nothing came in between, no output tried again
+// meanwhile, and nothing was given up since the first look of all.
 func proved(all []Sample, givenUp int64, gap time.Duration) bool {
 	if len(all) < needed {
 		return false
 	}
 	last := all[len(all)-needed:]
 	for i, s := range last {
-		if !s.empty() || s.Emitted != last[0].Emitted || s.GivenUp != givenUp {
+		if !s.empty() || s.Emitted != last[0].Emitted || s.Retries != last[0].Retries || s.GivenUp != givenUp {
 			return false
 		}
 		if i > 0 && s.At.Sub(last[i-1].At) < gap {
@@ -56,12 +57,21 @@ func proved(all []Sample, givenUp int64, gap time.Duration) bool {
 	return true
 }
 
+// retries is how often the outputs tried again between the last two looks.
+func retries(all []Sample) int64 {
+	n := len(all)
+	if n < 2 || all[n-2].Unknown != "" {
+		return 0
+	}
+	return all[n-1].Retries - all[n-2].Retries
+}
+
 // A collector is what ships logs.
 type collector struct {
 	gap   time.Duration
 	flush string // the script that has it ship what it holds; "" if none does
 	look  string // the script that prints one line of JSON; "" if there are no logs
-	read  func(b []byte) (Sample, error)
+	read  func(b []byte, r Role) (Sample, error)
 }
 
 var collectors = map[string]collector{
@@ -77,17 +87,20 @@ func gapOf(r Role) time.Duration { return max(collectors[r.Logs].gap, r.FlushEve
 
 // printed is what both scripts print.
 type printed struct {
-	Error   string `json:"error"`
-	Fluentd *struct {
-		Plugins []map[string]json.RawMessage `json:"plugins"`
-	} `json:"fluentd"`
-	FluentBit *fluentBit `json:"fluent_bit"`
+	Error     string          `json:"error"`
+	Fluentd   *fluentdWorker  `json:"fluentd"`
+	Workers   []fluentdWorker `json:"workers"` // those of Fluentd after the first
+	FluentBit *fluentBit      `json:"fluent_bit"`
 	Files     []struct {
 		Path string `json:"path"`
 		Size int64  `json:"size"`
 	} `json:"files"`
 	GivenUp *int64 `json:"given_up"`
 	Behind  int64  `json:"behind"` // bytes of log files that were not read yet
+}
+
+type fluentdWorker struct {
+	Plugins []map[string]json.RawMessage `json:"plugins"`
 }
 
 func readPrinted(b []byte) (p printed, s Sample, err error) {
@@ -113,9 +126,14 @@ func readPrinted(b []byte) (p printed, s Sample, err error) {
 // them: those of v0.12 are the first two.
 var fluentdZero = []string{"buffer_queue_length", "buffer_stage_length", "buffer_stage_byte_size", "buffer_queue_byte_size"}
 
-// readFluentd reads the plugins of the monitor agent. An output is buffered when it
-// says how much it has queued; none that is would be a wrong configuration.
-func readFluentd(b []byte) (Sample, error) {
+// fluentdPort is that of the monitor agent of the first worker; the next have the next
+// ones (fluent/fluentd#1493).
+const fluentdPort = 24220
+
+// readFluentd reads the plugins of the monitor agents, one a worker. An output is
+// buffered when it says how much it has queued; none that is would be a wrong
+// configuration. A worker whose agent says nothing is not known to be empty.
+func readFluentd(b []byte, r Role) (Sample, error) {
 	p, s, err := readPrinted(b)
 	if err != nil {
 		return s, err
@@ -123,8 +141,19 @@ func readFluentd(b []byte) (Sample, error) {
 	if p.Fluentd == nil {
 		return s, stuck("what the host printed is not of fluentd")
 	}
+	workers := append([]fluentdWorker{*p.Fluentd}, p.Workers...)
+	if want := r.workers(); len(workers) != want {
+		return s, stuck(fmt.Sprintf("%d of %d workers of fluentd were asked", len(workers), want))
+	}
+	var plugins []map[string]json.RawMessage
+	for n, w := range workers {
+		if len(w.Plugins) == 0 && len(workers) > 1 {
+			return s, stuck(fmt.Sprintf("the worker of fluentd on port %d names no plugins", fluentdPort+n))
+		}
+		plugins = append(plugins, w.Plugins...)
+	}
 	buffered := 0
-	for _, plugin := range p.Fluentd.Plugins {
+	for _, plugin := range plugins {
 		size, ok := number(plugin["buffer_total_queued_size"])
 		if !ok {
 			continue
@@ -143,7 +172,9 @@ func readFluentd(b []byte) (Sample, error) {
 			n, _ := number(plugin[name])
 			s.Emitted += n
 		}
-		n, _ := number(plugin["drop_oldest_chunk_count"])
+		n, _ := number(plugin["retry_count"])
+		s.Retries += n
+		n, _ = number(plugin["drop_oldest_chunk_count"])
 		s.GivenUp += n
 	}
 	if buffered == 0 {
@@ -177,7 +208,7 @@ type fluentBit struct {
 }
 
 // readFluentBit reads the storage metrics.
-func readFluentBit(b []byte) (Sample, error) {
+func readFluentBit(b []byte, _ Role) (Sample, error) {
 	p, s, err := readPrinted(b)
 	if err != nil {
 		return s, err

@@ -30,33 +30,38 @@ func TestWhatHostsPrint(t *testing.T) {
 	for _, c := range []struct {
 		what, kind, text string
 		want             string // "empty", "full" or what is unknown
+		workers          int
 	}{
-		{"v0.12 empty", "fluentd", fluentd(fmt.Sprintf(old, 0, 0)), "empty"},
-		{"v0.12 full", "fluentd", fluentd(fmt.Sprintf(old, 1, 99)), "full"},
-		{"a chunk under way has left the queue and not the size", "fluentd", fluentd(fmt.Sprintf(old, 0, 99)), "full"},
-		{"v1 empty", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0)), "empty"},
-		{"v1 staged", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 2, 0)), "full"},
-		{"v1 queued", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 7)), "full"},
-		{"one of two is full", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0) + "," + fmt.Sprintf(old, 3, 3)), "full"},
-		{"a file is left", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0), `"files":[{"path":"x.b5f.log","size":7}],"given_up":0`), "full"},
-		{"a file that is not read to its end", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0), `"files":[],"given_up":0,"behind":12`), "full"},
-		{"an input is no output", "fluentd", fluentd(`{"type":"tail"},` + fmt.Sprintf(new, 0, 0, 0, 0)), "empty"},
-		{"no buffered output", "fluentd", fluentd(`{"type":"tail"},{"type":"stdout","buffer_total_queued_size":null}`), "names no output"},
-		{"no plugins", "fluentd", fluentd(``), "names no output"},
-		{"no queue", "fluentd", fluentd(`{"buffer_total_queued_size":0}`), "not its queue"},
-		{"cut off", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0))[:80], "no JSON"},
-		{"nothing", "fluentd", "", "no JSON"},
-		{"it does not answer", "fluentd", `{"error":"the monitor agent on port 24220 does not answer"}`, "does not answer"},
-		{"no files", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0), `"given_up":0`), "lacks its files"},
-		{"of something else", "fluentd", bit("0", `"tail.0":{"chunks":{"total":0,"busy":0}}`), "not of fluentd"},
-		{"fluent-bit empty", "fluent-bit", bit("0", `"tail.0":{"chunks":{"total":0,"busy":0}}`), "empty"},
-		{"fluent-bit full", "fluent-bit", bit("2", `"tail.0":{"chunks":{"total":0,"busy":0}}`), "full"},
-		{"fluent-bit busy", "fluent-bit", bit("0", `"tail.0":{"chunks":{"total":0,"busy":1}}`), "full"},
-		{"fluent-bit without inputs", "fluent-bit", bit("0", ``), "storage.metrics"},
-		{"fluent-bit without metrics", "fluent-bit", `{"fluent_bit":{},"files":[],"given_up":0}`, "storage.metrics"},
+		{"v0.12 empty", "fluentd", fluentd(fmt.Sprintf(old, 0, 0)), "empty", 0},
+		{"v0.12 full", "fluentd", fluentd(fmt.Sprintf(old, 1, 99)), "full", 0},
+		{"a chunk under way has left the queue and not the size", "fluentd", fluentd(fmt.Sprintf(old, 0, 99)), "full", 0},
+		{"v1 empty", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0)), "empty", 0},
+		{"v1 staged", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 2, 0)), "full", 0},
+		{"v1 queued", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 7)), "full", 0},
+		{"one of two is full", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0) + "," + fmt.Sprintf(old, 3, 3)), "full", 0},
+		{"a file is left", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0), `"files":[{"path":"x.b5f.log","size":7}],"given_up":0`), "full", 0},
+		{"a file that is not read to its end", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0), `"files":[],"given_up":0,"behind":12`), "full", 0},
+		{"an input is no output", "fluentd", fluentd(`{"type":"tail"},` + fmt.Sprintf(new, 0, 0, 0, 0)), "empty", 0},
+		{"no buffered output", "fluentd", fluentd(`{"type":"tail"},{"type":"stdout","buffer_total_queued_size":null}`), "names no output", 0},
+		{"no plugins", "fluentd", fluentd(``), "names no output", 0},
+		{"no queue", "fluentd", fluentd(`{"buffer_total_queued_size":0}`), "not its queue", 0},
+		{"cut off", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0))[:80], "no JSON", 0},
+		{"nothing", "fluentd", "", "no JSON", 0},
+		{"it does not answer", "fluentd", `{"error":"the monitor agent on port 24220 does not answer"}`, "does not answer", 0},
+		{"no files", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0), `"given_up":0`), "lacks its files", 0},
+		{"of something else", "fluentd", bit("0", `"tail.0":{"chunks":{"total":0,"busy":0}}`), "not of fluentd", 0},
+		{"fluent-bit empty", "fluent-bit", bit("0", `"tail.0":{"chunks":{"total":0,"busy":0}}`), "empty", 0},
+		{"fluent-bit full", "fluent-bit", bit("2", `"tail.0":{"chunks":{"total":0,"busy":0}}`), "full", 0},
+		{"fluent-bit busy", "fluent-bit", bit("0", `"tail.0":{"chunks":{"total":0,"busy":1}}`), "full", 0},
+		{"fluent-bit without inputs", "fluent-bit", bit("0", ``), "storage.metrics", 0},
+		{"fluent-bit without metrics", "fluent-bit", `{"fluent_bit":{},"files":[],"given_up":0}`, "storage.metrics", 0},
+		{"two workers", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0), `"workers":[{"plugins":[`+fmt.Sprintf(new, 0, 0, 0, 0)+`]}],"files":[],"given_up":0`), "empty", 2},
+		{"the second worker is full", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0), `"workers":[{"plugins":[`+fmt.Sprintf(old, 1, 9)+`]}],"files":[],"given_up":0`), "full", 2},
+		{"one of two was asked", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0)), "1 of 2 workers", 2},
+		{"the second says nothing", "fluentd", fluentd(fmt.Sprintf(new, 0, 0, 0, 0), `"workers":[{}],"files":[],"given_up":0`), "on port 24221 names no plugins", 2},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			s, err := collectors[c.kind].read([]byte(c.text))
+			s, err := collectors[c.kind].read([]byte(c.text), Role{Workers: c.workers})
 			got := "full"
 			switch {
 			case err != nil:
@@ -77,7 +82,7 @@ func TestWhatProves(t *testing.T) {
 	at := time.Unix(1700000000, 0)
 	for _, c := range []struct {
 		what string
-		all  string // a look a letter: e empty, f full, u unknown, g gave up, i took something in; a digit before it is the seconds since the one before, else 5
+		all  string // a look a letter: e empty, f full, u unknown, g gave up, i took something in, r tried again; a digit before it is the seconds since the one before, else 5
 		want bool
 	}{
 		{"three", "eee", true},
@@ -90,11 +95,14 @@ func TestWhatProves(t *testing.T) {
 		{"too close", "ee2e", false},
 		{"it took something in", "eeie", false},
 		{"it gave something up", "feegg", false},
+		{"it tried again", "eere", false},
+		{"it tried again at last", "eer", false},
+		{"it tried again before", "reee", true},
 		{"none", "", false},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			var all []Sample
-			now, emitted, given := at, int64(1), int64(0)
+			now, emitted, given, retried := at, int64(1), int64(0), int64(4)
 			gap := leastGap
 			for _, sign := range c.all {
 				switch sign {
@@ -105,9 +113,11 @@ func TestWhatProves(t *testing.T) {
 					emitted++
 				case 'g':
 					given++
+				case 'r':
+					retried++
 				}
 				now, gap = now.Add(gap), leastGap
-				s := Sample{At: now, Emitted: emitted, GivenUp: given}
+				s := Sample{At: now, Emitted: emitted, GivenUp: given, Retries: retried}
 				switch sign {
 				case 'f':
 					s.Bytes = 1
@@ -121,6 +131,11 @@ func TestWhatProves(t *testing.T) {
 			}
 		})
 	}
+}
+
+// answering is a curl that monitor agents answer on some ports.
+func answering(ports ...string) string {
+	return `case "$4" in *:` + strings.Join(ports, `/*|*:`) + `/*) echo '{"plugins":[{"buffer_total_queued_size":0,"buffer_queue_length":0,"emit_count":1}]}' ;; *) exit 7 ;; esac`
 }
 
 // The scripts themselves, run by a real shell against stand-ins of the tools that they
@@ -150,13 +165,13 @@ func TestScriptsOnAHost(t *testing.T) {
 		return string(out)
 	}
 	role := Role{Name: "app", Unit: "app.service", Port: 8080, Logs: "fluentd", Buffers: []string{buffer}}
-	look := func() (Sample, error) { return readFluentd([]byte(run(script("fluentd", role)))) }
+	look := func() (Sample, error) { return readFluentd([]byte(run(script("fluentd", role))), role) }
 
 	tool("curl", "exit 7")
 	if s, err := look(); err == nil || !strings.Contains(err.Error(), "24220") {
 		t.Errorf("without its agent: %+v, %v", s, err)
 	}
-	tool("curl", `echo '{"plugins":[{"buffer_total_queued_size":0,"buffer_queue_length":0}]}'`)
+	tool("curl", answering("24220"))
 	file("app.b64f.log.meta", 10)
 	file("app.b65a.log", 0)
 	if s, err := look(); err != nil || !s.empty() {
@@ -202,8 +217,21 @@ func TestScriptsOnAHost(t *testing.T) {
 		t.Errorf("a folder that is not there: %+v, %v", s, err)
 	}
 
+	role.Buffers, role.Workers = []string{buffer}, 2
+	if s, err := look(); err == nil || !strings.Contains(err.Error(), "on port 24221 does not answer") {
+		t.Errorf("a worker that does not answer: %+v, %v", s, err)
+	}
+	tool("curl", answering("24220", "24221"))
+	if s, err := look(); err != nil || s.Emitted != 2 {
+		t.Errorf("two workers: %+v, %v", s, err)
+	}
+	role.Workers = 1
+	if s, err := look(); err == nil || !strings.Contains(err.Error(), "more workers than the configuration says: port 24221") {
+		t.Errorf("a worker too many: %+v, %v", s, err)
+	}
+
 	tool("curl", `echo '{"storage_layer":{"chunks":{"total_chunks":0}},"input_chunks":{"tail.0":{"chunks":{"total":0,"busy":0}}}}'`)
-	if s, err := readFluentBit([]byte(run(script("fluent-bit", Role{Buffers: []string{buffer}})))); err != nil || !s.empty() {
+	if s, err := readFluentBit([]byte(run(script("fluent-bit", Role{Buffers: []string{buffer}}))), role); err != nil || !s.empty() {
 		t.Errorf("fluent-bit: %+v, %v", s, err)
 	}
 	tool("ss", `[ "$4" = '( sport = :8080 )' ] && printf 'a\nb\n'`)

@@ -50,16 +50,33 @@ func (s *stepper) asked(err error) error {
 }
 
 // silence puts its host into standby, so that nobody is called for what is done on
-// purpose. What it was before is written down first, with the intent. Where it has no
-// host, that is said once, and is no obstacle.
+// purpose. What cannot be told now is waited for, and noted as why; whoever asked may
+// have it go on without.
 func (s *stepper) silence() (done bool, err error) {
 	d := s.d
-	if s.Monitor == nil || d.Unwatched {
+	if s.Monitor == nil || d.Unwatched || d.Without != nil {
 		return true, nil
 	}
+	d.Mute = ""
+	done, err = s.standby()
+	if err == nil || errors.Is(err, errMoved) || s.ctx.Err() != nil {
+		return done, err
+	}
+	err = s.asked(err)
+	d.Mute = d.Why
+	if err != nil {
+		d.Mute = plainly(err)
+	}
+	return false, err
+}
+
+// standby does that. What it was before is written down first, with the intent. Where it
+// has no host, that is said once, and is no obstacle. Its errors are the monitor's.
+func (s *stepper) standby() (done bool, err error) {
+	d := s.d
 	h, watched, err := s.watched()
 	if err != nil {
-		return false, s.asked(err)
+		return false, err
 	}
 	if !watched {
 		d.Unwatched, d.Why, s.next = true, "its monitoring does not know it: nothing is changed there", time.Second
@@ -74,7 +91,7 @@ func (s *stepper) silence() (done bool, err error) {
 		return true, nil
 	}
 	s.next = time.Second
-	return false, s.asked(s.Monitor.SetStatus(s.ctx, h.ID, integrations.HostStandby))
+	return false, s.Monitor.SetStatus(s.ctx, h.ID, integrations.HostStandby)
 }
 
 // speak gives its host the status back that it had, unless somebody gave it another one

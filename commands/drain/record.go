@@ -36,6 +36,7 @@ type Drain struct {
 	By       store.Person `json:"by"`
 	Room     string       `json:"room"`
 	Plan     Plan         `json:"plan"`
+	Now      *Now         `json:"now,omitempty"` // how it stood when it was planned
 	Asked    time.Time    `json:"asked"`
 	Until    time.Time    `json:"until,omitzero"` // a confirmation is good until then
 
@@ -64,6 +65,9 @@ type Drain struct {
 	Cluster string              `json:"cluster,omitempty"` // that it runs tasks of, once it was found there
 	Emptied bool                `json:"emptied,omitempty"` // its cluster was told to move its tasks away
 	Tasks   []integrations.Task `json:"tasks,omitempty"`   // that were left at the newest look
+	// TaskPorts are those of the host that led to its tasks. Seats of these are its
+	// cluster's to register again, and not ours.
+	TaskPorts []int `json:"task_ports,omitempty"`
 
 	// MonitorHost is its host in what watches it, "" before that was looked up or where
 	// it has none, and MonitorWas is the status that it had there.
@@ -71,6 +75,10 @@ type Drain struct {
 	MonitorWas  string `json:"monitor_was,omitempty"`
 	Unwatched   bool   `json:"unwatched,omitempty"`    // it has none, and people were told so
 	MonitorOver bool   `json:"monitor_over,omitempty"` // nothing is left to be said there
+	// Mute is why what watches it cannot be told that it is drained, "" while it can; and
+	// Without is the word of whoever asked that it goes on all the same.
+	Mute    string `json:"mute,omitempty"`
+	Without *Word  `json:"without,omitempty"`
 
 	Seats []integrations.Seat `json:"seats,omitempty"`
 	// Command is the script under way, of the kind Script.
@@ -94,6 +102,13 @@ type Override struct {
 	By     store.Person `json:"by"`
 	At     time.Time    `json:"at"`
 	Reason string       `json:"reason"`
+}
+
+// Word is what somebody decided, and why that had to be.
+type Word struct {
+	By  store.Person `json:"by"`
+	At  time.Time    `json:"at"`
+	Why string       `json:"why"`
 }
 
 // over says whether nothing is to be done any more.

@@ -113,7 +113,7 @@ func (f *feature) next(tx *store.Tx, r *Roll) error {
 		return err
 	}
 	d := &Drain{ID: id, Roll: r.ID, At: c.At, Instance: c.ID, Name: c.Name, Role: r.Role, Zone: c.Zone, Group: c.Group, Keep: r.Keep,
-		Reason: r.Reason, By: r.By, Room: r.Room, Plan: r.Plan, Asked: tx.Now(), Begun: tx.Now(), Connections: -1, Bytes: -1}
+		Reason: r.Reason, By: r.By, Room: r.Room, Plan: r.Plan, Asked: tx.Now(), Begun: tx.Now(), State: statePlanned, Connections: -1, Bytes: -1}
 	d.Plan.Closed = nil
 	r.Current = id
 	return f.launch(tx, d)
@@ -121,13 +121,7 @@ func (f *feature) next(tx *store.Tx, r *Roll) error {
 
 // launch begins a drain that was confirmed.
 func (f *feature) launch(tx *store.Tx, d *Drain) error {
-	role, _ := f.Config().Role(d.Role)
-	enter(d, statePlan, tx.Now(), steps()[statePlan], role)
-	if err := put(tx, d, true); err != nil {
-		return err
-	}
-	d.Version++
-	if err := begin(tx, d); err != nil {
+	if err := f.setOut(tx, d, statePlan); err != nil {
 		return err
 	}
 	return audit(tx, d, "begun", d.Reason)

@@ -68,13 +68,19 @@ func newRoomAt(t testing.TB, n int, dir string) *room {
 // says types a line as somebody; what is refused comes back as the error.
 func (r *room) says(who integrations.Person, line string) (commands.Reply, error) {
 	r.t.Helper()
+	return r.hears(integrations.Heard{Channel: "ops", User: who.Slack}, who, line)
+}
+
+// hears is says at a door.
+func (r *room) hears(heard integrations.Heard, who integrations.Person, line string) (commands.Reply, error) {
+	r.t.Helper()
 	words := strings.Fields(line)
 	for _, v := range r.feat.Verbs {
 		if v.Name != words[0] {
 			continue
 		}
 		r.event++
-		c := &commands.Call{Verb: &v, Args: map[string]string{}, Who: who, Heard: integrations.Heard{Channel: "ops", User: who.Slack}, Event: r.event, Catalog: &integrations.Catalog{}}
+		c := &commands.Call{Verb: &v, Args: map[string]string{}, Who: who, Heard: heard, Event: r.event, Catalog: &integrations.Catalog{}}
 		rest := words[1:]
 		for i := 0; i < len(rest); i++ {
 			if name, ok := strings.CutPrefix(rest[i], "--"); ok {

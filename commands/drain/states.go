@@ -30,7 +30,8 @@ const (
 	stateUndone  = "undone"
 	// Other ends.
 	stateRefused = "refused" // nothing was changed
-	stateGone    = "gone"    // somebody else ended the instance
+	stateForget  = "forget"  // somebody else ended the instance, and its monitoring is told
+	stateGone    = "gone"    // and that is over
 	stateExpired = "expired" // nobody confirmed it
 )
 
@@ -41,7 +42,7 @@ type state struct {
 	// do looks, changes what is not so yet, and says whether all is as it should be.
 	do   func(s *stepper) (done bool, err error)
 	next func(d *Drain) string
-	back bool // it is a way back
+	back bool // it is not on the way out, and can not be turned round
 }
 
 func after(limit time.Duration) func(*Drain, Role) time.Duration {
@@ -92,6 +93,7 @@ func steps() map[string]state {
 		stateLetIn:   {word: "letting tasks run on it again", limit: after(stopLimit), do: (*stepper).activate, next: then(stateJoin), back: true},
 		stateJoin:    {word: "going back into its load balancers", limit: after(backLimit), do: (*stepper).join, next: then(stateHealthy), back: true},
 		stateHealthy: {word: "waiting to be healthy", limit: after(backLimit), do: (*stepper).healthy, next: then(stateUnmark), back: true},
+		stateForget:  {word: "gone, and being taken from its monitoring", limit: after(endLimit), do: (*stepper).forget, next: then(stateGone), back: true},
 		stateUnmark:  {word: "getting its tags back", limit: after(30 * time.Second), do: (*stepper).unmark, next: then(stateUndone), back: true},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
@@ -20,15 +21,20 @@ import (
 
 type jobData struct {
 	Drain string `json:"drain"`
+	Ask   bool   `json:"ask,omitempty"` // it only asks how it stands, while the drain is planned
 }
 
 // begin inserts the job of a drain that goes on from here.
 func begin(tx *store.Tx, d *Drain) error {
-	data, err := json.Marshal(jobData{d.ID})
+	return insert(tx, d, fmt.Sprintf("%s at %d", d.ID, d.Version), jobData{Drain: d.ID})
+}
+
+func insert(tx *store.Tx, d *Drain, key string, of jobData) error {
+	data, err := json.Marshal(of)
 	if err != nil {
 		return err
 	}
-	_, _, err = tx.InsertJob(&store.Job{Key: fmt.Sprintf("%s at %d", d.ID, d.Version), Kind: kind, State: store.JobQueued, Requester: d.By, Data: data})
+	_, _, err = tx.InsertJob(&store.Job{Key: key, Kind: kind, State: store.JobQueued, Requester: d.By, Data: data})
 	return err
 }
 
@@ -41,6 +47,9 @@ func (f *feature) run(ctx context.Context, r *runner.Run) runner.End {
 	d, err := f.read(data.Drain)
 	if err != nil {
 		return runner.Failed(err)
+	}
+	if data.Ask {
+		return f.asks(ctx, d)
 	}
 	if d.rests() {
 		return runner.End{State: store.JobSucceeded}
@@ -92,16 +101,19 @@ func (f *feature) step(ctx context.Context, d *Drain) (time.Duration, error) {
 	var later *integrations.Later
 	var gone *integrations.Gone
 	var no *refused
+	var from *again
 	switch {
 	case errors.Is(err, errMoved) || ctx.Err() != nil:
 		return 0, err
 	case errors.As(err, &no):
 		return s.refuse(no)
+	case errors.As(err, &from):
+		return s.anew(from)
 	case errors.As(err, &later):
 		d.Why = fmt.Sprintf("its cloud asks to wait: “%v”", later.Err)
 		s.next = later.After
 	case errors.As(err, &gone):
-		return s.end(stateGone, "the instance is not there any more: somebody else ended it while it was "+row.word)
+		return s.lost(gone, row.word)
 	case err != nil:
 		return s.hold(plainly(err))
 	case done:
@@ -146,6 +158,21 @@ func (s *stepper) refuse(no *refused) (time.Duration, error) {
 	return s.move(stateUnmark)
 }
 
+// again says that a drain has to go on from a state that it had behind it.
+type again struct{ to, why string }
+
+func (a *again) Error() string { return a.why }
+
+// anew goes back to that state. What was proved of its logs counts no more, nor does the
+// word that some of them may be lost: they are not the same.
+func (s *stepper) anew(from *again) (time.Duration, error) {
+	d := s.d
+	enter(d, from.to, s.now, steps()[from.to], s.role)
+	d.Why, d.Proved, d.Override = from.why, time.Time{}, nil
+	d.Samples, d.Unknowns, d.Flushed = nil, 0, false
+	return 0, s.update(true, func(tx *store.Tx) error { return audit(tx, d, word(from.to)+" again", from.why) })
+}
+
 // late is what comes of a state that took longer than it may. Before anything was
 // changed that is a refusal, and after the end a warning; else a person decides.
 func (s *stepper) late() (time.Duration, error) {
@@ -154,6 +181,9 @@ func (s *stepper) late() (time.Duration, error) {
 	switch d.State {
 	case statePlan:
 		return s.end(stateRefused, d.Why)
+	case stateForget:
+		d.warn(fmt.Sprintf("its host in the monitoring may still be in standby: %s", d.Why))
+		return s.move(stateGone)
 	case stateVerify:
 		d.warn(fmt.Sprintf("it is terminated, and after %s not all is as it was: %s", limit, d.Why))
 		return s.move(stateDone)
@@ -180,6 +210,8 @@ func (s *stepper) move(to string) (time.Duration, error) {
 			return lookEvery, s.save(false)
 		}
 		return s.endWith(to, joined(d.Because, d.Warning), extra)
+	case to == stateGone:
+		return s.end(to, joined(d.Because, d.Warning))
 	case !ok:
 		return s.end(to, d.Warning)
 	}
@@ -191,6 +223,36 @@ func (s *stepper) move(to string) (time.Duration, error) {
 func enter(d *Drain, to string, now time.Time, row state, r Role) {
 	d.State, d.Since, d.Deadline, d.Intent, d.Why = to, now, now.Add(row.limit(d, r)), time.Time{}, ""
 	d.Command, d.Script, d.CommandAt = "", "", time.Time{}
+}
+
+// setOut has a drain go on in a state of the table, because a person says so: one that
+// was confirmed, one that was held, and one that goes back. What it had seen of the logs
+// counts no more. One that rested gets a job; the others have one.
+func (f *feature) setOut(tx *store.Tx, d *Drain, to string) error {
+	role, _ := f.Config().Role(d.Role)
+	rested, intent := d.rests(), d.Intent
+	enter(d, to, tx.Now(), steps()[to], role)
+	if to == d.Held { // it is tried again, and what was begun there is begun
+		d.Intent = intent
+	}
+	d.Held, d.Samples, d.Unknowns, d.Flushed = "", nil, 0, false
+	if !rested {
+		if err := put(tx, d, true); err != nil {
+			return err
+		}
+		d.Version++
+		return nil
+	}
+	return f.drive(tx, d, true)
+}
+
+// drive writes a drain, and gives it a job.
+func (f *feature) drive(tx *store.Tx, d *Drain, urgent bool) error {
+	if err := put(tx, d, urgent); err != nil {
+		return err
+	}
+	d.Version++
+	return begin(tx, d)
 }
 
 // hold leaves it to a person, who is called once.
@@ -264,6 +326,11 @@ func audit(tx *store.Tx, d *Drain, outcome, detail string) error {
 	return tx.Audit(store.AuditRow{Act: "drain", Subject: d.ID, Outcome: outcome, Detail: d.machine() + ": " + detail, Via: "runner", Who: d.By})
 }
 
+// auditBy is of what a person decides, who is not always whoever asked.
+func auditBy(tx *store.Tx, c *commands.Call, d *Drain, outcome, detail string) error {
+	return tx.Audit(store.AuditRow{Act: "drain", Subject: d.ID, Outcome: outcome, Detail: d.machine() + ": " + detail, Via: c.Via(), Who: gate.ToStore(c.Who)})
+}
+
 // call mentions whoever asked under the card, and writes to them, once for each hold.
 func call(tx *store.Tx, d *Drain) error {
 	under, n := tell.ID(placeMessage, cardSubject(d)), fmt.Sprint(d.Holds)
@@ -288,6 +355,9 @@ func propose(tx *store.Tx, d *Drain) (err error) {
 	}
 	d.Asked, d.Since, d.Until = tx.Now(), tx.Now(), tx.Now().Add(confirmFor)
 	if err := put(tx, d, true); err != nil {
+		return err
+	}
+	if err := beginAsking(tx, d); err != nil {
 		return err
 	}
 	return openCard(tx, cardOne, d.ID, d.Room)

@@ -25,6 +25,69 @@ func (s *stepper) taskHost() (*integrations.TaskHost, error) {
 	return s.Cloud.TaskHost(s.ctx, s.d.At, cmp.Or(s.d.Cluster, s.role.Cluster), s.d.Instance)
 }
 
+// without says whether one that no cluster lists may go on: unless it was to be in one,
+// or in whichever, and was.
+func (s *stepper) without() error {
+	if s.role.Cluster == integrations.AnyCluster && s.d.Cluster == "" {
+		return nil
+	}
+	return stuck(fmt.Sprintf("the cluster %s does not list it, so nobody can tell whether tasks run on it", cmp.Or(s.d.Cluster, s.role.Cluster)))
+}
+
+// noteTasks writes down by which ports its tasks are known, before they are moved.
+func (s *stepper) noteTasks() error {
+	if s.role.Cluster == "" {
+		return nil
+	}
+	h, err := s.taskHost()
+	if err == nil && h != nil {
+		s.d.know(h.Tasks)
+	}
+	return err
+}
+
+func (d *Drain) know(tasks []integrations.Task) {
+	for _, t := range tasks {
+		for _, port := range t.Ports {
+			if !slices.Contains(d.TaskPorts, port) {
+				d.TaskPorts = append(d.TaskPorts, port)
+			}
+		}
+	}
+}
+
+// ofTask says whether a seat is of a task: by its port, or because it was none of the
+// instance's when that was taken out. The service of a task registers the new ones.
+func (d *Drain) ofTask(seat integrations.Seat) bool {
+	if d.Plan.Cluster == "" {
+		return false
+	}
+	return slices.Contains(d.TaskPorts, seat.Port) || !slices.ContainsFunc(d.Seats, func(s integrations.Seat) bool {
+		return s.Pool == seat.Pool && s.Port == seat.Port
+	})
+}
+
+// stillEmpty looks at its tasks once more, immediately before its end. What was started
+// since, or may be at any moment because somebody lets tasks in again, is moved away
+// first; and then its logs are proved anew.
+func (s *stepper) stillEmpty() error {
+	if s.role.Cluster == "" {
+		return nil
+	}
+	h, err := s.taskHost()
+	switch {
+	case err != nil:
+		return err
+	case h == nil:
+		return s.without()
+	case len(h.Tasks) > 0:
+		return &again{stateTasks, fmt.Sprintf("tasks were started on it since: %s", tasksLeft(h.Tasks))}
+	case h.Status != integrations.TaskHostDraining:
+		return &again{stateTasks, fmt.Sprintf("it is %s in the cluster %s again: somebody lets tasks run on it", h.Status, h.Cluster)}
+	}
+	return nil
+}
+
 // moveTasks waits until no task is left on it; what the cluster counts is not asked, for
 // that misses those that are being stopped.
 func (s *stepper) moveTasks() (bool, error) {
@@ -36,15 +99,14 @@ func (s *stepper) moveTasks() (bool, error) {
 		return true, nil
 	}
 	h, err := s.taskHost()
-	switch {
-	case err != nil:
+	if err != nil {
 		return false, err
-	case h == nil && s.role.Cluster == integrations.AnyCluster && d.Cluster == "":
-		return true, nil // it runs none of any cluster
-	case h == nil:
-		return false, stuck(fmt.Sprintf("the cluster %s does not list it, so nobody can tell whether tasks run on it", cmp.Or(d.Cluster, s.role.Cluster)))
+	}
+	if h == nil {
+		return true, s.without()
 	}
 	d.Cluster, d.Tasks = h.Cluster, h.Tasks
+	d.know(h.Tasks)
 	switch h.Status {
 	case integrations.TaskHostDraining:
 	case integrations.TaskHostActive:

@@ -17,6 +17,50 @@ type hosted struct {
 	tasks   []integrations.Task
 	stays   bool      // its services cannot spare their tasks
 	emptied time.Time // it was told to move them
+	off     []int     // ports that were taken out of taskPool
+}
+
+// taskPool is the id of a pool that services register their tasks in, where the fleet has
+// it: by ports that Docker gives.
+const taskPool = "tg/tasks"
+
+// taskSeats are those of its tasks there.
+func (f *fleet) taskSeats(p integrations.Pool, b *box) (out []integrations.Seat) {
+	for _, t := range f.left(b) {
+		for _, port := range t.Ports {
+			if !slices.Contains(b.off, port) {
+				state := integrations.SeatHealthy
+				if t.Status == "PENDING" {
+					state = "initial"
+				}
+				out = append(out, integrations.Seat{Pool: p.ID, Kind: p.Kind, Instance: b.ID, Port: port, State: state, Connections: -1})
+			}
+		}
+	}
+	return out
+}
+
+// with adds the seats that were asked for and are none.
+func (f *fleet) with(p integrations.Pool, asked []integrations.Seat) integrations.Pool {
+	for _, a := range asked {
+		if a.Pool == p.ID && !slices.ContainsFunc(p.Seats, func(s integrations.Seat) bool { return s.Instance == a.Instance && s.Port == a.Port }) {
+			a.State, a.Reason, a.Connections = integrations.SeatUnused, integrations.ReasonNotRegistered, -1
+			p.Seats = append(p.Seats, a)
+		}
+	}
+	return p
+}
+
+// docked has the tasks of the fleet's instances have ports in a pool of their own.
+func (r *room) docked() {
+	r.fleet.pools = append(r.fleet.pools, integrations.Pool{ID: taskPool, Name: "tasks", Kind: integrations.PoolALB, Delay: 10 * time.Second, Spread: true})
+	port := 32768
+	for _, id := range r.fleet.ids() {
+		for n := range r.fleet.boxes[id].tasks {
+			port++
+			r.fleet.boxes[id].tasks[n].Ports = []int{port}
+		}
+	}
 }
 
 // clusters has the instances of a fleet run tasks: two of a service each.
@@ -287,6 +331,97 @@ func TestAnyCluster(t *testing.T) {
 	r.fleet.boxes["i-2"].hosted.status = ""
 	r.goes(nil)
 	if d = r.drain(d.ID); d.State != stateHold {
+		t.Errorf("it is %s: %s", d.State, d.Why)
+	}
+}
+
+// The seats of its tasks are told to leave, and on the way back nobody waits for them or
+// puts them in: their services register others, which may take their time.
+func TestSeatsOfTasksAreTheirServices(t *testing.T) {
+	for what, c := range map[string]func(r *room){
+		"in a group": func(*room) {},
+		"in none": func(r *room) {
+			r.cfg.Roles[0].Alone, r.fleet.boxes["i-2"].Group, r.fleet.boxes["i-2"].lifecycle = true, "", ""
+			r.fleet.group.Desired--
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			r := newRoom(t, 4)
+			r.clusters()
+			r.docked()
+			c(r)
+			d := r.begins("drain web-2")
+			r.goes(func() bool { return r.drain(d.ID).State == stateFlush })
+			if d = r.drain(d.ID); d.State != stateFlush || len(r.told("leave "+taskPool)) != 2 || !slices.Equal(d.TaskPorts, []int{32771, 32772}) {
+				t.Fatalf("it is %s: %s, with the ports %v; %s", d.State, d.Why, d.TaskPorts, r.story())
+			}
+			r.must(bob, "undrain web-2")
+			r.goes(func() bool { return r.drain(d.ID).State == stateHealthy })
+			r.fleet.boxes["i-2"].tasks = append(r.fleet.boxes["i-2"].tasks, integrations.Task{ID: "new", Group: "service:web", Status: "PENDING", Ports: []int{40000}})
+			r.goes(nil)
+			if d = r.drain(d.ID); d.State != stateUndone || len(r.told("join "+taskPool)) > 0 {
+				t.Errorf("it is %s: %s; %s", d.State, d.Why, r.story())
+			}
+		})
+	}
+}
+
+// A task that is started after its tasks were gone is not ended with it: it is moved away
+// as well, and what it wrote is proved to be shipped.
+func TestATaskThatStartsBeforeTheEnd(t *testing.T) {
+	one := integrations.Task{ID: "late", Group: "service:web", Status: "RUNNING"}
+	for what, late := range map[string]func(b *box){
+		"a task": func(b *box) {
+			b.hosted.status, b.emptied, b.tasks = integrations.TaskHostActive, time.Time{}, []integrations.Task{one}
+		},
+		"tasks may start": func(b *box) { b.hosted.status, b.emptied, b.tasks = integrations.TaskHostActive, time.Time{}, nil },
+	} {
+		t.Run(what, func(t *testing.T) {
+			r := newRoom(t, 4)
+			r.guarded()
+			r.clusters()
+			d := r.begins("drain web-2")
+			r.goes(func() bool { return r.drain(d.ID).State == stateTerminate })
+			b := r.fleet.boxes["i-2"]
+			late(b)
+			b.bytes = 512
+			want := []string{stateTerminate, stateTasks, stateStop, stateFlush, stateTerminate, stateVerify}
+			if seen := r.through(d); !slices.Equal(seen, want) {
+				t.Errorf("it went through %v", seen)
+			}
+			if d = r.drain(d.ID); d.State != stateDone || b.bytes > 0 {
+				t.Errorf("it is %s: %s; %s", d.State, d.Why, r.story())
+			}
+		})
+	}
+}
+
+// Accepted losses are of what there was then: what a task writes since is another thing.
+func TestALossIsNotAcceptedForTasksThatStartLater(t *testing.T) {
+	r := newRoom(t, 4)
+	r.guarded()
+	r.clusters()
+	b := r.fleet.boxes["i-2"]
+	b.stuck = true
+	d := r.begins("drain web-2")
+	r.goes(nil)
+	b.hosted.status, b.emptied, b.tasks = integrations.TaskHostActive, time.Time{}, []integrations.Task{{ID: "late", Group: "service:web", Status: "RUNNING"}}
+	r.must(bob, "drain-override "+d.ID+" its disk is broken")
+	r.goes(nil)
+	if d = r.drain(d.ID); d.State != stateHold || d.Held != stateFlush || d.Override != nil || len(r.fleet.ended) > 0 {
+		t.Errorf("it is %s in %s: %s; ended %v", d.State, d.Held, d.Why, r.fleet.ended)
+	}
+}
+
+// Where nobody can tell any more what runs on it, it is not ended.
+func TestAClusterThatForgetsItBeforeTheEnd(t *testing.T) {
+	r := newRoom(t, 4)
+	r.clusters()
+	d := r.begins("drain web-2")
+	r.goes(func() bool { return r.drain(d.ID).State == stateTerminate })
+	r.fleet.boxes["i-2"].hosted.status = ""
+	r.goes(nil)
+	if d = r.drain(d.ID); d.State != stateHold || d.Held != stateTerminate || len(r.fleet.ended) > 0 || !strings.Contains(d.Why, "nobody can tell whether tasks run on it") {
 		t.Errorf("it is %s: %s", d.State, d.Why)
 	}
 }

@@ -70,8 +70,9 @@ func (f *feature) drain(ctx context.Context, c *commands.Call) (commands.Act, er
 
 // planned is a drain that nobody confirmed yet.
 func (f *feature) planned(c *commands.Call, m integrations.Machine) *Drain {
+	role, _ := f.Config().Role(m.Role)
 	return &Drain{At: m.Site, Instance: m.ID, Name: m.Name, Role: m.Role, Zone: m.Zone, Group: m.Instance.Group, Keep: c.Arg("keep") != "",
-		Reason: c.Arg("reason"), By: gate.ToStore(c.Who), Room: f.room(c), State: statePlanned, Connections: -1, Bytes: -1, Seats: seats(m)}
+		Reason: c.Arg("reason"), By: gate.ToStore(c.Who), Room: f.room(c), State: statePlanned, Connections: -1, Bytes: -1, Seats: seats(m), Now: unasked(m, role)}
 }
 
 func (f *feature) question(tx *store.Tx, d *Drain, m integrations.Machine, here Here) (Question, error) {

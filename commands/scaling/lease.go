@@ -58,6 +58,9 @@ func (l *Lease) tag() string {
 	return strings.Join([]string{l.Job, "until", l.Expires.UTC().Format(time.RFC3339)}, " ")
 }
 
+// begun is when it was taken, by the job's newest attempt.
+func (l *Lease) begun() time.Time { return l.Expires.Add(-l.Limit) }
+
 func (l *Lease) on(at integrations.Site, group string) bool { return l.At == at && l.Group == group }
 
 func leases(tx *store.Tx) *store.Records[Lease] { return store.Feature[Lease](tx, kept) }

@@ -35,6 +35,9 @@ func TestTheOrder(t *testing.T) {
 	}
 	r.must(r.suspends(j, target("web/production", "web")))
 	r.want("web", held)
+	if rows := r.underWay(); len(rows) != 1 || !strings.Contains(rows[0], "lease-1 web (main/ap-northeast-1) · AZRebalance, AlarmNotification suspended for job-1 on web/production · since 2026-03-04 10:00 UTC, until 2026-03-04 10:30 UTC at the latest · alice") {
+		t.Errorf("under way: %q", rows)
+	}
 	l := r.leases()[0]
 	if l.State != stateHeld || !slices.Equal(l.Before, []string{"ScheduledActions"}) || !slices.Equal(l.Ours, []string{"AZRebalance", "AlarmNotification"}) {
 		t.Errorf("the lease is %+v", l)
@@ -50,9 +53,22 @@ func TestTheOrder(t *testing.T) {
 	if diff := cmp.Diff([]string{"taking" + ours, "taking" + ours, "releasing" + ours, "releasing" + ours}, states); diff != "" {
 		t.Error(diff)
 	}
-	if all := r.leases(); len(all) > 0 || len(r.told()) > 0 {
-		t.Errorf("it is over, and there are %+v, %q", all, r.told())
+	if all := r.leases(); len(all) > 0 || len(r.told()) > 0 || len(r.underWay()) > 0 {
+		t.Errorf("it is over, and there are %+v, %q, %q", all, r.told(), r.underWay())
 	}
+}
+
+// underWay is what status says of leases.
+func (r *room) underWay() (out []string) {
+	r.t.Helper()
+	r.must(r.store.View(func(tx *store.Tx) error {
+		rows, err := UnderWay(tx)
+		for _, row := range rows {
+			out = append(out, row.Plain())
+		}
+		return err
+	}))
+	return out
 }
 
 // A group whose processes are all suspended already is locked, and nothing of it is

@@ -52,6 +52,14 @@ func TestTasksLeaveAnInstance(t *testing.T) {
 	if got != "apps ACTIVE, 1 family:batch RUNNING, 2 service:web RUNNING" {
 		t.Fatalf("they are %s", got)
 	}
+	had := map[int]bool{}
+	for _, one := range h.Tasks {
+		if len(one.Ports) != 1 || one.Ports[0] < 32768 || had[one.Ports[0]] {
+			t.Errorf("%s has the ports %v", one.ID, one.Ports)
+			continue
+		}
+		had[one.Ports[0]] = true
+	}
 	w.ok(w.fleet.DrainTasks(t.Context(), home, h.Cluster, h.ID))
 	w.follows(lone,
 		"0s: apps DRAINING, 1 family:batch RUNNING, 2 service:web RUNNING",

@@ -23,12 +23,27 @@ var instanceShape = regexp.MustCompile(`^i-[0-9a-f]+$`)
 func (f *Fleet) Instances(ctx context.Context, roles ...string) ([]integrations.Instance, error) {
 	found, errs := f.everywhere(func(s *site) ([]integrations.Instance, error) {
 		got, err := s.insts.ByRole(ctx, roles)
+		if err == nil {
+			f.note(ctx, s, got)
+		}
 		return got, shape(ctx, "list instances", "", err)
 	})
 	if err := together(errs); err != nil {
 		return nil, err
 	}
 	return found, nil
+}
+
+// note adds to a list which Spot instances are about to be taken back; a list is worth
+// having without. Machine, which decides by it, wants it.
+func (f *Fleet) note(ctx context.Context, s *site, all []integrations.Instance) {
+	each := make([]*integrations.Instance, len(all))
+	for n := range all {
+		each[n] = &all[n]
+	}
+	if err := s.insts.Note(ctx, each); err != nil {
+		f.log.WarnContext(ctx, "ask which Spot instances are taken back", "site", s.String(), "error", shape(ctx, "read the Spot requests of", s.String(), err))
+	}
 }
 
 // Find finds instances by their id or their Name, in all sites. By an id terminated
@@ -115,6 +130,7 @@ func (f *Fleet) Machine(ctx context.Context, at integrations.Site, id string) (i
 		return integrations.Machine{}, shape(ctx, "read", id, err)
 	}
 	m := integrations.Machine{Instance: one.Instance, Locked: one.Locked, Loses: one.Loses, Seen: seen}
+	spot := one.Instance
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error {
 		var err error
@@ -127,6 +143,9 @@ func (f *Fleet) Machine(ctx context.Context, at integrations.Site, id string) (i
 		return part(ctx, "read the load balancers of", id, err)
 	})
 	all.Go(func() error {
+		return part(ctx, "read the Spot request of", id, s.insts.Note(ctx, []*integrations.Instance{&spot}))
+	})
+	all.Go(func() error {
 		var err error
 		m.Reachable, err = s.hosts.Online(ctx, id)
 		return part(ctx, "read the agent of", id, err)
@@ -134,6 +153,7 @@ func (f *Fleet) Machine(ctx context.Context, at integrations.Site, id string) (i
 	if err := all.Wait(); err != nil {
 		return integrations.Machine{}, err
 	}
+	m.Notice = spot.Notice
 	m.Instance.Group = ""
 	if m.Group != nil {
 		m.Instance.Group = m.Group.Name

@@ -78,14 +78,19 @@ func read(answer string) ([]server, error) {
 
 // refusal is what HAProxy says instead of an answer.
 func refusal(answer string) error {
-	said := strings.Join(strings.Fields(answer), " ")
+	said := short(answer)
 	if said == "" || strings.HasPrefix(said, "1 #") {
 		return errCut
 	}
+	return &refused{said}
+}
+
+func short(answer string) string {
+	said := strings.Join(strings.Fields(answer), " ")
 	if r := []rune(said); len(r) > 200 {
 		said = string(r[:200]) + "…"
 	}
-	return &refused{said}
+	return said
 }
 
 // refused is an answer in words, where there was to be a table, or nothing.

@@ -26,6 +26,10 @@ func ec2Ops() []op {
 			takes: split("DryRun InstanceType.# MaxResults NextToken"), knows: split("Filter.** IncludeUnsupportedInRegion"),
 		},
 		{
+			service: ec2Service, action: "DescribeSpotInstanceRequests", do: describeSpotRequests,
+			takes: split("DryRun Filter.#.Name Filter.#.Value.# SpotInstanceRequestId.# MaxResults NextToken"),
+		},
+		{
 			service: ec2Service, action: "CreateTags", change: true, do: createTags,
 			takes: split("DryRun ResourceId.# Tag.#.Key Tag.#.Value"), needs: split("ResourceId"),
 		},

@@ -3,6 +3,7 @@ package awssim
 import (
 	"cmp"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -241,6 +242,30 @@ type ecsTask struct {
 	Launch  string  `json:"launchType"`
 	Made    float64 `json:"createdAt"`
 	Ended   float64 `json:"stoppedAt,omitempty"`
+
+	Containers []ecsContainer `json:"containers"`
+}
+
+type ecsContainer struct {
+	Name     string       `json:"name"`
+	Bindings []ecsBinding `json:"networkBindings"`
+}
+
+type ecsBinding struct {
+	Address  string `json:"bindIP"`
+	Inside   int    `json:"containerPort"`
+	Host     int    `json:"hostPort"`
+	Protocol string `json:"protocol"`
+}
+
+// containers are those of a task: one, whose port 80 Docker gives a port of the host
+// when it starts, out of the ephemeral ones.
+func (t *task) containers() []ecsContainer {
+	one := ecsContainer{Name: "main", Bindings: []ecsBinding{}}
+	if n, err := strconv.ParseUint(t.ID[max(0, len(t.ID)-8):], 16, 64); err == nil && t.Status != taskPending {
+		one.Bindings = append(one.Bindings, ecsBinding{"0.0.0.0", 80, 32768 + int(n%20000), "tcp"})
+	}
+	return []ecsContainer{one}
 }
 
 func describeTasks(c *call) (any, error) {
@@ -261,7 +286,7 @@ func describeTasks(c *call) (any, error) {
 		}
 		found = append(found, ecsTask{
 			ARN: c.site.taskARN(cl, t), Cluster: c.site.arn("ecs", "cluster/"+cl.Name), Host: c.site.hostARN(cl, cl.host(t.Host)),
-			Group: t.Group, Last: t.Status, Desired: t.Desired, Launch: "EC2", Made: epoch(t.Made), Ended: stoppedAt(t.Ended),
+			Group: t.Group, Last: t.Status, Desired: t.Desired, Launch: "EC2", Made: epoch(t.Made), Ended: stoppedAt(t.Ended), Containers: t.containers(),
 		})
 	}
 	return struct {

@@ -19,6 +19,7 @@ var Needs = []iam.Action{
 	{Name: "ec2:DescribeInstances", Why: "lists and finds instances"},
 	{Name: "ec2:DescribeInstanceAttribute", Why: "sees whether a termination is disabled"},
 	{Name: "ec2:DescribeInstanceTypes", Why: "sees whether a type has instance store"},
+	{Name: "ec2:DescribeSpotInstanceRequests", Why: "sees whether EC2 is about to take a Spot instance back"},
 	{Name: "ec2:CreateTags", Why: "marks an instance that is being drained", Change: true, On: instances, Tagged: true, Keys: true},
 	{Name: "ec2:DeleteTags", Why: "takes the marks away", Change: true, On: instances, Tagged: true, Keys: true},
 	{Name: "ec2:TerminateInstances", Why: "ends an instance of no group", Change: true, On: instances, Tagged: true},
@@ -35,6 +36,10 @@ func (r *Reader) Probes() []iam.Probe {
 			_, err := r.api.DescribeInstanceAttribute(ctx, &sdk.DescribeInstanceAttributeInput{
 				InstanceId: aws.String("i-00000000000000000"), Attribute: types.InstanceAttributeNameDisableApiTermination,
 			})
+			return err
+		}},
+		{Action: "ec2:DescribeSpotInstanceRequests", Try: func(ctx context.Context) error {
+			_, err := r.api.DescribeSpotInstanceRequests(ctx, &sdk.DescribeSpotInstanceRequestsInput{MaxResults: aws.Int32(5)})
 			return err
 		}},
 		{Action: "ec2:DescribeInstanceTypes", Try: func(ctx context.Context) error {

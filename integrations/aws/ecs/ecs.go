@@ -158,11 +158,24 @@ func (r *Reader) tasks(ctx context.Context, cluster, host string) (out []integra
 		}
 		for _, t := range got.Tasks {
 			if status := aws.ToString(t.LastStatus); status != integrations.TaskStopped {
-				out = append(out, integrations.Task{ID: last(aws.ToString(t.TaskArn)), Group: aws.ToString(t.Group), Status: status})
+				out = append(out, integrations.Task{ID: last(aws.ToString(t.TaskArn)), Group: aws.ToString(t.Group), Status: status, Ports: ports(t)})
 			}
 		}
 	}
 	return out, nil
+}
+
+// ports are those of its host that a task has.
+func ports(t types.Task) (out []int) {
+	for _, c := range t.Containers {
+		for _, b := range c.NetworkBindings {
+			if port := int(aws.ToInt32(b.HostPort)); port > 0 && !slices.Contains(out, port) {
+				out = append(out, port)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // failure is what an answer says of single things that were asked for.
