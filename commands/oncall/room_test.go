@@ -187,7 +187,8 @@ func surfaces(tx *store.Tx) (out []*store.Surface, err error) {
 	var subjects []string
 	note := func(k string) error { subjects = append(subjects, k); return nil }
 	err = errors.Join(changes(tx).Each("", func(k string, _ change) error { return note(k) }), swaps(tx).Each("", func(k string, _ swap) error { return note(k) }),
-		handoffs(tx).Each("", func(k string, _ handoff) error { return note(k) }), gapsTold(tx).Each("", func(k string, _ period) error { return note(k) }))
+		handoffs(tx).Each("", func(k string, _ handoff) error { return note(k) }), gapsTold(tx).Each("", func(k string, _ period) error { return note(k) }),
+		mirrors(tx).Each("", func(k string, _ mirror) error { return note(k) }))
 	for _, s := range subjects {
 		list, err2 := tx.SurfacesOf(s)
 		out, err = append(out, list...), errors.Join(err, err2)
