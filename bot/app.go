@@ -193,6 +193,7 @@ func (a *app) assemble() error {
 	s.monitor = monitor(c.Mackerel, a.Clock, a.Log)
 	s.self = ownInstance(c.AWS)
 	s.drains = func() DrainConfig { return a.config.Load().Drain }
+	s.pagerDuty = c.PagerDuty
 	s.oncall = func() OnCallConfig { return a.config.Load().OnCall }
 	a.systems = s
 	if a.wired, err = wire(features(s)); err != nil {
@@ -307,6 +308,7 @@ func (c *Config) secrets() []string {
 	all = append(all, c.GitHub.WebhookSecrets...)
 	all = append(all, c.AWS.Secrets()...)
 	all = append(all, c.Mackerel.Secrets()...)
+	all = append(all, c.PagerDuty.Secrets()...)
 	for _, t := range c.Targets {
 		for _, env := range []map[string]integrations.Secret{t.PlanEnv, t.ApplyEnv} {
 			for _, s := range env {

@@ -32,6 +32,7 @@ type Config struct {
 	Drain        DrainConfig         `yaml:"drain"`
 	Mackerel     MackerelConfig      `yaml:"mackerel"`
 	OnCall       OnCallConfig        `yaml:"oncall"`
+	PagerDuty    PagerDutyConfig     `yaml:"pagerduty"`
 	People       []PersonConfig      `yaml:"people"`
 	Groups       []GroupConfig       `yaml:"groups"`
 	Policy       []RuleConfig        `yaml:"policy"`

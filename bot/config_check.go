@@ -192,12 +192,16 @@ func (c *Config) checkHAProxy() {
 // person's: both stand in `on_call`.
 func (c *Config) checkOnCall() {
 	c.checkPart("oncall", c.OnCall)
+	c.checkPart("pagerduty", c.PagerDuty)
 	taken := unique{}
 	for _, s := range c.OnCall.Schedules {
 		at := "oncall.schedules." + s.Name
 		c.checkName(taken, at, s.Name, s.Aliases)
 		if slices.Contains(c.personNames(), s.Name) {
 			c.bad(at, "is a person's name too, and either may stand in on_call; call the schedule something else")
+		}
+		if s.PagerDuty != "" && c.PagerDuty.None() {
+			c.bad(at+".pagerduty", "names a schedule of PagerDuty, and pagerduty has no token to read it with")
 		}
 		c.wantPeople(at+".group_always", s.Always)
 		for n, l := range s.Layers {

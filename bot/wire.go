@@ -9,6 +9,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/commands"
@@ -40,6 +41,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/git"
 	"github.com/signalbox-chatops/signalbox/integrations/mackerel"
+	"github.com/signalbox-chatops/signalbox/integrations/pagerduty"
 	"github.com/signalbox-chatops/signalbox/integrations/slack"
 	"github.com/signalbox-chatops/signalbox/integrations/terraform"
 	"github.com/signalbox-chatops/signalbox/store"
@@ -76,6 +78,7 @@ type systems struct {
 	self      func(context.Context) (id string, onEC2 bool, err error)
 	drains    func() DrainConfig
 	oncall    func() OnCallConfig
+	pagerDuty PagerDutyConfig
 }
 
 // ownConfig is what the process lets be done with its own configuration.
@@ -90,7 +93,7 @@ type ownConfig struct {
 // done without being asked.
 func features(s systems) []commands.Feature {
 	leases := scaling.New(scaling.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cloud: s.scaling, Channel: s.channel})
-	rota := oncall.New(oncall.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.oncall, Zone: s.slack.Zone, Channel: s.channel, Chat: s.slack, WithTopic: topicWith, HandedOver: []func(*store.Tx) ([]integrations.Rich, error){drain.Held}})
+	rota := oncall.New(oncall.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.oncall, Zone: s.slack.Zone, Channel: s.channel, Source: rotas(s.pagerDuty, s), Chat: s.slack, WithTopic: topicWith, HandedOver: []func(*store.Tx) ([]integrations.Rich, error){drain.Held}})
 	return []commands.Feature{
 		leases.Feature(),
 		rota.Feature(),
@@ -193,6 +196,51 @@ type (
 	awsAccount  = aws.Account
 	DrainConfig = drain.Config
 )
+
+// PagerDutyConfig is who is asked of schedules that are PagerDuty's.
+type PagerDutyConfig = pagerduty.Config
+
+// rotas are the schedules that PagerDuty keeps; nil where none is configured.
+func rotas(c PagerDutyConfig, s systems) oncall.Source {
+	if c.None() {
+		return nil
+	}
+	name := func(email string) (string, bool) { return nameByEmail(s.catalog(), email) }
+	email := func(name string) (string, bool) { return emailByName(s.catalog(), name) }
+	return pagerduty.New(c, pagerduty.Options{Clock: s.clock, Log: s.log, Name: name, Email: email})
+}
+
+func nameByEmail(cat *integrations.Catalog, email string) (string, bool) {
+	for _, p := range cat.People {
+		if p.Email != "" && strings.EqualFold(p.Email, email) {
+			return p.Name, true
+		}
+	}
+	return "", false
+}
+
+func emailByName(cat *integrations.Catalog, name string) (string, bool) {
+	for _, p := range cat.People {
+		if p.Name == name {
+			return p.Email, p.Email != ""
+		}
+	}
+	return "", false
+}
+
+// pagerDutyFindings says what the account does not allow.
+func pagerDutyFindings(ctx context.Context, c *Config) []integrations.Finding {
+	if c.PagerDuty.None() {
+		return nil
+	}
+	var ids []string
+	for _, s := range c.OnCall.Schedules {
+		if s.PagerDuty != "" {
+			ids = append(ids, s.PagerDuty)
+		}
+	}
+	return pagerduty.New(c.PagerDuty, pagerduty.Options{}).Check(ctx, ids)
+}
 
 // OnCallConfig is who is on call when.
 type OnCallConfig = oncall.Config

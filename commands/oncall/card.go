@@ -16,20 +16,25 @@ func (f *Rota) changeCard(tx *store.Tx, s *store.Surface) (integrations.Message,
 	}
 	zone := f.zoneOf(c.Schedule)
 	title := integrations.R("☎️ ", integrations.Bold(c.Schedule), ": ", c.What)
-	if now := c.After[0]; !now.Gap() && !now.End.IsZero() && !same(c.Before[0], now) {
+	if len(c.After) == 0 {
+		title = append(title, integrations.R("; PagerDuty says what comes then")...)
+	} else if now := c.After[0]; !now.Gap() && !now.End.IsZero() && !same(c.Before[0], now) {
 		title = append(title, integrations.R(", and is on call until ", integrations.When(c.After[0].End, zone))...)
 		if c.Act == "cancel" || c.Act == "swap" {
 			title = integrations.R("☎️ ", integrations.Bold(c.Schedule), ": ", c.What, "; ", names(c.After[0]), " is on call until ", integrations.When(c.After[0].End, zone))
 		}
 	}
-	if c.Undone {
+	switch {
+	case c.Refused != "":
+		title = integrations.R("⚠️ ", integrations.Bold(c.Schedule), ": ", c.What, ": PagerDuty did not take it, and nothing was changed: ", c.Refused)
+	case c.Undone:
 		title = append(title, integrations.R(" · taken back")...)
 	}
 	m := integrations.Message{Text: title.Plain(), Blocks: []integrations.Block{{Text: title}}}
 	if c.Reason != "" {
 		m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R(integrations.Italic(c.Reason))})
 	}
-	if !c.Undone {
+	if !c.Undone && len(c.After) > 0 {
 		before, after := lines(c.Before, zone), lines(c.After, zone)
 		m.Text += "\nbefore:\n" + before + "\nafter:\n" + after
 		m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R("before")}, integrations.Block{Code: before},

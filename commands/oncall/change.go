@@ -290,6 +290,9 @@ func (f *Rota) cancel(tx *store.Tx, a asked) (commands.Reply, error) {
 	if err != nil {
 		return commands.Reply{}, err
 	}
+	if s.elsewhere() {
+		return f.cancelElsewhere(tx, a, s, c)
+	}
 	var next []integrations.Override
 	now := minute(a.now)
 	for _, o := range all {
@@ -319,6 +322,23 @@ func (f *Rota) cancel(tx *store.Tx, a asked) (commands.Reply, error) {
 		return commands.Reply{}, err
 	}
 	return f.put(tx, a, s, back)
+}
+
+// cancelElsewhere takes back what another system keeps: what comes then is its to say.
+func (f *Rota) cancelElsewhere(tx *store.Tx, a asked, s Schedule, c change) (commands.Reply, error) {
+	for _, id := range c.Overrides {
+		if err := f.drop(tx, id); err != nil {
+			return commands.Reply{}, err
+		}
+	}
+	c.Undone = true
+	if err := changes(tx).Put(c.ID, c); err != nil {
+		return commands.Reply{}, err
+	}
+	if err := tell.Mark(tx, c.ID, false); err != nil {
+		return commands.Reply{}, err
+	}
+	return f.put(tx, a, s, change{Act: "cancel", What: fmt.Sprintf("%s takes back: %s", a.Who.Name, c.What)})
 }
 
 // undoable is the change that is to be taken back: the one that is named, or the newest

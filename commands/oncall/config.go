@@ -22,6 +22,9 @@ type Schedule struct {
 	// Zone is the IANA time zone of all times of the schedule; "" is UTC.
 	Zone   string  `yaml:"zone"`
 	Layers []Layer `yaml:"layers"`
+	// PagerDuty is the id of a schedule there, which is then the roster, in the place of
+	// layers. What is changed in chat is written to it as overrides.
+	PagerDuty string `yaml:"pagerduty"`
 	// Channel is where it is told; "" is nowhere.
 	Channel string `yaml:"channel"`
 	// Handoffs says that each handoff is posted there.
@@ -140,8 +143,11 @@ func (c Config) Validate() error {
 		if _, err := time.LoadLocation(s.Zone); err != nil || s.Zone == "Local" {
 			bad(at+".zone", "%q is no time zone; want one like Asia/Tokyo", s.Zone)
 		}
-		if len(s.Layers) == 0 {
-			bad(at+".layers", "is missing; want at least one, with people, from and turn")
+		switch {
+		case len(s.Layers) == 0 && !s.elsewhere():
+			bad(at+".layers", "is missing; want at least one, with people, from and turn, or the id of a schedule of PagerDuty")
+		case len(s.Layers) > 0 && s.elsewhere():
+			bad(at+".pagerduty", "is given beside layers; who is on call can stand in one place only")
 		}
 		for n, p := range s.Posts {
 			if _, err := cron.ParseStandard(p); err != nil {

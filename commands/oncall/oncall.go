@@ -44,6 +44,8 @@ type Deps struct {
 	Zone func(ctx context.Context, user string) (*time.Location, error)
 	// Channel turns a channel's name into its id; where it cannot, the name stays.
 	Channel func(name string) string
+	// Source keeps the schedules that are PagerDuty's; nil where there is none.
+	Source Source
 	// Chat shows who is on call, in user groups and topics; nil shows nothing.
 	Chat Chat
 	// WithTopic is a topic with what it says of a schedule's people put in; the name is
@@ -64,7 +66,8 @@ func (f *Rota) Feature() commands.Feature {
 	return commands.Feature{
 		Name: "oncall", Words: map[string]string{"ja": ja},
 		Verbs: []commands.Verb{f.showVerb(), f.nextVerb(), f.mineVerb(), f.takeVerb(), f.coverVerb(), f.swapVerb(), f.acceptVerb(), f.declineVerb(), f.cancelVerb()},
-		Ticks: []commands.Tick{{Name: "watch the rotations", Every: watchEvery, Run: f.watch}, {Name: "keep user groups and topics in step", Every: syncEvery, Run: f.sync}},
+		Ticks: []commands.Tick{{Name: "watch the rotations", Every: watchEvery, Run: f.watch}, {Name: "keep user groups and topics in step", Every: syncEvery, Run: f.sync},
+			{Name: "keep PagerDuty in step", Every: remoteEvery, Run: f.abroad}},
 		Cards: map[string]tell.Card{cardChange: f.changeCard, cardMoved: f.movedCard, cardSwap: f.swapCard, cardHandoff: f.handoffCard, cardGap: f.gapCard, cardSync: f.syncCard},
 		Prune: f.prune,
 	}
@@ -83,6 +86,9 @@ func (f *Rota) OnCall(service, environment string, at time.Time) ([]integrations
 			if !ok {
 				out = append(out, person(cat, name))
 				continue
+			}
+			if err := f.fresh(tx, s); err != nil {
+				return err
 			}
 			shift, err := f.at(tx, s, at)
 			if err != nil {

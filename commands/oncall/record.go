@@ -26,6 +26,8 @@ type change struct {
 	Before    []integrations.Shift `json:"before"`
 	After     []integrations.Shift `json:"after"`
 	Moved     []moved              `json:"moved,omitempty"`
+	// Refused is why the system that keeps the schedule did not take it.
+	Refused string `json:"refused,omitempty"`
 	// Undone says that what it made has been cancelled since.
 	Undone bool `json:"undone,omitempty"`
 }

@@ -95,6 +95,10 @@ func rosterKey(s Schedule, l Layer) string { return s.Name + "\x00" + l.Name }
 // rota is the schedule for the calculator, without what people have changed.
 func (f *Rota) rota(tx *store.Tx, s Schedule) (rota.Schedule, error) {
 	out := rota.Schedule{Name: s.Name, Zone: s.zone()}
+	if s.elsewhere() {
+		r, err := readOf(tx, s)
+		return s.ofRead(r), err
+	}
 	for _, l := range s.Layers {
 		e, until, problems := l.epoch(out.Zone)
 		if len(problems) > 0 {

@@ -1,6 +1,7 @@
 package oncall
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -34,8 +35,29 @@ func (f *Rota) with(tx *store.Tx, s Schedule, all []integrations.Override, from,
 	if err != nil {
 		return nil, fmt.Errorf("work out %s: %w", s.Name, err)
 	}
-	r.Overrides = all
+	for _, o := range all {
+		if o.Remote == "" { // others are in what was read
+			r.Overrides = append(r.Overrides, o)
+		}
+	}
+	if end, err := f.known(tx, s, to); err != nil || !end.After(from) {
+		return nil, errors.Join(err, fmt.Errorf("nobody knows yet who is on call of %s then", s.Name))
+	} else {
+		to = end
+	}
 	return rota.Timeline(r, minute(from), minute(to)), nil
+}
+
+// known is until when a schedule is known.
+func (f *Rota) known(tx *store.Tx, s Schedule, to time.Time) (time.Time, error) {
+	if !s.elsewhere() {
+		return to, nil
+	}
+	r, err := readOf(tx, s)
+	if r.To.Before(to) {
+		to = r.To
+	}
+	return to, err
 }
 
 func (f *Rota) at(tx *store.Tx, s Schedule, at time.Time) (integrations.Shift, error) {
@@ -65,7 +87,11 @@ func (f *Rota) coming(tx *store.Tx, s Schedule, all []integrations.Override, at 
 			return shifts[:n], nil
 		}
 		if span == ahead {
-			shifts[len(shifts)-1].End = time.Time{}
+			last := len(shifts) - 1
+			if s.elsewhere() && last > 0 { // how long that goes on is not known
+				return shifts[:last], nil
+			}
+			shifts[last].End = time.Time{}
 			return shifts, nil
 		}
 	}
