@@ -1,0 +1,99 @@
+package oncall
+
+import (
+	"fmt"
+	"time"
+
+	ics "github.com/arran4/golang-ical"
+)
+
+// feedAlarm is how long before a shift a calendar reminds of it.
+const feedAlarm = "-PT15M"
+
+// feedEpoch is what the sequence of events is counted from, in seconds: so it grows with
+// each change and fits into 31 bits until 2088.
+var feedEpoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// event is a stretch as an event. It takes no time in the calendars of those who are on
+// call: they may be invited to meetings all the same.
+func (f feed) event(t stretch, s feedSchedule, words feedWords) *ics.VEvent {
+	from, _ := feedSpan(f.now, s.zone)
+	cut := t.start.Equal(from)
+	e := ics.NewEvent(f.uid(t, s.name, cut))
+	e.SetStartAt(t.start)
+	e.SetEndAt(t.end)
+	stamp := f.stamp(t, s, cut)
+	e.SetDtStampTime(stamp)
+	e.SetLastModifiedAt(stamp)
+	e.SetSequence(max(0, int(stamp.Sub(feedEpoch)/time.Second)))
+	summary := words.summary(t.person, s.name)
+	e.SetSummary(feedText(summary))
+	e.SetDescription(feedText(words.description(t, s)))
+	e.SetTimeTransparency(ics.TransparencyTransparent)
+	e.SetStatus(ics.ObjectStatusConfirmed)
+	if f.alarm && t.person != "" {
+		a := e.AddAlarm()
+		a.SetAction(ics.ActionDisplay)
+		a.SetTrigger(feedAlarm)
+		a.SetDescription(feedText(summary))
+	}
+	return e
+}
+
+// stamp is when an event was last changed: by an edit, or because the timeline is known
+// a day further. What is beyond the feed's span makes an event's end move day by day, and
+// where it is cut off its start; the stamp moves with them and never goes back.
+func (f feed) stamp(t stretch, s feedSchedule, cut bool) time.Time {
+	today := midnight(f.now, s.zone, 0)
+	stamp := later(s.changed, earlier(today, midnight(t.end, s.zone, -feedAhead)))
+	if cut || s.changed.IsZero() {
+		stamp = later(stamp, today)
+	}
+	return stamp.UTC()
+}
+
+// feedWords are the words in a feed.
+type feedWords struct {
+	code, title         string
+	onCall, gap         string // the summaries
+	when                string // the schedule, from, to and the zone
+	moment              func(time.Time) string
+	instead, anOverride string
+}
+
+func feedWordsOf(language string) feedWords {
+	if language == "ja" {
+		return feedWords{
+			code: "ja", title: "オンコール: %s", onCall: "%s オンコール: %s", gap: "担当なし: %s",
+			when: "%s: %s〜%s (%s)", instead: "%sの代わり", anOverride: "交代",
+			moment: func(t time.Time) string {
+				return t.Format("2006年1月2日") + "(" + weekdaysJa[t.Weekday()] + ") " + t.Format("15:04")
+			},
+		}
+	}
+	return feedWords{
+		code: "en", title: "On call: %s", onCall: "%s on call: %s", gap: "Nobody on call: %s",
+		when: "%s: %s – %s (%s)", instead: "Instead of %s", anOverride: "By an override",
+		moment: func(t time.Time) string { return t.Format("Mon 2 Jan 2006 15:04") },
+	}
+}
+
+func (w feedWords) summary(person, schedule string) string {
+	if person == "" {
+		return fmt.Sprintf(w.gap, schedule)
+	}
+	return fmt.Sprintf(w.onCall, person, schedule)
+}
+
+// description says when it is in the schedule's zone, as the calendar shows it in its
+// reader's, and for whom it is.
+func (w feedWords) description(t stretch, s feedSchedule) string {
+	out := fmt.Sprintf(w.when, s.name, w.moment(t.start.In(s.zone)), w.moment(t.end.In(s.zone)), s.zone)
+	switch {
+	case t.instead != "":
+		out += "\n" + fmt.Sprintf(w.instead, t.instead)
+	case t.override:
+		out += "\n" + w.anOverride
+	}
+	return out
+}
