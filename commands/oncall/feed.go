@@ -71,7 +71,7 @@ func (f feed) render() (body []byte, etag string, err error) {
 	c.SetCalscale("GREGORIAN")
 	c.SetMethod(ics.MethodPublish)
 	c.SetName(feedText(f.name(words)))
-	c.SetRefreshInterval(feedRefresh, ics.WithValue("DURATION"))
+	c.SetRefreshInterval(feedRefresh) // the library adds VALUE=DURATION
 	c.SetXPublishedTTL(feedRefresh)
 	if zone := f.zone(); zone != "" {
 		c.SetXWRTimezone(zone)
@@ -174,15 +174,19 @@ func feedText(s string) string {
 
 // uid names an event for ever: by the schedule, the person and the start. So one whose
 // end moves stays the event that it was and is only changed, and an edit elsewhere
-// touches nothing. A stretch that begins where the timeline was cut off may have begun
-// earlier and is cut elsewhere tomorrow: it goes by that.
-func (f feed) uid(t stretch, schedule string, cut bool) string {
-	start := fmt.Sprint(t.start.Unix())
-	if cut {
-		start = "earlier"
+// touches nothing. What begins where the timeline was cut off may have begun earlier,
+// and is cut elsewhere tomorrow: it goes by its end, where that is known.
+func (f feed) uid(t stretch, s feedSchedule) string {
+	from, to := feedSpan(f.now, s.zone)
+	key := fmt.Sprint("from ", t.start.Unix())
+	if t.start.Equal(from) {
+		key = fmt.Sprint("until ", t.end.Unix())
+		if t.end.Equal(to) {
+			key = "always"
+		}
 	}
 	h := sha256.New()
-	for _, part := range []string{f.origin, schedule, t.person, start} {
+	for _, part := range []string{f.origin, s.name, t.person, key} {
 		_, _ = fmt.Fprintf(h, "%d:%s,", len(part), part)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16]) + "@signalbox"

@@ -17,12 +17,10 @@ var feedEpoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 // event is a stretch as an event. It takes no time in the calendars of those who are on
 // call: they may be invited to meetings all the same.
 func (f feed) event(t stretch, s feedSchedule, words feedWords) *ics.VEvent {
-	from, _ := feedSpan(f.now, s.zone)
-	cut := t.start.Equal(from)
-	e := ics.NewEvent(f.uid(t, s.name, cut))
+	e := ics.NewEvent(f.uid(t, s))
 	e.SetStartAt(t.start)
 	e.SetEndAt(t.end)
-	stamp := f.stamp(t, s, cut)
+	stamp := f.stamp(t, s)
 	e.SetDtStampTime(stamp)
 	e.SetLastModifiedAt(stamp)
 	e.SetSequence(max(0, int(stamp.Sub(feedEpoch)/time.Second)))
@@ -43,10 +41,12 @@ func (f feed) event(t stretch, s feedSchedule, words feedWords) *ics.VEvent {
 // stamp is when an event was last changed: by an edit, or because the timeline is known
 // a day further. What is beyond the feed's span makes an event's end move day by day, and
 // where it is cut off its start; the stamp moves with them and never goes back.
-func (f feed) stamp(t stretch, s feedSchedule, cut bool) time.Time {
+func (f feed) stamp(t stretch, s feedSchedule) time.Time {
+	from, _ := feedSpan(f.now, s.zone)
 	today := midnight(f.now, s.zone, 0)
-	stamp := later(s.changed, earlier(today, midnight(t.end, s.zone, -feedAhead)))
-	if cut || s.changed.IsZero() {
+	known := midnight(t.end.Add(-time.Nanosecond), s.zone, 1-feedAhead) // the day on which its end came into the span
+	stamp := later(s.changed, earlier(today, known))
+	if t.start.Equal(from) || s.changed.IsZero() {
 		stamp = later(stamp, today)
 	}
 	return stamp.UTC()

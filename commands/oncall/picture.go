@@ -1,6 +1,7 @@
 package oncall
 
 import (
+	"cmp"
 	"fmt"
 	"image"
 	"image/color"
@@ -105,7 +106,11 @@ func (w weekPicture) row(l weekLane) int {
 func (w weekPicture) mostHigh(people int) int {
 	high := 600 + 60*people
 	for _, l := range w.lanes {
-		high += 320 + w.days*(w.row(l)+120) // the clock may be changed on every day
+		high += 320 + w.days*w.row(l)
+	}
+	for n := range w.days {
+		d := w.date(n)
+		high += 120 * (len(runsOf(w.zone, d.Year(), d.Month(), d.Day())) - 1) // a note
 	}
 	return high
 }
@@ -177,58 +182,78 @@ func sameDate(a, b time.Time) bool {
 
 // current says who is on call now, in words.
 func (d *weekDrawing) current(l weekLane) {
-	at := slices.IndexFunc(l.shifts, func(s integrations.Shift) bool { return !d.now.Before(s.Start) && d.now.Before(s.End) })
-	if at < 0 {
+	s, until, next, ok := d.turn(l, d.words)
+	if !ok {
 		return
 	}
-	s := l.shifts[at]
-	until, next := "", ""
-	if at+1 < len(l.shifts) && l.shifts[at+1].Start.Equal(s.End) { // else where it ends is not known
-		until = d.words.moment(s.End.In(d.zone))
-		if n := l.shifts[at+1]; n.Gap() {
-			next = d.words.gap
-		} else {
-			next = d.names(n.On)
-		}
-	}
 	d.y += 74
-	line, ink := d.nowLine(s, until, next), inkDark
-	swatch := image.Rect(pictureEdge, d.y-38, pictureEdge+40, d.y+2)
+	ink, swatch := inkDark, image.Rect(pictureEdge, d.y-38, pictureEdge+40, d.y+2)
 	if s.Gap() {
 		ink = alarming
 		d.hole(swatch)
 	} else {
 		d.fill(swatch, d.paints[s.On[0].Person].ground)
 	}
-	d.textBold.write(d, swatch.Max.X+18, d.y, line, ink)
+	d.textBold.write(d, swatch.Max.X+18, d.y, d.nowLine(s, until, next), ink)
+}
+
+// turn is the shift of now in a lane, until when it is, and who is next; "" where that is
+// not known.
+func (w weekPicture) turn(l weekLane, words pictureWords) (now integrations.Shift, until, next string, ok bool) {
+	at := slices.IndexFunc(l.shifts, func(s integrations.Shift) bool { return !w.now.Before(s.Start) && w.now.Before(s.End) })
+	if at < 0 {
+		return now, "", "", false
+	}
+	now = l.shifts[at]
+	if at+1 < len(l.shifts) && l.shifts[at+1].Start.Equal(now.End) { // else where it ends is not known
+		far := !now.End.Before(midnight(w.now, w.zone, usualDays-1))
+		until, next = words.moment(now.End.In(w.zone), far), words.gap
+		if n := l.shifts[at+1]; !n.Gap() {
+			next = namesOf(n.On, words)
+		}
+	}
+	return now, until, next, true
 }
 
 // nowLine is as much as fits of who is on call, until when, and who is next.
 func (d *weekDrawing) nowLine(s integrations.Shift, until, next string) string {
 	const room, aName = pictureWidth - 2*pictureEdge - 58, 480
-	say := func(who, next string) string {
-		if s.Gap() {
-			return d.words.noNow(until, next)
-		}
-		return d.words.now(who, until, next)
-	}
-	who := d.names(s.On)
+	who := namesOf(s.On, d.words)
 	short, then := d.textBold.cut(who, aName), d.textBold.cut(next, aName)
-	for _, line := range []string{say(who, next), say(short, then), say(who, ""), say(short, "")} {
+	for _, line := range []string{
+		d.words.turn(who, until, next), d.words.turn(short, until, then), d.words.turn(who, until, ""), d.words.turn(short, until, ""),
+	} {
 		if d.textBold.width(line) <= room {
 			return line
 		}
 	}
-	return d.textBold.cut(say(short, ""), room)
+	return d.textBold.cut(d.words.turn(short, until, ""), room)
 }
 
-// names are people as a list.
-func (d *weekDrawing) names(on []integrations.Duty) string {
+// namesOf are people as a list; nobody is "".
+func namesOf(on []integrations.Duty, words pictureWords) string {
 	var out []string
 	for _, o := range on {
 		out = append(out, o.Person)
 	}
-	return strings.Join(out, d.words.and)
+	return strings.Join(out, words.and)
+}
+
+// alt says in words what is most wanted of the picture: who is on call now.
+func (w weekPicture) alt() string {
+	words := wordsOf(w.language)
+	out := w.title + ", " + words.span(w.date(0), w.date(cmp.Or(w.days, usualDays)-1))
+	for _, l := range w.lanes {
+		l.shifts = joined(l.shifts)
+		if s, until, next, ok := w.turn(l, words); ok {
+			out += ". "
+			if len(w.lanes) > 1 {
+				out += l.name + ": "
+			}
+			out += words.turn(namesOf(s.On, words), until, next)
+		}
+	}
+	return out + "."
 }
 
 // day draws the n-th day of a schedule, from top on.

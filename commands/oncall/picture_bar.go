@@ -47,6 +47,9 @@ func (d *weekDrawing) piece(p piece, y0, y1 int) {
 		return
 	}
 	shown := p.on[:min(len(p.on), mostInBar)]
+	for _, duty := range p.on[len(shown):] {
+		d.unnamed[duty.Person] = true
+	}
 	for i, duty := range shown {
 		part := bar
 		part.Min.Y, part.Max.Y = y0+i*(y1-y0)/len(shown), y0+(i+1)*(y1-y0)/len(shown)
@@ -64,8 +67,13 @@ func (d *weekDrawing) piece(p piece, y0, y1 int) {
 	}
 }
 
+// gap draws that nobody is on call: even a minute of it can be seen.
 func (d *weekDrawing) gap(bar image.Rectangle) {
+	const narrowest = 10
 	d.met.gap = true
+	if less := narrowest - bar.Dx(); less > 0 {
+		bar.Min.X, bar.Max.X = bar.Min.X-less/2, bar.Max.X+less-less/2
+	}
 	d.hole(bar)
 	if wide := d.smallBold.width(d.words.gap); wide+40 <= bar.Dx() && bar.Dy() >= 40 {
 		x := d.beside(bar.Min.X+(bar.Dx()-wide)/2, wide, bar)

@@ -92,17 +92,20 @@ func (c *canvas) shape(col color.Color, points ...image.Point) {
 // sees no red sees them all the same.
 func (c *canvas) hatch(r image.Rectangle, stripe, ground color.RGBA) {
 	const every = 28 // pixels along x
+	var line [every]color.RGBA
+	for at := range line {
+		share := 255 // of the stripe; at its two edges it is half
+		switch {
+		case at == 0, at == every/2:
+			share = 128
+		case at > every/2:
+			share = 0
+		}
+		line[at] = mix(stripe, ground, share)
+	}
 	for y := r.Min.Y; y < r.Max.Y; y++ {
 		for x := r.Min.X; x < r.Max.X; x++ {
-			at := (x + y) % every
-			share := 255 // of the stripe; at its two edges it is half
-			switch {
-			case at == 0, at == every/2:
-				share = 128
-			case at > every/2:
-				share = 0
-			}
-			c.SetRGBA(x, y, mix(stripe, ground, share))
+			c.SetRGBA(x, y, line[(x+y)%every])
 		}
 	}
 }

@@ -106,15 +106,16 @@ func (l *letters) pick(r rune) (source, rune) {
 }
 
 // width is how many pixels a text takes.
-func (l *letters) width(s string) int {
-	var sum fixed.Int26_6
+func (l *letters) width(s string) int { return l.advance(s).Ceil() }
+
+func (l *letters) advance(s string) (sum fixed.Int26_6) {
 	for _, r := range plain(s) {
 		from, r := l.pick(r)
 		if a, ok := from.face.GlyphAdvance(r); ok {
 			sum += a
 		}
 	}
-	return sum.Ceil()
+	return sum
 }
 
 // least is how many letters a name keeps beside the ellipsis; with fewer it says nothing.
@@ -123,19 +124,18 @@ const least = 2
 // cut is a text in at most that many pixels, with an ellipsis where something is left
 // out; "" where too little of it would be left.
 func (l *letters) cut(s string, pixels int) string {
-	if l.width(s) <= pixels {
-		return s
-	}
-	var parts []string
-	for g := uniseg.NewGraphemes(s); g.Next(); {
-		parts = append(parts, g.Str())
-	}
-	for n := len(parts) - 1; n >= least; n-- {
-		if short := strings.TrimRight(strings.Join(parts[:n], ""), " ") + "…"; l.width(short) <= pixels {
+	sum, kept, n, short := fixed.Int26_6(0), 0, 0, ""
+	room := fixed.I(pixels)
+	for g := uniseg.NewGraphemes(s); g.Next(); n++ {
+		if sum += l.advance(g.Str()); sum > room {
 			return short
 		}
+		kept += len(g.Str())
+		if n+1 >= least && sum+l.advance("…") <= room {
+			short = strings.TrimRight(s[:kept], " ") + "…"
+		}
 	}
-	return ""
+	return s
 }
 
 // wrap is a text in lines of at most that many pixels. It is broken at spaces, and

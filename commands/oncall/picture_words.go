@@ -7,28 +7,23 @@ import (
 
 // pictureWords are the words in a picture.
 type pictureWords struct {
-	day    func(time.Time) string          // a day, at the side
-	span   func(from, to time.Time) string // the first and the last day
-	moment func(time.Time) string          // when somebody's shift ends
-	// now says who is on call, until when and who is next; "" where that is not known.
-	now                                            func(who, until, next string) string
-	noNow                                          func(until, next string) string
-	and                                            string // between two people
-	gap                                            string
-	marks                                          struct{ now, override, gap, skip, twice, lacking string }
-	instead                                        string
+	day  func(time.Time) string          // a day, at the side
+	span func(from, to time.Time) string // the first and the last day
+	// moment is when a shift ends; far says that the day of the week alone is not enough.
+	moment func(t time.Time, far bool) string
+	// now says who is on call, until when and who is next; the last two may be "".
+	now   func(who, until, next string) string
+	noNow func(until, next string) string
+
+	and, gap, instead string // between people; nobody; who for whom
+	marks             struct{ now, override, gap, skip, twice, lacking string }
+
+	// of a digest
 	hours, pages, working, evening, sleeping, none string
 	length                                         func(time.Duration) string
 }
 
 var weekdaysJa = []string{"日", "月", "火", "水", "木", "金", "土"}
-
-func joinWords(parts ...string) (out string) {
-	for _, p := range parts {
-		out += p
-	}
-	return out
-}
 
 // wordsOf are the words of a language, English where there are none.
 func wordsOf(language string) pictureWords {
@@ -52,12 +47,17 @@ func english() pictureWords {
 			}
 			return from.Format(form) + " – " + to.Format("Mon 2 Jan 2006")
 		},
-		moment: func(t time.Time) string { return t.Format("Mon 15:04") },
+		moment: func(t time.Time, far bool) string {
+			if far {
+				return t.Format("Mon 2 Jan 15:04")
+			}
+			return t.Format("Mon 15:04")
+		},
 		now: func(who, until, next string) string {
-			return joinWords("Now ", who, maybe(" until %s", until), maybe(", then %s", next))
+			return "Now " + who + maybe(" until %s", until) + maybe(", then %s", next)
 		},
 		noNow: func(until, next string) string {
-			return joinWords("Now nobody", maybe(", until %s", until), maybe(", then %s", next))
+			return "Now nobody" + maybe(", until %s", until) + maybe(", then %s", next)
 		},
 		and: " and ", gap: "nobody", instead: "%s for %s",
 		hours: "Hours on call", pages: "Pages", working: "working hours", evening: "evening", sleeping: "sleeping hours", none: "Nobody was on call.",
@@ -79,12 +79,17 @@ func japanese() pictureWords {
 			}
 			return from.Format("2006年1月2日") + "(" + weekdaysJa[from.Weekday()] + ")〜" + end + "(" + weekdaysJa[to.Weekday()] + ")"
 		},
-		moment: func(t time.Time) string { return weekdaysJa[t.Weekday()] + "曜 " + t.Format("15:04") },
+		moment: func(t time.Time, far bool) string {
+			if far {
+				return t.Format("1月2日") + "(" + weekdaysJa[t.Weekday()] + ") " + t.Format("15:04")
+			}
+			return weekdaysJa[t.Weekday()] + "曜 " + t.Format("15:04")
+		},
 		now: func(who, until, next string) string {
-			return joinWords("担当中: ", who, maybe(" (%sまで)", until), maybe(" 次: %s", next))
+			return "担当中: " + who + maybe(" (%sまで)", until) + maybe(" 次: %s", next)
 		},
 		noNow: func(until, next string) string {
-			return joinWords("担当なし", maybe(" (%sまで)", until), maybe(" 次: %s", next))
+			return "担当なし" + maybe(" (%sまで)", until) + maybe(" 次: %s", next)
 		},
 		and: "、", gap: "担当なし", instead: "%s (%sの代わり)",
 		hours: "担当時間", pages: "呼び出し", working: "勤務時間", evening: "夜", sleeping: "就寝中", none: "担当者はいませんでした。",
@@ -94,6 +99,14 @@ func japanese() pictureWords {
 	w.marks.skip, w.marks.twice = "%s: 時計が%sから%sに進みます", "%s: 時計が%sから%sに戻ります (その時間は上下に分けています)"
 	w.marks.lacking = string(geta) + " は、ここでは表示できない文字です"
 	return w
+}
+
+// turn says who is on call, until when, and who is next; who is "" for nobody.
+func (w pictureWords) turn(who, until, next string) string {
+	if who == "" {
+		return w.noNow(until, next)
+	}
+	return w.now(who, until, next)
 }
 
 // maybe puts a text into a form, and is nothing where there is none.
