@@ -157,10 +157,9 @@ func stretches(shifts []integrations.Shift) (out []stretch) {
 	return out
 }
 
-// feedText is text that may stand in a calendar: valid UTF-8, without control
-// characters and with plain line ends.
+// feedText is text that may stand in a calendar: valid UTF-8, which strings.Map makes it,
+// without control characters and with plain line ends.
 func feedText(s string) string {
-	s = strings.ReplaceAll(strings.ToValidUTF8(s, string(unicode.ReplacementChar)), "\r\n", "\n")
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n':
@@ -169,7 +168,7 @@ func feedText(s string) string {
 			return ' '
 		}
 		return r
-	}, s)
+	}, strings.ReplaceAll(s, "\r\n", "\n"))
 }
 
 // uid names an event for ever: by the schedule, the person and the start. So one whose

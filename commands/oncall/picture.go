@@ -6,7 +6,6 @@ import (
 	"image"
 	"image/color"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
@@ -71,9 +70,13 @@ func (w weekPicture) draw() ([]byte, error) {
 	}
 	w.lanes = slices.Clone(w.lanes)
 	people := slices.Clone(w.people)
+	first, end := earlier(midnight(w.from, w.zone, 0), w.now), later(midnight(w.from, w.zone, w.days), w.now.Add(time.Second))
 	for i, l := range w.lanes {
 		w.lanes[i].shifts = joined(l.shifts)
 		for _, s := range w.lanes[i].shifts {
+			if !s.End.After(first) || !s.Start.Before(end) {
+				continue
+			}
 			for _, d := range s.On {
 				people = append(people, d.Person)
 			}
@@ -236,7 +239,7 @@ func namesOf(on []integrations.Duty, words pictureWords) string {
 	for _, o := range on {
 		out = append(out, o.Person)
 	}
-	return strings.Join(out, words.and)
+	return words.list(out)
 }
 
 // alt says in words what is most wanted of the picture: who is on call now.

@@ -47,6 +47,9 @@ func paintsOf(people []string) map[string]paint {
 				n = len(taken) % len(paints)
 			}
 		}
+		if taken[n] { // more people than colors
+			n = int(h.Sum32() % uint32(len(paints)))
+		}
 		taken[n] = true
 		out[p] = paints[n]
 	}

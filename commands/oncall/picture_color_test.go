@@ -91,6 +91,18 @@ func TestPaintsOf(t *testing.T) {
 			t.Errorf("%d people have %d colors", len(people), len(used))
 		}
 	}
+	many := map[paint]int{}
+	for i := range 100 {
+		people = append(people, fmt.Sprintf("stranger %d", i))
+	}
+	for _, p := range paintsOf(people) {
+		many[p]++
+	}
+	for p, n := range many {
+		if n > 30 {
+			t.Errorf("of more than a hundred, %d have the color %x", n, p.ground)
+		}
+	}
 	one, all := paintsOf([]string{"alice"}), paintsOf([]string{"carol", "bob", "alice", "alice"})
 	if one["alice"] != all["alice"] {
 		t.Error("alice's color goes by who else is there")

@@ -142,8 +142,9 @@ func TestJoined(t *testing.T) {
 	s := turns(time.Unix(0, 0), time.Hour, 5, "alice")
 	s[1].On[0].Layer, s[2].On = "nights", []integrations.Duty{{Person: "alice", Override: "1", Instead: "bob"}, {Person: "alice"}}
 	slices.Reverse(s)
+	s[0].On[0].Override = "2"
 	got := joined(append(s, integrations.Shift{Start: time.Unix(9, 0), End: time.Unix(9, 0)}))
-	if len(got) != 3 || !got[0].End.Equal(time.Unix(7200, 0)) || len(got[1].On) != 1 || got[1].On[0].Override == "" {
+	if len(got) != 4 || !got[0].End.Equal(time.Unix(7200, 0)) || len(got[1].On) != 1 || got[1].On[0].Override == "" {
 		t.Errorf("joined are %v", got)
 	}
 }

@@ -159,12 +159,19 @@ func TestWeekPictureAny(t *testing.T) {
 		people[i] = strings.Repeat(string(rune('a'+i)), 3)
 	}
 	for name, w := range map[string]weekPicture{
-		"nothing": {}, "no shifts": {lanes: []weekLane{{name: "a"}}}, "crowd": {lanes: []weekLane{{"b", crowd}}}, "many": {lanes: many, days: 14, language: "ja"},
+		"next week": {from: now.AddDate(0, 0, 7), lanes: []weekLane{{"d", turns(now, 24*time.Hour, 20, "alice", "bob")}}},
+		"nothing":   {}, "no shifts": {lanes: []weekLane{{name: "a"}}}, "crowd": {lanes: []weekLane{{"b", crowd}}}, "many": {lanes: many, days: 14, language: "ja"},
 		"a stranger's language": {language: "de", title: strings.Repeat("長", 100)}, "sixty people": {lanes: []weekLane{{"c", turns(now.Add(-10*time.Hour), 20*time.Minute, 900, people...)}}},
 	} {
-		w.zone, w.from, w.now = tokyo, now, now
+		w.zone, w.now = tokyo, now
+		if w.from.IsZero() {
+			w.from = now
+		}
 		b, err := w.draw()
 		m := seePNG(t, b, err)
+		if o, ok := m.(interface{ Opaque() bool }); !ok || !o.Opaque() {
+			t.Errorf("%s: there are holes in the picture", name)
+		}
 		bottom := m.Bounds().Dy()
 		for x := range pictureWidth {
 			if m.At(x, bottom-1) != color.Color(paper) {
@@ -181,6 +188,21 @@ func TestWeekPictureAny(t *testing.T) {
 	}
 }
 
+// TestWeekPictureStrangers: who is on call in none of the days takes nobody's color.
+func TestWeekPictureStrangers(t *testing.T) {
+	w := aWeek(t, "en")
+	want, err := w.draw()
+	for i := range 30 {
+		s := &w.lanes[0].shifts
+		end := (*s)[len(*s)-1].End
+		*s = append(*s, turns(end, 24*time.Hour, 1, strings.Repeat("x", i+1))...)
+	}
+	got, err2 := w.draw()
+	if err != nil || err2 != nil || !bytes.Equal(got, want) {
+		t.Error("those who are on call later change the picture", err, err2)
+	}
+}
+
 func TestWeekAlt(t *testing.T) {
 	w := aWeek(t, "en")
 	if got, want := w.alt(), "platform, Tue 24 Nov – Mon 30 Nov 2026. Now bob until Wed 09:00, then alice."; got != want {
@@ -192,7 +214,8 @@ func TestWeekAlt(t *testing.T) {
 	}
 	w.language, w.lanes[0].shifts = "", turns(w.from.Add(-48*time.Hour), 14*24*time.Hour, 2, "", "bob")
 	w.lanes = append(w.lanes, weekLane{"shop", nil}, weekLane{"pay", turns(w.from.Add(-48*time.Hour), 50*24*time.Hour, 1, "zoe")})
-	if got, want := w.alt(), "platform, Tue 24 Nov – Mon 30 Nov 2026. platform: Now nobody, until Sun 6 Dec 12:00, then bob. pay: Now zoe."; got != want {
+	w.lanes[2].shifts[0].On = append(w.lanes[2].shifts[0].On, integrations.Duty{Person: "yan"}, integrations.Duty{Person: "xi"})
+	if got, want := w.alt(), "platform, Tue 24 Nov – Mon 30 Nov 2026. platform: Now nobody, until Sun 6 Dec 12:00, then bob. pay: Now zoe, yan and xi."; got != want {
 		t.Errorf("it says %q, want %q", got, want)
 	}
 }

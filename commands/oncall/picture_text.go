@@ -88,7 +88,7 @@ func plain(s string) string {
 			return -1
 		}
 		return r
-	}, strings.ToValidUTF8(s, string(unicode.ReplacementChar))))
+	}, s))
 }
 
 // pick finds the font for a letter, and what is drawn for it.

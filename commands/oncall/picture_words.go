@@ -2,6 +2,7 @@ package oncall
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -15,8 +16,9 @@ type pictureWords struct {
 	now   func(who, until, next string) string
 	noNow func(until, next string) string
 
-	and, gap, instead string // between people; nobody; who for whom
-	marks             struct{ now, override, gap, skip, twice, lacking string }
+	list         func(people []string) string
+	gap, instead string // nobody; who for whom
+	marks        struct{ now, override, gap, skip, twice, lacking string }
 
 	// of a digest
 	hours, pages, working, evening, sleeping, none string
@@ -59,7 +61,14 @@ func english() pictureWords {
 		noNow: func(until, next string) string {
 			return "Now nobody" + maybe(", until %s", until) + maybe(", then %s", next)
 		},
-		and: " and ", gap: "nobody", instead: "%s for %s",
+		list: func(people []string) string {
+			last := len(people) - 1
+			if last < 1 {
+				return strings.Join(people, "")
+			}
+			return strings.Join(people[:last], ", ") + " and " + people[last]
+		},
+		gap: "nobody", instead: "%s for %s",
 		hours: "Hours on call", pages: "Pages", working: "working hours", evening: "evening", sleeping: "sleeping hours", none: "Nobody was on call.",
 		length: func(d time.Duration) string { return fmt.Sprintf("%.0f h", d.Hours()) },
 	}
@@ -91,7 +100,8 @@ func japanese() pictureWords {
 		noNow: func(until, next string) string {
 			return "担当なし" + maybe(" (%sまで)", until) + maybe(" 次: %s", next)
 		},
-		and: "、", gap: "担当なし", instead: "%s (%sの代わり)",
+		list: func(people []string) string { return strings.Join(people, "、") },
+		gap:  "担当なし", instead: "%s (%sの代わり)",
 		hours: "担当時間", pages: "呼び出し", working: "勤務時間", evening: "夜", sleeping: "就寝中", none: "担当者はいませんでした。",
 		length: func(d time.Duration) string { return fmt.Sprintf("%.0f時間", d.Hours()) },
 	}
