@@ -159,7 +159,7 @@ func TestWeekPictureAny(t *testing.T) {
 		people[i] = strings.Repeat(string(rune('a'+i)), 3)
 	}
 	for name, w := range map[string]weekPicture{
-		"next week": {from: now.AddDate(0, 0, 7), lanes: []weekLane{{"d", turns(now, 24*time.Hour, 20, "alice", "bob")}}},
+		"next week": {from: now.AddDate(0, 0, 7), lanes: []weekLane{{"d", append(turns(now, 24*time.Hour, 1, "zoe"), turns(now.AddDate(0, 0, 1), 24*time.Hour, 20, "alice", "bob")...)}}},
 		"nothing":   {}, "no shifts": {lanes: []weekLane{{name: "a"}}}, "crowd": {lanes: []weekLane{{"b", crowd}}}, "many": {lanes: many, days: 14, language: "ja"},
 		"a stranger's language": {language: "de", title: strings.Repeat("長", 100)}, "sixty people": {lanes: []weekLane{{"c", turns(now.Add(-10*time.Hour), 20*time.Minute, 900, people...)}}},
 	} {
