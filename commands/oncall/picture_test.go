@@ -223,17 +223,20 @@ func TestWeekAlt(t *testing.T) {
 // TestPictureWords: no language lacks a word.
 func TestPictureWords(t *testing.T) {
 	for code, w := range pictureLanguages() {
-		v := reflect.ValueOf(w)
-		for i := range v.NumField() {
-			if v.Field(i).IsZero() {
-				t.Errorf("%s lacks %s", code, v.Type().Field(i).Name)
-			}
+		lacksNone(t, code, reflect.ValueOf(w))
+		lacksNone(t, code, reflect.ValueOf(w.marks))
+		lacksNone(t, code, reflect.ValueOf(feedWordsOf(code)))
+		if got := feedWordsOf(code).code; got != code {
+			t.Errorf("the feed in %s is in %s", code, got)
 		}
-		marks := reflect.ValueOf(w.marks)
-		for i := range marks.NumField() {
-			if marks.Field(i).IsZero() {
-				t.Errorf("%s lacks the mark %s", code, marks.Type().Field(i).Name)
-			}
+	}
+}
+
+func lacksNone(t *testing.T, code string, words reflect.Value) {
+	t.Helper()
+	for i := range words.NumField() {
+		if words.Field(i).IsZero() {
+			t.Errorf("%s lacks %s", code, words.Type().Field(i).Name)
 		}
 	}
 }
