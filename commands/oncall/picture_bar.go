@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"slices"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
 )
@@ -99,15 +98,14 @@ func (d *weekDrawing) part(bar image.Rectangle, duty integrations.Duty, p piece,
 	if more > 0 {
 		name += fmt.Sprintf(" +%d", more)
 	}
-	options := []string{name}
+	names, at := []string{name}, ""
 	if duty.Instead != "" {
-		options = append([]string{fmt.Sprintf(d.words.instead, name, duty.Instead)}, options...)
+		names = []string{fmt.Sprintf(d.words.instead, name, duty.Instead), name}
 	}
 	if p.fresh(duty) && p.from > 0 {
-		at := clockTime(p.from) + " "
-		options = slices.Concat([]string{at + options[0]}, options[:len(options)-1], []string{at + name, name})
+		at = clockTime(p.from) + " "
 	}
-	if !d.label(bar, options, room, colors.letters) {
+	if !d.label(bar, at, names, room, colors.letters) {
 		d.unnamed[duty.Person] = true
 	}
 }
@@ -115,9 +113,10 @@ func (d *weekDrawing) part(bar image.Rectangle, duty integrations.Duty, p piece,
 // padding is what stays free at both ends of a bar, in pixels.
 const padding = 12
 
-// label writes the first of some texts that fits, clear of the needle if it can be; the
-// last one is a name, and is cut where it has to be. It says whether a whole one fitted.
-func (d *weekDrawing) label(bar image.Rectangle, options []string, room int, ink color.Color) bool {
+// label writes the first of some names that fits, behind when it begins if that fits too,
+// and clear of the needle if it can be; the last name is cut where it has to be. It says
+// whether a whole one fitted.
+func (d *weekDrawing) label(bar image.Rectangle, at string, names []string, room int, ink color.Color) bool {
 	if bar.Dy() < perPerson-4 {
 		return false
 	}
@@ -128,15 +127,22 @@ func (d *weekDrawing) label(bar image.Rectangle, options []string, room int, ink
 	write := func(face *letters, s string, x int) {
 		d.write(face, x, bar.Min.Y, bar.Max.Y, s, ink)
 	}
-	x, name := bar.Min.X+padding, options[len(options)-1]
-	for _, s := range options {
-		if wide := face.width(s); wide <= room && d.beside(x, wide, bar) == x {
-			write(face, s, x)
+	x, name := bar.Min.X+padding, names[len(names)-1]
+	for _, n := range names {
+		for _, s := range []string{at + n, n} {
+			if wide := face.width(s); wide <= room && d.beside(x, wide, bar) == x {
+				write(face, s, x)
+				return true
+			}
+		}
+		// Elsewhere without the time, which is not the one that it would stand at.
+		if wide := face.width(n); wide <= room && d.beside(x, wide, bar) != x {
+			write(face, n, d.beside(x, wide, bar))
 			return true
 		}
 	}
-	if wide := face.width(name); wide <= room { // without the time: that is not where it stands now
-		write(face, name, d.beside(x, wide, bar))
+	if wide := face.width(name); wide <= room {
+		write(face, name, x)
 		return true
 	}
 	if s := face.cut(name, room); s != "" {
@@ -145,8 +151,9 @@ func (d *weekDrawing) label(bar image.Rectangle, options []string, room int, ink
 	}
 	letter := first(name)
 	for _, f := range []*letters{face, d.smallBold} {
-		if wide := f.width(letter); wide <= bar.Dx()-2 {
-			write(f, letter, bar.Min.X+(bar.Dx()-wide)/2)
+		wide := f.width(letter)
+		if at := bar.Min.X + (bar.Dx()-wide)/2; wide <= bar.Dx()-2 && d.beside(at, wide, bar) == at {
+			write(f, letter, at)
 			break
 		}
 	}

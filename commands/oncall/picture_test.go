@@ -188,6 +188,23 @@ func TestWeekPictureAny(t *testing.T) {
 	}
 }
 
+// TestBeside: a text is moved away from the line of now, to where there is room.
+func TestBeside(t *testing.T) {
+	bar := image.Rect(100, 0, 500, 50)
+	for _, c := range []struct{ now, wide, want int }{
+		{0, 100, 112}, {300, 100, 112}, {90, 100, 112}, {160, 100, 182}, {350, 300, 112}, {480, 360, 112}, {400, 270, 112}, {395, 275, 112}, {120, 300, 142},
+	} {
+		d := &weekDrawing{nowAt: c.now}
+		if got := d.beside(112, c.wide, bar); got != c.want {
+			t.Errorf("with now at %d, a text of %d is at %d, want %d", c.now, c.wide, got, c.want)
+		}
+	}
+	d := &weekDrawing{nowAt: 420}
+	if got := d.beside(200, 280, bar); got != 118 {
+		t.Errorf("a text in the middle is at %d, and not left of the line", got)
+	}
+}
+
 // TestWeekPictureStrangers: who is on call in none of the days takes nobody's color.
 func TestWeekPictureStrangers(t *testing.T) {
 	w := aWeek(t, "en")
