@@ -211,7 +211,7 @@ func (f *Rota) snapshot(tx *store.Tx, s Schedule, all []integrations.Override, n
 		return out, err
 	}
 	shifts, err := f.with(tx, s, all, now, now.Add(ahead))
-	out.all = joined(shifts)
+	out.all = merged(shifts)
 	return out, err
 }
 
@@ -233,7 +233,7 @@ func (f *Rota) differs(tx *store.Tx, c *change, s Schedule, before, after []inte
 func compare(c *change, was, is snapshot) bool {
 	c.Before, c.After = was.next, is.next
 	for _, name := range everybody(was.all, is.all) {
-		a, b := first(ownOf(was.all, name)), first(ownOf(is.all, name))
+		a, b := firstOf(ownOf(was.all, name)), firstOf(ownOf(is.all, name))
 		if (a == nil) != (b == nil) || a != nil && !a.is(*b) {
 			c.Moved = append(c.Moved, moved{Person: name, Was: a, Is: b})
 		}
@@ -243,7 +243,7 @@ func compare(c *change, was, is snapshot) bool {
 	})
 }
 
-func first(own []period) *period {
+func firstOf(own []period) *period {
 	if len(own) == 0 {
 		return nil
 	}

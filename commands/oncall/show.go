@@ -184,15 +184,15 @@ func (f *Rota) next(tx *store.Tx, a asked) (*integrations.Message, error) {
 func lines(shifts []integrations.Shift, zone *time.Location) string {
 	var out []string
 	for _, x := range shifts {
-		out = append(out, span(period{x.Start, x.End}, zone)+"  "+names(x))
+		out = append(out, inWords(period{x.Start, x.End}, zone)+"  "+names(x))
 	}
 	return strings.Join(out, "\n")
 }
 
 const dayAndTime = "Mon 2 Jan 15:04"
 
-// span is a period in words: the day of its end only where that is another one.
-func span(p period, zone *time.Location) string {
+// inWords is a period in words: the day of its end only where that is another one.
+func inWords(p period, zone *time.Location) string {
 	if p.End.IsZero() {
 		return "from " + p.Start.In(zone).Format(dayAndTime) + " on"
 	}
@@ -227,7 +227,7 @@ func (f *Rota) mine(tx *store.Tx, a asked) (*integrations.Message, error) {
 		}
 		var rows []string
 		for _, p := range own[:min(len(own), 10)] {
-			rows = append(rows, span(p, a.zone))
+			rows = append(rows, inWords(p, a.zone))
 		}
 		if more := len(own) - len(rows); more > 0 {
 			rows = append(rows, fmt.Sprintf("and %d more", more))

@@ -152,7 +152,7 @@ func upcoming(who string, all []period, zone *time.Location) string {
 	}
 	var parts []string
 	for _, p := range all[:min(3, len(all))] {
-		parts = append(parts, span(p, zone))
+		parts = append(parts, inWords(p, zone))
 	}
 	return who + " " + strings.Join(parts, "; ") + "."
 }

@@ -82,7 +82,7 @@ func (f *Rota) coming(tx *store.Tx, s Schedule, all []integrations.Override, at 
 		if err != nil {
 			return nil, err
 		}
-		shifts = joined(shifts)
+		shifts = merged(shifts)
 		if len(shifts) > n { // the last one may be cut off
 			return shifts[:n], nil
 		}
@@ -97,8 +97,8 @@ func (f *Rota) coming(tx *store.Tx, s Schedule, all []integrations.Override, at 
 	}
 }
 
-// joined puts neighbours together that have the same people.
-func joined(shifts []integrations.Shift) (out []integrations.Shift) {
+// merged puts neighbours together that have the same people.
+func merged(shifts []integrations.Shift) (out []integrations.Shift) {
 	for _, x := range shifts {
 		if n := len(out); n > 0 && same(out[n-1], x) {
 			out[n-1].End = x.End

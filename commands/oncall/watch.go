@@ -142,7 +142,7 @@ func (f *Rota) boundaries(tx *store.Tx, s Schedule, after, until time.Time) (out
 	if err != nil {
 		return nil, err
 	}
-	shifts = joined(shifts)
+	shifts = merged(shifts)
 	for n := 1; n < len(shifts); n++ {
 		at := shifts[n].Start
 		if !at.After(after) || at.After(until) || slices.ContainsFunc(all, func(o integrations.Override) bool { return minute(o.Made).Equal(at) && o.Start.Equal(at) }) {
