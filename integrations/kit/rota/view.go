@@ -118,14 +118,14 @@ func Gaps(s Schedule, from, to time.Time) (out []Shift) {
 	}
 	for _, reach := range reaches {
 		shifts := Timeline(s, from.Add(-reach), to.Add(reach))
-		cut := func(i int) bool {
+		meets := func(i int) bool {
 			return shifts[i].Gap() && shifts[i].End.After(from) && shifts[i].Start.Before(to)
 		}
-		if (cut(0) || cut(len(shifts)-1)) && reach < Horizon {
+		if reach < Horizon && (meets(0) || meets(len(shifts)-1)) {
 			continue
 		}
 		for i, sh := range openEnds(slices.Clone(shifts)) {
-			if cut(i) {
+			if meets(i) {
 				out = append(out, sh)
 			}
 		}
