@@ -21,8 +21,7 @@
 //     turn but the pause of whoever had the last one.
 //
 // Where layers meet, the highest priority that has somebody is on call, and layers of
-// the same priority are on call together. Overrides change that result once (see
-// Schedule.Overrides).
+// the same priority are on call together. Overrides change that result once.
 //
 // Everything is half-open, [start, end). A rota changes on whole minutes: the seconds
 // of a From, an Until, and of an override's Start and End are cut off.

@@ -157,3 +157,33 @@ func Of(shifts []Shift, person string) (out []Stretch) {
 	}
 	return out
 }
+
+// Moved are the people whose next stretch is another one after a change, by their
+// names: the first that begins after now, in two timelines of the same view. Somebody
+// who has none any more, or did not have one, is among them; what is running already is
+// not looked at.
+func Moved(before, after []Shift, now time.Time) (people []string) {
+	for _, shifts := range [][]Shift{before, after} {
+		for _, s := range shifts {
+			for _, d := range s.On {
+				people = append(people, d.Person)
+			}
+		}
+	}
+	slices.Sort(people)
+	return slices.DeleteFunc(slices.Compact(people), func(p string) bool {
+		a, b := nextOf(before, p, now), nextOf(after, p, now)
+		return a.Start.Equal(b.Start) && a.End.Equal(b.End)
+	})
+}
+
+// nextOf is somebody's first stretch that begins after an instant; zero if they have
+// none.
+func nextOf(shifts []Shift, person string, after time.Time) Stretch {
+	for _, st := range Of(shifts, person) {
+		if st.Start.After(after) {
+			return st
+		}
+	}
+	return Stretch{}
+}
