@@ -21,9 +21,34 @@
 //     turn but the pause of whoever had the last one.
 //
 // Where layers meet, the highest priority that has somebody is on call, and layers of
-// the same priority are on call together. Overrides change that result once (see
-// Schedule.Overrides).
+// the same priority are on call together. Overrides change that result once.
 //
 // Everything is half-open, [start, end). A rota changes on whole minutes: the seconds
 // of a From, an Until, and of an override's Start and End are cut off.
+//
+// # Overrides
+//
+// An override is applied to what the layers make of an instant and never to what
+// another override made of it. Everybody whom the layers have on call then has a place.
+// Of the takes, and of the replaces and removes that name the person as Instead, the one
+// made last says who has it:
+//
+//   - take T: T has it. A remove of that person made later finds them gone and changes
+//     nothing, unless they are T.
+//   - replace A by B: B has A's place. Where the layers do not have A it says nothing,
+//     even where another override puts A on call: A by B and B by C make B of A, and two
+//     replaces that swap two people who are on call together swap their places.
+//   - remove A: nobody has it. That holds against a replace of A made before; one made
+//     later holds against it. Who stands in for somebody else stays.
+//
+// So a take is over where every place was given away by replaces made after it; where
+// it shares, T stands once, in the first place that is left. Where the layers have
+// nobody, whoever took it last is on call alone.
+//
+// Then come those who were added, in the order in which it was said. An add puts nobody
+// aside. It is undone by a take made later, by a later remove of the same person, and by
+// a later replace of them where the layers have them.
+//
+// Nobody is on call twice: the first place counts. An override that changes nothing is
+// named nowhere.
 package rota

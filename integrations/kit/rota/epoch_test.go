@@ -113,6 +113,22 @@ func TestAnEditOfWhenItHandsOver(t *testing.T) {
 	}
 }
 
+// In the second of an hour that comes twice, the turn is the one that began in the first.
+func TestAnEditInAnHourThatComesTwice(t *testing.T) {
+	z := zone(t, "America/Chicago")
+	now := instant(t, z, "2020-11-01 01:15 CST")
+	old := turn(t, "2020-11-01 00:10", "hourly", 1, "a", "b", "c")
+	l := Layer{Epochs: []Epoch{old}}
+	e := l.AtNextHandoff(z, now, old.roster("b,x,c"))
+	if want := instant(t, z, "2020-11-01 02:10 CST"); !e.From.Equal(want) {
+		t.Errorf("from %v, want %v", e.From, want)
+	}
+	s := Schedule{Zone: z, Layers: []Layer{l.With(e)}}
+	if got := people(On(s, now)) + people(On(s, e.From)); got != "bx" {
+		t.Errorf("%s", got)
+	}
+}
+
 func TestAnEditOfALayerWithoutATurn(t *testing.T) {
 	now := instant(t, time.UTC, "2026-12-09 15:00").Add(31 * time.Second)
 	roster := turn(t, "2026-12-07 09:00", "weekly", 1, "a", "b")
@@ -202,6 +218,9 @@ func TestAnEditMovesNobodyWhoStays(t *testing.T) {
 		later := l.AtNextHandoff(z, now, roster)
 		if err := s(l.With(later)).Validate(); err != nil {
 			t.Fatal(err)
+		}
+		if later.From.Before(now) {
+			t.Fatalf("the next handoff after %v is at %v\n%+v", now, later.From, l)
 		}
 		if later.From.After(now) {
 			if got := told(Timeline(s(l.With(later)), now, later.From)); len(got) != 1 || people(On(s(l.With(later)), now)) != before {

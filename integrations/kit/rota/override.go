@@ -57,31 +57,8 @@ func lastOf(list []about, person string) int {
 	return -1
 }
 
-// overridden is who is on call at an instant whose layers have base, each person once.
-// It looks at base alone and never at what another override made of it. The result is
-// good until the next call.
-//
-// Everybody in base has a place. Of the takes, and of the replaces and removes that
-// name the person as Instead, the last made says who has it:
-//
-//   - take T: T has it. A remove of that person made later finds them gone and changes
-//     nothing, unless they are T.
-//   - replace A by B: B has A's place. With A not in base it says nothing, even where
-//     another override puts A on call: A by B and B by C make B of A, and two replaces
-//     that swap two people who are on call together swap their places.
-//   - remove A: nobody has it. That holds against a replace of A made before; one made
-//     later holds against it.
-//
-// So a take is over where every place was given away by replaces made after it, and
-// where it shares, T stands once, in the first place that is left. Where base is empty,
-// the last take alone is on call.
-//
-// Then come those who were added, in the order in which it was said. An add puts
-// nobody aside. It is undone by a take made later, by a later remove of the same
-// person, and by a later replace of them where they are in base.
-//
-// Nobody is on call twice: the first place counts. An override that changes nothing is
-// named nowhere.
+// overridden is who is on call at an instant whose layers have base, each person once,
+// by the rules that the package's comment tells. The result is good until the next call.
 func (s *said) overridden(base []Duty) []Duty {
 	out := s.out[:0]
 	if s.take >= 0 && len(base) == 0 {
@@ -106,7 +83,8 @@ func (s *said) overridden(base []Duty) []Duty {
 	return out
 }
 
-// place says who has the place of somebody in base; ok is false if nobody does.
+// place says who has the place of somebody in base; ok is false if nobody does. By a
+// take, a remove of that person made later says nothing new, unless they are the taker.
 func (s *said) place(d Duty) (_ Duty, ok bool) {
 	replace, remove := lastOf(s.replaced, d.Person), lastOf(s.removed, d.Person)
 	by := max(replace, s.take)

@@ -9,7 +9,7 @@ type Schedule struct {
 	Zone   *time.Location
 	Layers []Layer
 	// Overrides are those of this schedule; their own Schedule is not looked at. How
-	// several that overlap go together is told at the method overridden.
+	// several that overlap go together is told in the package's comment.
 	Overrides []Override
 }
 

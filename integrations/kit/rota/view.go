@@ -118,14 +118,14 @@ func Gaps(s Schedule, from, to time.Time) (out []Shift) {
 	}
 	for _, reach := range reaches {
 		shifts := Timeline(s, from.Add(-reach), to.Add(reach))
-		cut := func(i int) bool {
+		meets := func(i int) bool {
 			return shifts[i].Gap() && shifts[i].End.After(from) && shifts[i].Start.Before(to)
 		}
-		if (cut(0) || cut(len(shifts)-1)) && reach < Horizon {
+		if reach < Horizon && (meets(0) || meets(len(shifts)-1)) {
 			continue
 		}
 		for i, sh := range openEnds(slices.Clone(shifts)) {
-			if cut(i) {
+			if meets(i) {
 				out = append(out, sh)
 			}
 		}
@@ -156,4 +156,34 @@ func Of(shifts []Shift, person string) (out []Stretch) {
 		out = append(out, Stretch{s.Start, s.End, s.On[i]})
 	}
 	return out
+}
+
+// Moved are the people whose next stretch is another one after a change, by their
+// names: the first that begins after now, in two timelines of the same view. Somebody
+// who has none any more, or did not have one, is among them; what is running already is
+// not looked at.
+func Moved(before, after []Shift, now time.Time) (people []string) {
+	for _, shifts := range [][]Shift{before, after} {
+		for _, s := range shifts {
+			for _, d := range s.On {
+				people = append(people, d.Person)
+			}
+		}
+	}
+	slices.Sort(people)
+	return slices.DeleteFunc(slices.Compact(people), func(p string) bool {
+		a, b := nextOf(before, p, now), nextOf(after, p, now)
+		return a.Start.Equal(b.Start) && a.End.Equal(b.End)
+	})
+}
+
+// nextOf is somebody's first stretch that begins after an instant; zero if they have
+// none.
+func nextOf(shifts []Shift, person string, after time.Time) Stretch {
+	for _, st := range Of(shifts, person) {
+		if st.Start.After(after) {
+			return st
+		}
+	}
+	return Stretch{}
 }

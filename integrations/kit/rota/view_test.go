@@ -221,3 +221,23 @@ func TestShiftsShareNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoseNextStretchMoved(t *testing.T) {
+	at := func(text string) time.Time { return instant(t, time.UTC, text) }
+	now, end := at("2026-12-01 12:00"), at("2026-12-08 09:00")
+	s := schedule(time.UTC, turn(t, "2026-12-01 09:00", "daily", 1, "a", "b", "c"))
+	changed := s
+	changed.Overrides = says(t, at("2026-12-03 09:00"), at("2026-12-03 12:00"), replace("c", "x"))
+	if got := strings.Join(Moved(Timeline(s, now, end), Timeline(changed, now, end), now), " "); got != "c x" {
+		t.Errorf("moved are %q, want c, who begins later, and x, who had none", got)
+	}
+	// a has the pager, and loses the rest of today: the next stretch is the same.
+	changed.Overrides = says(t, at("2026-12-01 20:00"), at("2026-12-02 09:00"), remove("a"))
+	if got := Moved(Timeline(s, now, end), Timeline(changed, now, end), now); len(got) > 0 {
+		t.Errorf("moved are %q", got)
+	}
+	gone := schedule(time.UTC, turn(t, "2026-12-01 09:00", "daily", 1, "a", "b"))
+	if got := strings.Join(Moved(Timeline(s, now, end), Timeline(gone, now, end), now), " "); got != "a c" {
+		t.Errorf("moved are %q, want a, whose turn is earlier, and c, who has none", got)
+	}
+}
