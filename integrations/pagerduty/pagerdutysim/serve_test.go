@@ -87,6 +87,7 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 			{400, "POST /schedules/PL/overrides " + v2(t2, t1, "PA"), nil},
 			{400, "POST /schedules/PL/overrides " + v2("2026-12-02", t2, "PA"), nil},
 			{400, "POST /schedules/PL/overrides " + v2("2026-12-01T11:58:59Z", t2, "PA"), nil}, // in the past
+			{400, "POST /schedules/PL/overrides " + v2("2026-12-01T11:59:30Z", "2026-12-01T12:00:00Z", "PA"), nil},
 			{400, "POST /schedules/PL/overrides " + v2("2026-11-30T00:00:00Z", "2026-12-01T12:00:00Z", "PA"), nil},
 			{400, "POST /schedules/PL/overrides " + strings.Replace(v2(t1, t2, "PA"), "user_reference", "user", 1), nil},
 			{400, "POST /schedules/PL/overrides " + strings.Replace(v2(t1, t2, "PA"), "start", "begin", 1), nil},
