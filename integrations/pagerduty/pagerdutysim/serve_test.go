@@ -123,6 +123,11 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 				b.Errorf("%s %q: %d %s, want %d", tt.what, tt.headers, got, body, tt.want)
 			}
 		}
+		for _, source := range []string{"", ra + `"custom_shift_id":"CX",`} {
+			if _, body := b.ask("POST /v3/schedules/PS/overrides " + v3("override_shift", source, t2, userB, userC)); !strings.Contains(body, "one of rotation_id and custom_shift_id") {
+				b.Errorf("%q: %s", source, body)
+			}
+		}
 		for _, id := range b.Schedules() {
 			if sc, _ := b.Schedule(id); len(sc.Overrides)+len(sc.Custom) > 0 {
 				b.Errorf("it was changed: %+v", sc)
