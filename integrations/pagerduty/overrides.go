@@ -151,8 +151,8 @@ func (r request) already(l listed, now time.Time) bool {
 }
 
 // Override makes an override, and gives what Cancel takes. It asks first whether it is
-// there, by user, start and end, and again where the answer was lost, so none is made
-// twice. What PagerDuty has no way to say is refused, with what it has:
+// there and counts, by user, start and end, and again where the answer was lost, so none is
+// made twice. What PagerDuty has no way to say is refused, with what it has:
 //
 //   - layers: take; replace, where the one to be replaced is on call for all of the time
 //   - shifts: take, where somebody is on call for all of the time or nobody at any;
@@ -192,22 +192,49 @@ func (c *Client) Override(ctx context.Context, scheduleID string, o integrations
 	}
 	r.user, r.listed = u.ID, all
 	found, err := c.ours(ctx, r)
-	if id := remotes(found); err != nil || id != "" {
-		return id, err
+	if err != nil {
+		return "", err
+	}
+	if len(found) > 0 {
+		if holds, err := c.holds(ctx, of, r); err != nil || holds {
+			return remotes(found), err
+		}
 	}
 	id, err := maker(c, ctx, &r)
 	if err == nil && id != "" || err != nil && !lost(err) {
 		return id, err
 	}
-	_, all, again := c.list(ctx, scheduleID, o.Start, o.End)
-	r.listed = all
-	if found, unclear := c.ours(ctx, r); again == nil && unclear == nil && remotes(found) != "" {
-		return remotes(found), nil
+	if made := c.appeared(ctx, r, found); made != "" {
+		return made, nil
 	}
 	if err == nil {
 		err = fmt.Errorf("pagerduty override %s: PagerDuty said yes, and there is none", scheduleID)
 	}
 	return "", err
+}
+
+// holds says that what was asked for is there and counts. On a schedule of layers another
+// may have been made over it since, and then it is a new wish; one of shifts has no such.
+func (c *Client) holds(ctx context.Context, of kind, r request) (bool, error) {
+	if of == kindShifts {
+		return true, nil
+	}
+	all, err := c.stints(ctx, r.scheduleID, r.start, r.End)
+	return err == nil && !slices.ContainsFunc(all, func(s stint) bool { return s.user != r.user }), err
+}
+
+// appeared are those that are what was asked for and were not there before; "" where there
+// are none, or nobody can tell.
+func (c *Client) appeared(ctx context.Context, r request, before []listed) string {
+	var err error
+	if _, r.listed, err = c.list(ctx, r.scheduleID, r.Start, r.End); err != nil {
+		return ""
+	}
+	now, err := c.ours(ctx, r)
+	if err != nil {
+		return ""
+	}
+	return remotes(slices.DeleteFunc(now, func(l listed) bool { return slices.Contains(before, l) }))
 }
 
 // ours are those that are what was asked for.

@@ -230,6 +230,28 @@ func TestAnOverrideOfAnotherTimeIsAnother(t *testing.T) {
 	})
 }
 
+// One that another was made over does not count any more, so it is made once more.
+func TestAPagerThatIsTakenBack(t *testing.T) {
+	for _, kind := range []string{"", "lost"} {
+		inAccount(t, config(daily("UTC", "2026-11-30 09:00")), func(a *account) {
+			first := a.make("PDAILY", take("alice", evening[0], evening[1]))
+			a.make("PDAILY", take("carol", evening[0], evening[1].Add(-time.Hour)))
+			if kind != "" {
+				a.fault(pagerdutysim.Fault{Kind: kind, Action: "overrides.create"})
+			}
+			again := a.make("PDAILY", take("alice", evening[0], evening[1]))
+			if again == first || strings.Contains(again, first) {
+				a.Errorf("it is %s, and was %s", again, first)
+			}
+			a.want(a.timeline("PDAILY", evening[0], evening[1]), "12-01 18:00 to 12-01 22:00 alice*")
+			a.make("PDAILY", take("alice", evening[0], evening[1]))
+			if n := len(a.overrides("PDAILY")); n != 3 {
+				a.Errorf("there are %d", n)
+			}
+		})
+	}
+}
+
 // What PagerDuty has no way to say is refused with what it has, and nothing is changed.
 func TestWhatPagerDutyCannotSayIsRefused(t *testing.T) {
 	for _, tt := range []struct {

@@ -73,9 +73,10 @@ func TestATimelineKeepsTheHourOfItsZone(t *testing.T) {
 
 func TestATimelineOfShiftsHasSeveralAtOnce(t *testing.T) {
 	s := shifts("UTC")
-	s.Custom = []pagerdutysim.Override{{ID: "CUST", Start: at("12-02 20:00"), End: at("12-03 02:00"), User: "PEVE"}}
+	s.Custom = []pagerdutysim.Override{{ID: "CUST", Start: at("12-02 20:00"), End: at("12-03 02:00"), User: "PEVE"}, {ID: "CUSU", Start: at("12-02 18:00"), End: at("12-02 19:00"), User: "PALICE"}}
 	s.Overrides = []pagerdutysim.Override{
 		{ID: "OVRA", Start: at("12-02 10:00"), End: at("12-02 12:00"), User: "PALICE", Rotation: "ROTA", Instead: "PBOB"},
+		{ID: "OVRC", Start: at("12-02 15:00"), End: at("12-02 16:00"), User: "PALICE", Rotation: "ROTB", Instead: "PCAROL"},
 		{ID: "OVRB", Start: at("12-02 21:00"), End: at("12-02 22:00"), User: "PCAROL", CustomShift: "CUST", Instead: "PEVE"},
 	}
 	inAccount(t, config(s), func(a *account) {
@@ -89,8 +90,12 @@ func TestATimelineOfShiftsHasSeveralAtOnce(t *testing.T) {
 			"12-02 00:00 to 12-02 09:00 bob",
 			"12-02 09:00 to 12-02 10:00 bob carol",
 			"12-02 10:00 to 12-02 12:00 alice* carol",
-			"12-02 12:00 to 12-02 17:00 bob carol",
-			"12-02 17:00 to 12-02 20:00 bob",
+			"12-02 12:00 to 12-02 15:00 bob carol",
+			"12-02 15:00 to 12-02 16:00 bob alice*", // by the order of the rotations
+			"12-02 16:00 to 12-02 17:00 bob carol",
+			"12-02 17:00 to 12-02 18:00 bob",
+			"12-02 18:00 to 12-02 19:00 bob alice", // who was added comes last
+			"12-02 19:00 to 12-02 20:00 bob",
 			"12-02 20:00 to 12-02 21:00 bob Eve Ek",
 			"12-02 21:00 to 12-02 22:00 bob carol*",
 			"12-02 22:00 to 12-03 00:00 bob Eve Ek",

@@ -283,6 +283,7 @@ func TestAnAnswerThatCannotBeRead(t *testing.T) {
 	for answer, later := range map[string]bool{
 		`{"schedule":{"type":"schedule","final_schedule":{"rendered_schedule_entries":[{"start":1}]}}}`: false,
 		"<html>": false, `{"schedule":`: false, "": false, "{}": false, `{"schedule":{"type":"schedule"}}`: false,
+		`{"schedule":{"type":"schedule_v3","final_schedule":{"rendered_schedule_entries":[]}}}`: false, `{"schedule":{"type":"schedule","final_schedule":{}}}`: false,
 		`{"schedule":{"type":"schedule_v3"}}`: false, "no network": true, `{"schedule":{"x":"` + strings.Repeat("x", 17<<20) + `"}}`: false,
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -191,7 +191,7 @@ func TestRotationsGoOnAtOnce(t *testing.T) {
 	s.Rotations[0].Events[0].Zone = "UTC"
 	s.Rotations = append(s.Rotations, Rotation{ID: "RB", Events: []Event{
 		{Name: "Pairs", Start: "2026-12-01T09:00:00", End: "2026-12-01T10:00:00", Rule: "RRULE:FREQ=DAILY", Turn: 2, Members: []string{"PB", "PC"}},
-		{Name: "All", Start: "2026-12-01T20:00:00", End: "2026-12-01T21:00:00", Rule: "RRULE:FREQ=WEEKLY;BYDAY=WE", Every: true, Members: []string{"PA", "PC"}, Since: day(3), Until: time.Date(2026, 12, 10, 1, 30, 0, 0, time.UTC)},
+		{Name: "All", Start: "2026-12-01T20:00:00", End: "2026-12-01T21:00:00", Rule: "RRULE:FREQ=WEEKLY;BYDAY=WE", Every: true, Members: []string{"PA", "PC"}, Since: day(3).Add(75 * time.Minute), Until: time.Date(2026, 12, 10, 1, 30, 0, 0, time.UTC)},
 	}})
 	inBench(t, Config{Schedules: []Schedule{s}}, func(b *bench) {
 		b.want(b.shifts("12-01T00:00:00Z", "12-04T00:00:00Z"),
@@ -200,8 +200,8 @@ func TestRotationsGoOnAtOnce(t *testing.T) {
 			"02T00:00-03T00:00 - schedule_rotation",
 			"02T14:00-02T15:00 PB schedule_rotation",
 			"03T00:00-04T00:00 PB schedule_rotation",
-			"03T01:00-03T02:00 PA schedule_rotation",
-			"03T01:00-03T02:00 PC schedule_rotation",
+			"03T01:15-03T02:00 PA schedule_rotation", // from then on
+			"03T01:15-03T02:00 PC schedule_rotation",
 			"03T14:00-03T15:00 PC schedule_rotation",
 		)
 		b.want(b.shifts("12-10T00:30:00Z", "12-10T03:00:00Z"), // cut at the ends, and at the event's
@@ -232,16 +232,20 @@ func TestAnOverrideIsOfOneSource(t *testing.T) {
 			"03T10:00-03T18:00 PC schedule_rotation_override",
 			"03T18:00-04T00:00 PB schedule_rotation",
 		)
-		got := b.must(`POST /v3/schedules/PS/custom_shifts {"custom_shifts":[{"type":"custom_shift","start_time":"2026-12-05T22:00:00Z","end_time":"2026-12-06T02:00:00Z","assignments":[{"type":"shift_assignment","member":{"type":"user_member","user_id":"PC"}}]}]}`)
+		const custom = `POST /v3/schedules/PS/custom_shifts {"custom_shifts":[{"type":"custom_shift","start_time":"2026-12-05T22:00:00Z","end_time":"2026-12-06T02:00:00Z","assignments":[{"type":"shift_assignment","member":{"type":"user_member","user_id":"PC"}}]}]}`
+		got := b.must(custom)
 		id := got["custom_shifts"].([]any)[0].(map[string]any)["id"].(string)
 		override(fmt.Sprintf(`"custom_shift_id":%q`, id), "05T23:00:00", "06T01:00:00", "PC", "PB")
+		other := b.must(custom)["custom_shifts"].([]any)[0].(map[string]any)["id"].(string) // of the same user, and not overridden
 		b.want(b.shifts("12-05T21:00:00Z", "12-06T00:00:00Z"),
 			"05T21:00-06T00:00 - schedule_rotation",
 			"05T21:00-06T00:00 PB schedule_rotation",
 			"05T21:00-06T00:00 PA schedule_rotation",
 			"05T22:00-05T23:00 PC custom_shift",
+			"05T22:00-06T00:00 PC custom_shift",
 			"05T23:00-06T00:00 PB custom_shift_override",
 		)
+		b.must("DELETE /v3/schedules/PS/custom_shifts/" + other)
 		list := b.must("GET /v3/schedules/PS/overrides" + span + "&limit=2")
 		b.want(entriesOf(list["overrides"]), "03T06:00-03T18:00", "03T08:00-03T10:00")
 		if list["more"] != true {

@@ -87,6 +87,7 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 			{400, "POST /schedules/PL/overrides " + v2(t2, t1, "PA"), nil},
 			{400, "POST /schedules/PL/overrides " + v2("2026-12-02", t2, "PA"), nil},
 			{400, "POST /schedules/PL/overrides " + v2("2026-12-01T11:58:59Z", t2, "PA"), nil}, // in the past
+			{400, "POST /schedules/PL/overrides " + v2("2026-12-01T11:59:30Z", "2026-12-01T12:00:00Z", "PA"), nil},
 			{400, "POST /schedules/PL/overrides " + v2("2026-11-30T00:00:00Z", "2026-12-01T12:00:00Z", "PA"), nil},
 			{400, "POST /schedules/PL/overrides " + strings.Replace(v2(t1, t2, "PA"), "user_reference", "user", 1), nil},
 			{400, "POST /schedules/PL/overrides " + strings.Replace(v2(t1, t2, "PA"), "start", "begin", 1), nil},
@@ -120,6 +121,11 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 		} {
 			if got, body := b.ask(tt.what, tt.headers...); got != tt.want {
 				b.Errorf("%s %q: %d %s, want %d", tt.what, tt.headers, got, body, tt.want)
+			}
+		}
+		for _, source := range []string{"", ra + `"custom_shift_id":"CX",`} {
+			if _, body := b.ask("POST /v3/schedules/PS/overrides " + v3("override_shift", source, t2, userB, userC)); !strings.Contains(body, "one of rotation_id and custom_shift_id") {
+				b.Errorf("%q: %s", source, body)
 			}
 		}
 		for _, id := range b.Schedules() {
