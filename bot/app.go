@@ -187,12 +187,13 @@ func (a *app) assemble() error {
 		s.hooks = pollWebhooks
 	}
 	var err error
-	if s.cloud, s.scaling, err = clouds(c.AWS, c.HAProxy, a.Clock, a.Log); err != nil {
+	if err = s.clouds(c.AWS, c.HAProxy); err != nil {
 		return err
 	}
 	s.monitor = monitor(c.Mackerel, a.Clock, a.Log)
 	s.self = ownInstance(c.AWS)
 	s.drains = func() DrainConfig { return a.config.Load().Drain }
+	s.born = func() BirthConfig { return a.config.Load().Birth }
 	a.systems = s
 	if a.wired, err = wire(features(s)); err != nil {
 		return err

@@ -87,7 +87,7 @@ func outside(ctx context.Context, c *Config, log *slog.Logger, tell say) {
 			tell(f)
 		}
 	}
-	tell(cloudFindings(ctx, c.AWS)...)
+	tell(cloudFindings(ctx, c.AWS, c.Birth)...)
 	client, err := github.New(c.github(), clock.Real(), log)
 	if err != nil {
 		tell(integrations.Finding{What: "GitHub", Say: err.Error(), Do: "mend the token or the App in " + c.file})

@@ -163,7 +163,7 @@ func (w *world) simulate() (err error) {
 	if w.github, err = githubsim.New(w.githubConfig(true)); err != nil {
 		return errors.Join(err, w.slack.Close())
 	}
-	fleet := awssim.Config{Dir: filepath.Join(w.data, "aws"), Clock: w.clk, Log: w.log.With("simulator", "aws"), Fleet: awssim.Demo(), Accounts: map[string]string{awssim.DemoKey: "main"}}
+	fleet := awssim.Config{Dir: filepath.Join(w.data, "aws"), Clock: w.clk, Log: w.log.With("simulator", "aws"), Fleet: demoFleet(), Accounts: map[string]string{awssim.DemoKey: "main"}}
 	if w.aws, err = awssim.New(fleet); err != nil {
 		return errors.Join(err, w.slack.Close(), w.github.Close())
 	}
