@@ -1,6 +1,7 @@
 package birth
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -40,7 +41,7 @@ func TestEachBirthMayBeShown(t *testing.T) {
 	r.cfg.Notify = notifyAll
 	r.fleet.launch("")
 	b := r.reaches(stateSteps)
-	if got := r.shown(b); !strings.Contains(got, "● in standby  ● reached  ◐ provision  ○ smoke  ○ let in  ○ working") {
+	if got := r.shown(b); !strings.Contains(got, "● marked  ● reached  ◐ provision  ○ smoke  ○ admitted  ○ working") {
 		t.Error(got)
 	}
 	b = r.reaches(stateDone)
@@ -99,7 +100,7 @@ func TestOneThatFailsWaitsForAPerson(t *testing.T) {
 	}
 	text := r.shown(b)
 	for _, want := range []string{
-		"birth-1 new instance web-4: failed · smoke ended with 1: “3 of 12 failed”", "✕ smoke", "alice: smoke ended", "AWS lets it wait until ", ", and then ends it.",
+		"birth-1 new instance web-4: failed · smoke ended with 1: “3 of 12 failed”", "✕ smoke", "alice: smoke ended", "AWS lets it wait until ", ", and then ends it.", "Its monitoring calls people for it, and its tag Status stays standby.",
 		"[Retry: birth-retry birth-1]", "[End it…: birth-end birth-1]", "[Let in anyway…: birth-let-in birth-1]",
 	} {
 		if !strings.Contains(text, want) {
@@ -229,7 +230,7 @@ func TestWhatDoesNotCome(t *testing.T) {
 	one = r.fleet.launch("")
 	r.reaches(stateSteps)
 	one.monitored = true // as soon as it was provisioned, say
-	if b := r.reaches(stateDone); b.Warning != "" || one.status != integrations.HostWorking {
+	if b := r.reaches(stateDone); b.Warning != "" || one.status != integrations.HostWorking || r.count("watch i-4 standby") != 1 {
 		t.Errorf("the warning is %q, and it is %s there", b.Warning, one.status)
 	}
 }
@@ -261,6 +262,75 @@ func TestAReadThatIsBehind(t *testing.T) {
 	r.fleet.stale = 60
 	if b := r.reaches(stateDone); b.Failures > 0 {
 		t.Errorf("it failed: %s", r.story())
+	}
+	r.fleet.launch("")
+	r.reaches(stateEnter)
+	r.fleet.stale = 4
+	if r.reaches(stateDone); r.count("let in i-5") != 1 {
+		t.Errorf("it was let in more than once: %s", r.story())
+	}
+}
+
+// One whose steps have passed before it waits is let in when it does.
+func TestOneThatIsQuick(t *testing.T) {
+	r := newRoom(t)
+	r.fleet.launch("").ready = r.clock.Now()
+	if b := r.reaches(stateEnter); b.Waits {
+		t.Fatal("it waits already")
+	}
+	if b := r.reaches(stateDone); b.Failures > 0 || r.count("let in i-4") != 1 {
+		t.Errorf("it failed: %s", r.story())
+	}
+}
+
+// One that its load balancer does not find healthy does not work, unless a person lets
+// it.
+func TestOneThatIsNotHealthy(t *testing.T) {
+	r := newRoom(t)
+	one := r.fleet.launch("")
+	one.sick = true
+	if b := r.reaches(stateFailed); b.Failed != stateEnter || !strings.Contains(b.Why, "web: initial") || one.Tags[tagStatus] != standby {
+		t.Errorf("it failed in %s and says %v: %s", b.Failed, one.Tags, b.Why)
+	}
+	r.must("birth-let-in birth-1 it is slow")
+	if r.reaches(stateDone); one.Tags[tagStatus] != working {
+		t.Errorf("it says %v", one.Tags)
+	}
+}
+
+// An end that is refused is no step: it is tried again from where it failed before.
+func TestAnEndThatIsRefused(t *testing.T) {
+	r := newRoom(t)
+	one := r.fleet.launch("")
+	one.fails = true
+	r.reaches(stateFailed)
+	r.fleet.fault = faults["refused"].of(r, "abandon i-4")
+	r.must("birth-end birth-1 it is broken")
+	r.goes(time.Minute, func() bool { return r.birth().Failures == 2 })
+	if b := r.birth(); b.Failures != 2 || b.Failed != stateSteps || !strings.Contains(b.Why, "UnauthorizedOperation") {
+		t.Errorf("it failed in %s: %s", b.Failed, b.Why)
+	}
+	one.fails = false
+	r.must("birth-retry birth-1")
+	if b := r.reaches(stateDone); b.EndedBy != nil {
+		t.Errorf("it says that %s had it ended", b.EndedBy.By.Name)
+	}
+}
+
+// What a person decides is not overwritten by a step that was under way.
+func TestADecisionDuringAStep(t *testing.T) {
+	r := newRoom(t)
+	r.fleet.launch("").fails = true
+	r.reaches(stateFailed)
+	r.goes(5*time.Minute, nil)
+	before := r.birth()
+	before.Warning = "read before" // so that it is written
+	r.must("birth-retry birth-1")
+	if _, err := r.step(before); !errors.Is(err, errMoved) {
+		t.Errorf("it was written over: %v", err)
+	}
+	if b := r.birth(); b.State != stateSteps || b.Turn != 1 {
+		t.Errorf("it is %s, of turn %d", b.State, b.Turn)
 	}
 }
 

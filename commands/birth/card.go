@@ -40,7 +40,7 @@ func (f *feature) card(tx *store.Tx, s *store.Surface) (integrations.Message, er
 	} else if b.Why != "" {
 		m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R(b.Why)})
 	}
-	m.Blocks = append(m.Blocks, notes(&b)...)
+	m.Blocks = append(m.Blocks, notes(&b, f.Monitor != nil)...)
 	if all := buttons(&b); len(all) > 0 {
 		m.Blocks = append(m.Blocks, integrations.Block{Buttons: all})
 	}
@@ -91,12 +91,12 @@ func bar(b *Birth) string {
 	if at == stateFailed {
 		at = b.Failed
 	}
-	names, now := []string{"in standby", "reached"}, map[string]int{stateMark: 0, stateReach: 1, stateSteps: 2 + b.Step}
+	names, now := []string{"marked", "reached"}, map[string]int{stateMark: 0, stateReach: 1, stateSteps: 2 + b.Step}
 	for _, s := range b.Steps {
 		names = append(names, s.Name)
 	}
 	now[stateEnter], now[stateWorking] = len(names), len(names)+1
-	names = append(names, "let in", "working")
+	names = append(names, "admitted", "working")
 	here, ok := now[at]
 	if !ok {
 		return ""
@@ -118,7 +118,7 @@ func bar(b *Birth) string {
 }
 
 // notes are what people have to know besides.
-func notes(b *Birth) (out []integrations.Block) {
+func notes(b *Birth, monitored bool) (out []integrations.Block) {
 	add := func(parts ...any) { out = append(out, integrations.Block{Text: integrations.R(parts...)}) }
 	switch {
 	case b.over() && b.State != stateDone:
@@ -133,7 +133,7 @@ func notes(b *Birth) (out []integrations.Block) {
 		if b.Waits {
 			add(what(b), integrations.When(b.Until, nil), then(b))
 		}
-		add("Its monitoring calls people for it now, and its tag Status stays standby.")
+		add(alarmed(b, monitored))
 	}
 	if b.Warning != "" {
 		add("⚠️ ", b.Warning)
@@ -142,6 +142,17 @@ func notes(b *Birth) (out []integrations.Block) {
 		add("Let in anyway by ", integrations.Who(gate.FromStore(d.By)), ": ", integrations.Italic(d.Reason))
 	}
 	return out
+}
+
+// alarmed is what its monitoring does meanwhile, and what it says of itself.
+func alarmed(b *Birth, monitored bool) string {
+	switch {
+	case !monitored:
+		return "Its tag Status stays standby."
+	case b.Alarms:
+		return "Its monitoring calls people for it, and its tag Status stays standby."
+	}
+	return "Its monitoring is not told yet to call people for it. Its tag Status stays standby."
 }
 
 func what(b *Birth) string {

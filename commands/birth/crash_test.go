@@ -9,9 +9,21 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations"
 )
 
+type fault func(r *room, before bool) error
+
+// of is a fault of one call alone, before it is made.
+func (f fault) of(r *room, call string) func(string, bool) error {
+	return func(c string, before bool) error {
+		if c == call && before {
+			return f(r, before)
+		}
+		return nil
+	}
+}
+
 // faults are what can go wrong at a boundary: before a change to the outside, or after
 // it and before that is written down.
-var faults = map[string]func(r *room, before bool) error{
+var faults = map[string]fault{
 	"killed": func(*room, bool) error { panic(errKilled) },
 	"lost": func(*room, bool) error {
 		return &integrations.Later{After: 2 * time.Second, Err: errors.New("connection reset by peer")}
@@ -55,7 +67,7 @@ func TestBrokenAtEachBoundary(t *testing.T) {
 }
 
 // broken runs a birth that breaks at one boundary.
-func broken(r *room, k int, story string, fault func(r *room, before bool) error) (_ *room, reached bool) {
+func broken(r *room, k int, story string, fault fault) (_ *room, reached bool) {
 	one := r.fleet.launch(standby)
 	one.fails = story != ""
 	n := 0

@@ -38,6 +38,7 @@ type box struct {
 	ready     time.Time // commands reach it from then on
 	seated    time.Time // it is in the pool since
 	fails     bool      // its tests
+	sick      bool      // its pool does not find it healthy
 	mute      int       // commands that nobody can tell about
 	ran       []string
 	monitored bool
@@ -161,7 +162,7 @@ func (f *fleet) Machine(ctx context.Context, at integrations.Site, id string) (i
 	}
 	if !b.seated.IsZero() {
 		s := integrations.Seat{Pool: "tg/web", Instance: id, State: "initial"}
-		if f.clock.Now().Sub(b.seated) > healthy {
+		if f.clock.Now().Sub(b.seated) > healthy && !b.sick {
 			s.State = integrations.SeatHealthy
 		}
 		m.Pools = []integrations.Pool{{ID: "tg/web", Name: "web", Seats: []integrations.Seat{s}}}

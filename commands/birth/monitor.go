@@ -50,5 +50,5 @@ func (s *stepper) say(status string) (done bool, err error) {
 		return false, s.ctx.Err()
 	}
 	s.b.warn("its monitoring refuses: “" + err.Error() + "”")
-	return true, s.ctx.Err()
+	return s.b.State != stateFailed, s.ctx.Err()
 }

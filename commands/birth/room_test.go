@@ -191,6 +191,16 @@ func (r *room) story() string {
 	return b.String() + strings.Join(r.fleet.calls, ", ")
 }
 
+// count is how often something was done to the outside.
+func (r *room) count(call string) (n int) {
+	for _, c := range r.fleet.calls {
+		if c == call {
+			n++
+		}
+	}
+	return n
+}
+
 // shown is the message of a birth.
 func (r *room) shown(b *Birth) string {
 	r.t.Helper()

@@ -59,7 +59,7 @@ func (f *feature) retryVerb() commands.Verb {
 
 func (f *feature) retry(tx *store.Tx, c *commands.Call, b *Birth) (commands.Reply, error) {
 	f.renew(b)
-	b.Retried = &Decision{By: gate.ToStore(c.Who), At: tx.Now()}
+	b.Retried, b.Anyway, b.EndedBy = &Decision{By: gate.ToStore(c.Who), At: tx.Now()}, nil, nil
 	enter(b, b.Failed, tx.Now())
 	reply := commands.Reply{Subject: b.ID, Private: say(fmt.Sprintf("Trying again: %s is %s.", b.machine(), word(b.State)))}
 	if err := again(tx, b); err != nil {
@@ -103,7 +103,7 @@ func (f *feature) letIn(tx *store.Tx, c *commands.Call, b *Birth) (commands.Repl
 	if err != nil {
 		return reply, err
 	}
-	b.Anyway = &Decision{By: gate.ToStore(c.Who), At: tx.Now(), Reason: why}
+	b.Anyway, b.EndedBy = &Decision{By: gate.ToStore(c.Who), At: tx.Now(), Reason: why}, nil
 	enter(b, stateEnter, tx.Now())
 	reply.Private = say(fmt.Sprintf("Letting %s in. Its card shows how it goes.", b.machine()))
 	if err := again(tx, b); err != nil {
@@ -131,7 +131,7 @@ func (f *feature) endIt(tx *store.Tx, c *commands.Call, b *Birth) (commands.Repl
 	if !b.Waits {
 		return reply, commands.Refuse("not_waiting", fmt.Sprintf("%s does not wait at its group's launch hook, so it is drained.", b.machine())).WithExample("drain " + b.short() + " --terminate")
 	}
-	b.EndedBy = &Decision{By: gate.ToStore(c.Who), At: tx.Now(), Reason: why}
+	b.EndedBy, b.Anyway = &Decision{By: gate.ToStore(c.Who), At: tx.Now(), Reason: why}, nil
 	enter(b, stateEnd, tx.Now())
 	reply.Private = say(fmt.Sprintf("Ending %s. Its group starts another one.", b.machine()))
 	if err := again(tx, b); err != nil {
