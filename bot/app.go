@@ -187,7 +187,7 @@ func (a *app) assemble() error {
 		s.hooks = pollWebhooks
 	}
 	var err error
-	if s.cloud, s.scaling, err = clouds(c.AWS, c.HAProxy, a.Clock, a.Log); err != nil {
+	if err = s.clouds(c.AWS, c.HAProxy); err != nil {
 		return err
 	}
 	s.monitor = monitor(c.Mackerel, a.Clock, a.Log)
@@ -195,6 +195,7 @@ func (a *app) assemble() error {
 	s.drains = func() DrainConfig { return a.config.Load().Drain }
 	s.pagerDuty = c.PagerDuty
 	s.oncall = func() OnCallConfig { return a.config.Load().OnCall }
+	s.born = func() BirthConfig { return a.config.Load().Birth }
 	a.systems = s
 	if a.wired, err = wire(features(s)); err != nil {
 		return err

@@ -87,7 +87,7 @@ func outside(ctx context.Context, c *Config, log *slog.Logger, tell say) {
 			tell(f)
 		}
 	}
-	tell(cloudFindings(ctx, c.AWS)...)
+	tell(cloudFindings(ctx, c.AWS, c.Birth)...)
 	tell(pagerDutyFindings(ctx, c)...)
 	tell(groupFindings(ctx, c)...)
 	tell(proxyFindings(ctx, c.HAProxy)...)

@@ -63,7 +63,7 @@ func TestCheckLooksAtTheAccounts(t *testing.T) {
 	}
 	account := c.AWS.Accounts[0]
 	c.AWS.Accounts = nil
-	if all := cloudFindings(t.Context(), c.AWS); len(all) != 0 {
+	if all := cloudFindings(t.Context(), c.AWS, c.Birth); len(all) != 0 {
 		t.Errorf("without an account: %v", all)
 	}
 	account.Endpoint, account.Role, account.SecretAccessKey = server.URL, "", integrations.NewSecret("sandbox-secret-key")
@@ -71,7 +71,7 @@ func TestCheckLooksAtTheAccounts(t *testing.T) {
 	look := func(key string) string {
 		var text strings.Builder
 		c.AWS.Accounts[0].AccessKeyID = integrations.NewSecret(key)
-		for _, f := range cloudFindings(t.Context(), c.AWS) {
+		for _, f := range cloudFindings(t.Context(), c.AWS, c.Birth) {
 			text.WriteString(map[bool]string{true: "ok ", false: "no "}[f.OK] + f.What + ": " + f.Say + "\n")
 		}
 		return text.String()

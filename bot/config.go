@@ -30,6 +30,7 @@ type Config struct {
 	AWS          AWSConfig           `yaml:"aws"`
 	HAProxy      HAProxyConfig       `yaml:"haproxy"`
 	Drain        DrainConfig         `yaml:"drain"`
+	Birth        BirthConfig         `yaml:"birth"`
 	Mackerel     MackerelConfig      `yaml:"mackerel"`
 	OnCall       OnCallConfig        `yaml:"oncall"`
 	PagerDuty    PagerDutyConfig     `yaml:"pagerduty"`

@@ -45,6 +45,11 @@ func (c *Config) check() {
 	c.checkPart("heartbeat", c.Heartbeat)
 	c.checkPart("aws", c.AWS)
 	c.checkPart("drain", c.Drain)
+	c.checkPart("birth", c.Birth)
+	if len(c.Birth.Roles) > 0 && len(c.AWS.Accounts) == 0 {
+		c.bad("birth", "is given, and aws.accounts has nobody who could be born")
+	}
+	c.wantPeople("birth.on_call", c.Birth.OnCall)
 	c.checkPart("mackerel", c.Mackerel)
 	c.checkHAProxy()
 	c.checkOnCall()

@@ -97,6 +97,8 @@ var screenless = map[string]string{
 	"past file":           "a picture of its own, of the times of a service",
 	"audit file":          "a file",
 	"drain held":          "one sentence, with the buttons of the drain's message",
+	"birth":               "as a drain's message, with the steps; its conversation shows it",
+	"birth failed":        "one sentence, with the buttons of the birth's message",
 	"lease-overdue":       "a sentence with a mention, where an apply outlives the time that its group is kept still",
 	"lease-stuck":         "a sentence with a mention, where the processes of a group cannot be resumed",
 }

@@ -7,7 +7,7 @@ import (
 
 // onInstance has something happen to an instance.
 func (k *talk) onInstance(m []string) error {
-	kind := map[string]string{"vanishes": "vanish", "are stuck": "stuck", "cannot be asked about": "mute", "flow again": "well"}[m[1]]
+	kind := map[string]string{"vanishes": "vanish", "are stuck": "stuck", "cannot be asked about": "mute", "flow again": "well", "fail": "unhealthy", "pass": "well"}[m[1]]
 	return k.call("", "POST", "/sim/fault", map[string]string{"system": "aws", "kind": kind, "id": m[0]}, nil)
 }
 

@@ -119,6 +119,7 @@ var talkLines = []talkLine{
 	{form: talkForm(`(GitHub|Slack) answers again`), looks: true, do: (*talk).answersAgain}, // when that is noticed is the clock's to say
 	{form: talkForm(`(\S+) (vanishes)`), do: (*talk).onInstance},
 	{form: talkForm(`the logs of (\S+) (are stuck|cannot be asked about|flow again)`), do: (*talk).onInstance},
+	{form: talkForm(`the tests of (\S+) (fail|pass)`), looks: true, do: (*talk).onInstance},
 	{form: talkForm(`the instances`), looks: true, do: (*talk).lookAtInstances},
 	{form: talkForm(`(\w+) on GitHub reports (\S+) (\w+) for (\S+)#(\d+)`), do: (*talk).report},
 	{form: talkForm(`a webhook (.*)`), looks: true, do: (*talk).webhook},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/audit"
+	"github.com/signalbox-chatops/signalbox/commands/birth"
 	"github.com/signalbox-chatops/signalbox/commands/deploy"
 	"github.com/signalbox-chatops/signalbox/commands/drain"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
@@ -74,11 +75,13 @@ type systems struct {
 	own       ownConfig
 	cloud     drain.Cloud   // nil where no account is configured
 	scaling   scaling.Cloud // the same accounts
+	births    birth.Cloud   // the same accounts
 	monitor   drain.Monitor // nil where none is configured
 	self      func(context.Context) (id string, onEC2 bool, err error)
 	drains    func() DrainConfig
 	oncall    func() OnCallConfig
 	pagerDuty PagerDutyConfig
+	born      func() BirthConfig
 }
 
 // ownConfig is what the process lets be done with its own configuration.
@@ -101,8 +104,9 @@ func features(s systems) []commands.Feature {
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
 		incident.New(incident.Deps{Clock: s.clock}),
 		joining.New(joiningDeps(s)),
-		status.New(status.Deps{Clock: s.clock, Watched: s.watched, Also: []func(*store.Tx) ([]integrations.Rich, error){drain.UnderWay, scaling.UnderWay}}),
-		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Monitor: s.monitor, Self: s.self, Config: s.drains, Channel: s.channel}),
+		status.New(status.Deps{Clock: s.clock, Watched: s.watched, Also: []func(*store.Tx) ([]integrations.Rich, error){drain.UnderWay, scaling.UnderWay, birth.Failed}}),
+		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Monitor: s.monitor, Self: s.self, Config: s.drains, Channel: s.channel, Notes: birth.Going}),
+		birth.New(birth.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.births, Monitor: s.monitor, Config: s.born, Catalog: s.catalog, Channel: s.channel}),
 		outage.New(outage.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Watched: s.watched, Channel: s.channel}),
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "audit")}),
@@ -245,6 +249,9 @@ func pagerDutyFindings(ctx context.Context, c *Config) []integrations.Finding {
 // OnCallConfig is who is on call when.
 type OnCallConfig = oncall.Config
 
+// BirthConfig is how new instances are brought in.
+type BirthConfig = birth.Config
+
 // HAProxyConfig is what sends instances requests besides their accounts' load balancers.
 type HAProxyConfig = haproxy.Config
 
@@ -258,21 +265,23 @@ func monitor(c MackerelConfig, clk clock.Clock, log *slog.Logger) drain.Monitor 
 	return mackerel.New(c, mackerel.Options{Clock: clk, Log: log})
 }
 
-// clouds are the fleet of these accounts: behind these backends too, for drains; and by
-// itself, for the groups.
-func clouds(c AWSConfig, behind HAProxyConfig, clk clock.Clock, log *slog.Logger) (drain.Cloud, scaling.Cloud, error) {
+// clouds hands the fleet of these accounts out: behind these backends too, for drains;
+// and by itself, for the groups and for what is born.
+func (s *systems) clouds(c AWSConfig, behind HAProxyConfig) error {
 	if len(c.Accounts) == 0 {
-		return nil, nil, nil
+		return nil
 	}
-	fleet, err := aws.New(c, aws.Options{Clock: clk, Log: log})
-	if err != nil || len(behind) == 0 {
-		return fleet, fleet, err
+	fleet, err := aws.New(c, aws.Options{Clock: s.clock, Log: s.log})
+	if err != nil {
+		return err
+	}
+	s.cloud, s.scaling, s.births = fleet, fleet, fleet
+	if len(behind) == 0 {
+		return nil
 	}
 	proxies, err := haproxy.New(behind, haproxy.Options{})
-	if err != nil {
-		return nil, nil, err
-	}
-	return drain.With(fleet, map[string]drain.Pooler{integrations.PoolHAProxy: proxies}), fleet, nil
+	s.cloud = drain.With(fleet, map[string]drain.Pooler{integrations.PoolHAProxy: proxies})
+	return err
 }
 
 // ownInstance tells on which instance this process runs; nil where every account is a
@@ -284,8 +293,9 @@ func ownInstance(c AWSConfig) func(context.Context) (id string, onEC2 bool, err 
 	return aws.NewSelf(aws.SelfOptions{}).Instance
 }
 
-// cloudFindings says what the accounts do not allow.
-func cloudFindings(ctx context.Context, c AWSConfig) []integrations.Finding {
+// cloudFindings says what the accounts do not allow, and which groups do not wait for
+// births.
+func cloudFindings(ctx context.Context, c AWSConfig, born BirthConfig) []integrations.Finding {
 	if len(c.Accounts) == 0 {
 		return nil
 	}
@@ -293,7 +303,7 @@ func cloudFindings(ctx context.Context, c AWSConfig) []integrations.Finding {
 	if err != nil {
 		return []integrations.Finding{{What: "AWS", Say: err.Error(), Do: "mend aws in the configuration"}}
 	}
-	return fleet.Check(ctx)
+	return append(fleet.Check(ctx), birth.Findings(ctx, fleet, born)...)
 }
 
 // groupFindings looks at the groups that targets are to keep still.

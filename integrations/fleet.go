@@ -60,6 +60,32 @@ type ScalingGroup struct {
 	Tags              map[string]string
 	// HookTimeout is the longest that its hooks hold up a termination.
 	HookTimeout time.Duration
+	// LaunchHooks are what holds up a launch: a new member waits until each of them was
+	// told to go on, or its time is over.
+	LaunchHooks []LaunchHook
+}
+
+// A LaunchHook has a new member of a group wait, in MemberWaiting, before the group puts
+// it into its pools.
+type LaunchHook struct {
+	Name string
+	// Timeout is how long it waits from its beginning or the newest heartbeat, Longest
+	// from its beginning whatever is said.
+	Timeout, Longest time.Duration
+	// Ends says that a member is ended whose time is over; else it is let in.
+	Ends bool
+}
+
+// Hook finds a launch hook of the group by its name.
+func (g *ScalingGroup) Hook(name string) (LaunchHook, bool) {
+	if g != nil {
+		for _, h := range g.LaunchHooks {
+			if h.Name == name {
+				return h, true
+			}
+		}
+	}
+	return LaunchHook{}, false
 }
 
 // Member finds an instance in the group.
@@ -80,6 +106,7 @@ const (
 	MemberStandby         = "Standby"
 	MemberEnteringStandby = "EnteringStandby"
 	MemberPending         = "Pending"
+	MemberWaiting         = "Pending:Wait" // at a launch hook
 )
 
 // A Member is an instance in its group.

@@ -24,7 +24,7 @@ const (
 // tasks of the cluster apps, in both accounts. Its groups have one name, and so have some
 // of their instances, so that people are asked which they mean.
 func estate() awssim.Fleet {
-	f := awssim.Demo()
+	f := demoFleet()
 	f.Accounts = append(f.Accounts, awssim.Account{Name: secondAccount, Number: secondNumber, ExternalID: secondExternal})
 	f.Regions = append(f.Regions, secondRegion)
 	f.In = append(f.In,

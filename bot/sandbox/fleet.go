@@ -4,9 +4,18 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations/aws/awssim"
 )
+
+// demoFleet is the demonstration's, whose web servers wait at a launch hook until they
+// are tested.
+func demoFleet() awssim.Fleet {
+	f := awssim.Demo()
+	f.In[0].Groups[0].Launch = &awssim.Hook{Name: "signalbox-birth", Heartbeat: 10 * time.Minute}
+	return f
+}
 
 // instances answers /sim/aws/instances.
 func (w *world) instances() any {
@@ -18,7 +27,8 @@ var hostFaults = map[string]func(h *awssim.Host){
 	"stuck":       func(h *awssim.Host) { h.Stuck = true },
 	"mute":        func(h *awssim.Host) { h.LogsBroken = `{"error":"the monitor agent on port 24220 does not answer"}` },
 	"unreachable": func(h *awssim.Host) { h.Unreachable = true },
-	"well":        func(h *awssim.Host) { h.Stuck, h.LogsBroken, h.Unreachable = false, "", false },
+	"unhealthy":   func(h *awssim.Host) { h.TestsFail = true },
+	"well":        func(h *awssim.Host) { h.Stuck, h.LogsBroken, h.Unreachable, h.TestsFail = false, "", false, false },
 }
 
 // faultOfAWS arms a fault of the services, or has something happen to an instance,

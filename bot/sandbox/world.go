@@ -212,6 +212,13 @@ drain:
     app: {unit: app.service, port: 8080, healthy_percent: 60, logs: fluentd, buffers: [/var/log/td-agent/buffer]}
     worker: {unit: worker.service, port: 9000, logs: fluentd, buffers: [/var/log/td-agent/buffer]}
     task: {unit: docker.service, port: 8080, logs: fluentd, buffers: [/var/log/td-agent/buffer], ecs_cluster: apps}
+birth:
+  on_call: [alice]
+  roles:
+    app:
+      steps:
+        - {name: provision, kind: provision, run: /opt/app/provision, limit: 10m}
+        - {name: smoke, kind: test, run: /opt/app/smoke, args: [--all], limit: 5m}
 people:
   - {name: alice, slack: U0ALICE, github: alice, email: alice@acme.example, host: alice}
   - {name: bob, slack: U0BOB, github: bob, email: bob@acme.example, host: bob}

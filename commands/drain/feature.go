@@ -14,6 +14,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
+	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/store"
 )
@@ -46,6 +47,9 @@ type Deps struct {
 	Config func() Config
 	// Channel turns a channel's name into its id; where it cannot, the name stays.
 	Channel func(name string) string
+	// Notes says of instances, by their ids, what others are doing with them; nil is
+	// nobody does.
+	Notes func(tx *store.Tx) (map[string]integrations.Rich, error)
 }
 
 type feature struct{ Deps }

@@ -50,7 +50,13 @@ func (f *feature) instances(ctx context.Context, c *commands.Call) (commands.Act
 		if err != nil {
 			return commands.Reply{}, err
 		}
-		return commands.Reply{Private: f.listed(all, places, going)}, nil
+		var notes map[string]integrations.Rich
+		if f.Notes != nil {
+			if notes, err = f.Notes(tx); err != nil {
+				return commands.Reply{}, err
+			}
+		}
+		return commands.Reply{Private: f.listed(all, places, going, notes)}, nil
 	}, nil
 }
 
@@ -148,7 +154,7 @@ func disagree(i integrations.Instance, p place, going bool) string {
 
 const working = "working" // the tag Status of one that does its work
 
-func (f *feature) listed(all []integrations.Instance, places map[string]place, going []*Drain) *integrations.Message {
+func (f *feature) listed(all []integrations.Instance, places map[string]place, going []*Drain, notes map[string]integrations.Rich) *integrations.Message {
 	if len(all) == 0 {
 		return say("No instance runs.")
 	}
@@ -180,7 +186,7 @@ func (f *feature) listed(all []integrations.Instance, places map[string]place, g
 		if len(rows) > 0 {
 			rows = append(rows, integrations.R("\n")...)
 		}
-		rows = append(rows, f.row(i, places[i.ID], going)...)
+		rows = append(rows, f.row(i, places[i.ID], going, notes[i.ID])...)
 	}
 	flush()
 	m.Text = strings.TrimRight(m.Text, "\n")
@@ -199,9 +205,12 @@ func count(all []integrations.Instance, role string) (n int) {
 }
 
 // row is the line of one instance.
-func (f *feature) row(i integrations.Instance, at place, going []*Drain) integrations.Rich {
+func (f *feature) row(i integrations.Instance, at place, going []*Drain, note integrations.Rich) integrations.Rich {
 	row := integrations.R(cmp.Or(i.Name, "-"), " ", integrations.Code(i.ID), " · ", cmp.Or(i.Status, i.State), " · ", i.Zone, " · ", fmt.Sprintf("%s old", gate.Age(f.Clock.Now().Sub(i.Launched))))
-	known := false
+	known := len(note) > 0
+	if known {
+		row = append(append(row, integrations.R(" · ")...), note...)
+	}
 	for _, d := range going {
 		if d.Instance == i.ID {
 			known = true

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/store"
 )
 
 // The tag, the group and the pools of an instance may say different things; the list
@@ -37,6 +38,24 @@ func TestInstancesThatContradictThemselves(t *testing.T) {
 		if got := line(name); !strings.HasSuffix(got, want) {
 			t.Errorf("%s, want %q", got, want)
 		}
+	}
+}
+
+// What others do with an instance is said of it, and it contradicts nothing meanwhile.
+func TestInstancesThatAreBorn(t *testing.T) {
+	r := newRoom(t, 3)
+	r.f.Notes = func(*store.Tx) (map[string]integrations.Rich, error) {
+		return map[string]integrations.Rich{"i-2": integrations.R(integrations.Code("birth-1"), " smoke")}, nil
+	}
+	r.feat = New(r.f.Deps)
+	tag(r.fleet.boxes["i-2"], "standby")
+	got := r.must(alice, "instances").Private.Text
+	if !strings.Contains(got, "web-2 i-2 · standby · ") || !strings.Contains(got, " old · birth-1 smoke\n") || strings.Contains(got, "⚠️") {
+		t.Error(got)
+	}
+	r.fleet.boxes["i-2"].lifecycle = integrations.MemberWaiting
+	if reply := r.must(alice, "drain web-2"); reply.Private == nil || !strings.Contains(reply.Private.Text, "G4 group: it is Pending:Wait in web, and not InService.") {
+		t.Errorf("one that is being born may be drained: %+v", reply)
 	}
 }
 

@@ -52,6 +52,7 @@ type site struct {
 	group *asg.Reader
 	move  *asg.Mover
 	rest  *asg.Rester
+	begin *asg.Launcher
 	let   *asg.Ender // lets a group end one
 	hosts *ssm.Reader
 	run   *ssm.Runner
@@ -92,7 +93,7 @@ func (f *Fleet) site(base sdk.Config, at integrations.Site) *site {
 		Site: at, who: sts.NewFromConfig(reads),
 		insts: ec2.NewReader(reads, at), tags: ec2.NewTagger(changes), end: ec2.NewEnder(changes),
 		pools: elb.NewReader(reads, f.clock.Now), seats: elb.NewMover(changes),
-		group: asg.NewReader(reads), move: asg.NewMover(changes), rest: asg.NewRester(changes), let: asg.NewEnder(changes),
+		group: asg.NewReader(reads), move: asg.NewMover(changes), rest: asg.NewRester(changes), begin: asg.NewLauncher(changes), let: asg.NewEnder(changes),
 		hosts: ssm.NewReader(reads), run: ssm.NewRunner(changes),
 		tasks: ecs.NewReader(reads), empty: ecs.NewMover(changes),
 	}

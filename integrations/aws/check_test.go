@@ -92,7 +92,7 @@ func TestNeedsAreWhatIsCalled(t *testing.T) {
 	w.fleet.Check(t.Context())
 	do := deeds(w)
 	for _, action := range []string{
-		"CreateTags", "DeleteTags", "EnterStandby", "ExitStandby", "SetDesiredCapacity", "SuspendProcesses", "ResumeProcesses",
+		"RecordLifecycleActionHeartbeat", "CompleteLifecycleAction", "CreateTags", "DeleteTags", "EnterStandby", "ExitStandby", "SetDesiredCapacity", "SuspendProcesses", "ResumeProcesses",
 		"CreateOrUpdateTags", "DeleteTags of a group", "DeregisterTargets", "RegisterTargets",
 		"DeregisterInstancesFromLoadBalancer", "RegisterInstancesWithLoadBalancer", "UpdateContainerInstancesState", "SendCommand", "TerminateInstanceInAutoScalingGroup", "TerminateInstances",
 	} {

@@ -124,7 +124,10 @@ func deeds(w *world) map[string]func() error {
 	ctx := w.Context()
 	tasks, err := w.fleet.TaskHost(ctx, home, integrations.AnyCluster, lone)
 	w.ok(err)
+	waits := w.born(1)
 	return map[string]func() error{
+		"RecordLifecycleActionHeartbeat": func() error { return w.fleet.KeepWaiting(ctx, home, "born", "birth", waits) },
+		"CompleteLifecycleAction":        func() error { return w.fleet.LetIn(ctx, home, "born", "birth", waits) },
 		"CreateTags": func() error {
 			return w.fleet.Tag(ctx, home, lone, map[string]string{"Status": "draining"}, nil)
 		},

@@ -82,6 +82,8 @@ func estate() awssim.Fleet {
 			Groups: []awssim.Group{{
 				Name: "web", Min: 1, Max: 4, Desired: 3, Pools: []string{"web"}, Hook: &awssim.Hook{Name: "wait", Heartbeat: 7 * time.Minute},
 				Tags: map[string]string{"Owner": "web team"}, Model: awssim.Instance{Role: "app", Age: time.Hour},
+			}, {
+				Name: "born", Max: 2, Launch: &awssim.Hook{Name: "birth", Heartbeat: 2 * time.Minute}, Model: awssim.Instance{Role: "born", Age: time.Hour},
 			}},
 			Instances: []awssim.Instance{
 				{ID: lone, Name: "lone", Role: "app", Age: time.Hour, Type: "c5d.large"},

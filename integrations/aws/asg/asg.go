@@ -100,16 +100,54 @@ func (r *Reader) more(ctx context.Context, g *integrations.ScalingGroup) (*integ
 		return nil, err
 	}
 	for _, h := range hooks.LifecycleHooks {
-		if aws.ToString(h.LifecycleTransition) != "autoscaling:EC2_INSTANCE_TERMINATING" {
-			continue
-		}
 		wait := time.Hour // what EC2 Auto Scaling takes where none is set
 		if h.HeartbeatTimeout != nil {
 			wait = time.Duration(*h.HeartbeatTimeout) * time.Second
 		}
-		g.HookTimeout = max(g.HookTimeout, wait) // they run at the same time
+		switch aws.ToString(h.LifecycleTransition) {
+		case "autoscaling:EC2_INSTANCE_TERMINATING":
+			g.HookTimeout = max(g.HookTimeout, wait) // they run at the same time
+		case "autoscaling:EC2_INSTANCE_LAUNCHING":
+			longest := min(longestWait, waits*wait)
+			if h.GlobalTimeout != nil {
+				longest = time.Duration(*h.GlobalTimeout) * time.Second
+			}
+			g.LaunchHooks = append(g.LaunchHooks, integrations.LaunchHook{
+				Name: aws.ToString(h.LifecycleHookName), Timeout: wait, Longest: longest, Ends: aws.ToString(h.DefaultResult) != proceed,
+			})
+		}
 	}
 	return g, nil
+}
+
+// A member waits at a hook for 48 hours at the longest, or for a hundred of its
+// time-outs, whichever is less (the guide's page on lifecycle hooks).
+const (
+	longestWait = 48 * time.Hour
+	waits       = 100
+)
+
+// What a lifecycle action may be completed with.
+const proceed, abandon = "CONTINUE", "ABANDON"
+
+// Launcher has new members wait at a launch hook, and lets them go on.
+type Launcher struct{ api *sdk.Client }
+
+// NewLauncher makes one.
+func NewLauncher(c aws.Config) *Launcher { return &Launcher{sdk.NewFromConfig(c)} }
+
+// Wait begins the time of a hook anew for a member.
+func (l *Launcher) Wait(ctx context.Context, group, hook, id string) error {
+	_, err := l.api.RecordLifecycleActionHeartbeat(ctx, &sdk.RecordLifecycleActionHeartbeatInput{AutoScalingGroupName: &group, LifecycleHookName: &hook, InstanceId: &id})
+	return err
+}
+
+// Proceed lets a member go on.
+func (l *Launcher) Proceed(ctx context.Context, group, hook, id string) error {
+	_, err := l.api.CompleteLifecycleAction(ctx, &sdk.CompleteLifecycleActionInput{
+		AutoScalingGroupName: &group, LifecycleHookName: &hook, InstanceId: &id, LifecycleActionResult: aws.String(proceed),
+	})
+	return err
 }
 
 // Mover moves members of groups out and in, and sets how many a group wants.
@@ -189,6 +227,14 @@ type Ender struct{ api *sdk.Client }
 
 // NewEnder makes one.
 func NewEnder(c aws.Config) *Ender { return &Ender{sdk.NewFromConfig(c)} }
+
+// Abandon has a group end a new member that waits at a launch hook, and start another.
+func (e *Ender) Abandon(ctx context.Context, group, hook, id string) error {
+	_, err := e.api.CompleteLifecycleAction(ctx, &sdk.CompleteLifecycleActionInput{
+		AutoScalingGroupName: &group, LifecycleHookName: &hook, InstanceId: &id, LifecycleActionResult: aws.String(abandon),
+	})
+	return err
+}
 
 // Terminate ends a member through its group, which takes it from its load balancers
 // first and replaces it.

@@ -18,7 +18,7 @@ var Needs = []iam.Action{
 	{Name: "autoscaling:DescribeAutoScalingInstances", Why: "finds the group of an instance"},
 	{Name: "autoscaling:DescribeAutoScalingGroups", Why: "reads a group and its members"},
 	{Name: "autoscaling:DescribeInstanceRefreshes", Why: "sees whether a group is replacing its instances"},
-	{Name: "autoscaling:DescribeLifecycleHooks", Why: "knows how long a termination may take"},
+	{Name: "autoscaling:DescribeLifecycleHooks", Why: "knows how long a termination may take, and where a new instance waits"},
 	{Name: "autoscaling:EnterStandby", Why: "takes an instance out of service", Change: true, On: groups, Tagged: true},
 	{Name: "autoscaling:ExitStandby", Why: "puts it back", Change: true, On: groups, Tagged: true},
 	{Name: "autoscaling:SetDesiredCapacity", Why: "puts back how many a group wants", Change: true, On: groups, Tagged: true},
@@ -26,6 +26,8 @@ var Needs = []iam.Action{
 	{Name: "autoscaling:ResumeProcesses", Why: "has those run again", Change: true, On: groups, Tagged: true},
 	{Name: "autoscaling:CreateOrUpdateTags", Why: "says on the group for which apply, and until when", Change: true, On: groups, Tagged: true, Keys: true},
 	{Name: "autoscaling:DeleteTags", Why: "takes that off", Change: true, On: groups, Tagged: true, Keys: true},
+	{Name: "autoscaling:RecordLifecycleActionHeartbeat", Why: "has a new instance wait at its group's launch hook while it is tested", Change: true, On: groups, Tagged: true},
+	{Name: "autoscaling:CompleteLifecycleAction", Why: "lets it in when it is, or ends it where a person says so", Change: true, On: groups, Tagged: true},
 	{Name: "autoscaling:TerminateInstanceInAutoScalingGroup", Why: "ends an instance that is replaced", Change: true, On: groups, Tagged: true},
 }
 

@@ -72,6 +72,7 @@ func autoscalingChanges() []op {
 		{action: "CreateOrUpdateTags", do: tagGroups, takes: split(groupTagParams)},
 		{action: "DeleteTags", do: untagGroups, takes: split(groupTagParams)},
 	}
+	ops = append(ops, hookOps()...)
 	for n := range ops {
 		ops[n].change = true
 	}

@@ -21,9 +21,17 @@ func describeHooks(c *call) (any, error) {
 		Hooks []hook `xml:"LifecycleHooks>member"`
 	}
 	names := c.p.list("LifecycleHookNames.member")
-	if h := g.Hook; h != nil && (len(names) == 0 || slices.Contains(names, h.Name)) {
-		seconds := int(h.Heartbeat.Seconds())
-		out.Hooks = append(out.Hooks, hook{h.Name, g.Name, "autoscaling:EC2_INSTANCE_TERMINATING", seconds, min(172800, 100*seconds), "ABANDON"})
+	for _, one := range []struct {
+		of         *Hook
+		transition string
+	}{{g.Hook, "autoscaling:EC2_INSTANCE_TERMINATING"}, {g.Launch, "autoscaling:EC2_INSTANCE_LAUNCHING"}} {
+		if h := one.of; h != nil && (len(names) == 0 || slices.Contains(names, h.Name)) {
+			result := "ABANDON"
+			if h.Continue {
+				result = "CONTINUE"
+			}
+			out.Hooks = append(out.Hooks, hook{h.Name, g.Name, one.transition, int(h.Heartbeat.Seconds()), int(h.longest().Seconds()), result})
+		}
 	}
 	return out, nil
 }

@@ -10,6 +10,8 @@ import (
 // Where a member stands in its group.
 const (
 	pending         = "Pending"
+	pendingWait     = "Pending:Wait"
+	pendingProceed  = "Pending:Proceed"
 	inService       = "InService"
 	enteringStandby = "EnteringStandby"
 	standby         = "Standby"
@@ -46,7 +48,7 @@ func uuid(n int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012x", n)
 func (s *site) active(g *group) []*instance {
 	var out []*instance
 	for _, i := range s.members(g) {
-		if i.Lifecycle == pending || i.Lifecycle == inService {
+		if strings.HasPrefix(i.Lifecycle, pending) || i.Lifecycle == inService {
 			out = append(out, i)
 		}
 	}
@@ -113,7 +115,7 @@ func (s *site) launch(w *world, g *group, at time.Time) *instance {
 	}
 	i.Tags["aws:autoscaling:groupName"] = g.Name
 	i.Group, i.Lifecycle = g.Name, pending
-	i.Running, i.Next = at.Add(BootTime), at.Add(JoinTime)
+	i.Running, i.Next, i.Hooked = at.Add(BootTime), at.Add(JoinTime), g.Launch != nil
 	return i
 }
 
@@ -161,15 +163,25 @@ func (s *site) terminate(w *world, g *group, i *instance, at time.Time, cause st
 }
 
 // advance moves a member on to where it was going.
-func (s *site) advance(i *instance, at time.Time) {
+func (s *site) advance(w *world, i *instance, at time.Time) {
 	g := s.group(i.Group)
 	i.Next = time.Time{}
 	step := map[string]func(){
-		pending:         func() { s.join(g, i, at) },
+		pending: func() {
+			if i.Hooked {
+				i.Lifecycle, i.WaitEnd = pendingWait, at.Add(g.Launch.longest())
+				g.Launch.beat(i, at)
+				return
+			}
+			s.join(g, i, at)
+		},
+		pendingWait:     func() { s.complete(w, g, i, g.Launch.Continue, at) },
+		pendingProceed:  func() { s.join(g, i, at) },
 		enteringStandby: func() { i.Lifecycle = standby },
 		terminating: func() {
 			if g.Hook != nil {
-				i.Lifecycle, i.Next = terminatingWait, at.Add(g.Hook.Heartbeat)
+				i.Lifecycle, i.WaitEnd = terminatingWait, at.Add(g.Hook.longest())
+				g.Hook.beat(i, at)
 				return
 			}
 			s.proceedToEnd(i, at)

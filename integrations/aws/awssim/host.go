@@ -21,6 +21,8 @@ type Host struct {
 	GivenUp                int    // chunks that the forwarder gave up
 	// Unreachable: its agent has not been heard of, and no command gets to it.
 	Unreachable bool
+	// TestsFail has the scripts of births fail that are of the kind test.
+	TestsFail bool
 	// Takes is how long each script runs, 1 s when 0.
 	Takes time.Duration
 
@@ -207,16 +209,25 @@ func RunScript(h *Host, script string) (stdout string, exit int) {
 	if verb.do == nil || len(words)-1 != verb.args {
 		return "", 127
 	}
-	return verb.do(h), 0
+	return verb.do(h, words[1:])
 }
 
 var scripts = map[string]struct {
 	args int
-	do   func(h *Host) string
+	do   func(h *Host, args []string) (out string, exit int)
 }{
-	"stop":        {1, func(h *Host) string { h.Stop(); return "" }},
-	"start":       {1, func(h *Host) string { h.Start(); return "" }},
-	"connections": {1, func(h *Host) string { return strconv.Itoa(h.Open()) + "\n" }},
-	"flush":       {0, func(h *Host) string { h.Flush(); return "" }},
-	"logs":        {0, func(h *Host) string { return h.Logs() + "\n" }},
+	"stop":        {1, func(h *Host, _ []string) (string, int) { h.Stop(); return "", 0 }},
+	"start":       {1, func(h *Host, _ []string) (string, int) { h.Start(); return "", 0 }},
+	"connections": {1, func(h *Host, _ []string) (string, int) { return strconv.Itoa(h.Open()) + "\n", 0 }},
+	"flush":       {0, func(h *Host, _ []string) (string, int) { h.Flush(); return "", 0 }},
+	"logs":        {0, func(h *Host, _ []string) (string, int) { return h.Logs() + "\n", 0 }},
+	"birth":       {2, (*Host).birth},
+}
+
+// birth is a step of a birth, by its kind and its name.
+func (h *Host) birth(args []string) (string, int) {
+	if kind, name := args[0], args[1]; kind == "test" && h.TestsFail {
+		return name + ": 3 of 12 examples failed\n", 1
+	}
+	return "", 0
 }

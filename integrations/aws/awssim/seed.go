@@ -68,6 +68,7 @@ type Group struct {
 	Zones             []string // all of the region when empty
 	Pools             []string // names
 	Hook              *Hook    // of termination
+	Launch            *Hook    // of launches; what is launched then says Status=standby
 	HealthCheck       string   // "EC2" when empty, or "ELB"
 	Suspended         []string
 	Tags              map[string]string // of the group itself
@@ -75,10 +76,12 @@ type Group struct {
 	Model Instance
 }
 
-// Hook holds up a termination.
+// Hook holds up a termination, or a launch. A launch whose time is over is let in where
+// Continue says so, and is ended else.
 type Hook struct {
 	Name      string
 	Heartbeat time.Duration
+	Continue  bool
 }
 
 // Instance is a machine. ID, Zone and Address are chosen when empty.
@@ -194,7 +197,7 @@ func (s *site) plantGroup(w *world, seed Group, now time.Time) error {
 	g := &group{
 		Name: seed.Name, Min: seed.Min, Max: seed.Max, Desired: seed.Desired,
 		Zones: seed.Zones, Pools: seed.Pools, Role: seed.Model.Role, HealthCheck: cmp.Or(seed.HealthCheck, "EC2"),
-		Hook: seed.Hook, Suspended: slices.Clone(seed.Suspended), Model: seed.Model, Made: now.Add(-seed.Model.age()),
+		Hook: seed.Hook, Launch: seed.Launch, Suspended: slices.Clone(seed.Suspended), Model: seed.Model, Made: now.Add(-seed.Model.age()),
 	}
 	if len(g.Zones) == 0 {
 		g.Zones = s.Zones
@@ -205,7 +208,11 @@ func (s *site) plantGroup(w *world, seed Group, now time.Time) error {
 	if seed.Model.Role != "" {
 		g.Tags = append(g.Tags, groupTag{Key: "Role", Value: seed.Model.Role, Propagate: true})
 	}
-	g.Tags = append(g.Tags, groupTag{Key: "Status", Value: "working", Propagate: true})
+	status := "working"
+	if seed.Launch != nil {
+		status = "standby"
+	}
+	g.Tags = append(g.Tags, groupTag{Key: "Status", Value: status, Propagate: true})
 	for _, name := range g.Pools {
 		if s.pool(name) == nil {
 			return fmt.Errorf("group %s: no pool %s", g.Name, name)
@@ -214,7 +221,7 @@ func (s *site) plantGroup(w *world, seed Group, now time.Time) error {
 	s.Groups = append(s.Groups, g)
 	for range g.Desired {
 		i := s.launch(w, g, g.Made)
-		i.Lifecycle, i.Next = inService, time.Time{}
+		i.Lifecycle, i.Next, i.Hooked, i.Tags["Status"] = inService, time.Time{}, false, "working"
 		i.Running = i.Launched
 		for _, name := range g.Pools {
 			s.pool(name).enter(i.ID, 0, "", i.Launched)

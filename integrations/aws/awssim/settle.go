@@ -80,7 +80,7 @@ func (s *Sim) nextEvent() event {
 }
 
 func (st *site) instanceEvents(w *world, i *instance, offer func(time.Time, func(time.Time))) {
-	offer(i.Next, func(at time.Time) { st.advance(i, at) })
+	offer(i.Next, func(at time.Time) { st.advance(w, i, at) })
 	if !i.Ended.IsZero() {
 		offer(i.Ended.Add(RemainTime), func(time.Time) { st.remove(i) })
 	}

@@ -50,6 +50,8 @@ type instance struct {
 	Group, Lifecycle string
 	Protected        bool
 	Next             time.Time
+	Hooked           bool      // it has to pass the launch hook of its group
+	WaitEnd          time.Time // at a hook, however often a heartbeat comes
 
 	Host Host
 }
@@ -60,7 +62,7 @@ type group struct {
 	Zones, Pools      []string
 	Role              string
 	HealthCheck       string // EC2 or ELB
-	Hook              *Hook
+	Hook, Launch      *Hook
 	Suspended         []string
 	Resumed           time.Time // when the last of them was
 	Tags              []groupTag
