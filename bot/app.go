@@ -193,7 +193,7 @@ func (a *app) assemble() error {
 	s.monitor = monitor(c.Mackerel, a.Clock, a.Log)
 	s.self = ownInstance(c.AWS)
 	s.drains = func() DrainConfig { return a.config.Load().Drain }
-	s.pagerDuty = c.PagerDuty
+	s.pagerDuty, s.url = c.PagerDuty, c.PublicURL
 	s.oncall = func() OnCallConfig { return a.config.Load().OnCall }
 	s.born = func() BirthConfig { return a.config.Load().Birth }
 	a.systems = s
@@ -265,7 +265,7 @@ func (a *app) handler() http.Handler { return a.http().Handler() }
 func (a *app) http() *httpDoor {
 	return newHTTPDoor(HTTPConfig{
 		Secrets: func() []integrations.Secret { return a.config.Load().GitHub.WebhookSecrets },
-		Store:   a.store, Clock: a.Clock, Log: a.Log, Ready: a.isReady, Stuck: a.stuckAtWork, Sockets: a.slack.Connected,
+		Store:   a.store, Clock: a.Clock, Log: a.Log, Ready: a.isReady, Stuck: a.stuckAtWork, Sockets: a.slack.Connected, Extra: a.wired.serves,
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -71,6 +72,7 @@ type systems struct {
 	guest     func(ctx context.Context, user string) (bool, error)
 	poll      time.Duration
 	data      string // the data folder
+	url       string // where we are reached from outside
 	hooks     time.Duration
 	own       ownConfig
 	cloud     drain.Cloud   // nil where no account is configured
@@ -96,7 +98,7 @@ type ownConfig struct {
 // done without being asked.
 func features(s systems) []commands.Feature {
 	leases := scaling.New(scaling.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cloud: s.scaling, Channel: s.channel})
-	rota := oncall.New(oncall.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.oncall, Zone: s.slack.Zone, Channel: s.channel, Source: rotas(s.pagerDuty, s), Chat: s.slack, WithTopic: topicWith, HandedOver: []func(*store.Tx) ([]integrations.Rich, error){drain.Held}})
+	rota := oncall.New(oncall.Deps{URL: s.url, Dir: filepath.Join(s.data, "oncall"), Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.oncall, Zone: s.slack.Zone, Channel: s.channel, Source: rotas(s.pagerDuty, s), Chat: s.slack, WithTopic: topicWith, HandedOver: []func(*store.Tx) ([]integrations.Rich, error){drain.Held}})
 	return []commands.Feature{
 		leases.Feature(),
 		rota.Feature(),
@@ -372,12 +374,13 @@ type wired struct {
 	kinds  []runner.Kind
 	cards  map[string]tell.Card
 	prunes []func(context.Context) error
+	serves map[string]http.Handler
 	words  map[string][]string // catalogues of phrases, by language
 }
 
 // wire sorts the features' parts; two of the same name are a mistake.
 func wire(all []commands.Feature) (wired, error) {
-	w := wired{events: map[string][]commands.Handler{}, cards: map[string]tell.Card{}, words: map[string][]string{}}
+	w := wired{serves: map[string]http.Handler{}, events: map[string][]commands.Handler{}, cards: map[string]tell.Card{}, words: map[string][]string{}}
 	taken := map[string]string{}
 	claim := func(what, name, feature string) error {
 		if by, twice := taken[what+" "+name]; twice {
@@ -424,6 +427,12 @@ func wire(all []commands.Feature) (wired, error) {
 		}
 		for kind, h := range f.Events {
 			w.events[kind] = append(w.events[kind], h)
+		}
+		for pattern, h := range f.Serves {
+			if err := claim("address", pattern, f.Name); err != nil {
+				return w, err
+			}
+			w.serves[pattern] = h
 		}
 		for _, k := range f.Kinds {
 			if err := claim("job kind", k.Name, f.Name); err != nil {

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/commands/runner"
@@ -25,6 +26,9 @@ type Feature struct {
 	// Prune, if there is one, removes what the feature no longer keeps. It is called
 	// with the store's own pruning, every hour.
 	Prune func(ctx context.Context) error
+	// Serves is what it answers over HTTP, by pattern. What comes that way is a stranger's:
+	// it reads, and changes nothing.
+	Serves map[string]http.Handler
 	// Words are its catalogues of phrases, by language, in gettext's .po form.
 	Words map[string]string
 }

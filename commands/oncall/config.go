@@ -126,7 +126,7 @@ func (s Schedule) gaps() time.Duration {
 }
 
 // reserved are words that stand behind "oncall" and are no schedules.
-var reserved = []string{"next", "mine", "take", "cover", "swap", "accept", "decline", "cancel", "at"}
+var reserved = []string{"next", "mine", "take", "cover", "swap", "accept", "decline", "cancel", "calendar", "at"}
 
 // Validate names every mistake at once, each line with the field that holds it:
 // "schedules.platform.zone: …".

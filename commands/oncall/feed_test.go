@@ -359,7 +359,7 @@ func TestFeedToken(t *testing.T) {
 		}
 		seen[token] = true
 		hash := hashFeedToken(token)
-		if !isFeedToken(token, hash) || isFeedToken(token+"a", hash) || isFeedToken(hash, hash) || isFeedToken("", "") || strings.Contains(hash, token) {
+		if hashFeedToken(token) != hash || hashFeedToken(token+"a") == hash || strings.Contains(hash, token) {
 			t.Fatalf("the token %q with the hash %q", token, hash)
 		}
 	}

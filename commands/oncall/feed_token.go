@@ -3,7 +3,6 @@ package oncall
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
 )
@@ -24,10 +23,4 @@ func newFeedToken() string {
 func hashFeedToken(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])
-}
-
-// isFeedToken says whether a token is the one that was stored as a hash. The time that it
-// takes says nothing about either.
-func isFeedToken(token, hash string) bool {
-	return subtle.ConstantTimeCompare([]byte(hashFeedToken(token)), []byte(hash)) == 1
 }

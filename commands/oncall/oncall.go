@@ -8,6 +8,7 @@ package oncall
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/commands"
@@ -44,6 +45,10 @@ type Deps struct {
 	Zone func(ctx context.Context, user string) (*time.Location, error)
 	// Channel turns a channel's name into its id; where it cannot, the name stays.
 	Channel func(name string) string
+	// URL is where this process is reached from outside, "" where it is not.
+	URL string
+	// Dir is where pictures are kept until they are sent.
+	Dir string
 	// Source keeps the schedules that are PagerDuty's; nil where there is none.
 	Source Source
 	// Chat shows who is on call, in user groups and topics; nil shows nothing.
@@ -65,11 +70,12 @@ func New(d Deps) *Rota { return &Rota{d} }
 func (f *Rota) Feature() commands.Feature {
 	return commands.Feature{
 		Name: "oncall", Words: map[string]string{"ja": ja},
-		Verbs: []commands.Verb{f.showVerb(), f.nextVerb(), f.mineVerb(), f.takeVerb(), f.coverVerb(), f.swapVerb(), f.acceptVerb(), f.declineVerb(), f.cancelVerb()},
+		Verbs: []commands.Verb{f.showVerb(), f.nextVerb(), f.mineVerb(), f.takeVerb(), f.coverVerb(), f.swapVerb(), f.acceptVerb(), f.declineVerb(), f.cancelVerb(), f.calendarVerb()},
 		Ticks: []commands.Tick{{Name: "watch the rotations", Every: watchEvery, Run: f.watch}, {Name: "keep user groups and topics in step", Every: syncEvery, Run: f.sync},
 			{Name: "keep PagerDuty in step", Every: remoteEvery, Run: f.abroad}},
-		Cards: map[string]tell.Card{cardChange: f.changeCard, cardMoved: f.movedCard, cardSwap: f.swapCard, cardHandoff: f.handoffCard, cardGap: f.gapCard, cardSync: f.syncCard},
-		Prune: f.prune,
+		Cards:  map[string]tell.Card{cardChange: f.changeCard, cardMoved: f.movedCard, cardSwap: f.swapCard, cardHandoff: f.handoffCard, cardGap: f.gapCard, cardSync: f.syncCard, cardWeek: f.weekCard},
+		Serves: map[string]http.Handler{"GET " + feedPath + "{token}": http.HandlerFunc(f.serveFeed)},
+		Prune:  f.prune,
 	}
 }
 

@@ -257,39 +257,3 @@ func lacksNone(t *testing.T, code string, words reflect.Value) {
 		}
 	}
 }
-
-func TestDigestPicture(t *testing.T) {
-	tokyo := zoneOf(t, "Asia/Tokyo")
-	from := time.Date(2026, 11, 16, 0, 0, 0, 0, tokyo)
-	p := digestPicture{title: "platform", zone: tokyo, from: from, to: from.AddDate(0, 0, 7), rows: []digestRow{
-		{person: "alice", onCall: 100 * time.Hour, working: 5, evening: 3, sleeping: 2}, {person: "渡邉 花子", onCall: 50 * time.Hour}, {person: "bob", working: 1},
-	}}
-	b, err := p.draw()
-	again, _ := p.draw()
-	if !bytes.Equal(b, again) {
-		t.Error("two drawings of a digest differ")
-	}
-	m := seePNG(t, b, err)
-	at := func(x, row int) color.Color { return m.At(x, 296+row*digestRowHigh+digestRowHigh/2+20) }
-	wide, high := hoursRight-hoursLeft, pagesRight-pagesLeft
-	for _, c := range []struct {
-		x, row int
-		want   color.RGBA
-	}{
-		{hoursLeft + wide - 2, 0, paints[0].ground}, {hoursLeft + wide/2 - 2, 1, paints[0].ground}, {hoursLeft + wide/2 + 2, 1, paper}, {hoursLeft + 2, 2, paper},
-		{pagesLeft + high*2/10, 0, pagePaints[0].ground}, {pagesLeft + high*6/10, 0, pagePaints[1].ground}, {pagesLeft + high*97/100, 0, pagePaints[2].ground},
-		{pagesLeft + 2, 1, paper}, {pagesLeft + high/20, 2, pagePaints[0].ground}, {pagesLeft + high/2, 2, paper},
-	} {
-		if got := at(c.x, c.row); got != color.Color(c.want) {
-			t.Errorf("row %d at %d is %x, want %x", c.row, c.x, got, c.want)
-		}
-	}
-	for _, rows := range [][]digestRow{nil, {{}}, make([]digestRow, 20), {{person: "𠮷"}}} {
-		p.rows, p.language = rows, "ja"
-		b, err := p.draw()
-		m := seePNG(t, b, err)
-		if m.At(pictureEdge+4, m.Bounds().Dy()-1) != color.Color(paper) {
-			t.Errorf("a digest of %d rows ends within something", len(rows))
-		}
-	}
-}

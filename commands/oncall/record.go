@@ -84,6 +84,7 @@ type handoff struct {
 	At       time.Time            `json:"at"` // when it was due
 	Late     time.Duration        `json:"late,omitempty"`
 	Planned  bool                 `json:"planned,omitempty"` // it is a set time, and no handoff
+	Week     bool                 `json:"week,omitempty"`    // a picture of the week ahead goes with it
 	Now      integrations.Shift   `json:"now"`
 	Before   *integrations.Shift  `json:"before,omitempty"`
 	Coming   []integrations.Shift `json:"coming"`
@@ -131,6 +132,9 @@ func overridesOf(tx *store.Tx, schedule string) (out []integrations.Override, er
 
 // prune removes what is long over.
 func (f *Rota) prune(ctx context.Context) error {
+	if err := f.sweepWeeks(); err != nil {
+		return fmt.Errorf("remove pictures of weeks: %w", err)
+	}
 	return f.Store.Update(ctx, func(tx *store.Tx) error {
 		old := tx.Now().Add(-keepFor)
 		if err := drop(overrides(tx), func(o integrations.Override) bool { return o.End.Before(old) && o.Made.Before(old) }); err != nil {

@@ -240,7 +240,7 @@ func (f *Rota) mine(tx *store.Tx, a asked) (*integrations.Message, error) {
 		return m, nil
 	}
 	m.Text = strings.TrimRight(m.Text, "\n")
-	zone := integrations.R("Times are those of ", a.zone.String(), ". Somebody else takes a shift with ", integrations.Code(commands.Prompt+" oncall swap @bob 2026-12-24"), ".")
+	zone := integrations.R("Times are those of ", a.zone.String(), ". Somebody else takes a shift with ", integrations.Code(commands.Prompt+" oncall swap @bob 2026-12-24"), "; ", integrations.Code(commands.Prompt+" oncall calendar"), " puts them into your calendar.")
 	m.Blocks = append(m.Blocks, integrations.Block{Context: zone})
 	return m, nil
 }

@@ -103,7 +103,7 @@ func (f *Rota) missed(tx *store.Tx, s Schedule, w watch, now time.Time) (*handof
 			at = next
 		}
 		if post == nil || !post.At.After(at) {
-			planned := handoff{At: at, Planned: true}
+			planned := handoff{At: at, Planned: true, Week: true}
 			if post != nil { // of the same time, or passed over: one post says both
 				planned.Planned, planned.Before = false, post.Before
 				planned.At = post.At
@@ -194,7 +194,10 @@ func (f *Rota) post(tx *store.Tx, s Schedule, h handoff, now time.Time) error {
 	if h.Planned {
 		where["silent"] = "yes"
 	}
-	return tell.Open(tx, store.Surface{ID: tell.ID(placeMessage, h.ID), Place: placeMessage, Card: cardHandoff, Subject: h.ID, Where: where})
+	if err := tell.Open(tx, store.Surface{ID: tell.ID(placeMessage, h.ID), Place: placeMessage, Card: cardHandoff, Subject: h.ID, Where: where}); err != nil || !h.Week {
+		return err
+	}
+	return f.openWeek(tx, s, h)
 }
 
 // newGaps are those to come that nobody has been told of.

@@ -1,6 +1,8 @@
 package oncall
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -179,5 +181,41 @@ func TestPruned(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The week ahead goes with a post at a set time, drawn once.
+func TestThePictureOfTheWeek(t *testing.T) {
+	s := daily()
+	s.Posts = []string{"0 10 * * *"}
+	r := newRoom(t, s)
+	r.f.Dir = filepath.Join(r.dir, "weeks")
+	r.ticks()
+	r.at(4, "12:00")
+	if all := r.told(cardWeek); len(all) != 0 {
+		t.Errorf("nothing was due: %q", all)
+	}
+	r.at(5, "09:00")
+	r.at(5, "10:00")
+	if all := r.told(cardWeek); len(all) != 1 || all[0] != "alerts: The week ahead of platform" {
+		t.Errorf("drawn is %q", all)
+	}
+	files, err := filepath.Glob(filepath.Join(r.f.Dir, "*.png"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("the pictures are %v, %v", files, err)
+	}
+	body, err := os.ReadFile(files[0])
+	if err != nil || !strings.HasPrefix(string(body), "\x89PNG") {
+		t.Errorf("it is no picture: %v", err)
+	}
+	old := time.Now().Add(-keepPictures - time.Hour)
+	if err := os.Chtimes(files[0], old, old); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.f.prune(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if files, _ = filepath.Glob(filepath.Join(r.f.Dir, "*.png")); len(files) != 0 {
+		t.Errorf("left are %v", files)
 	}
 }
