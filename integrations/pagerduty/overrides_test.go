@@ -221,6 +221,12 @@ func TestAnOverrideOfAnotherTimeIsAnother(t *testing.T) {
 	inAccount(t, config(shifts("UTC")), func(a *account) {
 		from, to := at("12-02 10:00"), at("12-02 11:00")
 		custom := a.make("PSHIFTS", add("alice", from, to)) // besides bob and carol
+		for _, o := range []integrations.Override{add("carol", from, to), add("alice", from, to.Add(time.Minute)), add("alice", from.Add(time.Minute), to)} {
+			other := a.make("PSHIFTS", o)
+			if err := a.client.Cancel(a.Context(), "PSHIFTS", other); err != nil || other == custom {
+				a.Errorf("%+v: %s, %v", o, other, err)
+			}
+		}
 		for _, o := range []integrations.Override{replace("carol", "alice", from, to), replace("bob", "alice", from, to)} {
 			if got := a.make("PSHIFTS", o); got == custom {
 				a.Errorf("%+v: the one that was added passes for it", o)
