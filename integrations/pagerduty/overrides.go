@@ -119,10 +119,12 @@ func (c *Client) listLayers(ctx context.Context, scheduleID string, from, to tim
 			return nil, err
 		}
 		for i, e := range all {
-			for _, n := range named {
-				if e.ID == "" && n.User.ID == e.User.ID && n.Start.Equal(e.Start) && n.End.Equal(e.End) {
-					all[i].ID = n.ID
-				}
+			same := slices.IndexFunc(named, func(n entryV2) bool {
+				return n.User.ID == e.User.ID && n.Start.Equal(e.Start) && n.End.Equal(e.End)
+			})
+			if same >= 0 {
+				all[i].ID = named[same].ID
+				named = slices.Delete(named, same, same+1) // two that look the same are two
 			}
 		}
 	}

@@ -254,8 +254,23 @@ func TestAPagerThatIsTakenBack(t *testing.T) {
 			if n := len(a.overrides("PDAILY")); n != 3 {
 				a.Errorf("there are %d", n)
 			}
+			got, err := a.client.Overrides(a.Context(), "PDAILY", evening[0], evening[1])
+			if err != nil || len(got) != 3 { // two of them look the same
+				a.Errorf("%+v, %v", got, err)
+			}
 		})
 	}
+}
+
+// Of several members on one shift each is replaced.
+func TestATakeOfAShiftThatSeveralHave(t *testing.T) {
+	s := shifts("UTC")
+	s.Rotations[1].Events[0].Members = []string{"PCAROL", "PEVE"}
+	inAccount(t, config(s), func(a *account) {
+		a.make("PSHIFTS", take("alice", at("12-01 13:00"), at("12-01 14:00")))
+		a.has("PSHIFTS", "PALICE 12-01 13:00 to 12-01 14:00 for PCAROL", "PALICE 12-01 13:00 to 12-01 14:00 for PEVE")
+		a.want(a.timeline("PSHIFTS", at("12-01 13:00"), at("12-01 14:00")), "12-01 13:00 to 12-01 14:00 alice*")
+	})
 }
 
 // What PagerDuty has no way to say is refused with what it has, and nothing is changed.
