@@ -160,8 +160,7 @@ func (r request) already(l listed, now time.Time) bool {
 //   - shifts: take, where somebody is on call for all of the time or nobody at any;
 //     replace; add
 func (c *Client) Override(ctx context.Context, scheduleID string, o integrations.Override) (remoteID string, err error) {
-	const act = "override"
-	if _, err := path(act, scheduleID); err != nil {
+	if _, err := path("override", scheduleID); err != nil {
 		return "", err
 	}
 	o.Start, o.End = o.Start.UTC().Truncate(time.Second), o.End.UTC().Truncate(time.Second)
