@@ -14,7 +14,7 @@ import (
 // looksAhead is how far Check reads a schedule for people who are not in the configuration.
 const looksAhead = 28 * 24 * time.Hour
 
-// readers only: the roles of users who may change no schedule (support.pagerduty.com, User
+// onlyRead are the roles of users who may change no schedule (support.pagerduty.com, User
 // Roles).
 var onlyRead = []string{"read_only_user", "read_only_limited_user", "observer", "restricted_access"}
 

@@ -23,6 +23,7 @@ func TestConfigTellsEveryMistakeAtOnce(t *testing.T) {
 		{name: "a sandbox", in: Config{Token: key, URL: "http://127.0.0.1:8421/pagerduty"}},
 		{name: "no token", in: Config{URL: "http://me:hunter2@host"}, want: []string{"token: is missing; make a REST API key in PagerDuty under Integrations, API Access Keys", noURL}},
 		{name: "the whole header", in: Config{Token: integrations.NewSecret("Token token=hunter2")}, want: []string{`token: has characters in it that no key has; want the key alone, in one line, without "Token token="`}},
+		{name: "a part of the header", in: Config{Token: integrations.NewSecret("token=hunter2")}, want: []string{`token: has characters in it that no key has; want the key alone, in one line, without "Token token="`}},
 		{name: "two lines", in: Config{Token: integrations.NewSecret("hunter2\n"), URL: "api.pagerduty.com"}, want: []string{`token: has characters in it that no key has; want the key alone, in one line, without "Token token="`, noURL}},
 		{name: "a query", in: Config{Token: key, URL: "http://host?key=hunter2"}, want: []string{noURL}},
 		{name: "the page of the account", in: Config{Token: key, URL: "https://acme.pagerduty.com"}, want: []string{"url: acme.pagerduty.com is for browsers; want https://api.pagerduty.com, or https://api.eu.pagerduty.com for an account in the EU"}},

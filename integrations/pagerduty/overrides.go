@@ -119,10 +119,12 @@ func (c *Client) listLayers(ctx context.Context, scheduleID string, from, to tim
 			return nil, err
 		}
 		for i, e := range all {
-			for _, n := range named {
-				if e.ID == "" && n.User.ID == e.User.ID && n.Start.Equal(e.Start) && n.End.Equal(e.End) {
-					all[i].ID = n.ID
-				}
+			same := slices.IndexFunc(named, func(n entryV2) bool {
+				return n.User.ID == e.User.ID && n.Start.Equal(e.Start) && n.End.Equal(e.End)
+			})
+			if same >= 0 {
+				all[i].ID = named[same].ID
+				named = slices.Delete(named, same, same+1) // two that look the same are two
 			}
 		}
 	}
@@ -158,8 +160,7 @@ func (r request) already(l listed, now time.Time) bool {
 //   - shifts: take, where somebody is on call for all of the time or nobody at any;
 //     replace; add
 func (c *Client) Override(ctx context.Context, scheduleID string, o integrations.Override) (remoteID string, err error) {
-	const act = "override"
-	if _, err := path(act, scheduleID); err != nil {
+	if _, err := path("override", scheduleID); err != nil {
 		return "", err
 	}
 	o.Start, o.End = o.Start.UTC().Truncate(time.Second), o.End.UTC().Truncate(time.Second)

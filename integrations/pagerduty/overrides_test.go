@@ -221,6 +221,12 @@ func TestAnOverrideOfAnotherTimeIsAnother(t *testing.T) {
 	inAccount(t, config(shifts("UTC")), func(a *account) {
 		from, to := at("12-02 10:00"), at("12-02 11:00")
 		custom := a.make("PSHIFTS", add("alice", from, to)) // besides bob and carol
+		for _, o := range []integrations.Override{add("carol", from, to), add("alice", from, to.Add(time.Minute)), add("alice", from.Add(time.Minute), to)} {
+			other := a.make("PSHIFTS", o)
+			if err := a.client.Cancel(a.Context(), "PSHIFTS", other); err != nil || other == custom {
+				a.Errorf("%+v: %s, %v", o, other, err)
+			}
+		}
 		for _, o := range []integrations.Override{replace("carol", "alice", from, to), replace("bob", "alice", from, to)} {
 			if got := a.make("PSHIFTS", o); got == custom {
 				a.Errorf("%+v: the one that was added passes for it", o)
@@ -248,8 +254,23 @@ func TestAPagerThatIsTakenBack(t *testing.T) {
 			if n := len(a.overrides("PDAILY")); n != 3 {
 				a.Errorf("there are %d", n)
 			}
+			got, err := a.client.Overrides(a.Context(), "PDAILY", evening[0], evening[1])
+			if err != nil || len(got) != 3 { // two of them look the same
+				a.Errorf("%+v, %v", got, err)
+			}
 		})
 	}
+}
+
+// Of several members on one shift each is replaced.
+func TestATakeOfAShiftThatSeveralHave(t *testing.T) {
+	s := shifts("UTC")
+	s.Rotations[1].Events[0].Members = []string{"PCAROL", "PEVE"}
+	inAccount(t, config(s), func(a *account) {
+		a.make("PSHIFTS", take("alice", at("12-01 13:00"), at("12-01 14:00")))
+		a.has("PSHIFTS", "PALICE 12-01 13:00 to 12-01 14:00 for PCAROL", "PALICE 12-01 13:00 to 12-01 14:00 for PEVE")
+		a.want(a.timeline("PSHIFTS", at("12-01 13:00"), at("12-01 14:00")), "12-01 13:00 to 12-01 14:00 alice*")
+	})
 }
 
 // What PagerDuty has no way to say is refused with what it has, and nothing is changed.
