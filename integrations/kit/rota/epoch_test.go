@@ -174,6 +174,12 @@ func TestAnEditOfAnEdit(t *testing.T) {
 	if got := byWeek(Schedule{Layers: []Layer{l}}, now, 4); len(l.Epochs) != 2 || got != "a c d a" {
 		t.Errorf("%s: %+v", got, l.Epochs)
 	}
+	// A roster that begins in the middle of a turn is a handoff too.
+	middle := old.roster("b,c")
+	middle.From = now.AddDate(0, 0, 1)
+	if e := l.With(middle).AtNextHandoff(time.UTC, now, old); !e.From.Equal(middle.From) {
+		t.Errorf("the next handoff is at %v, want %v", e.From, middle.From)
+	}
 	if e, ok := l.EpochAt(now); !ok || len(e.Groups) != 3 || e.Groups[1][0] != "b" {
 		t.Errorf("in force is %+v", e)
 	}

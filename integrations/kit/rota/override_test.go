@@ -136,6 +136,12 @@ func TestTheSecondsOfAnOverrideAreCutOff(t *testing.T) {
 	at := instant(t, time.UTC, "2026-12-01 08:30")
 	s := schedule(time.UTC, turn(t, "2026-12-01 00:00", "daily", 1, "a"))
 	s.Overrides = says(t, at.Add(59*time.Second), at.Add(2*time.Minute+time.Second), take("t"))
+	if got := people(On(s, at)); got != "t" {
+		t.Errorf("at the start of its minute it is %s", got)
+	}
+	if got := people(On(s, at.Add(2*time.Minute))); got != "a" {
+		t.Errorf("at the end of its last whole minute it is %s", got)
+	}
 	want := []string{
 		"2026-12-01 08:29 UTC – 2026-12-01 08:30 UTC: a",
 		"2026-12-01 08:30 UTC – 2026-12-01 08:32 UTC: t",

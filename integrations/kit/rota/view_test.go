@@ -64,6 +64,14 @@ func TestAtIsTheWholeShift(t *testing.T) {
 	if diff := cmp.Diff([]string{"2026-12-01 09:00 JST – 2027-04-01 09:00 JST: a"}, told([]Shift{sh})); diff != "" {
 		t.Error(diff)
 	}
+	for _, when := range []string{"2026-12-02 09:00", "2027-03-31 09:00"} { // near to one of its ends
+		if near := At(s, at(when)); !near.Start.Equal(sh.Start) || !near.End.Equal(sh.End) {
+			t.Errorf("at %s it is %v", when, told([]Shift{near}))
+		}
+	}
+	if next := Next(s, at("2027-03-31 09:00"), 1); len(next) != 1 || !next[0].After.End.Equal(at("2027-08-01 09:00")) {
+		t.Errorf("then comes %+v", next)
+	}
 	if sh = At(s, at("2027-04-01 09:00")); !sh.Start.Equal(at("2027-04-01 09:00")) {
 		t.Errorf("at its start it is %+v", sh)
 	}
@@ -140,6 +148,11 @@ func TestAGapIsWhole(t *testing.T) {
 		if got := Gaps(s, at(view[0]), at(view[1])); got != nil {
 			t.Errorf("%v: %v", view, told(got))
 		}
+	}
+	long := schedule(time.UTC, turn(t, "2026-12-01 09:00", "monthly", 1, "a", "b"))
+	long.Overrides = says(t, at("2026-12-10 09:00"), at("2026-12-24 09:00"), remove("a"))
+	if diff := cmp.Diff([]string{"2026-12-10 09:00 UTC – 2026-12-24 09:00 UTC: -"}, told(Gaps(long, at("2026-12-17 00:00"), at("2026-12-18 00:00")))); diff != "" {
+		t.Errorf("a long one: %s", diff)
 	}
 	if got := Gaps(Schedule{}, at("2026-12-05 09:00"), at("2026-12-06 09:00")); len(got) != 1 || !got[0].Start.IsZero() || !got[0].End.IsZero() {
 		t.Errorf("nobody ever is %+v", got)
@@ -235,6 +248,10 @@ func TestWhoseNextStretchMoved(t *testing.T) {
 	changed.Overrides = says(t, at("2026-12-01 20:00"), at("2026-12-02 09:00"), remove("a"))
 	if got := Moved(Timeline(s, now, end), Timeline(changed, now, end), now); len(got) > 0 {
 		t.Errorf("moved are %q", got)
+	}
+	changed.Overrides = says(t, at("2026-12-03 20:00"), at("2026-12-04 09:00"), remove("c"))
+	if got := strings.Join(Moved(Timeline(s, now, end), Timeline(changed, now, end), now), " "); got != "c" {
+		t.Errorf("moved are %q, want c, whose turn ends earlier", got)
 	}
 	gone := schedule(time.UTC, turn(t, "2026-12-01 09:00", "daily", 1, "a", "b"))
 	if got := strings.Join(Moved(Timeline(s, now, end), Timeline(gone, now, end), now), " "); got != "a c" {
