@@ -92,9 +92,9 @@ func TestOneThatFailsWaitsForAPerson(t *testing.T) {
 	r := newRoom(t)
 	one := r.fleet.launch(standby)
 	one.fails = true
-	b := r.reaches(stateFailed)
+	r.reaches(stateFailed)
 	r.goes(2*time.Hour, nil)
-	b = r.birth()
+	b := r.birth()
 	if b.State != stateFailed || one.lifecycle != integrations.MemberWaiting || one.Tags[tagStatus] != standby || one.status != integrations.HostWorking || len(r.fleet.early) > 0 {
 		t.Fatalf("after two hours it is %s, says %v, is %s there: %s", one.lifecycle, one.Tags, one.status, r.story())
 	}
