@@ -18,15 +18,17 @@ import (
 // Nobody types the number of an operation on a phone. These verbs are about
 // something that has one and have no button all the same, each with its reason.
 var buttonless = map[string]string{
-	"break-glass": "it is rare and meant to be slow: its form asks for the operation and the reason that everybody will read",
-	"config":      "what it proposes is in words; for a role that was asked for, Grant does it",
-	"waive":       "it is for the rare hour in which CI is down: its form asks for the operation and the reason that everybody will read",
-	"role":        "its form asks for the group, which is a word of the configuration",
+	"break-glass":  "it is rare and meant to be slow: its form asks for the operation and the reason that everybody will read",
+	"config":       "what it proposes is in words; for a role that was asked for, Grant does it",
+	"oncall cover": "its form asks for two people and two times, which no message knows",
+	"oncall swap":  "its form asks for a person and a day, which no message knows",
+	"waive":        "it is for the rare hour in which CI is down: its form asks for the operation and the reason that everybody will read",
+	"role":         "its form asks for the group, which is a word of the configuration",
 }
 
 // picked are the kinds of arguments that a form lets one choose, or that are in
 // one's own words anyway. Every other names something by its number.
-var picked = []commands.ArgKind{commands.ArgService, commands.ArgEnvironment, commands.ArgTarget, commands.ArgScope, commands.ArgVerb, commands.ArgBool, commands.ArgText, commands.ArgDuration}
+var picked = []commands.ArgKind{commands.ArgService, commands.ArgEnvironment, commands.ArgTarget, commands.ArgScope, commands.ArgVerb, commands.ArgBool, commands.ArgText, commands.ArgDuration, commands.ArgSchedule, commands.ArgMoment}
 
 // Every changing verb can be had without writing a line: said bare it opens a form
 // with all that it needs, or does what it does; and what is about something with a
@@ -83,7 +85,8 @@ func byForm(verbs []commands.Verb, cat *integrations.Catalog, v commands.Verb) s
 	return ""
 }
 
-// buttonVerbs are the first words of the commands of all buttons in the sources.
+// buttonVerbs are the first words of the commands of all buttons in the sources, one of
+// each and two.
 func buttonVerbs(t *testing.T, tree fs.FS) map[string]bool {
 	t.Helper()
 	out := map[string]bool{}
@@ -105,9 +108,8 @@ func buttonVerbs(t *testing.T, tree fs.FS) map[string]bool {
 				return true
 			}
 			if key, ok := pair.Key.(*ast.Ident); ok && key.Name == "Command" {
-				if verb, _, _ := strings.Cut(firstString(pair.Value), " "); verb != "" {
-					out[verb] = true
-				}
+				words := strings.SplitN(firstString(pair.Value)+"  ", " ", 3) // a verb has one or two
+				out[words[0]], out[words[0]+" "+words[1]] = true, true
 			}
 			return true
 		})
