@@ -59,7 +59,7 @@ func beginAsking(tx *store.Tx, d *Drain) error {
 	if d.Now == nil || d.Now.Over {
 		return nil
 	}
-	return insert(tx, d, fmt.Sprintf("ask %s since %d", d.ID, tx.Now().UnixMilli()), jobData{Drain: d.ID, Ask: true})
+	return insert(tx, d, strings.Join([]string{"ask", d.ID, strconv.FormatUint(d.Version, 10), strconv.FormatInt(tx.Now().UnixMilli(), 10)}, " "), jobData{Drain: d.ID, Ask: true})
 }
 
 // ask is one step of that. A drain that is not planned any more is asked nothing.
@@ -150,9 +150,9 @@ func connections(r integrations.CommandResult) (int, error) {
 }
 
 // words are what a person reads of it.
-func (n *Now) words() string {
+func (n *Now) words() integrations.Rich {
 	if !n.Over {
-		return "its host is being asked"
+		return integrations.R("its host is being asked")
 	}
 	var parts []string
 	switch {
@@ -163,14 +163,33 @@ func (n *Now) words() string {
 	}
 	switch {
 	case n.Looks && n.Bytes >= 0:
-		parts = append(parts, strings.TrimSpace(fmt.Sprintf("%d bytes in its log buffers", n.Bytes)+" "+n.Left))
+		parts = append(parts, fmt.Sprintf("%s in its log buffers", size(n.Bytes)))
 	case n.Looks:
 		parts = append(parts, "log buffers: not known")
 	}
-	if n.Why != "" {
-		parts = append(parts, n.Why)
+	var out integrations.Rich
+	for _, part := range append(parts, n.Left, n.Why) {
+		if part == "" {
+			continue
+		}
+		if len(out) > 0 {
+			out = append(out, integrations.R(" · ")...)
+		}
+		out = append(out, integrations.R(part)...)
 	}
-	return strings.Join(parts, " · ")
+	return out
+}
+
+// size is how many bytes, in a unit that reads well.
+func size(n int64) string {
+	const kib, mib = 1 << 10, 1 << 20
+	switch {
+	case n >= mib:
+		return fmt.Sprintf("%.1f MiB", float64(n)/mib)
+	case n >= kib:
+		return fmt.Sprintf("%.1f KiB", float64(n)/kib)
+	}
+	return fmt.Sprintf("%d B", n)
 }
 
 // asks is run for a job that asks.
