@@ -142,7 +142,7 @@ func planFields(d *Drain) (fields []integrations.Field) {
 		fields = append(fields, integrations.Field{Name: "Logs", Value: integrations.R(logs)})
 	}
 	if d.Now != nil {
-		fields = append(fields, integrations.Field{Name: "Now", Value: d.Now.words()})
+		fields = append(fields, d.Now.fields()...)
 	}
 	return fields
 }

@@ -149,33 +149,34 @@ func connections(r integrations.CommandResult) (int, error) {
 	return n, nil
 }
 
-// words are what a person reads of it.
-func (n *Now) words() integrations.Rich {
+// fields are what a person reads of it.
+func (n *Now) fields() (out []integrations.Field) {
+	add := func(name, value string) {
+		out = append(out, integrations.Field{Name: name, Value: integrations.R(value)})
+	}
 	if !n.Over {
-		return integrations.R("its host is being asked")
+		add("Now", "its host is being asked")
+		return out
 	}
-	var parts []string
-	switch {
-	case n.Counts && n.Connections >= 0:
-		parts = append(parts, fmt.Sprintf("%d connections", n.Connections))
-	case n.Counts:
-		parts = append(parts, "connections: not known")
-	}
-	switch {
-	case n.Looks && n.Bytes >= 0:
-		parts = append(parts, fmt.Sprintf("%s in its log buffers", size(n.Bytes)))
-	case n.Looks:
-		parts = append(parts, "log buffers: not known")
-	}
-	var out integrations.Rich
-	for _, part := range append(parts, n.Left, n.Why) {
-		if part == "" {
-			continue
+	if n.Counts {
+		say := "not known"
+		if n.Connections >= 0 {
+			say = fmt.Sprintf("%d connections", n.Connections)
 		}
-		if len(out) > 0 {
-			out = append(out, integrations.R(" · ")...)
+		add("Now", say)
+	}
+	if n.Looks {
+		say := "not known"
+		if n.Bytes >= 0 {
+			say = size(n.Bytes)
 		}
-		out = append(out, integrations.R(part)...)
+		add("In its log buffers", say)
+	}
+	if n.Left != "" {
+		add("Besides", n.Left)
+	}
+	if n.Why != "" {
+		add("Not known because", n.Why)
 	}
 	return out
 }
