@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
-	"github.com/signalbox-chatops/signalbox/store"
 )
 
 // A drain of an instance of a group behind a load balancer: each thing once, in the
@@ -158,99 +157,6 @@ func TestNotPutBackOnceItIsBeingTerminated(t *testing.T) {
 	}
 }
 
-// The buffer does not empty: it is never terminated, whoever asked is called once, and
-// a second person may accept the loss.
-func TestUnshippedLogsHoldIt(t *testing.T) {
-	for what, spoil := range map[string]func(b *box){
-		"stuck": func(b *box) { b.stuck = true }, "mute": func(b *box) { b.mute = true }, "given up": func(*box) {},
-	} {
-		t.Run(what, func(t *testing.T) {
-			r := newRoom(t, 4)
-			d := r.begins("drain web-2")
-			r.goes(func() bool { return r.drain(d.ID).State == stateFlush })
-			spoil(r.fleet.boxes["i-2"])
-			began := r.clock.Now()
-			for r.drain(d.ID).State != stateHold {
-				again, err := r.step(r.drain(d.ID))
-				if err != nil || r.clock.Now().Sub(began) > time.Hour {
-					t.Fatalf("it is not held: %v; %s", err, r.story())
-				}
-				if what == "given up" && len(r.drain(d.ID).Samples) == 1 {
-					r.fleet.boxes["i-2"].givenUp = 1
-				}
-				r.clock.move(max(again, time.Second))
-			}
-			if d = r.drain(d.ID); d.Held != stateFlush || len(r.fleet.ended) > 0 || d.Holds != 1 {
-				t.Fatalf("held in %s: %s, ended %v", d.Held, d.Why, r.fleet.ended)
-			}
-			r.clock.move(24 * time.Hour) // nothing goes on by itself
-			r.goes(nil)
-			if _, err := r.says(alice, "drain-override "+d.ID+" whatever"); err == nil {
-				t.Error("whoever asked for it accepted the loss")
-			}
-			if _, err := r.says(bob, "drain-override "+d.ID); err == nil {
-				t.Error("the loss was accepted without a reason")
-			}
-			r.must(bob, "drain-override "+d.ID+" its disk is broken")
-			r.goes(nil)
-			if rows := r.accepted(d.ID); !slices.Equal(rows, []string{"slack bob"}) {
-				t.Errorf("the audit says that %v accepted it", rows)
-			}
-			if d = r.drain(d.ID); d.State != stateDone || d.Override == nil || d.Override.Reason != "its disk is broken" || !d.Proved.IsZero() {
-				t.Errorf("it is %s: %s", d.State, d.Why)
-			}
-		})
-	}
-}
-
-// accepted are the doors, and who came through them, by which losses were accepted.
-func (r *room) accepted(id string) (out []string) {
-	r.t.Helper()
-	r.view(func(tx *store.Tx) error {
-		rows, err := tx.AuditRows(store.AuditFilter{Subject: id})
-		for _, row := range rows {
-			if row.Outcome == "log loss accepted" {
-				out = append(out, row.Via+" "+row.Who.Name)
-			}
-		}
-		return err
-	})
-	return out
-}
-
-// Whoever accepts a loss on the host itself is recorded to have done so there.
-func TestALossIsAcceptedAtTheHost(t *testing.T) {
-	r := newRoom(t, 4)
-	r.fleet.boxes["i-2"].mute = true
-	d := r.begins("drain web-2")
-	r.goes(nil)
-	if _, err := r.hears(integrations.Heard{Kind: "host", User: "bob"}, bob, "drain-override "+d.ID+" its disk is broken"); err != nil {
-		t.Fatal(err)
-	}
-	if rows := r.accepted(d.ID); !slices.Equal(rows, []string{"host bob"}) {
-		t.Errorf("the audit says that %v accepted it", rows)
-	}
-}
-
-// Its buffers are empty, and an output still tries again: something is not shipped that
-// no number of them shows.
-func TestOutputsThatTryAgainHoldIt(t *testing.T) {
-	r := newRoom(t, 4)
-	b := r.fleet.boxes["i-2"]
-	b.retries, b.retried = 7, true
-	d := r.begins("drain web-2")
-	r.goes(nil)
-	if d = r.drain(d.ID); d.State != stateHold || d.Held != stateFlush || !strings.Contains(d.Why, "its outputs try again: 1 more since the last look") {
-		t.Fatalf("it is %s: %s", d.State, d.Why)
-	}
-	b.retried = false
-	r.must(alice, "drain-retry "+d.ID)
-	r.goes(nil)
-	if d = r.drain(d.ID); d.State != stateDone {
-		t.Errorf("it is %s: %s", d.State, d.Why)
-	}
-}
-
 // The notice comes between the plan and its load balancers: what was marked is taken back.
 // Once it is out it goes on: its logs may be shipped before it ends.
 func TestASpotNoticeOnItsWay(t *testing.T) {
@@ -265,27 +171,6 @@ func TestASpotNoticeOnItsWay(t *testing.T) {
 				t.Errorf("it is %s: %s", d.State, d.Why)
 			}
 		})
-	}
-}
-
-// Held, it can try again, and puts back.
-func TestHeldTriesAgain(t *testing.T) {
-	r := newRoom(t, 4)
-	d := r.begins("drain web-2")
-	r.goes(func() bool { return r.drain(d.ID).State == stateFlush })
-	r.fleet.boxes["i-2"].mute = true
-	r.goes(nil)
-	if d = r.drain(d.ID); d.State != stateHold {
-		t.Fatalf("it is %s", d.State)
-	}
-	r.fleet.boxes["i-2"].mute = false
-	r.must(alice, "drain-retry "+d.ID)
-	if _, err := r.says(alice, "drain-retry "+d.ID); err == nil {
-		t.Error("it tried again twice")
-	}
-	r.goes(nil)
-	if d = r.drain(d.ID); d.State != stateDone {
-		t.Errorf("it is %s: %s", d.State, d.Why)
 	}
 }
 

@@ -65,7 +65,7 @@ func (s *stepper) count(name string) (bool, error) {
 // countMeanwhile counts them while it waits to be out of what sends it requests. Nobody
 // waits for that: what cannot be counted now is not known.
 func (s *stepper) countMeanwhile(m integrations.Machine) error {
-	const counting = "connections meanwhile"
+	const counting = "connections-meanwhile"
 	d := s.d
 	if s.role.Port == 0 || !m.Reachable || d.Script == "" && s.now.Sub(d.CommandAt) < countEvery {
 		return nil

@@ -59,7 +59,7 @@ func beginAsking(tx *store.Tx, d *Drain) error {
 	if d.Now == nil || d.Now.Over {
 		return nil
 	}
-	return insert(tx, d, fmt.Sprintf("ask %s since %d", d.ID, tx.Now().UnixMilli()), jobData{Drain: d.ID, Ask: true})
+	return insert(tx, d, strings.Join([]string{"ask", d.ID, strconv.FormatUint(d.Version, 10), strconv.FormatInt(tx.Now().UnixMilli(), 10)}, " "), jobData{Drain: d.ID, Ask: true})
 }
 
 // ask is one step of that. A drain that is not planned any more is asked nothing.
@@ -149,28 +149,48 @@ func connections(r integrations.CommandResult) (int, error) {
 	return n, nil
 }
 
-// words are what a person reads of it.
-func (n *Now) words() string {
+// fields are what a person reads of it.
+func (n *Now) fields() (out []integrations.Field) {
+	add := func(name, value string) {
+		out = append(out, integrations.Field{Name: name, Value: integrations.R(value)})
+	}
 	if !n.Over {
-		return "its host is being asked"
+		add("Now", "its host is being asked")
+		return out
 	}
-	var parts []string
-	switch {
-	case n.Counts && n.Connections >= 0:
-		parts = append(parts, fmt.Sprintf("%d connections", n.Connections))
-	case n.Counts:
-		parts = append(parts, "connections: not known")
+	if n.Counts {
+		say := "not known"
+		if n.Connections >= 0 {
+			say = fmt.Sprintf("%d connections", n.Connections)
+		}
+		add("Now", say)
 	}
-	switch {
-	case n.Looks && n.Bytes >= 0:
-		parts = append(parts, strings.TrimSpace(fmt.Sprintf("%d bytes in its log buffers", n.Bytes)+" "+n.Left))
-	case n.Looks:
-		parts = append(parts, "log buffers: not known")
+	if n.Looks {
+		say := "not known"
+		if n.Bytes >= 0 {
+			say = size(n.Bytes)
+		}
+		add("In its log buffers", say)
+	}
+	if n.Left != "" {
+		add("Besides", n.Left)
 	}
 	if n.Why != "" {
-		parts = append(parts, n.Why)
+		add("Not known because", n.Why)
 	}
-	return strings.Join(parts, " · ")
+	return out
+}
+
+// size is how many bytes, in a unit that reads well.
+func size(n int64) string {
+	const kib, mib = 1 << 10, 1 << 20
+	switch {
+	case n >= mib:
+		return fmt.Sprintf("%.1f MiB", float64(n)/mib)
+	case n >= kib:
+		return fmt.Sprintf("%.1f KiB", float64(n)/kib)
+	}
+	return fmt.Sprintf("%d B", n)
 }
 
 // asks is run for a job that asks.
