@@ -3,6 +3,7 @@ package drain
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
 )
@@ -43,6 +44,12 @@ func (s *stepper) flush() (bool, error) {
 			return false, nil
 		}
 	}
+	return s.sample(c, gap)
+}
+
+// sample looks into the buffers once, and says whether the looks so far prove enough.
+func (s *stepper) sample(c collector, gap time.Duration) (bool, error) {
+	d := s.d
 	r, ready, err := s.host("logs", script(c.look, s.role))
 	if err != nil || !ready {
 		return false, err
