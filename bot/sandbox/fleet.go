@@ -13,7 +13,7 @@ import (
 // are tested.
 func demoFleet() awssim.Fleet {
 	f := awssim.Demo()
-	f.In[0].Groups[0].Launch = &awssim.Hook{Name: "signalbox-birth", Heartbeat: 10 * time.Minute}
+	f.In[0].Groups[0].Launch = &awssim.Hook{Name: "signalbox-birth", Heartbeat: 30 * time.Minute} // 48 h at the longest
 	return f
 }
 

@@ -260,7 +260,7 @@ func TestAReadThatIsBehind(t *testing.T) {
 	r.fleet.launch("")
 	r.reaches(stateEnter)
 	r.fleet.stale = 60
-	if b := r.reaches(stateDone); b.Failures > 0 {
+	if b := r.reaches(stateDone); b.Failures > 0 || b.Warning != "" {
 		t.Errorf("it failed: %s", r.story())
 	}
 	r.fleet.launch("")
@@ -296,6 +296,21 @@ func TestOneThatIsNotHealthy(t *testing.T) {
 	if r.reaches(stateDone); one.Tags[tagStatus] != working {
 		t.Errorf("it says %v", one.Tags)
 	}
+}
+
+// One that cannot be let in is kept waiting all the same.
+func TestALetInThatIsRefused(t *testing.T) {
+	r := newRoom(t)
+	one := r.fleet.launch("")
+	r.fleet.fault = faults["refused"].of(r, "let in i-4")
+	r.reaches(stateFailed)
+	r.goes(30*time.Minute, nil)
+	if b := r.birth(); b.Failed != stateEnter || one.lifecycle != integrations.MemberWaiting {
+		t.Fatalf("it is %s, and %s: %s", b.State, one.lifecycle, b.Why)
+	}
+	r.fleet.fault = nil
+	r.must("birth-retry birth-1")
+	r.reaches(stateDone)
 }
 
 // An end that is refused is no step: it is tried again from where it failed before.

@@ -138,7 +138,7 @@ func (f *fleet) Group(context.Context, integrations.Site, string) (integrations.
 	}
 	for _, b := range f.boxes {
 		life := b.lifecycle
-		if life == integrations.MemberInService && f.stale > 0 {
+		if life == integrations.MemberInService && f.stale > 0 && f.clock.Now().Sub(b.seated) < time.Minute {
 			f.stale--
 			life = integrations.MemberWaiting
 		}

@@ -70,7 +70,8 @@ func (s *stepper) beat(m integrations.Machine) error {
 	b := s.b
 	hook, _ := m.Group.Hook(b.Hook)
 	every := min(max(hook.Timeout/beats, shortestBeat), longestBeat)
-	if !b.Waits || b.State == stateEnd || s.now.Sub(b.Beat) < every {
+	told := b.State == stateEnd || b.State == stateEnter && !b.Let.IsZero()
+	if !b.Waits || told || s.now.Sub(b.Beat) < every {
 		return nil
 	}
 	b.Beat = s.now
@@ -232,6 +233,9 @@ func (s *stepper) enter() (bool, error) {
 	if err != nil && s.ctx.Err() == nil && !isLater(err) && (again || isGone(err)) {
 		b.Why = fmt.Sprintf("it is %s in %s: “%v”", member.Lifecycle, m.Group.Name, err)
 		return false, nil // it was told before, and may wait for somebody else
+	}
+	if err != nil && !isLater(err) {
+		b.Let = time.Time{} // it waits still
 	}
 	return false, err
 }
