@@ -134,5 +134,6 @@ func (s *stepper) wait() (bool, error) {
 			return false, nil
 		}
 	}
+	d.Connections = -1 // those of an application that is being stopped are counted anew
 	return true, nil
 }
