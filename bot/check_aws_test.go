@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/awssim"
@@ -47,7 +48,9 @@ func TestCheckLooksAtGroupsAndProxies(t *testing.T) {
 
 // check says as whom an account is entered, and what its policy does not allow.
 func TestCheckLooksAtTheAccounts(t *testing.T) {
-	sim, err := awssim.New(awssim.Config{Fleet: awssim.Demo(), Accounts: map[string]string{awssim.DemoKey: "main"}})
+	fleet := awssim.Demo()
+	fleet.In[0].Groups[0].Launch = &awssim.Hook{Name: "signalbox-birth", Heartbeat: 10 * time.Minute}
+	sim, err := awssim.New(awssim.Config{Fleet: fleet, Accounts: map[string]string{awssim.DemoKey: "main"}})
 	if err != nil {
 		t.Fatal(err)
 	}

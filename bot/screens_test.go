@@ -99,6 +99,9 @@ var screenless = map[string]string{
 	"drain held":          "one sentence, with the buttons of the drain's message",
 	"birth":               "as a drain's message, with the steps; its conversation shows it",
 	"birth failed":        "one sentence, with the buttons of the birth's message",
+	"oncall gap":          "one sentence and a button; its conversation shows it",
+	"oncall moved":        "one sentence, in a direct message",
+	"oncall sync":         "one sentence",
 	"lease-overdue":       "a sentence with a mention, where an apply outlives the time that its group is kept still",
 	"lease-stuck":         "a sentence with a mention, where the processes of a group cannot be resumed",
 }

@@ -56,7 +56,7 @@ func TestTake(t *testing.T) {
 	r := newRoom(t, daily())
 	r.must(bob, `oncall take 2h --reason "carol is ill"`)
 	r.expect("bob until 4 14:00, carol until 5 09:00, alice until 6 09:00")
-	if all := r.told(cardChange); len(all) != 1 || !strings.HasPrefix(all[0], "alerts: ☎️ platform: bob takes the pager, and is on call until 2026-03-04 14:00 JST\nbefore:\nWed 4 Mar 12:00 – Thu 5 Mar 09:00  carol\n") {
+	if all := r.told(cardChange); len(all) != 1 || !strings.HasPrefix(all[0], "alerts: ☎️ platform: bob takes the pager, and is on call until 2026-03-04 14:00 JST\nbefore:\nWed 4 Mar 12:00  carol\nThu 5 Mar 09:00  alice\n") {
 		t.Errorf("it is told as %q", all)
 	}
 	if all := r.told(cardMoved); len(all) != 1 || !strings.HasPrefix(all[0], "U-carol: ☎️ Your next shift of platform has moved: it was 2026-03-04 12:00 JST – 2026-03-05 09:00 JST, and is now 2026-03-04 14:00 JST – ") {

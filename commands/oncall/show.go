@@ -180,11 +180,12 @@ func (f *Rota) next(tx *store.Tx, a asked) (*integrations.Message, error) {
 	return m, nil
 }
 
-// lines are shifts, one a line, in the clocks of a zone.
+// lines are shifts, one a line that a phone need not break: when each begins, by the
+// clocks of a zone, and so when the one before it ends.
 func lines(shifts []integrations.Shift, zone *time.Location) string {
 	var out []string
 	for _, x := range shifts {
-		out = append(out, inWords(period{x.Start, x.End}, zone)+"  "+names(x))
+		out = append(out, x.Start.In(zone).Format(dayAndTime)+"  "+names(x))
 	}
 	return strings.Join(out, "\n")
 }
@@ -193,9 +194,6 @@ const dayAndTime = "Mon 2 Jan 15:04"
 
 // inWords is a period in words: the day of its end only where that is another one.
 func inWords(p period, zone *time.Location) string {
-	if p.End.IsZero() {
-		return "from " + p.Start.In(zone).Format(dayAndTime) + " on"
-	}
 	from, to := p.Start.In(zone), p.End.In(zone)
 	if from.Format(time.DateOnly) == to.Format(time.DateOnly) {
 		return from.Format(dayAndTime) + " – " + to.Format("15:04")

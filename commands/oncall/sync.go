@@ -19,7 +19,7 @@ const (
 	syncEvery = time.Minute
 	// lookEvery is how often it is looked whether somebody changed a group or a topic by
 	// hand that we have set.
-	lookEvery = 15 * time.Minute
+	lookEvery = 6 * time.Hour
 )
 
 // Chat is what chat shows of who is on call. Errors are *integrations.Refused or
