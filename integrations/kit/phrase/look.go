@@ -156,7 +156,7 @@ var cuts = []*regexp.Regexp{
 	sentence,
 	about,
 	regexp.MustCompile(`; `),
-	regexp.MustCompile(` +→ +|  +`),
+	regexp.MustCompile(` +[→+] +|  +`),
 	regexp.MustCompile(`, `),
 	regexp.MustCompile(` – `),
 	regexp.MustCompile(`[\x{E000}-\x{EFFF}]`),

@@ -89,6 +89,7 @@ func TestSay(t *testing.T) {
 		{"sentences in quotes that quote", "web is locked by alice: “web is down. “no”” (hold-2, for 5 min)", "web は alice がロックしています：「web is down. “no”」（hold-2、5 分前から）"},
 		{"quotes in a sentence of ours that is quoted", "web is locked by alice: “bob locked api: “nobody holds it”” (hold-2, for 5 min)", "web は alice がロックしています：「bob が api をロック：「nobody holds it」」（hold-2、5 分前から）"},
 		{"parts", "op-1 · took 5 min · Asked by", "op-1 · 所要 5 分 · 依頼者"},
+		{"people who do it together", "alice + bob · took 5 min", "alice + bob · 所要 5 分"},
 		{"lines", "Asked by\nnobody holds it", "依頼者\n誰もロックしていません"},
 		{"a token", link + " · took 5 min", link + " · 所要 5 分"},
 		{"what it is said of", "web/staging: nobody holds it", "web/staging: 誰もロックしていません"},
