@@ -6,6 +6,8 @@
 package birth
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -25,8 +27,7 @@ const (
 
 	placeMessage = "slack.message"
 
-	watchEvery = 30 * time.Second
-	keepEvery  = time.Minute
+	watchEvery = time.Minute
 )
 
 // Deps are what the feature works with.
@@ -53,9 +54,13 @@ func New(d Deps) commands.Feature {
 	return commands.Feature{
 		Name: "birth", Words: map[string]string{"ja": ja},
 		Verbs: []commands.Verb{f.birthsVerb(), f.retryVerb(), f.letInVerb(), f.endVerb()},
-		Ticks: []commands.Tick{{Name: "look for births", Every: watchEvery, Run: f.watch}, {Name: "keep births going", Every: keepEvery, Run: f.keepGoing}},
+		Ticks: []commands.Tick{{Name: "look for births, and keep them going", Every: watchEvery, Run: f.look}},
 		Kinds: []runner.Kind{{Name: kind, Quiet: true, Run: f.run}},
 		Cards: map[string]tell.Card{cardOne: f.card, cardFailed: f.failedCard},
 		Prune: f.prune,
 	}
+}
+
+func (f *feature) look(ctx context.Context) error {
+	return errors.Join(f.watch(ctx), f.keepGoing(ctx))
 }

@@ -28,7 +28,7 @@ const feedPath = "/oncall/"
 
 func (f *Rota) calendarVerb() commands.Verb {
 	return commands.Verb{
-		Name: "oncall calendar", Summary: "Get the address of a calendar with your shifts, or with all of a schedule", Effect: commands.Changes, Right: commands.RightRead, Who: whoMay,
+		Name: "oncall calendar", Summary: "Get the address of a calendar with your shifts, or with all of a schedule", Effect: commands.Changes, Right: commands.RightRead,
 		Args: []commands.Arg{scheduleArg}, Examples: []string{"oncall calendar"},
 		Detail: "Whoever has the address reads the calendar, so it is told to you alone, and once. Asked for again it is another one, and the old one ends.",
 		Decide: func(ctx context.Context, c *commands.Call) (commands.Act, error) {

@@ -14,9 +14,8 @@ import (
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
-// whoMay is said of what changes a rotation: the rosters stand in the configuration, and
-// are its keepers'; who has the pager for a while is for those who carry it.
-const whoMay = "everybody whom I know"
+// The rosters stand in the configuration, and are its keepers'; who has the pager for a
+// while is for those who carry it: what changes that wants no right but the one to look.
 
 var reasonFlag = commands.Arg{Name: "reason", Kind: commands.ArgText, Optional: true, Help: "why"}
 
@@ -30,7 +29,7 @@ func (f *Rota) changing(do func(tx *store.Tx, a asked) (commands.Reply, error)) 
 
 func (f *Rota) takeVerb() commands.Verb {
 	return commands.Verb{
-		Name: "oncall take", Aliases: []string{"take-pager"}, Summary: "Take the pager for a while", Effect: commands.Changes, Right: commands.RightRead, Who: whoMay,
+		Name: "oncall take", Aliases: []string{"take-pager"}, Summary: "Take the pager for a while", Effect: commands.Changes, Right: commands.RightRead,
 		Args: []commands.Arg{
 			{Name: "for", Kind: commands.ArgDuration, Keyword: "for", Help: "how long: 2h, 90m, 1d"},
 			scheduleArg,
@@ -70,7 +69,7 @@ func past(at time.Time, zone *time.Location, example string) error {
 
 func (f *Rota) coverVerb() commands.Verb {
 	return commands.Verb{
-		Name: "oncall cover", Aliases: []string{"cover"}, Summary: "Put somebody in another's place for a time", Effect: commands.Changes, Right: commands.RightRead, Who: whoMay,
+		Name: "oncall cover", Aliases: []string{"cover"}, Summary: "Put somebody in another's place for a time", Effect: commands.Changes, Right: commands.RightRead,
 		Args: []commands.Arg{
 			{Name: "person", Kind: commands.ArgWord, Help: "who is not on call then"},
 			{Name: "from", Kind: commands.ArgMoment, Keyword: "from", Strict: true, Help: "from when on: tomorrow 9:00, friday, 2026-12-24"},
@@ -266,7 +265,7 @@ func everybody(all ...[]integrations.Shift) (out []string) {
 
 func (f *Rota) cancelVerb() commands.Verb {
 	return commands.Verb{
-		Name: "oncall cancel", Summary: "Take back a take, a cover or a swap", Effect: commands.Changes, Right: commands.RightRead, Who: whoMay,
+		Name: "oncall cancel", Summary: "Take back a take, a cover or a swap", Effect: commands.Changes, Right: commands.RightRead,
 		Args:     []commands.Arg{{Name: "what", Kind: commands.ArgWord, Optional: true, Help: "rota-3, as its message says; else your own newest"}},
 		Examples: []string{"oncall cancel", "oncall cancel rota-3"},
 		Detail:   "What has begun ends now. Of a swap both halves are taken back.",

@@ -7,6 +7,7 @@ package oncall
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -27,7 +28,7 @@ const (
 
 	placeMessage = "slack.message"
 
-	watchEvery = 30 * time.Second
+	watchEvery = time.Minute
 	// lateAfter is how late a post may be without being marked as late.
 	lateAfter = 2 * time.Minute
 	keepFor   = 90 * 24 * time.Hour
@@ -68,15 +69,23 @@ func New(d Deps) *Rota { return &Rota{d} }
 
 // Feature is its part of the house.
 func (f *Rota) Feature() commands.Feature {
+	ticks := []commands.Tick{{Name: "watch the rotations", Every: watchEvery, Run: f.look}}
+	if f.Source != nil {
+		ticks = append(ticks, commands.Tick{Name: "keep PagerDuty in step", Every: remoteEvery, Run: f.abroad})
+	}
 	return commands.Feature{
 		Name: "oncall", Words: map[string]string{"ja": ja},
-		Verbs: []commands.Verb{f.showVerb(), f.nextVerb(), f.mineVerb(), f.takeVerb(), f.coverVerb(), f.swapVerb(), f.acceptVerb(), f.declineVerb(), f.cancelVerb(), f.calendarVerb()},
-		Ticks: []commands.Tick{{Name: "watch the rotations", Every: watchEvery, Run: f.watch}, {Name: "keep user groups and topics in step", Every: syncEvery, Run: f.sync},
-			{Name: "keep PagerDuty in step", Every: remoteEvery, Run: f.abroad}},
+		Verbs:  []commands.Verb{f.showVerb(), f.nextVerb(), f.mineVerb(), f.takeVerb(), f.coverVerb(), f.swapVerb(), f.acceptVerb(), f.declineVerb(), f.cancelVerb(), f.calendarVerb()},
+		Ticks:  ticks,
 		Cards:  map[string]tell.Card{cardChange: f.changeCard, cardMoved: f.movedCard, cardSwap: f.swapCard, cardHandoff: f.handoffCard, cardGap: f.gapCard, cardSync: f.syncCard, cardWeek: f.weekCard},
 		Serves: map[string]http.Handler{"GET " + feedPath + "{token}": http.HandlerFunc(f.serveFeed)},
 		Prune:  f.prune,
 	}
+}
+
+// look posts what is due, and keeps what chat shows in step.
+func (f *Rota) look(ctx context.Context) error {
+	return errors.Join(f.watch(ctx), f.sync(ctx))
 }
 
 // OnCall are the people on call for a service in an environment at a moment: those that

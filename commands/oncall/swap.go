@@ -16,7 +16,7 @@ import (
 
 func (f *Rota) swapVerb() commands.Verb {
 	return commands.Verb{
-		Name: "oncall swap", Aliases: []string{"swap"}, Summary: "Ask somebody to exchange a shift with you", Effect: commands.Changes, Right: commands.RightRead, Who: whoMay,
+		Name: "oncall swap", Aliases: []string{"swap"}, Summary: "Ask somebody to exchange a shift with you", Effect: commands.Changes, Right: commands.RightRead,
 		Args: []commands.Arg{
 			{Name: "person", Kind: commands.ArgWord, Keyword: "with", Help: "with whom"},
 			{Name: "day", Kind: commands.ArgMoment, Keyword: "on", Help: "a day of your shift, or of theirs: 2026-12-24, friday"},

@@ -16,7 +16,6 @@ import (
 const (
 	cardSync = "oncall sync"
 
-	syncEvery = time.Minute
 	// lookEvery is how often it is looked whether somebody changed a group or a topic by
 	// hand that we have set.
 	lookEvery = 6 * time.Hour
