@@ -54,7 +54,7 @@ func New(d Deps) commands.Feature {
 	return commands.Feature{
 		Name: "birth", Words: map[string]string{"ja": ja},
 		Verbs: []commands.Verb{f.birthsVerb(), f.retryVerb(), f.letInVerb(), f.endVerb()},
-		Ticks: []commands.Tick{{Name: "look for births, and keep them going", Every: watchEvery, Run: f.look}},
+		Ticks: []commands.Tick{{Name: "look for births", Every: watchEvery, Run: f.look}},
 		Kinds: []runner.Kind{{Name: kind, Quiet: true, Run: f.run}},
 		Cards: map[string]tell.Card{cardOne: f.card, cardFailed: f.failedCard},
 		Prune: f.prune,

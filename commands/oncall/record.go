@@ -149,7 +149,7 @@ func (f *Rota) prune(ctx context.Context) error {
 		if err := dropTold(tx, handoffs(tx), func(h handoff) bool { return h.At.Before(old) }); err != nil {
 			return err
 		}
-		return dropTold(tx, gapsTold(tx), func(p period) bool { return p.End.Before(old) })
+		return dropTold(tx, gapsTold(tx), func(p period) bool { return p.Start.Before(old) && p.End.Before(old) })
 	})
 }
 

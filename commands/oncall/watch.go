@@ -236,7 +236,9 @@ func (f *Rota) tellGaps(tx *store.Tx, s Schedule, now time.Time) error {
 			if err != nil {
 				return err
 			}
-			g.End = more[0].End
+			if g.End = more[0].End; !g.End.Before(minute(g.Start.Add(ahead))) {
+				g.End = time.Time{} // it does not end
+			}
 		}
 		key := gapKey(s.Name, g.Start)
 		if err := gapsTold(tx).Put(key, g); err != nil {
@@ -349,13 +351,25 @@ func (f *Rota) gapCard(tx *store.Tx, sf *store.Surface) (integrations.Message, e
 	name := sf.Where["schedule"]
 	s, _ := f.Config().schedule(name)
 	zone := s.zone()
-	text := integrations.R("⚠️ ", integrations.Bold(name), ": nobody is on call from ", integrations.When(g.Start, zone), " to ", integrations.When(g.End, zone))
+	text := integrations.R("⚠️ ", integrations.Bold(name), ": nobody is on call from ", integrations.When(g.Start, zone), ending(g.End, zone))
 	m := integrations.Message{Text: text.Plain(), Blocks: []integrations.Block{{Text: text}}}
 	if !f.Clock.Now().Before(g.Start) {
 		return m, nil
 	}
-	take := fmt.Sprintf("oncall take %s %s from %q", g.End.Sub(g.Start), name, g.Start.In(zone).Format(time.RFC3339))
-	m.Blocks = append(m.Blocks, integrations.Block{Buttons: []integrations.Button{{Label: "Take it", Command: take, Confirm: "Be on call for all of that time?"}}},
+	long, ask := g.End.Sub(g.Start), "Be on call for all of that time?"
+	if g.End.IsZero() || long > longestTake {
+		long, ask = 24*time.Hour, "Be on call for the first day of it?"
+	}
+	take := fmt.Sprintf("oncall take %s %s from %q", long, name, g.Start.In(zone).Format(time.RFC3339))
+	m.Blocks = append(m.Blocks, integrations.Block{Buttons: []integrations.Button{{Label: "Take it", Command: take, Confirm: ask}}},
 		integrations.Block{Context: integrations.R("I say this once. A time that is meant to be empty can be left out with ", integrations.Code("gaps: -1s"), " in the configuration.")})
 	return m, nil
+}
+
+// ending is when something ends; zero is never.
+func ending(at time.Time, zone *time.Location) integrations.Rich {
+	if at.IsZero() {
+		return integrations.R(" on")
+	}
+	return integrations.R(" to ", integrations.When(at, zone))
 }
