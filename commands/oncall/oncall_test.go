@@ -124,6 +124,16 @@ func TestCover(t *testing.T) {
 	r.must(alice, "oncall cover carol from 2026-03-04 to 2026-03-08 by bob")
 	// Only carol's own: alice stays where she is.
 	r.expect("bob until 5 09:00, alice until 6 09:00, bob until 8 00:00, carol until 8 09:00, alice until 9 09:00")
+	err := r.store.View(func(tx *store.Tx) error {
+		all, err := overridesOf(tx, "platform")
+		if len(all) != 1 || !all[0].Start.Equal(r.clock.now) {
+			t.Errorf("what was is covered too: %+v", all)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	var who []string
 	for _, text := range r.told(cardMoved) {
 		who = append(who, text[:strings.Index(text, ":")])
@@ -172,10 +182,16 @@ func TestASwapOfWhatHasChanged(t *testing.T) {
 	}
 	r.expect("carol until 5 09:00, alice until 6 09:00, bob until 6 12:00, carol until 6 14:00, bob until 7 09:00")
 	r.must(alice, "oncall swap carol thursday for 2026-03-07")
-	r.at(5, "09:00")
-	r.refuses(carol, "oncall accept swap-2", "over")
-	if all := r.told(cardSwap); !strings.Contains(all[1], "expired") {
-		t.Errorf("it says %q", all[1])
+	r.must(bob, `oncall take 1h from "2026-03-05 12:00"`) // the other half is not as it was
+	if reply := r.must(carol, "oncall accept swap-2"); reply.Private == nil || !strings.Contains(reply.Private.Text, "Nothing was exchanged") {
+		t.Errorf("it says %+v", reply)
+	}
+	r.must(carol, "oncall swap bob 2026-03-07 for 2026-03-09")
+	r.clock.now = time.Date(2026, 3, 7, 9, 0, 0, 0, r.cfg.Schedules[0].zone()) // nobody has looked yet
+	r.refuses(bob, "oncall accept swap-3", "over")
+	r.ticks()
+	if all := r.told(cardSwap); !strings.Contains(all[2], "expired") {
+		t.Errorf("it says %q", all)
 	}
 }
 
@@ -198,6 +214,15 @@ func TestAnEditedRoster(t *testing.T) {
 	}
 	r.clock.now = r.clock.now.Add(-24 * time.Hour)
 	r.expect("bob until 4 09:00, carol until 5 09:00") // what was stays as it was
+}
+
+// Whoever has the turn keeps it to its end, even if they are no longer in the roster.
+func TestARosterThatLosesWhoIsOn(t *testing.T) {
+	r := newRoom(t, daily())
+	r.ticks()
+	r.cfg.Schedules[0].Layers[0].People = []string{"alice", "bob"}
+	r.ticks()
+	r.expect("carol until 5 09:00, alice until 6 09:00, bob until 7 09:00")
 }
 
 func TestWithoutASchedule(t *testing.T) {

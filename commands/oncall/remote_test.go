@@ -12,6 +12,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/rota"
+	"github.com/signalbox-chatops/signalbox/store"
 )
 
 // abroadSource is a system that keeps the schedule of daily(), and takes overrides.
@@ -108,6 +109,12 @@ func TestAScheduleKeptElsewhere(t *testing.T) {
 	r.f.Source = x
 	r.goesAbroad()
 	r.expect("carol until 5 10:00, alice until 6 09:00")
+	err := r.store.View(func(tx *store.Tx) error {
+		return ends(tx).Each("", func(remote, _ string) error { return fmt.Errorf("%s is to be taken back again", remote) })
+	})
+	if err != nil {
+		t.Error(err)
+	}
 	if all := r.told(cardChange); !strings.Contains(all[0], "taken back") || !strings.Contains(all[1], "PagerDuty says what comes then") {
 		t.Errorf("it is told as %q", all)
 	}
@@ -119,6 +126,8 @@ func TestWhatIsRefusedElsewhere(t *testing.T) {
 	r.must(bob, "oncall take 2h")
 	r.goesAbroad()
 	r.expect("carol until 5 09:00, alice until 6 09:00")
+	r.refuses(bob, "oncall cancel", "nothing")
+	r.refuses(bob, "oncall cancel rota-1", "over")
 	if all := r.told(cardChange); len(all) != 1 || !strings.Contains(all[0], "PagerDuty did not take it, and nothing was changed: the schedule is managed by Terraform") {
 		t.Errorf("it is told as %q", all)
 	}

@@ -94,10 +94,12 @@ func TestAPostForBoth(t *testing.T) {
 func TestATakeIsNoHandoff(t *testing.T) {
 	r := newRoom(t, daily())
 	r.ticks()
+	r.at(4, "12:04:30")
+	r.clock.now = r.clock.now.Add(50 * time.Second)
 	r.must(bob, "oncall take 2h")
-	r.at(4, "12:01")
+	r.at(4, "12:06")
 	r.posts()
-	r.at(4, "14:00")
+	r.at(4, "14:05")
 	r.posts("carol is on call until 2026-03-05 09:00 JST")
 }
 
@@ -172,6 +174,9 @@ func TestPruned(t *testing.T) {
 		left, err := tx.SurfacesOf("rota-1")
 		if len(left) > 0 {
 			t.Errorf("left are %d surfaces", len(left))
+		}
+		if _, found, _ := swaps(tx).Get("swap-1"); found {
+			t.Error("left is a swap")
 		}
 		all, err2 := overridesOf(tx, "platform")
 		if len(all) > 0 || err2 != nil {
