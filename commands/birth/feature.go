@@ -39,7 +39,7 @@ type Deps struct {
 	Cloud Cloud
 	// Monitor is nil where nothing watches the instances.
 	Monitor Monitor
-	// Config is that of this moment, as is Catalog.
+	// Config is that of this moment, as is Catalog; nil is none.
 	Config  func() Config
 	Catalog func() *integrations.Catalog
 	// Channel turns a channel's name into its id; where it cannot, the name stays.
@@ -50,6 +50,9 @@ type feature struct{ Deps }
 
 // New is the feature.
 func New(d Deps) commands.Feature {
+	if d.Config == nil {
+		d.Config = func() Config { return Config{} }
+	}
 	f := &feature{d}
 	return commands.Feature{
 		Name: "birth", Words: map[string]string{"ja": ja},

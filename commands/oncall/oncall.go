@@ -40,7 +40,7 @@ type Deps struct {
 	Clock   clock.Clock
 	Log     *slog.Logger
 	Catalog func() *integrations.Catalog
-	// Config is that of this moment.
+	// Config is that of this moment; nil is none.
 	Config func() Config
 	// Zone is the time zone of somebody, by their id in chat.
 	Zone func(ctx context.Context, user string) (*time.Location, error)
@@ -65,7 +65,12 @@ type Deps struct {
 type Rota struct{ Deps }
 
 // New makes it.
-func New(d Deps) *Rota { return &Rota{d} }
+func New(d Deps) *Rota {
+	if d.Config == nil {
+		d.Config = func() Config { return Config{} }
+	}
+	return &Rota{d}
+}
 
 // Feature is its part of the house.
 func (f *Rota) Feature() commands.Feature {
