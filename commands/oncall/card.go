@@ -87,7 +87,7 @@ func (f *Rota) swapCard(tx *store.Tx, s *store.Surface) (integrations.Message, e
 		if w.Why != "" {
 			text = append(text, integrations.R(": ", w.Why)...)
 		}
-		return integrations.Message{Text: w.ID + " " + text.Plain(), Blocks: []integrations.Block{{Text: text}, {Context: integrations.R(integrations.Code(w.ID), " · ", gives, " for ", gets)}}}, nil
+		return integrations.Message{Text: w.ID + " " + text.Plain(), Blocks: []integrations.Block{{Text: text}, {Context: integrations.R(integrations.Code(w.ID), " · ", gives, " ⇄ ", gets)}}}, nil
 	}
 	text := integrations.R("🔁 ", integrations.Bold(w.Schedule), ": ", integrations.Who(with), ", would you swap shifts with ", integrations.Bold(by.Display()), "?")
 	m := integrations.Message{Asks: true, Text: fmt.Sprintf("%s %s You would be on call %s, and %s instead of you %s.", w.ID, text.Plain(), gives.Plain(), by.Display(), gets.Plain())}
