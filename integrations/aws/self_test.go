@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -18,15 +19,26 @@ import (
 // metadata is the instance metadata service at the wire: a token by PUT, and what is
 // asked for by GET with that token.
 type metadata struct {
-	id    string
-	calls []string
+	id string
 	// mute drops what asks for a token, as a hop limit of 1 does to a container; old is a
 	// service that knows no tokens, and would answer without one.
 	mute, old bool
+
+	mu    sync.Mutex // a call that its caller gave up may still be written down
+	calls []string
+}
+
+// asked is what has been called, in order.
+func (m *metadata) asked() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return strings.Join(m.calls, ", ")
 }
 
 func (m *metadata) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	m.mu.Lock()
 	m.calls = append(m.calls, r.Method+" "+r.URL.Path)
+	m.mu.Unlock()
 	const token = "AQAEAtoken=="
 	switch {
 	case r.Method == http.MethodPut && r.URL.Path == "/latest/api/token" && m.mute:
@@ -61,25 +73,25 @@ func TestSelf(t *testing.T) {
 	for _, c := range []struct {
 		what  string
 		dmi   fs.FS
-		imds  metadata
+		imds  *metadata
 		id    string
 		onEC2 bool
 		fails string
 		calls string
 	}{
-		{what: "no EC2", dmi: firmware("Not Specified", "QEMU"), imds: metadata{id: id}},
-		{what: "no firmware", dmi: firmware("", ""), imds: metadata{id: id}},
-		{what: "by its vendor", dmi: firmware("", "Amazon EC2"), imds: metadata{id: id}, id: id, onEC2: true, calls: "PUT /latest/api/token, GET /latest/meta-data/instance-id"},
-		{what: "by its tag", dmi: firmware("i-of-another-shape", "Xen"), imds: metadata{id: id}, id: id, onEC2: true, calls: "PUT /latest/api/token, GET /latest/meta-data/instance-id"},
-		{what: "the service before the firmware", dmi: firmware(nitro, "Amazon EC2"), imds: metadata{id: id}, id: id, onEC2: true, calls: "PUT /latest/api/token, GET /latest/meta-data/instance-id"},
-		{what: "a hop too far", dmi: firmware("", "Amazon EC2"), imds: metadata{id: id, mute: true}, onEC2: true, fails: "no answer within 1s", calls: "PUT /latest/api/token"},
-		{what: "a hop too far, and the firmware knows", dmi: firmware(nitro, "Amazon EC2"), imds: metadata{id: id, mute: true}, id: nitro, onEC2: true, calls: "PUT /latest/api/token"},
-		{what: "the first version is not asked", dmi: firmware("", "Amazon EC2"), imds: metadata{id: id, old: true}, onEC2: true, fails: "aws ask the instance metadata service for instance-id: ", calls: "PUT /latest/api/token"},
-		{what: "another answer", dmi: firmware("", "Amazon EC2"), imds: metadata{id: "<html>"}, onEC2: true, fails: `it says "<html>"`, calls: "PUT /latest/api/token, GET /latest/meta-data/instance-id"},
-		{what: "firmware that cannot be read", dmi: broken{}, fails: "read what the firmware says: "},
+		{what: "no EC2", dmi: firmware("Not Specified", "QEMU"), imds: &metadata{id: id}},
+		{what: "no firmware", dmi: firmware("", ""), imds: &metadata{id: id}},
+		{what: "by its vendor", dmi: firmware("", "Amazon EC2"), imds: &metadata{id: id}, id: id, onEC2: true, calls: "PUT /latest/api/token, GET /latest/meta-data/instance-id"},
+		{what: "by its tag", dmi: firmware("i-of-another-shape", "Xen"), imds: &metadata{id: id}, id: id, onEC2: true, calls: "PUT /latest/api/token, GET /latest/meta-data/instance-id"},
+		{what: "the service before the firmware", dmi: firmware(nitro, "Amazon EC2"), imds: &metadata{id: id}, id: id, onEC2: true, calls: "PUT /latest/api/token, GET /latest/meta-data/instance-id"},
+		{what: "a hop too far", dmi: firmware("", "Amazon EC2"), imds: &metadata{id: id, mute: true}, onEC2: true, fails: "no answer within 1s", calls: "PUT /latest/api/token"},
+		{what: "a hop too far, and the firmware knows", dmi: firmware(nitro, "Amazon EC2"), imds: &metadata{id: id, mute: true}, id: nitro, onEC2: true, calls: "PUT /latest/api/token"},
+		{what: "the first version is not asked", dmi: firmware("", "Amazon EC2"), imds: &metadata{id: id, old: true}, onEC2: true, fails: "aws ask the instance metadata service for instance-id: ", calls: "PUT /latest/api/token"},
+		{what: "another answer", dmi: firmware("", "Amazon EC2"), imds: &metadata{id: "<html>"}, onEC2: true, fails: `it says "<html>"`, calls: "PUT /latest/api/token, GET /latest/meta-data/instance-id"},
+		{what: "firmware that cannot be read", dmi: broken{}, imds: &metadata{}, fails: "read what the firmware says: "},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			web := httptest.NewServer(&c.imds)
+			web := httptest.NewServer(c.imds)
 			defer web.Close()
 			self := aws.NewSelf(aws.SelfOptions{Endpoint: web.URL, DMI: c.dmi})
 			for again := range 2 { // what was found is kept
@@ -91,7 +103,7 @@ func TestSelf(t *testing.T) {
 				if took := time.Since(began); took > 5*time.Second {
 					t.Errorf("it took %v", took)
 				}
-				if got := strings.Join(c.imds.calls, ", "); again == 0 && got != c.calls || c.id != "" && got != c.calls {
+				if got := c.imds.asked(); again == 0 && got != c.calls || c.id != "" && got != c.calls {
 					t.Errorf("asked was %s", got)
 				}
 			}
