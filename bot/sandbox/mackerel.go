@@ -21,11 +21,22 @@ func (w *world) enlist() error {
 		if i.State != "running" || known[i.ID] {
 			continue
 		}
-		if _, err := w.mackerel.Register(mackerelsim.Host{Name: i.Name, Instance: i.ID}); err != nil {
+		if _, err := w.mackerel.Register(mackerelsim.Host{Name: i.Name, Instance: i.ID, Roles: watchedAs(i.Role)}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// watchedAs are the roles in Mackerel of an instance of a role.
+func watchedAs(role string) []string {
+	switch role {
+	case "":
+		return nil
+	case "task":
+		return []string{"api:task"}
+	}
+	return []string{"web:" + role}
 }
 
 // watching is Mackerel as its callers find it: with the hosts that run by now.
