@@ -190,7 +190,8 @@ func (a *app) assemble() error {
 	if err = s.clouds(c.AWS, c.HAProxy); err != nil {
 		return err
 	}
-	s.monitor = monitor(c.Mackerel, a.Clock, a.Log)
+	s.monitors(c.Mackerel)
+	s.rounds = func() RoundsConfig { return a.config.Load().Rounds }
 	s.self = ownInstance(c.AWS)
 	s.drains = func() DrainConfig { return a.config.Load().Drain }
 	s.pagerDuty, s.url = c.PagerDuty, c.PublicURL

@@ -33,6 +33,7 @@ type Config struct {
 	Birth        BirthConfig         `yaml:"birth"`
 	Mackerel     MackerelConfig      `yaml:"mackerel"`
 	OnCall       OnCallConfig        `yaml:"oncall"`
+	Rounds       RoundsConfig        `yaml:"rounds"`
 	PagerDuty    PagerDutyConfig     `yaml:"pagerduty"`
 	People       []PersonConfig      `yaml:"people"`
 	Groups       []GroupConfig       `yaml:"groups"`

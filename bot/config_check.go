@@ -53,6 +53,7 @@ func (c *Config) check() {
 	c.checkPart("mackerel", c.Mackerel)
 	c.checkHAProxy()
 	c.checkOnCall()
+	c.checkPart("rounds", c.Rounds)
 	c.checkPeople()
 	c.checkGroups()
 	c.checkEnvironments()

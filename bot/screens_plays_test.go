@@ -107,4 +107,9 @@ var screenPlays = []screenPlay{
 			screen{name: "oncall-week", says: "The week ahead", kinds: []string{"oncall week"}, words: "The week ahead of platform"},
 		),
 	)},
+	{name: "a round", edit: []string{`# The configuration says rounds:\n  at: ["45 * * * *"], not rounds:`, `# The configuration says channel: ops\n  zone: Asia/Tokyo\ndrain:, not channel: alerts\n  zone: Asia/Tokyo\ndrain:`}, steps: slices.Concat(
+		saying("web-3 is maintenance in Mackerel", "web-9 is maintenance in Mackerel", "web-5 is poweroff in Mackerel", "web-7 is retired in Mackerel", "worker-2 is standby in Mackerel",
+			"bob in #ops: /ops lock web/production the migration runs --for 1h", "45m pass"),
+		looking(screen{name: "round", says: "What nobody watches, and what was forgotten", kinds: []string{"round"}, words: "Nobody watches"}),
+	)},
 }

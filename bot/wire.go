@@ -30,6 +30,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/oncall"
 	"github.com/signalbox-chatops/signalbox/commands/outage"
 	"github.com/signalbox-chatops/signalbox/commands/past"
+	"github.com/signalbox-chatops/signalbox/commands/rounds"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
 	"github.com/signalbox-chatops/signalbox/commands/scaling"
 	"github.com/signalbox-chatops/signalbox/commands/status"
@@ -75,10 +76,12 @@ type systems struct {
 	url       string // where we are reached from outside
 	hooks     time.Duration
 	own       ownConfig
-	cloud     drain.Cloud   // nil where no account is configured
-	scaling   scaling.Cloud // the same accounts
-	births    birth.Cloud   // the same accounts
-	monitor   drain.Monitor // nil where none is configured
+	cloud     drain.Cloud    // nil where no account is configured
+	scaling   scaling.Cloud  // the same accounts
+	births    birth.Cloud    // the same accounts
+	monitor   drain.Monitor  // nil where none is configured
+	hosts     rounds.Monitor // the same
+	rounds    func() RoundsConfig
 	self      func(context.Context) (id string, onEC2 bool, err error)
 	drains    func() DrainConfig
 	oncall    func() OnCallConfig
@@ -109,6 +112,7 @@ func features(s systems) []commands.Feature {
 		status.New(status.Deps{Clock: s.clock, Watched: s.watched, Also: []func(*store.Tx) ([]integrations.Rich, error){drain.UnderWay, scaling.UnderWay, birth.Failed}}),
 		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Monitor: s.monitor, Self: s.self, Config: s.drains, Channel: s.channel, Notes: birth.Going}),
 		birth.New(birth.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.births, Monitor: s.monitor, Config: s.born, Catalog: s.catalog, Channel: s.channel}),
+		rounds.New(rounds.Deps{Store: s.store, Clock: s.clock, Log: s.log, Config: s.rounds, Channel: s.channel, Monitor: s.hosts, Cloud: s.cloud, Forgotten: []func(*store.Tx) ([]integrations.Rich, error){oncall.UnknownJobs, lock.PastNag, drain.Held, birth.Failed}}),
 		outage.New(outage.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Watched: s.watched, Channel: s.channel}),
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "audit")}),
@@ -260,11 +264,16 @@ type HAProxyConfig = haproxy.Config
 // MackerelConfig is what watches the instances.
 type MackerelConfig = mackerel.Config
 
-func monitor(c MackerelConfig, clk clock.Clock, log *slog.Logger) drain.Monitor {
+// RoundsConfig is when rounds are made.
+type RoundsConfig = rounds.Config
+
+// monitors hands out what watches the instances.
+func (s *systems) monitors(c MackerelConfig) {
 	if c.None() {
-		return nil
+		return
 	}
-	return mackerel.New(c, mackerel.Options{Clock: clk, Log: log})
+	client := mackerel.New(c, mackerel.Options{Clock: s.clock, Log: s.log})
+	s.monitor, s.hosts = client, client
 }
 
 // clouds hands the fleet of these accounts out: behind these backends too, for drains;

@@ -207,6 +207,9 @@ oncall:
           people: [alice, bob]
           from: 2026-01-05 10:00
           turn: weekly
+rounds:
+  channel: alerts
+  zone: Asia/Tokyo
 drain:
   roles:
     app: {unit: app.service, port: 8080, healthy_percent: 60, logs: fluentd, buffers: [/var/log/td-agent/buffer]}

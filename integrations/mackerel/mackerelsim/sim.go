@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -127,6 +128,25 @@ func (s *Sim) Register(h Host) (id string, err error) {
 	}
 	s.hosts = append(s.hosts, made)
 	return made.ID, s.save()
+}
+
+// Set gives a host another status, as somebody does in the console; "retired" is for good.
+func (s *Sim) Set(name, status string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := slices.IndexFunc(s.hosts, func(h *host) bool { return !h.Retired && (h.Name == name || h.ID == name) })
+	if n < 0 {
+		return fmt.Errorf("no host is called %q", name)
+	}
+	switch h := s.hosts[n]; {
+	case status == "retired":
+		h.Retired = true
+	case slices.Contains(statuses, status):
+		h.Status = status
+	default:
+		return fmt.Errorf("no status is called %q; there are %s and retired", status, strings.Join(statuses, ", "))
+	}
+	return s.save()
 }
 
 // Idle reports that no request is being answered. Nothing else can be under way.
