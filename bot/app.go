@@ -103,7 +103,7 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	a.life.start("work", stopWait+stopLimit(a.workers()), a.work)
-	o.Log.Info("doors open", "version", version(), "store", a.store.Path())
+	o.Log.Info("doors open", "version", version(), "store", a.store.Path(), "zones", machineZones())
 	if o.Started != nil {
 		o.Started(sandbox.Bot{Handler: a.handler(), UnderWay: a.underWay, WaitDecided: a.waitDecided, OnHost: a.host.answer})
 	}
