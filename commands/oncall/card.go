@@ -31,6 +31,11 @@ func (f *Rota) changeCard(tx *store.Tx, s *store.Surface) (integrations.Message,
 		title = append(title, integrations.R(" · taken back")...)
 	}
 	m := integrations.Message{Text: title.Plain(), Blocks: []integrations.Block{{Text: title}}}
+	if c.Waits != "" && c.Refused == "" && !c.Undone {
+		wait := integrations.R("⏳ PagerDuty does not have it yet, and calls whom it called before: ", c.Waits)
+		m.Text += "\n" + wait.Plain()
+		m.Blocks = append(m.Blocks, integrations.Block{Text: wait})
+	}
 	if c.Reason != "" {
 		m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R(integrations.Italic(c.Reason))})
 	}
