@@ -118,7 +118,7 @@ func (f *Rota) carry(ctx context.Context, s Schedule, t task, now time.Time) don
 	for _, o := range t.end {
 		if o.End.After(now) {
 			if err := f.takeBack(ctx, s, o); err != nil {
-				failed("taken back", o, err)
+				failed("ended", o, err)
 			}
 		}
 		d.ended[o.ID] = d.waits[o.ID] == ""
