@@ -3,7 +3,6 @@ package oncall
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -249,15 +248,12 @@ func silence(tx *store.Tx, s Schedule) (string, error) {
 	return r.Why, err
 }
 
-// asOf says that what is said of a schedule is not what its keeper says now.
+// asOf says that what is said of a schedule is not what its keeper says now; nothing where
+// it is, or where nothing was ever read.
 func asOf(tx *store.Tx, s Schedule, zone *time.Location) (integrations.Rich, error) {
-	why, err := silence(tx, s)
-	if err != nil || why == "" {
+	r, _, err := reads(tx).Get(s.Name)
+	if err != nil || !s.elsewhere() || r.ID != s.PagerDuty || r.Why == "" || r.At.IsZero() {
 		return nil, err
 	}
-	r, err := readOf(tx, s)
-	if err != nil {
-		return nil, fmt.Errorf("read what PagerDuty said of %s: %w", s.Name, err)
-	}
-	return integrations.R(" (as PagerDuty had it at ", integrations.When(r.At, zone), "; it does not answer now)"), nil
+	return integrations.R("⏳ ", integrations.Bold(s.Name), " is as PagerDuty had it at ", integrations.When(r.At, zone), "; it does not answer now."), nil
 }

@@ -36,7 +36,7 @@ func TestOneThatIsNotHeardOfIsAlone(t *testing.T) {
 	if all := r.told(cardSwap); len(all) != 1 || !strings.Contains(all[0], "is expired") {
 		t.Errorf("the swap is told as %q", all)
 	}
-	const why = "⚠️ PagerDuty has not told who is on call of database: 503 Service Unavailable."
+	const why = "⚠️ PagerDuty has not told who is on call of database: “503 Service Unavailable”."
 	for line, want := range map[string]string{
 		"oncall": why + "\n☎️ platform: alice until", "oncall next": why + "\nplatform\nThu 5 Mar 09:00  alice", "oncall mine": "platform\nThu 5 Mar 09:00 – Fri 6 Mar 09:00",
 	} {
@@ -85,7 +85,7 @@ func TestWhatWaitsSaysSo(t *testing.T) {
 	waits := func(n int, want bool) {
 		t.Helper()
 		all := r.told(cardChange)
-		if len(all) <= n || strings.Contains(all[n], "⏳ PagerDuty does not have it yet, and calls whom it called before: 503 Service Unavailable") != want {
+		if len(all) <= n || strings.Contains(all[n], "⏳ PagerDuty does not have it yet, and calls whom it called before: “503 Service Unavailable”") != want {
 			t.Errorf("it is told as %q", all)
 		}
 	}
@@ -95,7 +95,7 @@ func TestWhatWaitsSaysSo(t *testing.T) {
 	r.must(alice, "oncall take 30m")
 	waits(1, true)
 	r.expect("alice until 4 12:35, bob until 4 14:05, carol until 5 09:00")
-	if text := r.must(alice, "oncall").Private.Text; !strings.Contains(text, "alice (for carol) until 2026-03-04 12:35 JST, then bob (for carol) (as PagerDuty had it at "+read.In(daily().zone()).Format("2006-01-02 15:04 MST")+"; it does not answer now)") {
+	if text := r.must(alice, "oncall").Private.Text; !strings.Contains(text, "alice (for carol) until 2026-03-04 12:35 JST, then bob (for carol)\n⏳ platform is as PagerDuty had it at "+read.In(daily().zone()).Format("2006-01-02 15:04 MST")+"; it does not answer now.") {
 		t.Errorf("it says %q", text)
 	}
 	asked := x.asked
@@ -158,7 +158,7 @@ func TestATakeBackThatIsRefused(t *testing.T) {
 	r.must(bob, "oncall cancel")
 	r.goesAbroad()
 	r.goesAbroad()
-	if all := r.told(cardChange); len(all) != 2 || !strings.Contains(all[1], "PagerDuty did not take it, and nothing was changed: 403 Forbidden") {
+	if all := r.told(cardChange); len(all) != 2 || !strings.Contains(all[1], "PagerDuty did not take it, and nothing was changed: “403 Forbidden”") {
 		t.Errorf("it is told as %q", all)
 	}
 	r.expect("bob until 4 14:00, carol until 5 09:00")

@@ -81,11 +81,11 @@ func (s Schedule) ofRead(r read) rota.Schedule {
 func readOf(tx *store.Tx, s Schedule) (read, error) {
 	r, found, err := reads(tx).Get(s.Name)
 	if err == nil && (!found || r.ID != s.PagerDuty || r.At.IsZero()) {
-		why := "it has not been asked yet"
+		what := fmt.Sprintf("PagerDuty has not been asked yet who is on call of %s.", s.Name)
 		if found && r.ID == s.PagerDuty && r.Why != "" {
-			why = r.Why
+			what = fmt.Sprintf("PagerDuty has not told who is on call of %s: “%s”.", s.Name, r.Why)
 		}
-		return r, commands.Refuse(codeUnheard, fmt.Sprintf("PagerDuty has not told who is on call of %s: %s.", s.Name, why)).WithHint("I ask it again every minute.").WithExample("oncall " + s.Name)
+		return r, commands.Refuse(codeUnheard, what).WithHint("I ask it again every minute.").WithExample("oncall " + s.Name)
 	}
 	return r, err
 }

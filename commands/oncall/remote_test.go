@@ -152,8 +152,11 @@ func TestWhatIsRefusedElsewhere(t *testing.T) {
 	r.expect("carol until 5 09:00, alice until 6 09:00")
 	r.refuses(bob, "oncall cancel", "nothing")
 	r.refuses(bob, "oncall cancel rota-1", "over")
-	if all := r.told(cardChange); len(all) != 1 || !strings.Contains(all[0], "PagerDuty did not take it, and nothing was changed: the schedule is managed by Terraform") {
+	if all := r.told(cardChange); len(all) != 1 || !strings.Contains(all[0], "PagerDuty did not take it, and nothing was changed: “the schedule is managed by Terraform”") {
 		t.Errorf("it is told as %q", all)
+	}
+	if all := r.told(cardMoved); len(all) != 1 || !strings.HasPrefix(all[0], "U-carol: ☎️ Your next shift of platform has not moved: PagerDuty did not take the change. bob takes the pager") {
+		t.Errorf("whose shift it was is told %q", all)
 	}
 }
 

@@ -91,6 +91,14 @@ func (f *Rota) show(tx *store.Tx, a asked) (*integrations.Message, error) {
 		}
 		m.Text += row.Plain() + "\n"
 		m.Blocks = append(m.Blocks, integrations.Block{Text: row})
+		old, err := asOf(tx, s, a.zone)
+		if err != nil {
+			return nil, err
+		}
+		if len(old) > 0 {
+			m.Text += old.Plain() + "\n"
+			m.Blocks = append(m.Blocks, integrations.Block{Context: old})
+		}
 	}
 	m.Text = strings.TrimRight(m.Text, "\n")
 	if a.Arg("at") == "" {
@@ -135,8 +143,7 @@ func (f *Rota) row(tx *store.Tx, s Schedule, at time.Time, zone *time.Location) 
 	if len(next) > 1 {
 		row = append(row, integrations.R(" until ", integrations.When(next[0].End, zone), ", then ", f.who(next[1]))...)
 	}
-	old, err := asOf(tx, s, zone)
-	return append(row, old...), err
+	return row, nil
 }
 
 // who are the people of a shift, named and not called.
