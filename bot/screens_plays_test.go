@@ -97,9 +97,9 @@ var screenPlays = []screenPlay{
 	{name: "on call", edit: []string{"# The configuration says channel: ops, not channel: alerts", `# The configuration says "0 10 * * *", not "0 10 * * mon"`, "# The configuration says turn: daily, not turn: weekly"}, steps: slices.Concat(
 		saying("alice in #ops: /ops oncall"),
 		looking(screen{name: "oncall", says: "Who is on call", words: "platform"}),
-		saying("carol in #ops: /ops oncall take 2h"),
+		saying("carol in #ops: /ops oncall take 2h platform"),
 		looking(screen{name: "oncall-change", says: "Somebody takes the pager", kinds: []string{"oncall change"}, words: "carol takes the pager"}),
-		saying("alice in #ops: /ops oncall swap @bob friday"),
+		saying("alice in #ops: /ops oncall swap @bob friday platform"),
 		looking(screen{name: "oncall-swap", says: "Somebody is asked for a swap", kinds: []string{"oncall swap"}, words: "would you swap"}),
 		saying("alice in #ops: /ops lock api/production the audit runs", "16h pass"),
 		looking(

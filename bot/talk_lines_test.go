@@ -92,6 +92,7 @@ var talkLines = []talkLine{
 		k.settle(by)
 		return nil
 	}},
+	{form: talkForm(`it is (\d\d:\d\d)`), do: (*talk).itIs},
 	{form: talkForm(`the file (\S+) appears`), looks: true, do: func(k *talk, m []string) error { return os.WriteFile(filepath.Join(k.data, m[0]), nil, 0o600) }},
 	{form: talkForm(`the file (\S+) is waited for`), looks: true, do: func(k *talk, m []string) error {
 		for end := time.Now().Add(talkPatience); ; time.Sleep(20 * time.Millisecond) {
@@ -115,6 +116,9 @@ var talkLines = []talkLine{
 	}},
 	{form: talkForm(`(\w+) on GitHub (approve|denie)s the code of (\w+)`), looks: true, do: (*talk).typeCode},
 	{form: talkForm(`(\w+) on the host: (.*)`), do: (*talk).onHost},
+	{form: talkForm(`on PagerDuty's page (\w+) is put on call for (\w+)`), looks: true, do: (*talk).putOnCall}, // when that is noticed is the clock's to say
+	{form: talkForm(`PagerDuty's page`), looks: true, do: (*talk).lookAtPagerDuty},
+	{form: talkForm(`PagerDuty answers (nothing|again)`), looks: true, do: (*talk).pagerDutyAnswers},
 	{form: talkForm(`(GitHub|Slack) is silent`), do: func(k *talk, m []string) error { return k.fault(m[0], "down") }},
 	{form: talkForm(`(GitHub|Slack) answers again`), looks: true, do: (*talk).answersAgain}, // when that is noticed is the clock's to say
 	{form: talkForm(`(\S+) (vanishes)`), do: (*talk).onInstance},

@@ -217,7 +217,7 @@ func rotas(c PagerDutyConfig, s systems) oncall.Source {
 	}
 	name := func(email string) (string, bool) { return nameByEmail(s.catalog(), email) }
 	email := func(name string) (string, bool) { return emailByName(s.catalog(), name) }
-	return pagerduty.New(c, pagerduty.Options{Clock: s.clock, Log: s.log, Name: name, Email: email})
+	return pagerduty.New(c, pagerduty.Options{Clock: s.clock, Log: s.log, Name: name, Email: email, NoWait: true})
 }
 
 func nameByEmail(cat *integrations.Catalog, email string) (string, bool) {

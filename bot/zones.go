@@ -5,13 +5,10 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"runtime"
 	"strings"
 	_ "time/tzdata" // where the machine has no time zones
 )
-
-// embeddedZones is the version of the time zones in the binary: those of the Go that it
-// is built with (lib/time/update.bash there).
-const embeddedZones = "2025c"
 
 // zoneDirs are where time.LoadLocation looks first, below the root.
 var zoneDirs = []string{"usr/share/zoneinfo", "usr/share/lib/zoneinfo", "usr/lib/locale/TZ", "etc/zoneinfo"}
@@ -29,7 +26,7 @@ func zoneData(root fs.FS, own string) string {
 			return zoneVersion(root, dir) + " of /" + dir
 		}
 	}
-	return embeddedZones + " of the binary"
+	return "those of " + runtime.Version() // in the binary; lib/time/update.bash of it names their version
 }
 
 // zoneVersion is the version of a folder, "unknown" if it does not say.

@@ -62,6 +62,7 @@ func (w *world) control() http.Handler {
 	}))
 	mux.HandleFunc("GET /sim/mackerel/hosts", answer(w.hosts))
 	mux.HandleFunc("POST /sim/mackerel/hosts", post(w.setHost))
+	w.pagerDutyRoutes(mux)
 	mux.HandleFunc("POST /sim/fault", answer(w.fault))
 	mux.HandleFunc("POST /sim/clock/advance", post(w.moveClock))
 	w.pageRoutes(mux)
@@ -148,11 +149,11 @@ func reply(rw http.ResponseWriter, v any, err error) {
 	_ = e.Encode(v) // the other side has gone when it fails
 }
 
-// info is where everything is. What is not simulated is null.
+// info is where everything is.
 func (w *world) info() any {
 	return map[string]any{
 		"bot_url": w.base + "/bot", "github_url": w.base, "slack_api_url": w.base + "/slack/api",
-		"aws_url": w.base + "/aws", "mackerel_url": w.base + "/mackerel", "pagerduty_url": nil,
+		"aws_url": w.base + "/aws", "mackerel_url": w.base + "/mackerel", "pagerduty_url": w.base + "/pagerduty",
 		"data_dir": w.data, "state_files": w.stateFiles(), "now": w.clk.Now().UTC().Format(time.RFC3339Nano),
 	}
 }
@@ -378,8 +379,9 @@ func (w *world) faults() map[string]func(spec []byte) error {
 			}
 			return w.github.Fault(f)
 		}),
-		"aws":      armed(w.faultOfAWS),
-		"mackerel": armed(w.faultOfMackerel),
+		"aws":       armed(w.faultOfAWS),
+		"mackerel":  armed(w.faultOfMackerel),
+		"pagerduty": armed(w.faultOfPagerDuty),
 	}
 }
 

@@ -20,6 +20,7 @@ func (w *world) routes() http.Handler {
 	github := w.github.Handler()
 	aws := http.StripPrefix("/aws", w.aws.Handler())
 	mackerel := http.StripPrefix("/mackerel", w.watching())
+	pagerDuty := http.StripPrefix("/pagerduty", w.pagerDuty.Handler())
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		switch first {
@@ -31,6 +32,8 @@ func (w *world) routes() http.Handler {
 			aws.ServeHTTP(rw, r)
 		case "mackerel":
 			mackerel.ServeHTTP(rw, r)
+		case "pagerduty":
+			pagerDuty.ServeHTTP(rw, r)
 		case "sim":
 			control.ServeHTTP(rw, r)
 		case "bot":

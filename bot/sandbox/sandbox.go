@@ -23,6 +23,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/github/githubsim"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/integrations/mackerel/mackerelsim"
+	"github.com/signalbox-chatops/signalbox/integrations/pagerduty/pagerdutysim"
 	"github.com/signalbox-chatops/signalbox/integrations/slack/slacksim"
 )
 
@@ -77,6 +78,7 @@ type world struct {
 
 	mackerel  *mackerelsim.Sim
 	enlisting sync.Mutex // held while agents register their hosts
+	pagerDuty *pagerdutysim.Sim
 
 	bot    atomic.Pointer[Bot]
 	moving chan struct{} // holds one token: one advance at a time
@@ -171,6 +173,9 @@ func (w *world) simulate() (err error) {
 	}
 	if err := w.simulateFleet(); err != nil {
 		return errors.Join(err, w.slack.Close(), w.github.Close())
+	}
+	if err := w.simulatePager(); err != nil {
+		return errors.Join(fmt.Errorf("open pagerduty simulator: %w", err), w.slack.Close(), w.github.Close(), w.aws.Close())
 	}
 	w.github.SetBase(w.base)
 	w.github.SetHookURL(w.base + "/bot/github")

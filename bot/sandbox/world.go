@@ -163,6 +163,7 @@ func (w *world) botConfig() ([]byte, error) {
 		"Base": w.base, "Data": filepath.Join(w.data, "bot"), "AppToken": appToken, "BotToken": botToken,
 		"GitHubToken": botLogin + "-token", "WebhookSecret": webhookSecret, "Targets": list, "Tool": w.tool, "AWSKey": awssim.DemoKey,
 		"Second": map[string]string{"Account": secondAccount, "Region": secondRegion, "Role": secondRole, "External": secondExternal}, "MackerelKey": mackerelKey,
+		"PagerDutyKey": pagerDutyKey, "DatabaseID": databaseID,
 	})
 	return []byte(b.String()), err
 }
@@ -193,6 +194,9 @@ aws:
 mackerel:
   url: {{.Base}}/mackerel
   api_key: {{.MackerelKey}}
+pagerduty:
+  url: {{.Base}}/pagerduty
+  token: {{.PagerDutyKey}}
 oncall:
   schedules:
     platform:
@@ -207,6 +211,10 @@ oncall:
           people: [alice, bob]
           from: 2026-01-05 10:00
           turn: weekly
+    database:
+      zone: Asia/Tokyo
+      channel: alerts
+      pagerduty: {{.DatabaseID}}
 rounds:
   channel: alerts
   zone: Asia/Tokyo

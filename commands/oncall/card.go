@@ -26,11 +26,16 @@ func (f *Rota) changeCard(tx *store.Tx, s *store.Surface) (integrations.Message,
 	}
 	switch {
 	case c.Refused != "":
-		title = integrations.R("⚠️ ", integrations.Bold(c.Schedule), ": ", c.What, ": PagerDuty did not take it, and nothing was changed: ", c.Refused)
+		title = integrations.R("⚠️ ", integrations.Bold(c.Schedule), ": ", c.What, ": PagerDuty did not take it, and nothing was changed: “", c.Refused, "”")
 	case c.Undone:
 		title = append(title, integrations.R(" · taken back")...)
 	}
 	m := integrations.Message{Text: title.Plain(), Blocks: []integrations.Block{{Text: title}}}
+	if c.Waits != "" && c.Refused == "" && !c.Undone {
+		wait := integrations.R("⏳ PagerDuty does not have it yet, and calls whom it called before: “", c.Waits, "”")
+		m.Text += "\n" + wait.Plain()
+		m.Blocks = append(m.Blocks, integrations.Block{Text: wait})
+	}
 	if c.Reason != "" {
 		m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R(integrations.Italic(c.Reason))})
 	}
@@ -66,6 +71,9 @@ func (f *Rota) movedCard(tx *store.Tx, s *store.Surface) (integrations.Message, 
 		}
 		text := integrations.R("☎️ Your next shift of ", integrations.Bold(c.Schedule), " has moved: it was ", told(m.Was), ", and is now ", told(m.Is), ". ")
 		why := integrations.R(c.What, " (", integrations.Code(c.ID), by(c), ")")
+		if c.Undone && c.Refused != "" {
+			text = integrations.R("☎️ Your next shift of ", integrations.Bold(c.Schedule), " has not moved: PagerDuty did not take the change. ")
+		}
 		return integrations.Message{Text: text.Plain() + why.Plain(), Blocks: []integrations.Block{{Text: text}, {Context: why}}}, nil
 	}
 	return integrations.Message{Hold: true}, nil

@@ -164,6 +164,10 @@ func (f *Rota) change(tx *store.Tx, a asked, s Schedule, c change, made ...integ
 // put keeps a change of somebody's, tells of it, and answers them.
 func (f *Rota) put(tx *store.Tx, a asked, s Schedule, c change) (commands.Reply, error) {
 	c.Schedule, c.By, c.At, c.Reason = s.Name, gate.ToStore(a.Who), a.now, strings.TrimSpace(a.Arg("reason"))
+	var err error
+	if c.Waits, err = silence(tx, s); err != nil {
+		return commands.Reply{}, err
+	}
 	room := a.Heard.Channel
 	if s.Channel != "" {
 		room = f.Channel(s.Channel)
@@ -337,7 +341,7 @@ func (f *Rota) cancelElsewhere(tx *store.Tx, a asked, s Schedule, c change) (com
 	if err := tell.Mark(tx, c.ID, false); err != nil {
 		return commands.Reply{}, err
 	}
-	return f.put(tx, a, s, change{Act: "cancel", What: fmt.Sprintf("%s takes back: %s", a.Who.Name, c.What)})
+	return f.put(tx, a, s, change{Act: "cancel", What: fmt.Sprintf("%s takes back: %s", a.Who.Name, c.What), Ended: c.Overrides})
 }
 
 // undoable is the change that is to be taken back: the one that is named, or the newest

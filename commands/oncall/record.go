@@ -26,8 +26,11 @@ type change struct {
 	Before    []integrations.Shift `json:"before"`
 	After     []integrations.Shift `json:"after"`
 	Moved     []moved              `json:"moved,omitempty"`
-	// Refused is why the system that keeps the schedule did not take it.
+	// Ended are the ids of overrides that the system that keeps the schedule is to end.
+	Ended []string `json:"ended,omitempty"`
+	// Refused is why that system did not take it, Waits why it does not have it yet.
 	Refused string `json:"refused,omitempty"`
+	Waits   string `json:"waits,omitempty"`
 	// Undone says that what it made has been cancelled since.
 	Undone bool `json:"undone,omitempty"`
 }

@@ -20,13 +20,22 @@ type abroadSource struct {
 	schedule rota.Schedule
 	err      error  // of everything
 	refuse   string // of overrides
+	keep     string // why none is taken back
 	lose     bool   // the answer of the next override
+	blind    bool   // who is on call is not told
 	made     int
+	asked    int // who is on call
 }
 
 func (x *abroadSource) Timeline(_ context.Context, id string, from, to time.Time) ([]integrations.Shift, error) {
-	if x.err != nil || id != "P1" {
-		return nil, errors.Join(x.err, fmt.Errorf("no %s", id))
+	x.asked++
+	switch {
+	case x.err != nil:
+		return nil, x.err
+	case x.blind:
+		return nil, errors.New("504 Gateway Timeout")
+	case id != "P1":
+		return nil, fmt.Errorf("no %s", id)
 	}
 	return rota.Timeline(x.schedule, from, to), nil
 }
@@ -53,9 +62,24 @@ func (x *abroadSource) Override(_ context.Context, _ string, o integrations.Over
 	return o.Remote, nil
 }
 
+func (x *abroadSource) Find(_ context.Context, _ string, o integrations.Override) (string, error) {
+	if x.err != nil {
+		return "", x.err
+	}
+	for _, there := range x.schedule.Overrides {
+		if there.Person == o.Person && there.Start.Equal(o.Start) && there.End.Equal(o.End) {
+			return there.Remote, nil
+		}
+	}
+	return "", nil
+}
+
 func (x *abroadSource) Cancel(_ context.Context, _, remote string) error {
 	if x.err != nil {
 		return x.err
+	}
+	if x.keep != "" {
+		return errors.New(x.keep)
 	}
 	x.schedule.Overrides = slices.DeleteFunc(x.schedule.Overrides, func(o integrations.Override) bool { return o.Remote == remote })
 	return nil
@@ -110,7 +134,7 @@ func TestAScheduleKeptElsewhere(t *testing.T) {
 	r.goesAbroad()
 	r.expect("carol until 5 10:00, alice until 6 09:00")
 	err := r.store.View(func(tx *store.Tx) error {
-		return ends(tx).Each("", func(remote, _ string) error { return fmt.Errorf("%s is to be taken back again", remote) })
+		return ends(tx).Each("", func(id string, _ integrations.Override) error { return fmt.Errorf("%s is to be taken back again", id) })
 	})
 	if err != nil {
 		t.Error(err)
@@ -128,8 +152,11 @@ func TestWhatIsRefusedElsewhere(t *testing.T) {
 	r.expect("carol until 5 09:00, alice until 6 09:00")
 	r.refuses(bob, "oncall cancel", "nothing")
 	r.refuses(bob, "oncall cancel rota-1", "over")
-	if all := r.told(cardChange); len(all) != 1 || !strings.Contains(all[0], "PagerDuty did not take it, and nothing was changed: the schedule is managed by Terraform") {
+	if all := r.told(cardChange); len(all) != 1 || !strings.Contains(all[0], "PagerDuty did not take it, and nothing was changed: “the schedule is managed by Terraform”") {
 		t.Errorf("it is told as %q", all)
+	}
+	if all := r.told(cardMoved); len(all) != 1 || !strings.HasPrefix(all[0], "U-carol: ☎️ Your next shift of platform has not moved: PagerDuty did not take the change. bob takes the pager") {
+		t.Errorf("whose shift it was is told %q", all)
 	}
 }
 
@@ -149,7 +176,7 @@ func TestWhenItIsNotHeardOf(t *testing.T) {
 		t.Errorf("on call are %v, %v", people, err)
 	}
 	// One that was never read is nobody's.
-	r.cfg.Schedules[0].PagerDuty = "P2"
+	r.cfg.Schedules[0].PagerDuty, x.err = "P2", nil
 	r.goesAbroad()
 	u := commands.Parse(r.verbs, &r.cat, "oncall", false)
 	u.Call.Who = alice

@@ -2,6 +2,7 @@ package oncall
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -84,16 +85,36 @@ func (f *Rota) show(tx *store.Tx, a asked) (*integrations.Message, error) {
 	for _, s := range which {
 		row, err := f.row(tx, s, at, a.zone)
 		if err != nil {
-			return nil, err
+			if row, err = instead(err, len(which)); err != nil {
+				return nil, err
+			}
 		}
 		m.Text += row.Plain() + "\n"
 		m.Blocks = append(m.Blocks, integrations.Block{Text: row})
+		old, err := asOf(tx, s, a.zone)
+		if err != nil {
+			return nil, err
+		}
+		if len(old) > 0 {
+			m.Text += old.Plain() + "\n"
+			m.Blocks = append(m.Blocks, integrations.Block{Context: old})
+		}
 	}
 	m.Text = strings.TrimRight(m.Text, "\n")
 	if a.Arg("at") == "" {
 		m.Blocks = append(m.Blocks, integrations.Block{Buttons: f.offers(which)})
 	}
 	return m, nil
+}
+
+// instead is what stands in the place of a schedule of which nothing can be said, beside
+// others; of the only one that is asked about the error says it.
+func instead(err error, of int) (integrations.Rich, error) {
+	var no *commands.Refusal
+	if of < 2 || !errors.As(err, &no) {
+		return nil, err
+	}
+	return integrations.R("⚠️ ", no.What), nil
 }
 
 // offers are what can be done at once.
@@ -119,10 +140,10 @@ func (f *Rota) row(tx *store.Tx, s Schedule, at time.Time, zone *time.Location) 
 		return nil, err
 	}
 	row := integrations.R("☎️ ", integrations.Bold(s.Name), ": ", f.who(next[0]))
-	if len(next) < 2 {
-		return row, nil
+	if len(next) > 1 {
+		row = append(row, integrations.R(" until ", integrations.When(next[0].End, zone), ", then ", f.who(next[1]))...)
 	}
-	return append(row, integrations.R(" until ", integrations.When(next[0].End, zone), ", then ", f.who(next[1]))...), nil
+	return row, nil
 }
 
 // who are the people of a shift, named and not called.
@@ -171,7 +192,13 @@ func (f *Rota) next(tx *store.Tx, a asked) (*integrations.Message, error) {
 		}
 		shifts, err := f.coming(tx, s, all, a.now, shownNext+1)
 		if err != nil {
-			return nil, err
+			row, err := instead(err, len(which))
+			if err != nil {
+				return nil, err
+			}
+			m.Text += row.Plain() + "\n"
+			m.Blocks = append(m.Blocks, integrations.Block{Text: row})
+			continue
 		}
 		m.Text += s.Name + "\n" + lines(shifts, a.zone) + "\n"
 		m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R("☎️ ", integrations.Bold(s.Name))}, integrations.Block{Code: lines(shifts, a.zone)})
@@ -214,10 +241,16 @@ func (f *Rota) mine(tx *store.Tx, a asked) (*integrations.Message, error) {
 		return nil, noSchedules()
 	}
 	m := &integrations.Message{}
+	var dark []integrations.Rich
 	for _, s := range f.Config().Schedules {
 		shifts, err := f.timeline(tx, s, a.now, a.now.Add(mineAhead))
 		if err != nil {
-			return nil, err
+			row, err := instead(err, len(f.Config().Schedules))
+			if err != nil {
+				return nil, err
+			}
+			dark = append(dark, row)
+			continue
 		}
 		own := ownOf(shifts, a.Who.Name)
 		if len(own) == 0 {
@@ -233,9 +266,13 @@ func (f *Rota) mine(tx *store.Tx, a asked) (*integrations.Message, error) {
 		m.Text += s.Name + "\n" + strings.Join(rows, "\n") + "\n"
 		m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R("☎️ ", integrations.Bold(s.Name))}, integrations.Block{Code: strings.Join(rows, "\n")})
 	}
-	if len(m.Blocks) == 0 {
+	if len(m.Blocks) == 0 && len(dark) == 0 {
 		m.Text = "You are not on call in the next 60 days."
 		return m, nil
+	}
+	for _, row := range dark {
+		m.Text += row.Plain() + "\n"
+		m.Blocks = append(m.Blocks, integrations.Block{Text: row})
 	}
 	m.Text = strings.TrimRight(m.Text, "\n")
 	zone := integrations.R("Times are those of ", a.zone.String(), ". Somebody else takes a shift with ", integrations.Code(commands.Prompt+" oncall swap @bob 2026-12-24"), "; ", integrations.Code(commands.Prompt+" oncall calendar"), " puts them into your calendar.")

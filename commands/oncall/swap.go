@@ -2,7 +2,6 @@ package oncall
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -265,7 +264,11 @@ func (f *Rota) cancelSwap(tx *store.Tx, a asked, id string) (commands.Reply, err
 
 func cloneWith(c *commands.Call, arg, value string) *commands.Call {
 	out := *c
-	out.Args = maps.Clone(c.Args)
-	out.Args[arg] = value
+	out.Args = map[string]string{arg: value}
+	for name, v := range c.Args {
+		if name != arg {
+			out.Args[name] = v
+		}
+	}
 	return &out
 }

@@ -68,8 +68,9 @@ func (f *Rota) sync(ctx context.Context) error {
 func (f *Rota) shown(now time.Time) (out []shown, err error) {
 	cfg, cat := f.Config(), f.Catalog()
 	err = f.Store.View(func(tx *store.Tx) error {
-		groups := map[string]*crew{}
+		groups, dark := map[string]*crew{}, map[string]bool{}
 		var order []string
+		var errs error
 		for _, s := range cfg.Schedules {
 			if s.Group == "" && !s.Topic {
 				continue
@@ -79,8 +80,11 @@ func (f *Rota) shown(now time.Time) (out []shown, err error) {
 				return err
 			}
 			next, err := f.coming(tx, s, all, now, 1)
-			if err != nil {
-				return err
+			if err != nil { // what shows others is kept in step all the same
+				if dark[s.Group] = true; !unheard(err) {
+					errs = errors.Join(errs, err)
+				}
+				continue
 			}
 			if s.Topic {
 				out = append(out, f.topic(s, next[0]))
@@ -96,9 +100,11 @@ func (f *Rota) shown(now time.Time) (out []shown, err error) {
 			g.add(cat, s, next[0])
 		}
 		for _, name := range order {
-			out = append(out, groups[name].shown(f))
+			if !dark[name] {
+				out = append(out, groups[name].shown(f))
+			}
 		}
-		return nil
+		return errs
 	})
 	return out, err
 }

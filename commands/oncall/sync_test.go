@@ -71,6 +71,15 @@ func TestAUserGroupFollows(t *testing.T) {
 	r.syncs(c, "oncall U-alice+U-bob+U-carol")
 }
 
+// What another system has not told of keeps no other group from being set; its own stays.
+func TestAGroupOfWhatIsNotHeardOfStays(t *testing.T) {
+	a, b, there := daily(), daily(), daily()
+	a.Group, b.Group, there.Group = "oncall", "shared", "shared"
+	b.Name, there.Name, there.Layers, there.PagerDuty = "night", "database", nil, "P1"
+	r := newRoom(t, there, b, a)
+	r.syncs(&chat{}, "oncall U-carol")
+}
+
 func TestATopicFollows(t *testing.T) {
 	s := daily()
 	s.Topic = true

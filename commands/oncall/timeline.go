@@ -1,7 +1,6 @@
 package oncall
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -40,24 +39,50 @@ func (f *Rota) with(tx *store.Tx, s Schedule, all []integrations.Override, from,
 			r.Overrides = append(r.Overrides, o)
 		}
 	}
-	if end, err := f.known(tx, s, to); err != nil || !end.After(from) {
-		return nil, errors.Join(err, fmt.Errorf("nobody knows yet who is on call of %s then", s.Name))
-	} else {
-		to = end
+	if from, to, err = f.known(tx, s, from, to); err != nil {
+		return nil, err
 	}
 	return rota.Timeline(r, minute(from), minute(to)), nil
 }
 
-// known is until when a schedule is known.
-func (f *Rota) known(tx *store.Tx, s Schedule, to time.Time) (time.Time, error) {
+// known is the part of a time in which a schedule is known. It is an error if that is none.
+func (f *Rota) known(tx *store.Tx, s Schedule, from, to time.Time) (time.Time, time.Time, error) {
 	if !s.elsewhere() {
-		return to, nil
+		return from, to, nil
 	}
 	r, err := readOf(tx, s)
-	if r.To.Before(to) {
+	if err != nil {
+		return from, to, err
+	}
+	if from.Before(r.From) {
+		from = r.From
+	}
+	if to.After(r.To) {
 		to = r.To
 	}
-	return to, err
+	if !minute(to).After(minute(from)) {
+		return from, to, unknown(s, r)
+	}
+	return from, to, nil
+}
+
+func unknown(s Schedule, r read) error {
+	zone := s.zone()
+	const layout = "2006-01-02 15:04 MST"
+	return commands.Refuse("not_known", fmt.Sprintf("Of %s I know who is on call from %s until %s, and not then.", s.Name, r.From.In(zone).Format(layout), r.To.In(zone).Format(layout))).WithHint("PagerDuty keeps it, and its page shows more.").WithExample("oncall " + s.Name)
+}
+
+// since is an error if shifts begin later than they were asked for: nobody knows what was
+// before.
+func (f *Rota) since(tx *store.Tx, s Schedule, shifts []integrations.Shift, at time.Time) error {
+	if !shifts[0].Start.After(minute(at)) {
+		return nil
+	}
+	r, err := readOf(tx, s)
+	if err == nil {
+		err = unknown(s, r)
+	}
+	return err
 }
 
 func (f *Rota) at(tx *store.Tx, s Schedule, at time.Time) (integrations.Shift, error) {
@@ -66,7 +91,7 @@ func (f *Rota) at(tx *store.Tx, s Schedule, at time.Time) (integrations.Shift, e
 	if err != nil {
 		return integrations.Shift{}, err
 	}
-	return shifts[0], nil
+	return shifts[0], f.since(tx, s, shifts, at)
 }
 
 // minute is the minute that a moment is in: shifts begin and end with one.
@@ -79,6 +104,9 @@ func (f *Rota) coming(tx *store.Tx, s Schedule, all []integrations.Override, at 
 	for span := 8 * 24 * time.Hour; ; span *= 4 {
 		span = min(span, ahead)
 		shifts, err := f.with(tx, s, all, at, at.Add(span))
+		if err == nil {
+			err = f.since(tx, s, shifts, at)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -148,7 +176,11 @@ func (f *Rota) theSchedule(c *commands.Call) (Schedule, error) {
 	case 1:
 		return all[0], nil
 	}
-	return Schedule{}, commands.Refuse("which_schedule", "Of which schedule? There is "+list(f.Config().Names())+".").WithExample(c.Line + " " + all[0].Name)
+	var each []integrations.Button
+	for _, s := range all[:min(len(all), 5)] {
+		each = append(each, integrations.Button{Label: s.Name, Command: commands.Render(cloneWith(c, "schedule", s.Name))})
+	}
+	return Schedule{}, commands.Refuse("which_schedule", "Of which schedule? There is "+list(f.Config().Names())+".").WithExample(each[0].Command).WithButtons(each...)
 }
 
 func noSchedules() error {

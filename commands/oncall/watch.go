@@ -18,6 +18,7 @@ import (
 // is posted twice; after a standstill there is one post for all that was missed.
 func (f *Rota) watch(ctx context.Context) error {
 	now := f.Clock.Now()
+	var errs error // of one schedule, which keeps no other from being told
 	for _, s := range f.Config().Schedules {
 		due := false
 		err := f.Store.View(func(tx *store.Tx) (err error) {
@@ -27,11 +28,11 @@ func (f *Rota) watch(ctx context.Context) error {
 		if err == nil && due {
 			err = f.Store.Update(ctx, func(tx *store.Tx) error { return f.turn(tx, s, now) })
 		}
-		if err != nil {
-			return fmt.Errorf("watch the schedule %s: %w", s.Name, err)
+		if err != nil && !unheard(err) { // that is told where it is asked
+			errs = errors.Join(errs, fmt.Errorf("watch the schedule %s: %w", s.Name, err))
 		}
 	}
-	return f.expireSwaps(ctx, now)
+	return errors.Join(errs, f.expireSwaps(ctx, now))
 }
 
 // due says whether there is anything to write for a schedule.

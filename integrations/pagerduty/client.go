@@ -44,7 +44,7 @@ const (
 	// A limit is counted in whole seconds, so the transport, which waits less, leaves it
 	// to the client, which waits on its clock.
 	netPatience = 900 * time.Millisecond
-	waits       = 2 // for a limit, in one call
+	mostWaits   = 2 // for a limit, in one call
 )
 
 // Options are what a client is given besides its configuration.
@@ -58,6 +58,9 @@ type Options struct {
 	// configuration that was reloaded counts at once.
 	Name  func(email string) (string, bool)
 	Email func(name string) (string, bool)
+	// NoWait has a call that comes to a limit end at once as *integrations.Later, for one
+	// who comes again anyway and does not want to be held up.
+	NoWait bool
 }
 
 // Client speaks to one account of PagerDuty.
@@ -71,6 +74,7 @@ type Client struct {
 	name  func(string) (string, bool)
 	email func(string) (string, bool)
 	users users
+	waits int // for a limit, in one call
 
 	mu    sync.Mutex
 	until time.Time       // nothing is asked before
@@ -88,7 +92,10 @@ func New(c Config, o Options) *Client {
 		base = &url.URL{} // which no request gets to
 	}
 	nobody := func(string) (string, bool) { return "", false }
-	out := &Client{token: c.Token, base: base, clock: o.Clock, log: o.Log, name: o.Name, email: o.Email, users: newUsers(), kinds: map[string]kind{}, hide: redact.New([]string{c.Token.Reveal()})}
+	out := &Client{token: c.Token, base: base, clock: o.Clock, log: o.Log, name: o.Name, email: o.Email, waits: mostWaits, users: newUsers(), kinds: map[string]kind{}, hide: redact.New([]string{c.Token.Reveal()})}
+	if o.NoWait {
+		out.waits = 0
+	}
 	if out.clock == nil {
 		out.clock = clock.Real()
 	}
@@ -166,7 +173,7 @@ func (c *Client) do(ctx context.Context, a call, out any) error {
 			return err
 		}
 		c.holdOff(limit)
-		if waited == waits {
+		if waited == c.waits {
 			return err
 		}
 	}
@@ -181,7 +188,7 @@ func (c *Client) waitForLimit(ctx context.Context, a call) error {
 	if left <= 0 {
 		return nil
 	}
-	if end, ok := ctx.Deadline(); ok && time.Until(end) < left {
+	if end, ok := ctx.Deadline(); c.waits == 0 || ok && time.Until(end) < left {
 		return &integrations.Later{After: left, Err: fmt.Errorf("%s: PagerDuty has asked for a pause", a), Unsent: true}
 	}
 	if err := clock.Sleep(ctx, c.clock, left); err != nil {

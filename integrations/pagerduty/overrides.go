@@ -160,22 +160,7 @@ func (r request) already(l listed, now time.Time) bool {
 //   - shifts: take, where somebody is on call for all of the time or nobody at any;
 //     replace; add
 func (c *Client) Override(ctx context.Context, scheduleID string, o integrations.Override) (remoteID string, err error) {
-	if _, err := path("override", scheduleID); err != nil {
-		return "", err
-	}
-	o.Start, o.End = o.Start.UTC().Truncate(time.Second), o.End.UTC().Truncate(time.Second)
-	now := c.clock.Now().UTC().Truncate(time.Second)
-	switch {
-	case !o.Start.Before(o.End):
-		return "", fmt.Errorf("pagerduty override %s: it ends at %s, before it begins", scheduleID, o.End.Format(time.RFC3339))
-	case !o.End.After(now):
-		return "", fmt.Errorf("pagerduty override %s: it is over since %s; PagerDuty changes nothing that is past", scheduleID, o.End.Format(time.RFC3339))
-	}
-	r := request{Override: o, scheduleID: scheduleID, start: o.Start}
-	if r.start.Before(now) {
-		r.start = now
-	}
-	of, all, err := c.list(ctx, scheduleID, o.Start, o.End)
+	r, of, err := c.wish(ctx, scheduleID, o)
 	if err != nil {
 		return "", err
 	}
@@ -183,15 +168,9 @@ func (c *Client) Override(ctx context.Context, scheduleID string, o integrations
 	if !ok {
 		return "", fmt.Errorf("pagerduty override %s: %s", scheduleID, cannot(of, o))
 	}
-	email, ok := c.email(o.Person)
-	if !ok {
-		return "", fmt.Errorf("pagerduty override %s: %s has no email in the configuration, and PagerDuty knows people by theirs; give one, such as people: [{name: %s, email: %s@example.com}]", scheduleID, o.Person, o.Person, o.Person)
-	}
-	u, err := c.UserByEmail(ctx, email)
-	if err != nil {
+	if err := c.person(ctx, &r); err != nil {
 		return "", err
 	}
-	r.user, r.listed = u.ID, all
 	found, err := c.ours(ctx, r)
 	if err != nil {
 		return "", err
@@ -212,6 +191,59 @@ func (c *Client) Override(ctx context.Context, scheduleID string, o integrations
 		err = fmt.Errorf("pagerduty override %s: PagerDuty said yes, and there is none", scheduleID)
 	}
 	return "", err
+}
+
+// Find gives what Cancel takes of an override that was made by Override, and of which
+// nobody heard: by user, start and end. "" is none.
+func (c *Client) Find(ctx context.Context, scheduleID string, o integrations.Override) (remoteID string, err error) {
+	r, _, err := c.wish(ctx, scheduleID, o)
+	if err != nil {
+		return "", err
+	}
+	if _, ok := c.email(o.Person); !ok {
+		return "", nil // none was made
+	}
+	if err := c.person(ctx, &r); err != nil {
+		return "", err
+	}
+	found, err := c.ours(ctx, r)
+	if len(found) == 0 && err == nil && o.Kind == integrations.OverrideTake {
+		r.fills = true
+		found, err = c.ours(ctx, r)
+	}
+	return remotes(found), err
+}
+
+// wish is an override with what there is in its time, and of which kind the schedule is.
+func (c *Client) wish(ctx context.Context, scheduleID string, o integrations.Override) (r request, of kind, err error) {
+	if _, err := path("override", scheduleID); err != nil {
+		return r, "", err
+	}
+	o.Start, o.End = o.Start.UTC().Truncate(time.Second), o.End.UTC().Truncate(time.Second)
+	now := c.clock.Now().UTC().Truncate(time.Second)
+	switch {
+	case !o.Start.Before(o.End):
+		return r, "", fmt.Errorf("pagerduty override %s: it ends at %s, before it begins", scheduleID, o.End.Format(time.RFC3339))
+	case !o.End.After(now):
+		return r, "", fmt.Errorf("pagerduty override %s: it is over since %s; PagerDuty changes nothing that is past", scheduleID, o.End.Format(time.RFC3339))
+	}
+	r = request{Override: o, scheduleID: scheduleID, start: o.Start}
+	if r.start.Before(now) {
+		r.start = now
+	}
+	of, r.listed, err = c.list(ctx, scheduleID, o.Start, o.End)
+	return r, of, err
+}
+
+// person finds the user of an override.
+func (c *Client) person(ctx context.Context, r *request) error {
+	email, ok := c.email(r.Person)
+	if !ok {
+		return fmt.Errorf("pagerduty override %s: %s has no email in the configuration, and PagerDuty knows people by theirs; give one, such as people: [{name: %s, email: %s@example.com}]", r.scheduleID, r.Person, r.Person, r.Person)
+	}
+	u, err := c.UserByEmail(ctx, email)
+	r.user = u.ID
+	return err
 }
 
 // holds says that what was asked for is there and counts. On a schedule of layers another

@@ -92,6 +92,27 @@ func TestALimitThatDoesNotEnd(t *testing.T) {
 	})
 }
 
+// One who comes again anyway is not held up by a limit, and asks nothing until it is over.
+func TestWhoDoesNotWaitComesAgain(t *testing.T) {
+	inAccount(t, config(daily("UTC", "2026-11-30 09:00")), func(a *account) {
+		a.client = pagerduty.New(pagerduty.Config{Token: integrations.NewSecret(token)}, pagerduty.Options{HTTP: &http.Client{Transport: a}, Clock: a.clock, NoWait: true})
+		a.fault(pagerdutysim.Fault{Kind: "throttle", Seconds: 20})
+		for range 3 {
+			_, err := a.client.Timeline(a.Context(), "PDAILY", noon, noon.Add(time.Hour))
+			if later := isLater(err); later == nil || !later.Unsent || later.After != 20*time.Second {
+				a.Errorf("it is not to come again: %v", err)
+			}
+		}
+		if n := len(a.sim.Calls()); n != 1 || !a.clock.Now().Equal(noon) {
+			a.Errorf("%d calls, and it is %v", n, a.clock.Now())
+		}
+		a.pass(20 * time.Second)
+		if _, err := a.client.Timeline(a.Context(), "PDAILY", noon, noon.Add(time.Hour)); err != nil {
+			a.Error(err)
+		}
+	})
+}
+
 // How long is said in seconds, and taken with a grain of salt.
 func TestHowLongALimitIs(t *testing.T) {
 	for header, want := range map[string]time.Duration{"": 5 * time.Second, "0": time.Second, "17": 17 * time.Second, "86400": time.Minute, "soon": 5 * time.Second} {

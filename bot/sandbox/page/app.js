@@ -79,7 +79,7 @@ function drawBar(s) {
   $("#broken").textContent = (s.alerts || []).length;
   const tools = { terraform: "the terraform on this machine", tofu: "the tofu on this machine", demo: "a built-in demonstration step, because neither terraform nor tofu is on PATH" };
   const about = h("div", {},
-    h("p", {}, "This is the real bot. Slack, GitHub, AWS and Mackerel are simulated on this machine; the git repositories are real, and applies are run by ", h("strong", {}, tools[s.tool]), "."),
+    h("p", {}, "This is the real bot. Slack, GitHub, AWS, Mackerel and PagerDuty are simulated on this machine; the git repositories are real, and applies are run by ", h("strong", {}, tools[s.tool]), "."),
     h("p", {}, "All of it lives in ", h("code", {}, s.data), ". Stop it (Ctrl-C, or kill -9) and start it again: it goes on where it was. Delete the folder to begin anew."),
     (s.alerts || []).length ? [h("p", {}, "Rules of the real services that were broken:"), h("ul", {}, s.alerts.slice(-20).map((a) => h("li", {}, `${a.system}: ${a.what}`)))] : null);
   if ($("#about").textContent !== about.textContent) $("#about").replaceChildren(about);
@@ -124,9 +124,12 @@ const faults = [
   ["mackerel", "Fail the next three calls", { kind: "error", count: 3 }],
   ["mackerel", "Lose the next reply after acting", { kind: "lost" }],
   ["mackerel", "Behave again", { kind: "clear" }],
+  ["pagerduty", "Refuse all calls for an hour", { kind: "error", status: 503, for_seconds: 3600 }],
+  ["pagerduty", "Lose the next reply to an override", { kind: "lost", action: "overrides.create" }],
+  ["pagerduty", "Behave again", { kind: "clear" }],
 ];
 
-const systems = { slack: "Slack", github: "GitHub", aws: "AWS", mackerel: "Mackerel" };
+const systems = { slack: "Slack", github: "GitHub", aws: "AWS", mackerel: "Mackerel", pagerduty: "PagerDuty" };
 
 function drawFaults() {
   for (const [system, name] of Object.entries(systems)) {
