@@ -214,6 +214,16 @@ func (f *feature) listed(l listing) *integrations.Message {
 	return m
 }
 
+// where names the zone of an instance, and the account where there are several.
+func (l listing) where(i integrations.Instance) string {
+	for _, other := range l.all {
+		if other.Site.Account != i.Site.Account {
+			return i.Site.Account + " " + i.Zone
+		}
+	}
+	return i.Zone
+}
+
 const rowsABlock = 12 // which stays within 3,000 characters
 
 func count(all []integrations.Instance, role string) (n int) {
@@ -228,7 +238,7 @@ func count(all []integrations.Instance, role string) (n int) {
 // row is the line of one instance.
 func (f *feature) row(i integrations.Instance, l listing) integrations.Rich {
 	age, note := f.Clock.Now().Sub(i.Launched), l.notes[i.ID]
-	row := integrations.R(cmp.Or(i.Name, "-"), " ", integrations.Code(i.ID), " · ", cmp.Or(i.Status, i.State), " · ", i.Zone, " · ", fmt.Sprintf("%s old", gate.Age(age)))
+	row := integrations.R(cmp.Or(i.Name, "-"), " ", integrations.Code(i.ID), " · ", cmp.Or(i.Status, i.State), " · ", l.where(i), " · ", fmt.Sprintf("%s old", gate.Age(age)))
 	known := len(note) > 0
 	if known {
 		row = append(append(row, integrations.R(" · ")...), note...)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
 )
@@ -130,3 +131,25 @@ func TestInstancesThatAreBorn(t *testing.T) {
 }
 
 func tag(b *box, status string) { b.Tags["Status"], b.Status = status, status }
+
+// Where there are several accounts, each instance says whose it is; and names that several
+// have are proposed once.
+func TestInstancesOfSeveralAccounts(t *testing.T) {
+	r := newRoom(t, 3)
+	b := r.fleet.boxes["i-3"]
+	if got := r.must(alice, "instances").Private.Text; strings.Contains(got, "main") {
+		t.Errorf("there is one account: %s", got)
+	}
+	b.Site.Account, b.Name = "other", "web-2"
+	list := r.must(alice, "instances").Private.Text
+	for _, want := range []string{"web-1 i-1 · working · main ", "web-2 i-2 · working · main ", "web-2 i-3 · working · other "} {
+		if !strings.Contains(list, want) {
+			t.Errorf("want %q in %s", want, list)
+		}
+	}
+	_, err := r.says(alice, "drain web-7")
+	var no *commands.Refusal
+	if !errors.As(err, &no) || no.Hint != "There are web-1, web-2." {
+		t.Errorf("%+v", err)
+	}
+}
