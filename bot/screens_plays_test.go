@@ -94,12 +94,13 @@ var screenPlays = []screenPlay{
 		saying("3m pass", "alice in #ops: /ops drain role=app"),
 		looking(screen{name: "drain-role", says: "A drain of a role", kinds: []string{"drain role"}, words: "role=app"}),
 	)},
-	{name: "on call", edit: []string{"# The configuration says channel: ops, not channel: alerts", `# The configuration says "0 10 * * *", not "0 10 * * mon"`, "# The configuration says turn: daily, not turn: weekly"}, steps: slices.Concat(
+	{name: "on call", edit: []string{"# The configuration says channel: ops, not channel: alerts", `# The configuration says "0 10 * * *", not "0 10 * * mon"`, "# The configuration says turn: daily, not turn: weekly",
+		`# The configuration says # no other, not database:\n      zone: Asia/Tokyo\n      channel: alerts\n      pagerduty: PDATABASE`}, steps: slices.Concat(
 		saying("alice in #ops: /ops oncall"),
 		looking(screen{name: "oncall", says: "Who is on call", words: "platform"}),
-		saying("carol in #ops: /ops oncall take 2h platform"),
+		saying("carol in #ops: /ops oncall take 2h"),
 		looking(screen{name: "oncall-change", says: "Somebody takes the pager", kinds: []string{"oncall change"}, words: "carol takes the pager"}),
-		saying("alice in #ops: /ops oncall swap @bob friday platform"),
+		saying("alice in #ops: /ops oncall swap @bob friday"),
 		looking(screen{name: "oncall-swap", says: "Somebody is asked for a swap", kinds: []string{"oncall swap"}, words: "would you swap"}),
 		saying("alice in #ops: /ops lock api/production the audit runs", "16h pass"),
 		looking(

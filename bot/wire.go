@@ -249,7 +249,12 @@ func pagerDutyFindings(ctx context.Context, c *Config) []integrations.Finding {
 			ids = append(ids, s.PagerDuty)
 		}
 	}
-	return pagerduty.New(c.PagerDuty, pagerduty.Options{}).Check(ctx, ids)
+	var people integrations.Catalog
+	for _, p := range c.People {
+		people.People = append(people.People, integrations.Person{Name: p.Name, Email: p.Email})
+	}
+	name := func(email string) (string, bool) { return nameByEmail(&people, email) }
+	return pagerduty.New(c.PagerDuty, pagerduty.Options{Name: name}).Check(ctx, ids)
 }
 
 // OnCallConfig is who is on call when.
