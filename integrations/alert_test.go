@@ -56,6 +56,11 @@ func TestTidy(t *testing.T) {
 	if d := cmp.Diff(got, got.Tidy()); d != "" {
 		t.Errorf("tidied again it is another\n%s", d)
 	}
+	long := strings.Repeat("x", 10_000)
+	one, two := AlertNotice{Alerts: []Alert{{Key: long + "1", Group: long}}}.Tidy(), AlertNotice{Alerts: []Alert{{Key: long + "2", Group: long}}}.Tidy()
+	if one.Alerts[0].Key == two.Alerts[0].Key || one.Alerts[0].Group != two.Alerts[0].Group || utf8.RuneCountInString(one.Alerts[0].Key) != AlertWordMost {
+		t.Errorf("long keys become %q and %q", one.Alerts[0].Key, two.Alerts[0].Key)
+	}
 	many := AlertNotice{Alerts: make([]Alert, AlertsMost+7), More: 3}.Tidy()
 	if len(many.Alerts) != AlertsMost || many.More != 10 {
 		t.Errorf("of many, %d are kept and %d left out", len(many.Alerts), many.More)

@@ -2,6 +2,8 @@ package integrations
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"maps"
 	"net/url"
 	"regexp"
@@ -25,7 +27,7 @@ const (
 // Tidy bounds a notice and everything in it, and puts its times into UTC. It changes
 // nothing of what is tidy already.
 func (n AlertNotice) Tidy() AlertNotice {
-	n.Source, n.ID, n.Kind = AlertLine(n.Source, AlertWordMost), AlertLine(n.ID, AlertWordMost), AlertLine(n.Kind, AlertWordMost)
+	n.Source, n.ID, n.Kind = AlertLine(n.Source, AlertWordMost), alertID(n.ID), AlertLine(n.Kind, AlertWordMost)
 	if over := len(n.Alerts) - AlertsMost; over > 0 {
 		n.Alerts, n.More = n.Alerts[:AlertsMost], n.More+over
 	}
@@ -38,11 +40,12 @@ func (n AlertNotice) Tidy() AlertNotice {
 
 func (a Alert) tidy() Alert {
 	for _, word := range []*string{
-		&a.Source, &a.Key, &a.Group, &a.State, &a.Kind, &a.Severity, &a.Service, &a.Environment, &a.Host, &a.HostID, &a.Instance, &a.Check,
+		&a.Source, &a.State, &a.Kind, &a.Severity, &a.Service, &a.Environment, &a.Host, &a.HostID, &a.Instance, &a.Check,
 		&a.Metric.Name, &a.Metric.Value, &a.Metric.Operator, &a.Metric.Threshold,
 	} {
 		*word = AlertLine(*word, AlertWordMost)
 	}
+	a.Key, a.Group = alertID(a.Key), alertID(a.Group)
 	a.State, a.Severity = cmp.Or(a.State, AlertUpdated), cmp.Or(a.Severity, SeverityUnknown)
 	a.Title = cmp.Or(AlertLine(a.Title, AlertTitleMost), AlertLine(a.Check+" "+a.Host, AlertTitleMost), AlertLine(a.Key, AlertTitleMost), "An alert without a title")
 	a.Text = AlertText(a.Text, AlertTextMost)
@@ -64,6 +67,17 @@ func (a Alert) tidy() Alert {
 
 func (p AlertPerson) tidy() AlertPerson {
 	return AlertPerson{ID: AlertLine(p.ID, AlertWordMost), Name: AlertLine(p.Name, AlertWordMost), Email: AlertLine(p.Email, AlertWordMost)}
+}
+
+// alertID is AlertLine of what tells things apart: two long ones that begin alike stay
+// two.
+func alertID(s string) string {
+	line := AlertLine(s, 16*len(s)+1) // all of it
+	if utf8.RuneCountInString(line) <= AlertWordMost {
+		return line
+	}
+	sum := sha256.Sum256([]byte(line))
+	return string([]rune(line)[:AlertWordMost-33]) + "…" + hex.EncodeToString(sum[:16])
 }
 
 // tidyList makes a list of its own of the good ones, each once.
