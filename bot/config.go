@@ -34,6 +34,7 @@ type Config struct {
 	Mackerel     MackerelConfig      `yaml:"mackerel"`
 	OnCall       OnCallConfig        `yaml:"oncall"`
 	PagerDuty    PagerDutyConfig     `yaml:"pagerduty"`
+	Alerts       []AlertsConfig      `yaml:"alerts"`
 	People       []PersonConfig      `yaml:"people"`
 	Groups       []GroupConfig       `yaml:"groups"`
 	Policy       []RuleConfig        `yaml:"policy"`
@@ -41,8 +42,9 @@ type Config struct {
 	Services     []ServiceConfig     `yaml:"services"`
 	Targets      []TargetConfig      `yaml:"targets"`
 
-	file string
-	r    *configReader // where each field stands, for the checks that come later
+	file    string
+	r       *configReader // where each field stands, for the checks that come later
+	sources []alertSource // made of Alerts
 }
 
 // SlackConfig is the workspace.

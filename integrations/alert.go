@@ -108,10 +108,12 @@ type AlertNotice struct {
 // Read is pure: the same header and body give the same notice, whenever they are read.
 // It is total: a kind that it does not know is a notice without alerts, and its error
 // says what is wrong with a body that is none of the system's. What it returns has been
-// through Tidy. Of the header it is given no credentials. The suite of
-// integrationstest.Alerts holds every source to this.
+// through Tidy. The suite integrationstest.Alerts holds every source to this.
 type AlertSource interface {
 	Read(header http.Header, body []byte) (AlertNotice, error)
+	// Headers are the names of those that Read looks at: no others are kept with a
+	// delivery, so that no credentials are.
+	Headers() []string
 }
 
 // AlertSigner is a source whose deliveries can be signed. It drops what is answered with
@@ -146,4 +148,13 @@ type AlertOptions struct {
 	Decode func(into any) error
 	// HTTP makes requests, where a source has to ask its system; nil is one of its own.
 	HTTP http.RoundTripper
+}
+
+// NoSettings is what a source that has no settings makes of them: a mistake, where there
+// are any.
+func (o AlertOptions) NoSettings() error {
+	if o.Decode == nil {
+		return nil
+	}
+	return o.Decode(&struct{}{})
 }

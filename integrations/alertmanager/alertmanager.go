@@ -19,9 +19,14 @@ import (
 )
 
 // New makes the source.
-func New(integrations.AlertOptions) (integrations.AlertSource, error) { return source{}, nil }
+func New(o integrations.AlertOptions) (integrations.AlertSource, error) {
+	return source{}, o.NoSettings()
+}
 
 type source struct{}
+
+// Headers implements integrations.AlertSource.
+func (source) Headers() []string { return nil }
 
 // Read implements integrations.AlertSource. A delivery is a group, and each alert in it
 // stands for itself: its key is its fingerprint, which stays the same from the first time

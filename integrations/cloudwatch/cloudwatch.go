@@ -26,6 +26,8 @@ type Config struct {
 	// Topics are the ARNs of the SNS topics whose signed messages are let in. Where there
 	// is one, messages of others are refused even with a token.
 	Topics []string `yaml:"topics"`
+	// ByHand leaves it to people to confirm subscriptions.
+	ByHand bool `yaml:"confirm_by_hand"`
 }
 
 var topicForm = regexp.MustCompile(`^arn:aws(-cn|-us-gov)?:sns:([a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$`)
@@ -45,13 +47,17 @@ func New(o integrations.AlertOptions) (integrations.AlertSource, error) {
 			errs = append(errs, fmt.Errorf("settings.topics[%d]: %q is not the ARN of a topic; want one like arn:aws:sns:ap-northeast-1:123456789012:alarms", i, t))
 		}
 	}
-	return &source{topics: c.Topics, amazon: newAmazon(o.HTTP)}, errors.Join(errs...)
+	return &source{topics: c.Topics, byHand: c.ByHand, amazon: newAmazon(o.HTTP)}, errors.Join(errs...)
 }
 
 type source struct {
 	topics []string
+	byHand bool
 	amazon *amazon
 }
+
+// Headers implements integrations.AlertSource.
+func (*source) Headers() []string { return []string{"X-Amz-Sns-Message-Id", "X-Amz-Sns-Topic-Arn"} }
 
 // kindOf is what SNS says a delivery is: Notification, SubscriptionConfirmation or
 // UnsubscribeConfirmation; "" where it does not come wrapped by SNS. The header that says
@@ -210,8 +216,7 @@ func (s *source) Authentic(ctx context.Context, _ http.Header, body []byte) erro
 	return s.amazon.verify(ctx, m)
 }
 
-// Confirm implements integrations.AlertConfirmer: it confirms the subscription of a topic,
-// and sees when one ended.
+// Confirm implements integrations.AlertConfirmer: it confirms the subscription of a topic.
 func (s *source) Confirm(ctx context.Context, _ http.Header, body []byte) (string, error) {
 	d, err := loose.Object(body)
 	if err != nil || kindOf(d) != "SubscriptionConfirmation" {
@@ -220,6 +225,9 @@ func (s *source) Confirm(ctx context.Context, _ http.Header, body []byte) (strin
 	topic := d.At("TopicArn").Text()
 	if len(s.topics) > 0 && !slices.Contains(s.topics, topic) {
 		return "", fmt.Errorf("the topic %s wants to send here, and settings.topics does not name it", integrations.AlertLine(topic, 300))
+	}
+	if s.byHand {
+		return "left a subscription of " + integrations.AlertLine(topic, 300) + " to be confirmed by hand", nil
 	}
 	if err := s.amazon.confirm(ctx, topic, d.At("SubscribeURL").Text()); err != nil {
 		return "", fmt.Errorf("confirm the subscription of %s: %w", integrations.AlertLine(topic, 300), err)

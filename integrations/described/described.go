@@ -116,6 +116,9 @@ type source struct {
 	states, severities map[string]string
 }
 
+// Headers implements integrations.AlertSource.
+func (source) Headers() []string { return nil }
+
 // Read implements integrations.AlertSource. A state that is not described is an update
 // by that name, so that it is seen; one that is missing fires.
 func (s source) Read(_ http.Header, body []byte) (integrations.AlertNotice, error) {

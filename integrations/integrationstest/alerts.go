@@ -124,6 +124,11 @@ func Alerts(t *testing.T, s AlertSuite) {
 			survives(t, s.Source, header, body)
 		})
 	}
+	for _, name := range s.Source.Headers() {
+		if http.CanonicalHeaderKey(name) != name || slices.Contains(credentials, name) {
+			t.Errorf("the header %q is kept", name)
+		}
+	}
 	for _, story := range s.Stories {
 		t.Run("story "+strings.Join(story, ", "), func(t *testing.T) { s.story(t, samples, story) })
 	}
@@ -262,11 +267,14 @@ func (s AlertSuite) story(t *testing.T, samples map[string]Sample, story []strin
 // secretWord stands where credentials do.
 const secretWord = "s3cr3t-0f-n0b0dy"
 
+// credentials are the headers that they stand in.
+var credentials = []string{"Authorization", "Proxy-Authorization", "Cookie", "X-Api-Key", "X-Pagerduty-Signature", "X-Forwarded-For", "User-Agent"}
+
 // hides puts credentials into the header: none may come out.
 func hides(t *testing.T, source integrations.AlertSource, header http.Header, body []byte) {
 	t.Helper()
 	header = header.Clone()
-	for _, name := range []string{"Authorization", "Cookie", "X-Api-Key", "X-Pagerduty-Signature", "X-Forwarded-For", "User-Agent"} {
+	for _, name := range credentials {
 		header.Set(name, "Bearer "+secretWord)
 	}
 	n, err := source.Read(header, body)

@@ -12,11 +12,14 @@ import (
 
 // NewAlerts makes the source of what Mackerel's webhook channels send
 // (mackerel.io/docs/entry/howto/alerts/webhook). Nothing of it is signed.
-func NewAlerts(integrations.AlertOptions) (integrations.AlertSource, error) {
-	return alertSource{}, nil
+func NewAlerts(o integrations.AlertOptions) (integrations.AlertSource, error) {
+	return alertSource{}, o.NoSettings()
 }
 
 type alertSource struct{}
+
+// Headers implements integrations.AlertSource.
+func (alertSource) Headers() []string { return nil }
 
 // alertSeverities are those of an alert's status.
 var alertSeverities = map[string]string{"critical": integrations.SeverityCritical, "warning": integrations.SeverityWarning, "ok": integrations.SeverityInfo}

@@ -24,10 +24,13 @@ const mostSignatures = 16
 
 // NewWebhooks makes the source of what webhook subscriptions of version 3 send.
 func NewWebhooks(o integrations.AlertOptions) (integrations.AlertSource, error) {
-	return webhooks{o.Secrets}, nil
+	return webhooks{o.Secrets}, o.NoSettings()
 }
 
 type webhooks struct{ secrets []integrations.Secret }
+
+// Headers implements integrations.AlertSource.
+func (webhooks) Headers() []string { return []string{"X-Webhook-Id"} }
 
 // Signs implements integrations.AlertSigner.
 func (w webhooks) Signs() bool { return len(w.secrets) > 0 }

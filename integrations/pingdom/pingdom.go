@@ -12,9 +12,14 @@ import (
 )
 
 // New makes the source.
-func New(integrations.AlertOptions) (integrations.AlertSource, error) { return source{}, nil }
+func New(o integrations.AlertOptions) (integrations.AlertSource, error) {
+	return source{}, o.NoSettings()
+}
 
 type source struct{}
+
+// Headers implements integrations.AlertSource.
+func (source) Headers() []string { return nil }
 
 // states are those of uptime checks, and of transaction checks.
 var states = map[string]string{

@@ -12,9 +12,14 @@ import (
 )
 
 // New makes the source.
-func New(integrations.AlertOptions) (integrations.AlertSource, error) { return source{}, nil }
+func New(o integrations.AlertOptions) (integrations.AlertSource, error) {
+	return source{}, o.NoSettings()
+}
 
 type source struct{}
+
+// Headers implements integrations.AlertSource.
+func (source) Headers() []string { return nil }
 
 // Read implements integrations.AlertSource. An event of Sensu Core has a client, one of
 // Sensu Go an entity.
