@@ -71,7 +71,7 @@ func (d *alertDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.deliver(w, r, all[i], true)
 	case len(opened) > 0:
 		answer(w, http.StatusNotFound, "this token is that of "+strings.Join(opened, ", ")+"; the address is "+alertPath+opened[0])
-	case i >= 0 && token == "" && all[i].signer() != nil && all[i].signer().Signs():
+	case i >= 0 && all[i].signer() != nil && all[i].signer().Signs():
 		d.deliver(w, r, all[i], false)
 	case i >= 0:
 		d.refuse(w, r, name, "it has no token of this source")
