@@ -44,12 +44,13 @@ type alertDoor struct {
 	mu      sync.Mutex
 	refused map[string]*seldom // by source; "" is everything that has no source
 	unread  map[string]*seldom
+	untold  map[string]*seldom
 }
 
 func newAlertDoor(sources func() []alertSource, st *store.Store, clk clock.Clock, log *slog.Logger) *alertDoor {
 	return &alertDoor{
 		intake: newIntake(st, clk, log, alertAtOnce, alertAtOnce/4, alertPatience), sources: sources,
-		refused: map[string]*seldom{}, unread: map[string]*seldom{},
+		refused: map[string]*seldom{}, unread: map[string]*seldom{}, untold: map[string]*seldom{},
 	}
 }
 
@@ -120,7 +121,9 @@ func (d *alertDoor) deliver(w http.ResponseWriter, r *http.Request, s alertSourc
 		err := s.signer().Authentic(r.Context(), r.Header, body)
 		switch {
 		case errors.As(err, &later):
-			d.log.Warn("the signature of an alert could not be told, and it was sent away for now", "source", s.Name, "err", err)
+			if n, loud := seldomOf(&d.mu, d.untold, s.Name).now(); loud {
+				d.log.Warn("the signature of an alert could not be told, and it was sent away for now", "source", s.Name, "err", err, "times", n)
+			}
 			w.Header().Set("Retry-After", strconv.Itoa(max(1, int(later.After.Seconds()))))
 			answer(w, http.StatusServiceUnavailable, "the signature cannot be told now")
 			return

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -322,6 +324,54 @@ func TestAlertDoorSays503WhenNothingCanBeStored(t *testing.T) {
 	b.serve()
 	if code, answer, _ := b.send("/alerts/sensu/"+sensuToken, body); code != 202 || strings.Contains(answer, "duplicate") {
 		t.Errorf("delivered again it was answered %d %s", code, answer)
+	}
+}
+
+// doubtful is a source that says what is to be said of signatures.
+type doubtful struct {
+	shy
+	verdict error
+}
+
+func (*doubtful) Signs() bool { return true }
+func (s *doubtful) Authentic(context.Context, http.Header, []byte) error {
+	return s.verdict
+}
+
+// A signature that cannot be told now is asked for again; one that is wrong is not.
+func TestAlertDoorSays503WhileASignatureCannotBeTold(t *testing.T) {
+	for want, verdict := range map[int]error{202: nil, 401: integrations.ErrAlertForged, 503: &integrations.Later{After: 7 * time.Second, Err: errors.New("no route")}} {
+		b := newAlertBox(t)
+		b.config.sources = []alertSource{{AlertsConfig{Name: "doubtful", Kind: "doubtful"}, &doubtful{verdict: verdict}}}
+		code, answer, header := b.send("/alerts/doubtful", "hello")
+		if code != want || code == 503 && header.Get("Retry-After") != "7" || len(undecided(t, b.store)) != map[bool]int{true: 1}[want == 202] {
+			t.Errorf("answered %d %s, Retry-After %q; want %d", code, answer, header.Get("Retry-After"), want)
+		}
+	}
+}
+
+// Who comes while all places are taken is sent away for a little while.
+func TestAlertDoorSays503WhenItIsFull(t *testing.T) {
+	b := newAlertBox(t)
+	door := newAlertDoor(func() []alertSource { return b.config.sources }, b.store, b.clock, slog.New(slog.DiscardHandler))
+	door.patience = 10 * time.Millisecond
+	for range alertAtOnce {
+		door.room <- struct{}{}
+	}
+	send := func() *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		door.ServeHTTP(w, httptest.NewRequest("POST", "/alerts/sensu/"+sensuToken, strings.NewReader(sample(t, "sensu", "go_firing"))))
+		return w
+	}
+	if w := send(); w.Code != 503 || w.Header().Get("Retry-After") == "" {
+		t.Errorf("full, it answered %d %s", w.Code, w.Body)
+	}
+	door.patience = alertPatience
+	<-door.room
+	for range 3 { // each gives its place back
+		if w := send(); w.Code != 202 {
+			t.Errorf("with one place, it answered %d %s", w.Code, w.Body)
+		}
 	}
 }
 

@@ -89,10 +89,10 @@ var (
 // enter takes a place for a delivery, and one of the few for a large one.
 func (d *intake) enter(r *http.Request) (leave func(), ok bool) {
 	large := r.ContentLength < 0 || r.ContentLength > webhookLarge
-	if !take(r.Context(), d.room) {
+	if !take(r.Context(), d.room, d.patience/2) {
 		return nil, false
 	}
-	if large && !take(r.Context(), d.larges) {
+	if large && !take(r.Context(), d.larges, d.patience/2) {
 		<-d.room
 		return nil, false
 	}
@@ -104,13 +104,13 @@ func (d *intake) enter(r *http.Request) (leave func(), ok bool) {
 	}, true
 }
 
-func take(ctx context.Context, places chan struct{}) bool {
+func take(ctx context.Context, places chan struct{}, patience time.Duration) bool {
 	select {
 	case places <- struct{}{}:
 		return true
 	default:
 	}
-	t := time.NewTimer(webhookPatient / 2)
+	t := time.NewTimer(patience)
 	defer t.Stop()
 	select {
 	case places <- struct{}{}:
