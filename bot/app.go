@@ -197,6 +197,7 @@ func (a *app) assemble() error {
 	s.pagerDuty, s.url = c.PagerDuty, c.PublicURL
 	s.oncall = func() OnCallConfig { return a.config.Load().OnCall }
 	s.born = func() BirthConfig { return a.config.Load().Birth }
+	s.alerts = &alertReader{sources: a.alertSources, log: a.Log}
 	a.systems = s
 	if a.wired, err = wire(features(s)); err != nil {
 		return err
@@ -263,8 +264,12 @@ func (a *app) openDoors() error {
 
 func (a *app) handler() http.Handler { return a.http().Handler() }
 
+// alertSources are those of the running configuration.
+func (a *app) alertSources() []alertSource { return a.config.Load().sources }
+
 func (a *app) http() *httpDoor {
 	return newHTTPDoor(HTTPConfig{
+		Alerts:  newAlertDoor(a.alertSources, a.store, a.Clock, a.Log),
 		Secrets: func() []integrations.Secret { return a.config.Load().GitHub.WebhookSecrets },
 		Store:   a.store, Clock: a.Clock, Log: a.Log, Ready: a.isReady, Stuck: a.stuckAtWork, Sockets: a.slack.Connected, Extra: a.wired.serves,
 	})
@@ -311,6 +316,9 @@ func (c *Config) secrets() []string {
 	all = append(all, c.AWS.Secrets()...)
 	all = append(all, c.Mackerel.Secrets()...)
 	all = append(all, c.PagerDuty.Secrets()...)
+	for _, s := range c.Alerts {
+		all = append(append(all, s.Tokens...), s.Secrets...)
+	}
 	for _, t := range c.Targets {
 		for _, env := range []map[string]integrations.Secret{t.PlanEnv, t.ApplyEnv} {
 			for _, s := range env {

@@ -35,6 +35,7 @@ type Config struct {
 	OnCall       OnCallConfig        `yaml:"oncall"`
 	Rounds       RoundsConfig        `yaml:"rounds"`
 	PagerDuty    PagerDutyConfig     `yaml:"pagerduty"`
+	Alerts       []AlertsConfig      `yaml:"alerts"`
 	People       []PersonConfig      `yaml:"people"`
 	Groups       []GroupConfig       `yaml:"groups"`
 	Policy       []RuleConfig        `yaml:"policy"`
@@ -42,8 +43,9 @@ type Config struct {
 	Services     []ServiceConfig     `yaml:"services"`
 	Targets      []TargetConfig      `yaml:"targets"`
 
-	file string
-	r    *configReader // where each field stands, for the checks that come later
+	file    string
+	r       *configReader // where each field stands, for the checks that come later
+	sources []alertSource // made of Alerts
 }
 
 // SlackConfig is the workspace.

@@ -60,6 +60,7 @@ func (c *Config) check() {
 	c.checkPolicy()
 	c.checkTargets()
 	c.checkServices()
+	c.checkAlerts()
 }
 
 func (c *Config) want(field, value string) bool {

@@ -36,8 +36,11 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/status"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/alertmanager"
 	"github.com/signalbox-chatops/signalbox/integrations/aws"
+	"github.com/signalbox-chatops/signalbox/integrations/cloudwatch"
 	"github.com/signalbox-chatops/signalbox/integrations/demo"
+	"github.com/signalbox-chatops/signalbox/integrations/described"
 	"github.com/signalbox-chatops/signalbox/integrations/github"
 	"github.com/signalbox-chatops/signalbox/integrations/haproxy"
 	"github.com/signalbox-chatops/signalbox/integrations/heartbeat"
@@ -45,6 +48,8 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/kit/git"
 	"github.com/signalbox-chatops/signalbox/integrations/mackerel"
 	"github.com/signalbox-chatops/signalbox/integrations/pagerduty"
+	"github.com/signalbox-chatops/signalbox/integrations/pingdom"
+	"github.com/signalbox-chatops/signalbox/integrations/sensu"
 	"github.com/signalbox-chatops/signalbox/integrations/slack"
 	"github.com/signalbox-chatops/signalbox/integrations/terraform"
 	"github.com/signalbox-chatops/signalbox/store"
@@ -52,7 +57,7 @@ import (
 
 // This file is the one place where features meet systems. A new feature is a
 // folder and two lines here: its import and its place in features. A new applier
-// likewise, in appliers.
+// likewise, in appliers, and a new source of alerts in alertSources.
 
 // systems are what the features are handed.
 type systems struct {
@@ -87,6 +92,7 @@ type systems struct {
 	oncall    func() OnCallConfig
 	pagerDuty PagerDutyConfig
 	born      func() BirthConfig
+	alerts    *alertReader // reads the events of the kinds "alert."
 }
 
 // ownConfig is what the process lets be done with its own configuration.
@@ -120,6 +126,7 @@ func features(s systems) []commands.Feature {
 		home.New(home.Deps{Roster: rota, Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cards: s.cards, Guest: s.guest, Channel: s.channelID}),
 		language.New(language.Deps{}),
 		morning.New(morning.Deps{Cards: s.cards}),
+		{Name: "alerts", Events: map[string]commands.Handler{alertEvents: s.alerts.confirm}},
 	}
 }
 
@@ -139,6 +146,18 @@ func appliers(terraformBinary, providerCache string) map[string]applierMaker {
 // tools are the programs of appliers that are our own binary, by the word it is
 // called with.
 var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main}
+
+// alertSources are the kinds of what sends alerts. A new one is a folder and two lines
+// here: its import and its place in this table.
+var alertSources = map[string]alertMaker{
+	"sensu":        sensu.New,
+	"alertmanager": alertmanager.New,
+	"mackerel":     mackerel.NewAlerts,
+	"pagerduty":    pagerduty.NewWebhooks,
+	"pingdom":      pingdom.New,
+	"cloudwatch":   cloudwatch.New,
+	"described":    described.New,
+}
 
 // groupSources are where the people of a group are read live, by the keys of the
 // configuration.
