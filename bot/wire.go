@@ -84,6 +84,12 @@ type systems struct {
 	oncall    func() OnCallConfig
 	pagerDuty PagerDutyConfig
 	born      func() BirthConfig
+	language  func() string // of who asked for none
+}
+
+// languageOf is the language in which a surface is spoken to.
+func (s systems) languageOf(tx *store.Tx, at *store.Surface) (string, error) {
+	return (&language.Speaker{Default: s.language, Channel: s.channel}).Of(tx, at)
 }
 
 // ownConfig is what the process lets be done with its own configuration.
@@ -98,7 +104,7 @@ type ownConfig struct {
 // done without being asked.
 func features(s systems) []commands.Feature {
 	leases := scaling.New(scaling.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cloud: s.scaling, Channel: s.channel})
-	rota := oncall.New(oncall.Deps{URL: s.url, Dir: filepath.Join(s.data, "oncall"), Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.oncall, Zone: s.slack.Zone, Channel: s.channel, Source: rotas(s.pagerDuty, s), Chat: s.slack, WithTopic: topicWith, HandedOver: []func(*store.Tx) ([]integrations.Rich, error){drain.Held}})
+	rota := oncall.New(oncall.Deps{URL: s.url, Dir: filepath.Join(s.data, "oncall"), Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.oncall, Language: s.languageOf, Zone: s.slack.Zone, Channel: s.channel, Source: rotas(s.pagerDuty, s), Chat: s.slack, WithTopic: topicWith, HandedOver: []func(*store.Tx) ([]integrations.Rich, error){drain.Held}})
 	return []commands.Feature{
 		leases.Feature(),
 		rota.Feature(),

@@ -18,6 +18,9 @@ const (
 	// refreshEvery is how often a schedule that is kept elsewhere is read anew.
 	refreshEvery = 5 * time.Minute
 	remoteAhead  = 60 * 24 * time.Hour
+	// remoteBehind is of how long before it is first read a schedule is asked; from then
+	// on what was read is kept.
+	remoteBehind = 15 * 24 * time.Hour
 	// trusted is how old what was read may be for the gates.
 	trusted = time.Hour
 )
@@ -33,7 +36,9 @@ type Source interface {
 
 // A read is what a schedule that is kept elsewhere was when it was last read.
 type read struct {
-	ID     string               `json:"id"` // there
+	ID string `json:"id"` // there
+	// From is since when the shifts are known, To until when.
+	From   time.Time            `json:"from,omitzero"`
 	To     time.Time            `json:"to"`
 	At     time.Time            `json:"at"`
 	Shifts []integrations.Shift `json:"shifts"`
@@ -97,6 +102,32 @@ type task struct {
 	write []integrations.Override
 	end   []string
 	read  bool
+	last  read // what was read before
+}
+
+// from is from when on a schedule is read anew: its past is kept.
+func (t task) from(s Schedule, now time.Time) time.Time {
+	if t.last.ID != s.PagerDuty || t.last.From.IsZero() {
+		return minute(now).Add(-remoteBehind)
+	}
+	return minute(now).Add(-time.Hour)
+}
+
+// with is what was read now, behind what was read of the time before.
+func (r read) with(now read) read {
+	if r.ID != now.ID || r.From.IsZero() || !r.From.Before(now.From) || r.To.Before(now.From) {
+		return now
+	}
+	var past []integrations.Shift
+	for _, x := range r.Shifts {
+		if x.Start.Before(now.From) && x.End.After(now.At.Add(-keepFor)) {
+			x.End = earlier(x.End, now.From)
+			past = append(past, x)
+		}
+	}
+	now.From = later(r.From, now.At.Add(-keepFor))
+	now.Shifts = append(past, now.Shifts...)
+	return now
 }
 
 func (f *Rota) task(tx *store.Tx, s Schedule, now time.Time) (t task, err error) {
@@ -118,6 +149,7 @@ func (f *Rota) task(tx *store.Tx, s Schedule, now time.Time) (t task, err error)
 		return t, err
 	}
 	r, found, err := reads(tx).Get(s.Name)
+	t.last = r
 	t.read = !found || r.ID != s.PagerDuty || now.Sub(r.At) >= refreshEvery || len(t.write)+len(t.end) > 0
 	return t, err
 }
@@ -163,7 +195,8 @@ func (f *Rota) abroadOne(ctx context.Context, s Schedule) error {
 		}
 		ended = append(ended, remote)
 	}
-	shifts, failed := f.Source.Timeline(ctx, s.PagerDuty, minute(now).Add(-time.Hour), minute(now).Add(remoteAhead))
+	from := t.from(s, now)
+	shifts, failed := f.Source.Timeline(ctx, s.PagerDuty, from, minute(now).Add(remoteAhead))
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -181,7 +214,7 @@ func (f *Rota) abroadOne(ctx context.Context, s Schedule) error {
 			}
 			r.Why = failed.Error()
 		} else {
-			r = read{ID: s.PagerDuty, At: now, To: minute(now).Add(remoteAhead), Shifts: shifts}
+			r = r.with(read{ID: s.PagerDuty, At: now, From: from, To: minute(now).Add(remoteAhead), Shifts: shifts})
 		}
 		return reads(tx).Put(s.Name, r)
 	})
