@@ -195,6 +195,7 @@ func (a *app) assemble() error {
 	s.drains = func() DrainConfig { return a.config.Load().Drain }
 	s.pagerDuty, s.url = c.PagerDuty, c.PublicURL
 	s.oncall = func() OnCallConfig { return a.config.Load().OnCall }
+	s.digest = func() WeeklyConfig { return a.config.Load().Digest }
 	s.born = func() BirthConfig { return a.config.Load().Birth }
 	s.language = func() string { return a.config.Load().Slack.Language }
 	a.systems = s

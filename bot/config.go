@@ -34,6 +34,7 @@ type Config struct {
 	Mackerel     MackerelConfig      `yaml:"mackerel"`
 	OnCall       OnCallConfig        `yaml:"oncall"`
 	PagerDuty    PagerDutyConfig     `yaml:"pagerduty"`
+	Digest       WeeklyConfig        `yaml:"digest"`
 	People       []PersonConfig      `yaml:"people"`
 	Groups       []GroupConfig       `yaml:"groups"`
 	Policy       []RuleConfig        `yaml:"policy"`

@@ -17,6 +17,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/audit"
 	"github.com/signalbox-chatops/signalbox/commands/birth"
 	"github.com/signalbox-chatops/signalbox/commands/deploy"
+	"github.com/signalbox-chatops/signalbox/commands/digest"
 	"github.com/signalbox-chatops/signalbox/commands/drain"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/commands/groups"
@@ -84,6 +85,7 @@ type systems struct {
 	oncall    func() OnCallConfig
 	pagerDuty PagerDutyConfig
 	born      func() BirthConfig
+	digest    func() WeeklyConfig
 	language  func() string // of who asked for none
 }
 
@@ -117,6 +119,7 @@ func features(s systems) []commands.Feature {
 		birth.New(birth.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.births, Monitor: s.monitor, Config: s.born, Catalog: s.catalog, Channel: s.channel}),
 		outage.New(outage.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Watched: s.watched, Channel: s.channel}),
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
+		digest.New(digest.Deps{Store: s.store, Clock: s.clock, Log: s.log, Config: s.digest, Channel: s.channel, Zone: s.slack.Zone, Language: s.languageOf, Deploys: past.Deploys, Served: rota.Served, Dir: filepath.Join(s.data, "digest")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "audit")}),
 		help.New(s.verbs),
 		home.New(home.Deps{Roster: rota, Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cards: s.cards, Guest: s.guest, Channel: s.channelID}),
@@ -259,6 +262,9 @@ type OnCallConfig = oncall.Config
 
 // BirthConfig is how new instances are brought in.
 type BirthConfig = birth.Config
+
+// WeeklyConfig is when and where the weekly digest is posted.
+type WeeklyConfig = digest.Config
 
 // HAProxyConfig is what sends instances requests besides their accounts' load balancers.
 type HAProxyConfig = haproxy.Config
