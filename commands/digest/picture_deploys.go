@@ -58,16 +58,19 @@ func (p deploysPicture) draw() ([]byte, error) {
 		return nil, err
 	}
 	p.tiles(s)
-	most, before := 1, false
+	most, before, failed := 1, false, false
 	for _, x := range shown {
-		most, before = max(most, x.Now.Deploys, x.Before.Deploys), before || x.Before.Deploys > 0
+		most, before, failed = max(most, x.Now.Deploys, x.Before.Deploys), before || x.Before.Deploys > 0, failed || x.Now.Failed > 0
 	}
 	for _, x := range shown {
 		p.bar(s, x, most)
 	}
 	s.more(len(p.Services) - len(shown))
 	s.line()
-	marks := []mark{{color: goodPaint.Ground, name: p.words.good}, {color: badPaint.Ground, name: p.words.bad}}
+	marks := []mark{{color: goodPaint.Ground, name: p.words.good}}
+	if failed {
+		marks = append(marks, mark{color: badPaint.Ground, name: p.words.bad})
+	}
 	if before {
 		marks = append(marks, mark{color: beforePaint, name: p.words.before, thin: true})
 	}

@@ -57,11 +57,23 @@ func (p loadPicture) draw() ([]byte, error) {
 	s.line()
 	var marks []mark
 	for _, kind := range rota.Kinds {
-		marks = append(marks, mark{color: kindPaints[kind].Ground, name: p.words.kinds[kind]})
+		if p.has(kind) {
+			marks = append(marks, mark{color: kindPaints[kind].Ground, name: p.words.kinds[kind]})
+		}
 	}
 	s.key(marks)
 	p.notes(s)
 	return s.end()
+}
+
+// has says whether anybody had hours of a kind, or was called in them.
+func (p loadPicture) has(kind string) bool {
+	for _, x := range p.Schedules {
+		if slices.ContainsFunc(x.People, func(l load) bool { return l.Hours[kind] > 0 || l.Pages[kind] > 0 }) {
+			return true
+		}
+	}
+	return false
 }
 
 // notes say what the last column is.
