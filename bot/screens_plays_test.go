@@ -113,4 +113,15 @@ var screenPlays = []screenPlay{
 			"bob in #ops: /ops lock web/production the migration runs --for 1h", "45m pass"),
 		looking(screen{name: "round", says: "What nobody watches, and what was forgotten", kinds: []string{"round"}, words: "Nobody watches"}),
 	)},
+	{name: "the week behind", edit: []string{`# The configuration says people: [alice, bob, carol]\n          from: {day-6} 09:00\n          turn: daily, not people: [alice, bob]\n          from: 2026-01-05 10:00\n          turn: weekly`,
+		`# The configuration says \ndigest: {channel: ops, zone: Asia/Tokyo, at: 0 10 * * wed}\npeople:\n, not \npeople:\n`}, steps: slices.Concat(
+		saying("alice in #ops: /ops deploy web to staging", "alice presses Merge", "alice in #ops: /ops deploy web to production", "bob presses Approve on op-2", "bob presses Merge on op-2",
+			"alice presses Roll back on op-1", "alice presses Merge on op-3",
+			"alice in #ops: /ops deploy api v1.4.1 to staging", "alice presses Merge on op-4", "carol in #ops: /ops oncall take 2h", "16h pass"),
+		looking(
+			screen{name: "digest", says: "The week behind", kinds: []string{"weekly digest"}, words: "The week behind"},
+			screen{name: "digest-deploys", says: "The deploys of a week", kinds: []string{"weekly digest deploys"}, words: "Deploys, "},
+			screen{name: "digest-load", says: "Who was on call in which hours", kinds: []string{"weekly digest load"}, words: "On call, "},
+		),
+	)},
 }
