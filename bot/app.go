@@ -103,7 +103,7 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	a.life.start("work", stopWait+stopLimit(a.workers()), a.work)
-	o.Log.Info("doors open", "version", version(), "store", a.store.Path())
+	o.Log.Info("doors open", "version", version(), "store", a.store.Path(), "zones", machineZones())
 	if o.Started != nil {
 		o.Started(sandbox.Bot{Handler: a.handler(), UnderWay: a.underWay, WaitDecided: a.waitDecided, OnHost: a.host.answer})
 	}
@@ -190,12 +190,16 @@ func (a *app) assemble() error {
 	if err = s.clouds(c.AWS, c.HAProxy); err != nil {
 		return err
 	}
-	s.monitor = monitor(c.Mackerel, a.Clock, a.Log)
+	s.monitors(c.Mackerel)
+	s.rounds = func() RoundsConfig { return a.config.Load().Rounds }
 	s.self = ownInstance(c.AWS)
 	s.drains = func() DrainConfig { return a.config.Load().Drain }
 	s.pagerDuty, s.url = c.PagerDuty, c.PublicURL
 	s.oncall = func() OnCallConfig { return a.config.Load().OnCall }
+	s.digest = func() WeeklyConfig { return a.config.Load().Digest }
 	s.born = func() BirthConfig { return a.config.Load().Birth }
+	s.alerts = &alertReader{sources: a.alertSources, log: a.Log}
+	s.language = func() string { return a.config.Load().Slack.Language }
 	a.systems = s
 	if a.wired, err = wire(features(s)); err != nil {
 		return err
@@ -217,7 +221,7 @@ func (a *app) assemble() error {
 	if a.runner, err = runner.New(d); err != nil {
 		return err
 	}
-	cards, speaker, err := a.wired.spoken(func() string { return a.config.Load().Slack.Language }, a.channelID)
+	cards, speaker, err := a.wired.spoken(s.language, a.channelID)
 	if err != nil {
 		a.Log.Warn("some phrases are said in English only", "phrases", strings.Count(err.Error(), "\n")+1)
 	}
@@ -262,8 +266,12 @@ func (a *app) openDoors() error {
 
 func (a *app) handler() http.Handler { return a.http().Handler() }
 
+// alertSources are those of the running configuration.
+func (a *app) alertSources() []alertSource { return a.config.Load().sources }
+
 func (a *app) http() *httpDoor {
 	return newHTTPDoor(HTTPConfig{
+		Alerts:  newAlertDoor(a.alertSources, a.store, a.Clock, a.Log),
 		Secrets: func() []integrations.Secret { return a.config.Load().GitHub.WebhookSecrets },
 		Store:   a.store, Clock: a.Clock, Log: a.Log, Ready: a.isReady, Stuck: a.stuckAtWork, Sockets: a.slack.Connected, Extra: a.wired.serves,
 	})
@@ -310,6 +318,9 @@ func (c *Config) secrets() []string {
 	all = append(all, c.AWS.Secrets()...)
 	all = append(all, c.Mackerel.Secrets()...)
 	all = append(all, c.PagerDuty.Secrets()...)
+	for _, s := range c.Alerts {
+		all = append(append(all, s.Tokens...), s.Secrets...)
+	}
 	for _, t := range c.Targets {
 		for _, env := range []map[string]integrations.Secret{t.PlanEnv, t.ApplyEnv} {
 			for _, s := range env {

@@ -72,6 +72,7 @@ func findings(ctx context.Context, c *Config, tell say) {
 		tell(checkTerraform(ctx, c.Runner.Terraform))
 	}
 	tell(checkData(c.Data), checkRunnerUser(c.Runner.User))
+	tell(alertFindings(c)...)
 }
 
 // outside asks Slack and GitHub whether the tokens, scopes, channels, webhooks and

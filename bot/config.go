@@ -33,7 +33,10 @@ type Config struct {
 	Birth        BirthConfig         `yaml:"birth"`
 	Mackerel     MackerelConfig      `yaml:"mackerel"`
 	OnCall       OnCallConfig        `yaml:"oncall"`
+	Rounds       RoundsConfig        `yaml:"rounds"`
 	PagerDuty    PagerDutyConfig     `yaml:"pagerduty"`
+	Alerts       []AlertsConfig      `yaml:"alerts"`
+	Digest       WeeklyConfig        `yaml:"digest"`
 	People       []PersonConfig      `yaml:"people"`
 	Groups       []GroupConfig       `yaml:"groups"`
 	Policy       []RuleConfig        `yaml:"policy"`
@@ -41,8 +44,9 @@ type Config struct {
 	Services     []ServiceConfig     `yaml:"services"`
 	Targets      []TargetConfig      `yaml:"targets"`
 
-	file string
-	r    *configReader // where each field stands, for the checks that come later
+	file    string
+	r       *configReader // where each field stands, for the checks that come later
+	sources []alertSource // made of Alerts
 }
 
 // SlackConfig is the workspace.

@@ -114,9 +114,18 @@ func (c *Config) target(t TargetConfig, appliers map[string]applierMaker) integr
 // decodeStep lays a step's settings over a struct. Its mistakes are recorded
 // and returned.
 func (r *configReader) decodeStep(s StepConfig, into any) error {
+	return r.decode(SettingsConfig{node: s.node, path: s.path}, into)
+}
+
+// decode lays settings over a struct, as decodeStep does; where there are none it
+// leaves it.
+func (r *configReader) decode(s SettingsConfig, into any) error {
 	v := reflect.ValueOf(into)
 	if v.Kind() != reflect.Pointer || v.IsNil() {
-		return fmt.Errorf("decode %s: want a pointer, not %T", s.Kind, into)
+		return fmt.Errorf("decode %s: want a pointer, not %T", s.path, into)
+	}
+	if s.node == nil {
+		return nil
 	}
 	before := len(r.mistakes)
 	r.budget = 10_000

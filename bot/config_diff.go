@@ -65,6 +65,10 @@ func (f flat) add(path string, v reflect.Value) {
 			text = s.node.String()
 		}
 		f[path+"."+s.Kind] = leaf{text, true}
+	case v.Type() == settingsType:
+		if s := v.Interface().(SettingsConfig); s.node != nil {
+			f[path] = leaf{s.node.String(), true}
+		}
 	case v.Kind() == reflect.Pointer:
 		if !v.IsNil() {
 			f.add(path, v.Elem())

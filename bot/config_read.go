@@ -36,6 +36,12 @@ type StepConfig struct {
 	path string
 }
 
+// SettingsConfig are settings of a kind, which that kind itself decodes.
+type SettingsConfig struct {
+	node ast.Node
+	path string
+}
+
 const maxConfigDepth = 32
 
 func (r *configReader) err() error {
@@ -152,6 +158,7 @@ var (
 	durationType = reflect.TypeFor[time.Duration]()
 	sizeType     = reflect.TypeFor[ByteSize]()
 	stepType     = reflect.TypeFor[StepConfig]()
+	settingsType = reflect.TypeFor[SettingsConfig]()
 )
 
 func (r *configReader) value(n ast.Node, v reflect.Value, path string, depth int) {
@@ -171,6 +178,8 @@ func (r *configReader) value(n ast.Node, v reflect.Value, path string, depth int
 	switch {
 	case v.Type() == stepType:
 		r.step(n, v, path)
+	case v.Type() == settingsType:
+		v.Set(reflect.ValueOf(SettingsConfig{node: n, path: path}))
 	case v.Kind() == reflect.Pointer:
 		if v.IsNil() {
 			v.Set(reflect.New(v.Type().Elem()))

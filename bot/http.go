@@ -6,14 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"mime"
 	"net"
 	"net/http"
 	"net/url"
 	"regexp"
-	"sync"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
@@ -45,6 +43,8 @@ type HTTPConfig struct {
 	Stuck func(ctx context.Context) error
 	// Sockets says how many connections to Slack are up; may be nil.
 	Sockets func() int
+	// Alerts lets alerts in; nil lets none in.
+	Alerts http.Handler
 	// Extra is what else is served here, by pattern: the pages. A handler that
 	// streams lifts its own write deadline with http.ResponseController.
 	Extra map[string]http.Handler
@@ -54,21 +54,22 @@ type HTTPConfig struct {
 // answers. It decides nothing.
 type httpDoor struct {
 	HTTPConfig
+	*intake
 	mux    *http.ServeMux
-	room   chan struct{} // a place for each delivery at work
-	larges chan struct{} // and for each large one
 	forged seldom
-	failed seldom
 }
 
 func newHTTPDoor(c HTTPConfig) *httpDoor {
 	d := &httpDoor{
 		HTTPConfig: c, mux: http.NewServeMux(),
-		room: make(chan struct{}, webhookAtOnce), larges: make(chan struct{}, webhookLarges),
+		intake: newIntake(c.Store, c.Clock, c.Log, webhookAtOnce, webhookLarges, webhookPatient),
 	}
 	d.mux.HandleFunc("POST /github", d.github)
 	d.mux.HandleFunc("GET /healthz", d.health)
 	d.mux.HandleFunc("GET /readyz", d.ready)
+	if c.Alerts != nil {
+		d.mux.Handle(alertPath, c.Alerts)
+	}
 	for pattern, h := range c.Extra {
 		d.mux.Handle(pattern, h)
 	}
@@ -112,27 +113,12 @@ func (d *httpDoor) github(w http.ResponseWriter, r *http.Request) {
 	case signature == "":
 		d.refuse(w, r, "it is not signed")
 		return
-	case r.ContentLength > webhookMost:
-		answer(w, http.StatusRequestEntityTooLarge, "a delivery holds at most 25 MB")
-		return
 	}
-	leave, ok := d.enter(r)
+	body, leave, ok := d.body(w, r, webhookMost)
 	if !ok {
-		w.Header().Set("Retry-After", "5")
-		answer(w, http.StatusServiceUnavailable, "too many deliveries at once")
 		return
 	}
 	defer leave()
-	body, err := readWebhook(w, r)
-	var long *http.MaxBytesError
-	switch {
-	case errors.As(err, &long):
-		answer(w, http.StatusRequestEntityTooLarge, "a delivery holds at most 25 MB")
-		return
-	case err != nil:
-		answer(w, http.StatusBadRequest, "the body ended early")
-		return
-	}
 	if err := github.Verify(body, signature, d.Secrets()); err != nil {
 		d.refuse(w, r, err.Error())
 		return
@@ -143,79 +129,6 @@ func (d *httpDoor) github(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d.accept(w, r, store.Event{Kind: webhookKind(r), Keys: []string{"ghd:" + delivery}, Body: payload(r, body)})
-}
-
-// accept stores an event and answers. The sender may have gone by then; what it
-// sent is kept all the same.
-func (d *httpDoor) accept(w http.ResponseWriter, r *http.Request, e store.Event) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), webhookPatient)
-	defer cancel()
-	e.Accepted = d.Clock.Now()
-	_, duplicate, err := d.Store.Accept(ctx, e)
-	switch {
-	case err != nil:
-		if n, loud := d.failed.now(); loud {
-			d.Log.Error("webhook not stored, and refused", "kind", e.Kind, "delivery", e.Keys[0], "err", err, "times", n)
-		}
-		w.Header().Set("Retry-After", "60")
-		answer(w, http.StatusServiceUnavailable, "it could not be stored")
-	case duplicate:
-		reply(w, http.StatusAccepted, duplicateReply)
-	default:
-		reply(w, http.StatusAccepted, acceptedReply)
-	}
-}
-
-var (
-	acceptedReply  = []byte(`{"ok":true}` + "\n")
-	duplicateReply = []byte(`{"ok":true,"duplicate":true}` + "\n")
-)
-
-// enter takes a place for a delivery, and one of the few for a large one.
-func (d *httpDoor) enter(r *http.Request) (leave func(), ok bool) {
-	large := r.ContentLength < 0 || r.ContentLength > webhookLarge
-	if !take(r.Context(), d.room) {
-		return nil, false
-	}
-	if large && !take(r.Context(), d.larges) {
-		<-d.room
-		return nil, false
-	}
-	return func() {
-		if large {
-			<-d.larges
-		}
-		<-d.room
-	}, true
-}
-
-func take(ctx context.Context, places chan struct{}) bool {
-	select {
-	case places <- struct{}{}:
-		return true
-	default:
-	}
-	t := time.NewTimer(webhookPatient / 2)
-	defer t.Stop()
-	select {
-	case places <- struct{}{}:
-		return true
-	case <-t.C:
-	case <-ctx.Done():
-	}
-	return false
-}
-
-func readWebhook(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	// Not every ResponseWriter has a connection; the server's has.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readPatience))
-	in := http.MaxBytesReader(w, r.Body, webhookMost)
-	if n := r.ContentLength; n >= 0 && n <= webhookLarge {
-		body := make([]byte, n)
-		_, err := io.ReadFull(in, body)
-		return body, err
-	}
-	return io.ReadAll(in)
 }
 
 var (
@@ -250,25 +163,6 @@ func (d *httpDoor) refuse(w http.ResponseWriter, r *http.Request, why string) {
 			"why", why, "from", r.RemoteAddr, "times", n)
 	}
 	answer(w, http.StatusUnauthorized, "the signature is missing or wrong")
-}
-
-// seldom counts what happens and speaks up once a minute.
-type seldom struct {
-	mu    sync.Mutex
-	last  time.Time
-	quiet int
-}
-
-// now counts one more; loud says that it is time to tell of n.
-func (s *seldom) now() (n int, loud bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.quiet++
-	if now := time.Now(); s.last.IsZero() || now.Sub(s.last) >= time.Minute {
-		n, s.quiet, s.last = s.quiet, 0, now
-		return n, true
-	}
-	return 0, false
 }
 
 type healthReport struct {

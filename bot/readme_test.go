@@ -15,6 +15,8 @@ import (
 
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/cloudwatch"
+	"github.com/signalbox-chatops/signalbox/integrations/described"
 	"github.com/signalbox-chatops/signalbox/integrations/terraform"
 	"github.com/signalbox-chatops/signalbox/store"
 )
@@ -110,6 +112,8 @@ func keys(v reflect.Value, path string, into map[string]string) {
 	switch {
 	case v.Type() == stepType:
 		into[path+".<applier>"] = ""
+	case v.Type() == settingsType:
+		into[path] = ""
 	case v.Type() == secretType || v.Type() == durationType || v.Type() == sizeType:
 		into[path] = shown(v)
 	case v.Kind() == reflect.Pointer:
@@ -179,16 +183,24 @@ func allKeys() map[string]string {
 	return out
 }
 
-func terraformKeys() map[string]string {
+// kindKeys are those of the settings that a kind decodes itself.
+func kindKeys(settings any) map[string]string {
 	out := map[string]string{}
-	keys(reflect.ValueOf(terraform.Config{}), "", out)
+	keys(reflect.ValueOf(settings), "", out)
 	return out
+}
+
+// tables are the settings, by the README's tables of them.
+func tables() map[string]map[string]string {
+	return map[string]map[string]string{
+		"configuration": allKeys(), "terraform": kindKeys(terraform.Config{}), "cloudwatch": kindKeys(cloudwatch.Config{}), "described": kindKeys(described.Config{}),
+	}
 }
 
 // The tables of settings name each one, with its default; what it is for is
 // written by hand.
 func TestReadmeConfiguration(t *testing.T) {
-	for name, want := range map[string]map[string]string{"configuration": allKeys(), "terraform": terraformKeys()} {
+	for name, want := range tables() {
 		_, table, _ := marked(t, name)
 		got := map[string]string{}
 		for _, r := range rows(t, table) {
@@ -211,7 +223,7 @@ func TestReadmeConfiguration(t *testing.T) {
 func exampleEnv(name string) (string, bool) {
 	v, ok := map[string]string{
 		"SLACK_APP_TOKEN": "xapp-1-A", "SLACK_BOT_TOKEN": "xoxb-1", "GITHUB_TOKEN": "github_pat_1", "WEBHOOK_SECRET": "long enough to be one",
-		"HEARTBEAT_URL": "https://hc-ping.com/1", "WEB_PLAN_KEY": "read-only", "WEB_APPLY_KEY": "may change", "MACKEREL_KEY": "k", "PAGERDUTY_TOKEN": "pd", "CLOUDFLARE_READ": "r", "CLOUDFLARE_WRITE": "w",
+		"HEARTBEAT_URL": "https://hc-ping.com/1", "WEB_PLAN_KEY": "read-only", "WEB_APPLY_KEY": "may change", "MACKEREL_KEY": "k", "PAGERDUTY_TOKEN": "pd", "PAGERDUTY_WEBHOOK_SECRET": "pw", "ALERT_TOKEN": "long-enough-to-be-one", "ZABBIX_TOKEN": "another-long-enough", "CLOUDFLARE_READ": "r", "CLOUDFLARE_WRITE": "w",
 	}[name]
 	return v, ok
 }
@@ -238,7 +250,7 @@ func TestExampleConfiguration(t *testing.T) {
 		t.Errorf("the example shows too little: %d targets, %d services, %d rules", len(cat.Targets), len(cat.Services), len(cat.Rules))
 	}
 	names := strings.FieldsFunc(string(b), func(r rune) bool { return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz_:", r) })
-	for _, all := range []map[string]string{allKeys(), terraformKeys()} {
+	for _, all := range tables() {
 		for key := range all {
 			for _, part := range strings.Split(strings.ReplaceAll(key, "[]", ""), ".") {
 				if !strings.HasPrefix(part, "<") && !slices.Contains(names, part+":") {

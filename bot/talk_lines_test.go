@@ -124,6 +124,9 @@ var talkLines = []talkLine{
 	{form: talkForm(`(\S+) (vanishes)`), do: (*talk).onInstance},
 	{form: talkForm(`the logs of (\S+) (are stuck|cannot be asked about|flow again)`), do: (*talk).onInstance},
 	{form: talkForm(`the tests of (\S+) (fail|pass)`), looks: true, do: (*talk).onInstance},
+	{form: talkForm(`(\S+) is (working|standby|maintenance|poweroff|retired) in Mackerel`), do: func(k *talk, m []string) error {
+		return k.call("", "POST", "/sim/mackerel/hosts", map[string]string{"name": m[0], "status": m[1]}, nil)
+	}},
 	{form: talkForm(`the instances`), looks: true, do: (*talk).lookAtInstances},
 	{form: talkForm(`(\w+) on GitHub reports (\S+) (\w+) for (\S+)#(\d+)`), do: (*talk).report},
 	{form: talkForm(`a webhook (.*)`), looks: true, do: (*talk).webhook},

@@ -17,6 +17,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/audit"
 	"github.com/signalbox-chatops/signalbox/commands/birth"
 	"github.com/signalbox-chatops/signalbox/commands/deploy"
+	"github.com/signalbox-chatops/signalbox/commands/digest"
 	"github.com/signalbox-chatops/signalbox/commands/drain"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/commands/groups"
@@ -30,13 +31,17 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/oncall"
 	"github.com/signalbox-chatops/signalbox/commands/outage"
 	"github.com/signalbox-chatops/signalbox/commands/past"
+	"github.com/signalbox-chatops/signalbox/commands/rounds"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
 	"github.com/signalbox-chatops/signalbox/commands/scaling"
 	"github.com/signalbox-chatops/signalbox/commands/status"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/alertmanager"
 	"github.com/signalbox-chatops/signalbox/integrations/aws"
+	"github.com/signalbox-chatops/signalbox/integrations/cloudwatch"
 	"github.com/signalbox-chatops/signalbox/integrations/demo"
+	"github.com/signalbox-chatops/signalbox/integrations/described"
 	"github.com/signalbox-chatops/signalbox/integrations/github"
 	"github.com/signalbox-chatops/signalbox/integrations/haproxy"
 	"github.com/signalbox-chatops/signalbox/integrations/heartbeat"
@@ -44,6 +49,8 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/kit/git"
 	"github.com/signalbox-chatops/signalbox/integrations/mackerel"
 	"github.com/signalbox-chatops/signalbox/integrations/pagerduty"
+	"github.com/signalbox-chatops/signalbox/integrations/pingdom"
+	"github.com/signalbox-chatops/signalbox/integrations/sensu"
 	"github.com/signalbox-chatops/signalbox/integrations/slack"
 	"github.com/signalbox-chatops/signalbox/integrations/terraform"
 	"github.com/signalbox-chatops/signalbox/store"
@@ -51,7 +58,7 @@ import (
 
 // This file is the one place where features meet systems. A new feature is a
 // folder and two lines here: its import and its place in features. A new applier
-// likewise, in appliers.
+// likewise, in appliers, and a new source of alerts in alertSources.
 
 // systems are what the features are handed.
 type systems struct {
@@ -75,15 +82,25 @@ type systems struct {
 	url       string // where we are reached from outside
 	hooks     time.Duration
 	own       ownConfig
-	cloud     drain.Cloud   // nil where no account is configured
-	scaling   scaling.Cloud // the same accounts
-	births    birth.Cloud   // the same accounts
-	monitor   drain.Monitor // nil where none is configured
+	cloud     drain.Cloud    // nil where no account is configured
+	scaling   scaling.Cloud  // the same accounts
+	births    birth.Cloud    // the same accounts
+	monitor   drain.Monitor  // nil where none is configured
+	hosts     rounds.Monitor // the same
+	rounds    func() RoundsConfig
 	self      func(context.Context) (id string, onEC2 bool, err error)
 	drains    func() DrainConfig
 	oncall    func() OnCallConfig
 	pagerDuty PagerDutyConfig
 	born      func() BirthConfig
+	alerts    *alertReader // reads the events of the kinds "alert."
+	digest    func() WeeklyConfig
+	language  func() string // of who asked for none
+}
+
+// languageOf is the language in which a surface is spoken to.
+func (s systems) languageOf(tx *store.Tx, at *store.Surface) (string, error) {
+	return (&language.Speaker{Default: s.language, Channel: s.channel}).Of(tx, at)
 }
 
 // ownConfig is what the process lets be done with its own configuration.
@@ -98,7 +115,7 @@ type ownConfig struct {
 // done without being asked.
 func features(s systems) []commands.Feature {
 	leases := scaling.New(scaling.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cloud: s.scaling, Channel: s.channel})
-	rota := oncall.New(oncall.Deps{URL: s.url, Dir: filepath.Join(s.data, "oncall"), Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.oncall, Zone: s.slack.Zone, Channel: s.channel, Source: rotas(s.pagerDuty, s), Chat: s.slack, WithTopic: topicWith, HandedOver: []func(*store.Tx) ([]integrations.Rich, error){drain.Held}})
+	rota := oncall.New(oncall.Deps{URL: s.url, Dir: filepath.Join(s.data, "oncall"), Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.oncall, Language: s.languageOf, Zone: s.slack.Zone, Channel: s.channel, Source: rotas(s.pagerDuty, s), Chat: s.slack, WithTopic: topicWith, HandedOver: []func(*store.Tx) ([]integrations.Rich, error){drain.Held}})
 	return []commands.Feature{
 		leases.Feature(),
 		rota.Feature(),
@@ -109,13 +126,16 @@ func features(s systems) []commands.Feature {
 		status.New(status.Deps{Clock: s.clock, Watched: s.watched, Also: []func(*store.Tx) ([]integrations.Rich, error){drain.UnderWay, scaling.UnderWay, birth.Failed}}),
 		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Monitor: s.monitor, Self: s.self, Config: s.drains, Channel: s.channel, Notes: birth.Going}),
 		birth.New(birth.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.births, Monitor: s.monitor, Config: s.born, Catalog: s.catalog, Channel: s.channel}),
+		rounds.New(rounds.Deps{Store: s.store, Clock: s.clock, Log: s.log, Config: s.rounds, Channel: s.channel, Monitor: s.hosts, Cloud: s.cloud, Forgotten: []func(*store.Tx) ([]integrations.Rich, error){oncall.UnknownJobs, lock.PastNag, drain.Held, birth.Failed}}),
 		outage.New(outage.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Watched: s.watched, Channel: s.channel}),
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
+		digest.New(digest.Deps{Store: s.store, Clock: s.clock, Log: s.log, Config: s.digest, Channel: s.channel, Zone: s.slack.Zone, Language: s.languageOf, Deploys: past.Deploys, Served: rota.Served, Dir: filepath.Join(s.data, "digest")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "audit")}),
 		help.New(s.verbs),
 		home.New(home.Deps{Roster: rota, Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cards: s.cards, Guest: s.guest, Channel: s.channelID}),
 		language.New(language.Deps{}),
 		morning.New(morning.Deps{Cards: s.cards}),
+		{Name: "alerts", Events: map[string]commands.Handler{alertEvents: s.alerts.confirm}},
 	}
 }
 
@@ -135,6 +155,18 @@ func appliers(terraformBinary, providerCache string) map[string]applierMaker {
 // tools are the programs of appliers that are our own binary, by the word it is
 // called with.
 var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main}
+
+// alertSources are the kinds of what sends alerts. A new one is a folder and two lines
+// here: its import and its place in this table.
+var alertSources = map[string]alertMaker{
+	"sensu":        sensu.New,
+	"alertmanager": alertmanager.New,
+	"mackerel":     mackerel.NewAlerts,
+	"pagerduty":    pagerduty.NewWebhooks,
+	"pingdom":      pingdom.New,
+	"cloudwatch":   cloudwatch.New,
+	"described":    described.New,
+}
 
 // groupSources are where the people of a group are read live, by the keys of the
 // configuration.
@@ -259,17 +291,25 @@ type OnCallConfig = oncall.Config
 // BirthConfig is how new instances are brought in.
 type BirthConfig = birth.Config
 
+// WeeklyConfig is when and where the weekly digest is posted.
+type WeeklyConfig = digest.Config
+
 // HAProxyConfig is what sends instances requests besides their accounts' load balancers.
 type HAProxyConfig = haproxy.Config
 
 // MackerelConfig is what watches the instances.
 type MackerelConfig = mackerel.Config
 
-func monitor(c MackerelConfig, clk clock.Clock, log *slog.Logger) drain.Monitor {
+// RoundsConfig is when rounds are made.
+type RoundsConfig = rounds.Config
+
+// monitors hands out what watches the instances.
+func (s *systems) monitors(c MackerelConfig) {
 	if c.None() {
-		return nil
+		return
 	}
-	return mackerel.New(c, mackerel.Options{Clock: clk, Log: log})
+	client := mackerel.New(c, mackerel.Options{Clock: s.clock, Log: s.log})
+	s.monitor, s.hosts = client, client
 }
 
 // clouds hands the fleet of these accounts out: behind these backends too, for drains;

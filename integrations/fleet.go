@@ -239,6 +239,21 @@ type MonitoredHost struct {
 	ID     string // that system's own
 	Name   string
 	Status string
+	// Instance is its id in EC2, "" if it says none.
+	Instance string
+	// Roles are what it is watched as: "service:role".
+	Roles []string
+	// Since is when it began to be watched.
+	Since time.Time
 	// Retired says that it is watched no more, for good: its alerts are closed.
 	Retired bool
+}
+
+// A Downtime is a time in which that system calls nobody, on purpose.
+type Downtime struct {
+	ID, Name, Note string
+	From, Until    time.Time // half open
+	// Covers is what it is of, in words of that system: services, "service:role"s, and
+	// monitors by their ids; nothing is all.
+	Covers []string
 }

@@ -61,6 +61,7 @@ func (w *world) control() http.Handler {
 		return w.instances(), nil
 	}))
 	mux.HandleFunc("GET /sim/mackerel/hosts", answer(w.hosts))
+	mux.HandleFunc("POST /sim/mackerel/hosts", post(w.setHost))
 	w.pagerDutyRoutes(mux)
 	mux.HandleFunc("POST /sim/fault", answer(w.fault))
 	mux.HandleFunc("POST /sim/clock/advance", post(w.moveClock))

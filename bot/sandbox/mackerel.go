@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/signalbox-chatops/signalbox/integrations/mackerel/mackerelsim"
@@ -21,11 +22,22 @@ func (w *world) enlist() error {
 		if i.State != "running" || known[i.ID] {
 			continue
 		}
-		if _, err := w.mackerel.Register(mackerelsim.Host{Name: i.Name, Instance: i.ID}); err != nil {
+		if _, err := w.mackerel.Register(mackerelsim.Host{Name: i.Name, Instance: i.ID, Roles: watchedAs(i.Role)}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// watchedAs are the roles in Mackerel of an instance of a role.
+func watchedAs(role string) []string {
+	switch role {
+	case "":
+		return nil
+	case "task":
+		return []string{"api:task"}
+	}
+	return []string{"web:" + role}
 }
 
 // watching is Mackerel as its callers find it: with the hosts that run by now.
@@ -43,6 +55,22 @@ func (w *world) watching() http.Handler {
 func (w *world) hosts(*http.Request) (any, error) {
 	if err := w.enlist(); err != nil {
 		return nil, err
+	}
+	return map[string]any{"hosts": w.mackerel.Hosts()}, nil
+}
+
+type consoleCall struct {
+	Name   string `json:"name"`
+	Status string `json:"status"`
+}
+
+// setHost gives a host a status, as somebody does in Mackerel's console.
+func (w *world) setHost(_ context.Context, c consoleCall) (any, error) {
+	if err := w.enlist(); err != nil {
+		return nil, err
+	}
+	if err := w.mackerel.Set(c.Name, c.Status); err != nil {
+		return nil, wrong("%v", err)
 	}
 	return map[string]any{"hosts": w.mackerel.Hosts()}, nil
 }

@@ -70,6 +70,20 @@ func TestMackerelWatchesTheFleet(t *testing.T) {
 	if code, out := call(t, "", "POST", base+"/sim/fault", map[string]any{"system": "mackerel", "kind": "sleep"}); code != 400 {
 		t.Errorf("a fault that there is not: %d %v", code, out)
 	}
+	set := func(name, status string) int {
+		t.Helper()
+		code, _ := call(t, "", "POST", base+"/sim/mackerel/hosts", map[string]any{"name": name, "status": status})
+		return code
+	}
+	if code := set("web-2", "maintenance"); code != 200 {
+		t.Errorf("the console answers %d", code)
+	}
+	if _, status, _ := named(base, "web-2"); status != "maintenance" {
+		t.Errorf("web-2 is in %s", status)
+	}
+	if set("web-2", "asleep") != 400 || set("web-99", "working") != 400 {
+		t.Error("the console takes what there is not")
+	}
 	// Another one comes in its place, and registers when it runs.
 	if code, out := call(t, "", "POST", base+"/sim/fault", map[string]any{"system": "aws", "kind": "vanish", "id": "web-4"}); code != 200 {
 		t.Fatal(out)

@@ -215,6 +215,21 @@ oncall:
       zone: Asia/Tokyo
       channel: alerts
       pagerduty: {{.DatabaseID}}
+rounds:
+  channel: alerts
+  zone: Asia/Tokyo
+alerts:
+  sensu: {tokens: [sandbox]}
+  pingdom: {tokens: [sandbox]}
+  mackerel: {tokens: [sandbox]}
+  alertmanager: {tokens: [sandbox]}
+  # There is no Amazon here that signs, and none that a subscription could be confirmed with.
+  cloudwatch: {tokens: [sandbox], settings: {confirm_by_hand: true}}
+  pagerduty: {tokens: [sandbox], secrets: [sandbox]}
+  anything:
+    kind: described
+    tokens: [sandbox]
+    settings: {id: /id, key: [/key], title: [/title], text: [/text], state: /state, states: {firing: firing, resolved: resolved, flapping: flapping}, severity: /severity, service: /service, environment: /environment, host: /host, instance: /instance, check: /check, value: /value, url: /url, runbook: /runbook, image: /image, labels: /labels, at: /at, by: /by}
 drain:
   roles:
     app: {unit: app.service, port: 8080, healthy_percent: 60, logs: fluentd, buffers: [/var/log/td-agent/buffer]}

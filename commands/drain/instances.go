@@ -44,7 +44,14 @@ func (f *feature) instances(ctx context.Context, c *commands.Call) (commands.Act
 	slices.SortFunc(all, func(a, b integrations.Instance) int {
 		return cmpOr(strings.Compare(a.Role, b.Role), naturally(a.Name, b.Name), strings.Compare(a.ID, b.ID))
 	})
+	seen := make(chan sight, 1)
+	go func() { seen <- f.sees(ctx) }() // waited for below
 	places := f.places(ctx, all)
+	watching := <-seen
+	below := ""
+	if len(roles) == 0 || watching.err != nil {
+		below = watching.rest(all)
+	}
 	return func(tx *store.Tx) (commands.Reply, error) {
 		going, err := list(tx, func(d *Drain) bool { return !d.over() && d.State != statePlanned })
 		if err != nil {
@@ -56,7 +63,8 @@ func (f *feature) instances(ctx context.Context, c *commands.Call) (commands.Act
 				return commands.Reply{}, err
 			}
 		}
-		return commands.Reply{Private: f.listed(all, places, going, notes)}, nil
+		l := listing{all: all, places: places, seen: watching, going: going, notes: notes, below: below}
+		return commands.Reply{Private: f.listed(l)}, nil
 	}, nil
 }
 
@@ -125,9 +133,9 @@ func standing(m integrations.Machine, out map[string]place) {
 }
 
 // disagree says how the tag of an instance, its group and its pools contradict one
-// another; "" if they do not.
-func disagree(i integrations.Instance, p place, going bool) string {
-	var takes, ill string
+// another; "" if they do not. takes is a pool that sends it requests, "" if none does.
+func disagree(i integrations.Instance, p place) (wrong, takes string) {
+	var ill string
 	for _, name := range slices.Sorted(maps.Keys(p.pools)) {
 		switch p.pools[name] {
 		case integrations.SeatHealthy:
@@ -138,27 +146,36 @@ func disagree(i integrations.Instance, p place, going bool) string {
 		}
 	}
 	switch {
-	case going:
-		return ""
 	case i.Status == draining:
-		return "it says that it is draining, and no drain goes on"
+		wrong = "it says that it is draining, and no drain goes on"
 	case i.Status == working && p.lifecycle != "" && p.lifecycle != integrations.MemberInService:
-		return fmt.Sprintf("it says %s, and its group %s", i.Status, p.lifecycle)
+		wrong = fmt.Sprintf("it says %s, and its group %s", i.Status, p.lifecycle)
 	case i.Status == working && ill != "":
-		return fmt.Sprintf("it says %s, and %s", i.Status, ill)
+		wrong = fmt.Sprintf("it says %s, and %s", i.Status, ill)
 	case i.Status != working && i.Status != "" && takes != "":
-		return fmt.Sprintf("it says %s, and %s sends it requests", i.Status, takes)
+		wrong = fmt.Sprintf("it says %s, and %s sends it requests", i.Status, takes)
 	}
-	return ""
+	return wrong, takes
 }
 
 const working = "working" // the tag Status of one that does its work
 
-func (f *feature) listed(all []integrations.Instance, places map[string]place, going []*Drain, notes map[string]integrations.Rich) *integrations.Message {
+// listing is what the list of instances is made of.
+type listing struct {
+	all    []integrations.Instance
+	places map[string]place // by their ids
+	seen   sight
+	going  []*Drain
+	notes  map[string]integrations.Rich // by their ids
+	below  string                       // a sentence at the end
+}
+
+func (f *feature) listed(l listing) *integrations.Message {
+	all, m := l.all, &integrations.Message{}
 	if len(all) == 0 {
-		return say("No instance runs.")
+		m = say("No instance runs.")
+		m.Text += "\n"
 	}
-	m := &integrations.Message{}
 	role, rows, n := "\x00", integrations.Rich(nil), 0
 	flush := func() {
 		if len(rows) > 0 {
@@ -171,9 +188,9 @@ func (f *feature) listed(all []integrations.Instance, places map[string]place, g
 		if k == mostRows {
 			flush()
 			more := fmt.Sprintf("and %d more", len(all)-k)
-			m.Text += more
+			m.Text += more + "\n"
 			m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R(more)})
-			return m
+			break
 		}
 		if i.Role != role || n == rowsABlock {
 			flush()
@@ -186,11 +203,25 @@ func (f *feature) listed(all []integrations.Instance, places map[string]place, g
 		if len(rows) > 0 {
 			rows = append(rows, integrations.R("\n")...)
 		}
-		rows = append(rows, f.row(i, places[i.ID], going, notes[i.ID])...)
+		rows = append(rows, f.row(i, l)...)
 	}
 	flush()
+	if l.below != "" {
+		m.Text += l.below
+		m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R(l.below)})
+	}
 	m.Text = strings.TrimRight(m.Text, "\n")
 	return m
+}
+
+// where names the zone of an instance, and the account where there are several.
+func (l listing) where(i integrations.Instance) string {
+	for _, other := range l.all {
+		if other.Site.Account != i.Site.Account {
+			return i.Site.Account + "/" + i.Zone
+		}
+	}
+	return i.Zone
 }
 
 const rowsABlock = 12 // which stays within 3,000 characters
@@ -205,13 +236,14 @@ func count(all []integrations.Instance, role string) (n int) {
 }
 
 // row is the line of one instance.
-func (f *feature) row(i integrations.Instance, at place, going []*Drain, note integrations.Rich) integrations.Rich {
-	row := integrations.R(cmp.Or(i.Name, "-"), " ", integrations.Code(i.ID), " · ", cmp.Or(i.Status, i.State), " · ", i.Zone, " · ", fmt.Sprintf("%s old", gate.Age(f.Clock.Now().Sub(i.Launched))))
+func (f *feature) row(i integrations.Instance, l listing) integrations.Rich {
+	age, note := f.Clock.Now().Sub(i.Launched), l.notes[i.ID]
+	row := integrations.R(cmp.Or(i.Name, "-"), " ", integrations.Code(i.ID), " · ", cmp.Or(i.Status, i.State), " · ", l.where(i), " · ", fmt.Sprintf("%s old", gate.Age(age)))
 	known := len(note) > 0
 	if known {
 		row = append(append(row, integrations.R(" · ")...), note...)
 	}
-	for _, d := range going {
+	for _, d := range l.going {
 		if d.Instance == i.ID {
 			known = true
 			row = append(row, integrations.R(" · ", integrations.Code(d.ID), " ", word(d.State))...)
@@ -220,8 +252,14 @@ func (f *feature) row(i integrations.Instance, at place, going []*Drain, note in
 	if i.Notice != "" {
 		row = append(row, integrations.R(" · ⚠️ ", fmt.Sprintf("EC2 takes it back (%s)", i.Notice))...)
 	}
-	if wrong := disagree(i, at, known); wrong != "" {
-		row = append(row, integrations.R(" · ⚠️ ", wrong)...)
+	if known { // somebody moves it: nothing contradicts anything meanwhile
+		return row
+	}
+	wrong, takes := disagree(i, l.places[i.ID])
+	for _, one := range []string{wrong, l.seen.unlike(i, takes, age)} {
+		if one != "" {
+			row = append(row, integrations.R(" · ⚠️ ", one)...)
+		}
 	}
 	return row
 }

@@ -16,6 +16,8 @@ type Monitor interface {
 	// HostByInstance finds the host of an instance; *integrations.Gone says that it has
 	// none.
 	HostByInstance(ctx context.Context, instanceID string) (integrations.MonitoredHost, error)
+	// Hosts are all that are not retired.
+	Hosts(ctx context.Context) ([]integrations.MonitoredHost, error)
 	SetStatus(ctx context.Context, hostID, status string) error
 	// Retire has a host watched no more, for good, and closes its alerts.
 	Retire(ctx context.Context, hostID string) error

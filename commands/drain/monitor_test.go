@@ -43,6 +43,22 @@ func (w *watch) HostByInstance(_ context.Context, instance string) (integrations
 	return *h, nil
 }
 
+func (w *watch) Hosts(context.Context) (out []integrations.MonitoredHost, err error) {
+	if w.blind != nil {
+		err = w.blind()
+	}
+	for _, b := range w.fleet.boxes {
+		w.host(b.ID)
+	}
+	for instance, h := range w.hosts {
+		if h != nil && !h.Retired {
+			h.Instance = instance
+			out = append(out, *h)
+		}
+	}
+	return out, err
+}
+
 func (w *watch) change(call, id string, do func(h *integrations.MonitoredHost)) error {
 	return w.fleet.change(call, func() error {
 		for _, h := range w.hosts {

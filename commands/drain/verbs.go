@@ -170,7 +170,9 @@ func (f *feature) near(ctx context.Context, typed string) (out []string) {
 			out = append(out, i.Name)
 		}
 	}
-	slices.SortFunc(out, func(a, b string) int { return distance(a, typed) - distance(b, typed) })
+	slices.Sort(out) // several accounts may have one of a name
+	out = slices.Compact(out)
+	slices.SortStableFunc(out, func(a, b string) int { return distance(a, typed) - distance(b, typed) })
 	return out[:min(len(out), mostNear)]
 }
 

@@ -86,7 +86,7 @@ func (f *feature) heldRows(tx *store.Tx, c *commands.Call, scope commands.Scope)
 		if scope != (commands.Scope{}) && !touches(c.Catalog, h, scope) && !names(c.Catalog, h, scope) {
 			continue
 		}
-		r := row{rich: integrations.R(icons[rank(h)], upper(f.brief(h))), buttons: f.buttons(c, h)}
+		r := row{rich: integrations.R(icons[rank(h)], upper(brief(h, f.Clock.Now()))), buttons: f.buttons(c, h)}
 		if h.Link != "" {
 			r.rich = append(r.rich, integrations.R(" · ", integrations.Link(h.Link, "more"))...)
 		}

@@ -62,3 +62,26 @@ func (f *feature) oldCard(tx *store.Tx, s *store.Surface) (integrations.Message,
 	text := fmt.Sprintf("The %s of %s %s stands since %s%s: “%s” (%s).", noun(h), gate.FromStore(h.Owner).Display(), onWhat(h), gate.Clock(h.Created), until(h, ", until "), h.Reason, h.ID)
 	return *say(text, release), nil
 }
+
+// PastNag are the holds whose owners were reminded of them, and that still stand.
+func PastNag(tx *store.Tx) (out []integrations.Rich, err error) {
+	all, err := tx.Holds()
+	for _, h := range all {
+		if h.Nagged.IsZero() || h.Over(tx.Now()) {
+			continue
+		}
+		icon, what := icons[rank(h)], "everything"
+		if !h.Stop {
+			what = gate.Scope(h)
+		}
+		row := integrations.R(icon, integrations.Code(h.ID), " ", integrations.Bold(what), " · ", gate.FromStore(h.Owner).Display(), " · since ", integrations.When(h.Created, time.UTC))
+		if !h.Expires.IsZero() {
+			row = append(row, integrations.R(" · until ", integrations.When(h.Expires, time.UTC))...)
+		}
+		if h.Reason != "" {
+			row = append(row, integrations.R(" · ", integrations.Italic(h.Reason))...)
+		}
+		out = append(out, row)
+	}
+	return out, err
+}

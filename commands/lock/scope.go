@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
@@ -144,16 +145,20 @@ func noun(h *store.Hold) string {
 // sentence says all of a hold in one line, as the gates do: "web/production is
 // locked by alice: “migration” (hold-1, for 5 min, until …)", and where more is said.
 func (f *feature) sentence(h *store.Hold) string {
-	return strings.TrimSpace(f.brief(h) + " " + h.Link)
+	return strings.TrimSpace(brief(h, f.Clock.Now()) + " " + h.Link)
 }
 
 // brief is the sentence without its link.
-func (f *feature) brief(h *store.Hold) string {
+func brief(h *store.Hold, now time.Time) string {
 	s := what(h)
 	if h.Kind != store.HoldDirty {
 		s += " by " + gate.FromStore(h.Owner).Display()
 	}
-	return fmt.Sprintf("%s: “%s” (%s, for %s%s)", s, h.Reason, h.ID, gate.Age(f.Clock.Now().Sub(h.Created)), until(h, ", until "))
+	age := gate.Age(now.Sub(h.Created))
+	if h.Expires.IsZero() {
+		return fmt.Sprintf("%s: “%s” (%s, for %s)", s, h.Reason, h.ID, age)
+	}
+	return fmt.Sprintf("%s: “%s” (%s, for %s, until %s)", s, h.Reason, h.ID, age, gate.Clock(h.Expires))
 }
 
 // until is when a hold ends, behind a word; nothing for one that does not end.

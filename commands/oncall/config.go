@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/netresearch/go-cron"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/settime"
 )
 
 // Config is who is on call when.
@@ -111,6 +111,9 @@ func (s Schedule) zone() *time.Location {
 	return z
 }
 
+// times are those of the posts at set times.
+func (s Schedule) times() settime.Times { return settime.Times{Expressions: s.Posts, Zone: s.zone()} }
+
 func (s Schedule) late() time.Duration {
 	if s.Late == 0 {
 		return usualLate
@@ -150,8 +153,8 @@ func (c Config) Validate() error {
 			bad(at+".pagerduty", "is given beside layers; who is on call can stand in one place only")
 		}
 		for n, p := range s.Posts {
-			if _, err := cron.ParseStandard(p); err != nil {
-				bad(fmt.Sprintf("%s.posts[%d]", at, n), "%q is no cron expression: %v; want one like \"0 9 * * mon\"", p, err)
+			if err := settime.Check(p, "0 9 * * mon"); err != nil {
+				bad(fmt.Sprintf("%s.posts[%d]", at, n), "%v", err)
 			}
 		}
 		if (s.Handoffs || len(s.Posts) > 0) && s.Channel == "" {

@@ -9,7 +9,7 @@ import (
 // waits is what whoever comes on call finds: open incidents, jobs of which nobody can
 // tell how they ended, what is held, and what other features hand over.
 func (f *Rota) waits(tx *store.Tx) (out []integrations.Rich, err error) {
-	for _, more := range append([]func(*store.Tx) ([]integrations.Rich, error){f.incidents, unknownJobs, f.held}, f.HandedOver...) {
+	for _, more := range append([]func(*store.Tx) ([]integrations.Rich, error){f.incidents, UnknownJobs, f.held}, f.HandedOver...) {
 		rows, err := more(tx)
 		if err != nil {
 			return nil, err
@@ -29,7 +29,8 @@ func (f *Rota) incidents(tx *store.Tx) (out []integrations.Rich, err error) {
 	return out, err
 }
 
-func unknownJobs(tx *store.Tx) (out []integrations.Rich, err error) {
+// UnknownJobs are those of which nobody can tell how they ended.
+func UnknownJobs(tx *store.Tx) (out []integrations.Rich, err error) {
 	all, err := tx.LiveJobs()
 	for _, j := range all {
 		if j.State == store.JobUnknown {

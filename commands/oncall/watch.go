@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/netresearch/go-cron"
-
 	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/integrations"
@@ -73,7 +71,7 @@ func (f *Rota) turn(tx *store.Tx, s Schedule, now time.Time) error {
 		}
 	}
 	if !known || !slices.Equal(w.Posts, s.Posts) || w.Zone != s.Zone || !w.Next.IsZero() && !now.Before(w.Next) {
-		w.Next = nextPost(s, now)
+		w.Next = s.times().After(now)
 	}
 	w.Through, w.Posts, w.Zone = now, s.Posts, s.Zone
 	if err := watches(tx).Put(s.Name, w); err != nil {
@@ -98,11 +96,7 @@ func (f *Rota) missed(tx *store.Tx, s Schedule, w watch, now time.Time) (*handof
 	if n := len(past); s.Handoffs && n > 0 {
 		post = &past[n-1]
 	}
-	if !w.Next.IsZero() && !now.Before(w.Next) {
-		at := w.Next
-		for next := postAfter(s, at); !next.IsZero() && !next.After(now); next = postAfter(s, at) {
-			at = next
-		}
+	if at := s.times().Newest(w.Next, now); !at.IsZero() {
 		if post == nil || !post.At.After(at) {
 			planned := handoff{At: at, Planned: true, Week: true}
 			if post != nil { // of the same time, or passed over: one post says both
@@ -152,22 +146,6 @@ func (f *Rota) boundaries(tx *store.Tx, s Schedule, after, until time.Time) (out
 		out = append(out, handoff{At: at, Before: &shifts[n-1]})
 	}
 	return out, nil
-}
-
-// nextPost is the next set time; zero if there is none.
-func nextPost(s Schedule, now time.Time) time.Time { return postAfter(s, now) }
-
-func postAfter(s Schedule, after time.Time) (first time.Time) {
-	for _, p := range s.Posts {
-		spec, err := cron.ParseStandard(p) // Validate has read it once
-		if err != nil {
-			continue
-		}
-		if next := spec.Next(after.In(s.zone())); !next.IsZero() && (first.IsZero() || next.Before(first)) {
-			first = next
-		}
-	}
-	return first
 }
 
 // post opens one.

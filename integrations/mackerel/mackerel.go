@@ -98,7 +98,7 @@ func (c *Client) HostByInstance(ctx context.Context, instanceID string) (integra
 	if instanceID == "" {
 		return integrations.MonitoredHost{}, errors.New("mackerel " + act + " an instance: it has no id")
 	}
-	identifier := instanceID + ".ec2.amazonaws.com" // as mackerel-agent does, spec/cloud.go
+	identifier := instanceID + ofEC2
 	var found []*sdk.Host
 	for _, ask := range []struct {
 		param sdk.FindHostsParam
@@ -126,24 +126,13 @@ func (c *Client) HostByInstance(ctx context.Context, instanceID string) (integra
 	case 0:
 		return integrations.MonitoredHost{}, &integrations.Gone{Why: "mackerel " + act + " " + instanceID + ": it has none"}
 	case 1:
-		h := found[0]
-		return integrations.MonitoredHost{ID: h.ID, Name: h.Name, Status: h.Status, Retired: h.IsRetired}, nil
+		return shown(found[0]), nil
 	}
 	var ids []string
 	for _, h := range found {
 		ids = append(ids, h.ID)
 	}
 	return integrations.MonitoredHost{}, fmt.Errorf("mackerel %s %s: %d hosts say that they are it: %s", act, instanceID, len(found), strings.Join(ids, ", "))
-}
-
-// instanceOf is what a host says of its cloud, "" unless it is EC2.
-func instanceOf(h *sdk.Host) string {
-	if h.Meta.Cloud == nil || h.Meta.Cloud.Provider != "ec2" {
-		return ""
-	}
-	about, _ := h.Meta.Cloud.MetaData.(map[string]any)
-	id, _ := about["instance-id"].(string)
-	return id
 }
 
 // SetStatus gives a host one of the four statuses.

@@ -16,12 +16,14 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/mackerel/mackerelsim"
 )
 
-// The contract that the drain asks for is here once more, since a system may not name
+// The contracts that the features ask for are here once more, since a system may not name
 // a feature: that *mackerel.Client has it is checked when this is compiled.
 var _ interface {
 	HostByInstance(ctx context.Context, instanceID string) (integrations.MonitoredHost, error)
 	SetStatus(ctx context.Context, hostID, status string) error
 	Retire(ctx context.Context, hostID string) error
+	Hosts(ctx context.Context) ([]integrations.MonitoredHost, error)
+	Downtimes(ctx context.Context, at time.Time) ([]integrations.Downtime, error)
 } = (*mackerel.Client)(nil)
 
 const (
@@ -99,8 +101,8 @@ func TestAHostIsFoundByItsInstanceInEachStatus(t *testing.T) {
 				t.Fatal(err)
 			}
 			now := o.host(instance)
-			if want := (integrations.MonitoredHost{ID: h.ID, Name: h.Name, Status: status}); now != want {
-				t.Errorf("%s: it is %+v, want %+v", instance, now, want)
+			if now.ID != h.ID || now.Name != h.Name || now.Status != status || now.Retired || now.Instance != instance {
+				t.Errorf("%s: it is %+v, and was %+v", instance, now, h)
 			}
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // route is one call of the API.
 type route struct {
 	action, method string
-	path           *regexp.Regexp // with the id of the host
+	path           *regexp.Regexp // with the id of what it is about
 	change         bool
 	takes          []string // parameters
 	do             func(s *Sim, c *call) (any, *refusal)
@@ -25,12 +25,15 @@ var routes = []route{
 	{action: "hosts.list", method: http.MethodGet, path: regexp.MustCompile(`^/api/v0/hosts()$`), takes: []string{"customIdentifier", "name", "status"}, do: (*Sim).list},
 	{action: "host.get", method: http.MethodGet, path: regexp.MustCompile(`^/api/v0/hosts/([0-9A-Za-z]+)$`), do: (*Sim).get},
 	{action: "host.status", method: http.MethodPost, path: regexp.MustCompile(`^/api/v0/hosts/([0-9A-Za-z]+)/status$`), change: true, do: (*Sim).status},
+	{action: "downtimes.list", method: http.MethodGet, path: regexp.MustCompile(`^/api/v0/downtimes()$`), do: (*Sim).listDowntimes},
+	{action: "downtime.create", method: http.MethodPost, path: regexp.MustCompile(`^/api/v0/downtimes()$`), change: true, do: (*Sim).createDowntime},
+	{action: "downtime.delete", method: http.MethodDelete, path: regexp.MustCompile(`^/api/v0/downtimes/([0-9A-Za-z]+)$`), change: true, do: (*Sim).deleteDowntime},
 	{action: "host.retire", method: http.MethodPost, path: regexp.MustCompile(`^/api/v0/hosts/([0-9A-Za-z]+)/retire$`), change: true, do: (*Sim).retire},
 }
 
 // call is one request.
 type call struct {
-	id    string // of the host
+	id    string // of the host, or of the downtime
 	query url.Values
 	body  []byte
 }
@@ -178,9 +181,14 @@ func (s *Sim) list(c *call) (any, *refusal) {
 }
 
 func (h *host) wire() map[string]any {
+	roles := map[string][]string{}
+	for _, full := range h.Roles {
+		service, role, _ := strings.Cut(full, ":")
+		roles[service] = append(roles[service], role)
+	}
 	out := map[string]any{
 		"id": h.ID, "name": h.Name, "displayName": nil, "customIdentifier": nil, "size": "standard", "status": h.Status, "memo": "",
-		"roles": map[string]any{}, "isRetired": h.Retired, "createdAt": h.Created, "interfaces": []any{}, "meta": map[string]any{"agent-name": "mackerel-agent/0.85.0"},
+		"roles": roles, "isRetired": h.Retired, "createdAt": h.Created, "interfaces": []any{}, "meta": map[string]any{"agent-name": "mackerel-agent/0.85.0"},
 	}
 	if h.Identifier != "" {
 		out["customIdentifier"] = h.Identifier

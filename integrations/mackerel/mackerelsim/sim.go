@@ -1,5 +1,6 @@
 // Package mackerelsim is Mackerel at the wire, for tests and for the sandbox, as far as
-// taking a host out of service needs it: hosts, their status, their retirement.
+// taking a host out of service and looking after those in it needs it: hosts, their
+// status, their retirement, downtimes.
 //
 // It stands beside the client in integrations/mackerel and knows nothing of the bot. It
 // is strict, so that what passes here passes there: it refuses a path, a parameter or a
@@ -8,6 +9,7 @@
 package mackerelsim
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -39,6 +42,8 @@ type Host struct {
 	Name     string
 	Instance string // its id in EC2
 	Status   string // working when empty
+	// Roles are "service:role".
+	Roles []string
 	// Unnamed says that it has no custom identifier: its agent is old, or was told
 	// another one. It is found by what it says of its cloud.
 	Unnamed bool
@@ -46,11 +51,12 @@ type Host struct {
 
 // View is a host as it is now.
 type View struct {
-	ID       string `json:"id"`
-	Name     string `json:"name"`
-	Instance string `json:"instance"`
-	Status   string `json:"status"`
-	Retired  bool   `json:"retired"`
+	ID       string   `json:"id"`
+	Name     string   `json:"name"`
+	Instance string   `json:"instance"`
+	Status   string   `json:"status"`
+	Roles    []string `json:"roles"`
+	Retired  bool     `json:"retired"`
 }
 
 // Sim is a running simulator.
@@ -60,14 +66,22 @@ type Sim struct {
 	log   *slog.Logger
 	busy  atomic.Int64
 
-	mu     sync.Mutex // guards everything below
-	hosts  []*host
-	faults []*Fault
-	calls  []string
+	mu        sync.Mutex // guards everything below
+	hosts     []*host
+	downtimes []*downtime
+	faults    []*Fault
+	calls     []string
+}
+
+// saved is the state as it is in the file.
+type saved struct {
+	Hosts     []*host
+	Downtimes []*downtime
 }
 
 type host struct {
 	ID, Name, Identifier, Instance, Status string
+	Roles                                  []string
 	Retired                                bool
 	Created                                int64 // seconds since 1970
 }
@@ -105,7 +119,7 @@ func (s *Sim) Register(h Host) (id string, err error) {
 	if !slices.Contains(statuses, h.Status) {
 		return "", fmt.Errorf("register %s: no status %q", h.Name, h.Status)
 	}
-	made := &host{ID: fmt.Sprintf("3HxMck%05d", len(s.hosts)+1), Name: h.Name, Instance: h.Instance, Status: h.Status, Created: s.clock.Now().Unix()}
+	made := &host{ID: fmt.Sprintf("3HxMck%05d", len(s.hosts)+1), Name: h.Name, Instance: h.Instance, Status: h.Status, Roles: h.Roles, Created: s.clock.Now().Unix()}
 	if h.Instance != "" && !h.Unnamed {
 		made.Identifier = h.Instance + ".ec2.amazonaws.com"
 	}
@@ -114,6 +128,25 @@ func (s *Sim) Register(h Host) (id string, err error) {
 	}
 	s.hosts = append(s.hosts, made)
 	return made.ID, s.save()
+}
+
+// Set gives a host another status, as somebody does in the console; "retired" is for good.
+func (s *Sim) Set(name, status string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := slices.IndexFunc(s.hosts, func(h *host) bool { return !h.Retired && (h.Name == name || h.ID == name) })
+	if n < 0 {
+		return fmt.Errorf("no host is called %q", name)
+	}
+	switch h := s.hosts[n]; {
+	case status == "retired":
+		h.Retired = true
+	case slices.Contains(statuses, status):
+		h.Status = status
+	default:
+		return fmt.Errorf("no status is called %q; there are %s and retired", status, strings.Join(statuses, ", "))
+	}
+	return s.save()
 }
 
 // Idle reports that no request is being answered. Nothing else can be under way.
@@ -125,7 +158,7 @@ func (s *Sim) Hosts() []View {
 	defer s.mu.Unlock()
 	out := make([]View, len(s.hosts))
 	for n, h := range s.hosts {
-		out[n] = View{ID: h.ID, Name: h.Name, Instance: h.Instance, Status: h.Status, Retired: h.Retired}
+		out[n] = View{ID: h.ID, Name: h.Name, Instance: h.Instance, Status: h.Status, Roles: append([]string{}, h.Roles...), Retired: h.Retired}
 	}
 	return out
 }
@@ -151,9 +184,16 @@ func (s *Sim) load() (found bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err := json.Unmarshal(b, &s.hosts); err != nil {
+	var in saved
+	if bytes.HasPrefix(b, []byte("[")) { // of a time when there was nothing but hosts
+		err = json.Unmarshal(b, &in.Hosts)
+	} else {
+		err = json.Unmarshal(b, &in)
+	}
+	if err != nil {
 		return false, fmt.Errorf("read %s: %w", s.file(), err)
 	}
+	s.hosts, s.downtimes = in.Hosts, in.Downtimes
 	return true, nil
 }
 
@@ -161,7 +201,7 @@ func (s *Sim) save() error {
 	if s.cfg.Dir == "" {
 		return nil
 	}
-	b, err := json.MarshalIndent(s.hosts, "", "\t")
+	b, err := json.MarshalIndent(saved{s.hosts, s.downtimes}, "", "\t")
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -176,7 +177,7 @@ func TestTheStateIsKept(t *testing.T) {
 	ask("POST", "/api/v0/hosts/"+s.Hosts()[0].ID+"/status", `{"status":"maintenance"}`)
 	ask("POST", "/api/v0/hosts/"+s.Hosts()[1].ID+"/retire", "")
 	again, _ := bench(t, Config{Dir: dir})
-	if got, want := again.Hosts(), s.Hosts(); got[0] != want[0] || got[1] != want[1] {
+	if got, want := again.Hosts(), s.Hosts(); !reflect.DeepEqual(got, want) {
 		t.Errorf("it is %+v, and was %+v", got, want)
 	}
 	if _, err := s.Register(Host{Name: "web-2", Instance: "i-2"}); err != nil {
@@ -190,7 +191,7 @@ func TestTheStateIsKept(t *testing.T) {
 	}
 	again, _ = bench(t, Config{Hosts: []Host{{Name: "other"}}, Dir: dir})
 	got, want := again.Hosts(), s.Hosts()
-	if len(got) != 3 || got[0] != want[0] || got[1] != want[1] || got[2] != want[2] || got[0].Status != "maintenance" || !got[1].Retired {
+	if len(got) != 3 || !reflect.DeepEqual(got, want) || got[0].Status != "maintenance" || !got[1].Retired {
 		t.Errorf("it is %+v, and was %+v", got, want)
 	}
 }

@@ -1,0 +1,35 @@
+package mackerel
+
+import (
+	"flag"
+	"testing"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/integrationstest"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+const samples = "testdata/alerts"
+
+func alerts(tb testing.TB) integrations.AlertSource {
+	tb.Helper()
+	s, err := NewAlerts(integrations.AlertOptions{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+func TestAlerts(t *testing.T) {
+	integrationstest.Alerts(t, integrationstest.AlertSuite{
+		Source: alerts(t), Dir: samples, Update: *update,
+		Stories: [][]string{
+			{"host_firing", "host_repeated", "host_warning", "host_resolved", "host_closed_by_hand", "host_in_maintenance"},
+		},
+		Silent: []string{"sample", "host_status", "alert_group"},
+		Broken: []string{"no_id", "malformed"},
+	})
+}
+
+func FuzzAlerts(f *testing.F) { integrationstest.FuzzAlerts(f, alerts(f), samples) }

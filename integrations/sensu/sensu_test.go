@@ -1,0 +1,36 @@
+package sensu
+
+import (
+	"flag"
+	"testing"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/integrationstest"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+const samples = "testdata/alerts"
+
+func alerts(tb testing.TB) integrations.AlertSource {
+	tb.Helper()
+	s, err := New(integrations.AlertOptions{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+func TestAlerts(t *testing.T) {
+	integrationstest.Alerts(t, integrationstest.AlertSuite{
+		Source: alerts(t), Dir: samples, Update: *update,
+		Stories: [][]string{
+			{"core_firing", "core_repeated", "core_flapping", "core_resolved"},
+			{"go_firing", "go_repeated", "go_flapping", "go_resolved"},
+		},
+		Silent: []string{"core_unknown_action", "go_metrics"},
+		Broken: []string{"core_nameless", "malformed", "other"},
+	})
+}
+
+func FuzzAlerts(f *testing.F) { integrationstest.FuzzAlerts(f, alerts(f), samples) }
