@@ -93,3 +93,14 @@ func TestPicturesOfWhoAsks(t *testing.T) {
 		t.Errorf("of nothing it says %+v, %v, and sends %v", reply.Private, err, s.sentFiles())
 	}
 }
+
+// A zone that has no name which could be found again is UTC.
+func TestNamed(t *testing.T) {
+	tokyo := zoneOf(t, "Asia/Tokyo")
+	if got := named(tokyo); got.String() != "Asia/Tokyo" {
+		t.Errorf("it is %v", got)
+	}
+	if got := named(time.FixedZone("Japan Standard Time", 9*60*60)); got != time.UTC {
+		t.Errorf("it is %v", got)
+	}
+}

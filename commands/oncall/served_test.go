@@ -58,18 +58,18 @@ func TestServedElsewhere(t *testing.T) {
 	if got, want := r.served(day(3, 12), day(5, 9)), "platform 3 12:00–5 09:00 [] []: 3 12:00 bob 4 09:00 carol"; got != want {
 		t.Errorf("it was\n%s\nwant\n%s", got, want)
 	}
-	r.clock.now = day(8, 10)
+	r.clock.now = day(8, 14)
 	x.schedule.Layers[0].Epochs[0].Groups = [][]string{{"zoe"}} // another roster, from whenever: what was is kept
 	r.goesAbroad()
 	r.starts()
 	r.f.Source = x
-	if got, want := r.served(day(6, 12), day(9, 9)), "platform 6 12:00–9 09:00 [] []: 6 12:00 bob 7 09:00 carol 8 09:00 zoe"; got != want {
+	if got, want := r.served(day(6, 12), day(9, 9)), "platform 6 12:00–9 09:00 [] []: 6 12:00 bob 7 09:00 carol 8 09:00 alice 8 13:00 zoe"; got != want {
 		t.Errorf("it was\n%s\nwant\n%s", got, want)
 	}
 	if got := r.served(day(1, 0).AddDate(0, -2, 0), day(1, 0).AddDate(0, -1, 0)); got != "" {
 		t.Errorf("of a time that nobody knows it says %s", got)
 	}
-	r.clock.now = day(8, 10).Add(keepFor + 48*time.Hour)
+	r.clock.now = day(8, 14).Add(keepFor + 48*time.Hour)
 	r.goesAbroad() // it was not heard of for longer than is read ahead
 	if got := r.served(day(6, 12), day(9, 9)); got != "" {
 		t.Errorf("what is long over is %s", got)
