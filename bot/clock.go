@@ -5,14 +5,16 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 )
 
 // clockDoor is where time comes in: it runs each feature's ticks, once at the
-// start and then whenever their time comes round. A tick that is still at work
-// is not begun again.
+// start and then whenever their time comes round, by the clock: one of each minute at
+// the full minutes, so that those whose times fall together do, and a clock that is moved
+// has few moments to stop at. A tick that is still at work is not begun again.
 type clockDoor struct {
 	clock clock.Clock
 	log   *slog.Logger
@@ -21,8 +23,8 @@ type clockDoor struct {
 	kicks sync.Map // by the tick's name, a channel that asks for it now
 }
 
-// Again has a tick run now, or once more if it is at work; its next round is
-// counted from then.
+// Again has a tick run now, or once more if it is at work; its next round is where it
+// was to be.
 func (d *clockDoor) Again(name string) {
 	select {
 	case d.kick(name) <- struct{}{}:
@@ -45,7 +47,7 @@ func (d *clockDoor) Run(ctx context.Context) error {
 			defer all.Done()
 			for {
 				d.tick(ctx, t)
-				timer := d.clock.NewTimer(t.Every)
+				timer := d.clock.NewTimer(untilNext(d.clock.Now(), t.Every))
 				select {
 				case <-ctx.Done():
 					timer.Stop()
@@ -58,6 +60,11 @@ func (d *clockDoor) Run(ctx context.Context) error {
 		}()
 	}
 	return nil
+}
+
+// untilNext is how long it is to the next full round.
+func untilNext(now time.Time, every time.Duration) time.Duration {
+	return now.Truncate(every).Add(every).Sub(now)
 }
 
 func (d *clockDoor) tick(ctx context.Context, t commands.Tick) {

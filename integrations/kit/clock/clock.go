@@ -5,6 +5,7 @@ package clock
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -90,9 +91,9 @@ func (m *Movable) NewTimer(d time.Duration) Timer {
 }
 
 // Advance moves the clock forward by d, from timer to timer: it steps to the
-// moment of the earliest timer that falls due, fires it, waits for settle to
-// return (which should wait until all work that the timer caused is done), and
-// goes on. settle may be nil.
+// moment of the earliest timer that falls due, fires it and those that fall due with it,
+// within a few milliseconds, waits for settle to return (which should wait until all work
+// that the timers caused is done), and goes on. settle may be nil.
 func (m *Movable) Advance(ctx context.Context, d time.Duration, settle func(context.Context) error) error {
 	m.mu.Lock()
 	end := time.Now().Add(m.offset).Add(d)
@@ -116,8 +117,12 @@ func (m *Movable) Advance(ctx context.Context, d time.Duration, settle func(cont
 	return nil
 }
 
-// stepTo moves to the earliest timer before end and fires it, or to end.
-// It reports whether a timer was fired.
+// together is how far apart timers may be that are for the same moment: each was made a
+// little after the moment that it counts from was read.
+const together = 20 * time.Millisecond
+
+// stepTo moves to the earliest timer before end and fires it, with those of the same
+// moment, or to end. It reports whether a timer was fired.
 func (m *Movable) stepTo(end time.Time) bool {
 	m.mu.Lock()
 	var first *movableTimer
@@ -127,8 +132,19 @@ func (m *Movable) stepTo(end time.Time) bool {
 		}
 	}
 	to := end
+	var due []*movableTimer
 	if first != nil {
 		to = first.at
+		for t := range m.timers {
+			if !t.at.After(end) && t.at.Sub(first.at) <= together {
+				due = append(due, t)
+			}
+		}
+		for _, t := range due {
+			if t.at.After(to) {
+				to = t.at
+			}
+		}
 	}
 	if ahead := to.Sub(time.Now().Add(m.offset)); ahead > 0 {
 		m.offset += ahead
@@ -140,7 +156,10 @@ func (m *Movable) stepTo(end time.Time) bool {
 	if first == nil {
 		return false
 	}
-	first.fire()
+	slices.SortFunc(due, func(a, b *movableTimer) int { return a.at.Compare(b.at) })
+	for _, t := range due {
+		t.fire()
+	}
 	return true
 }
 
