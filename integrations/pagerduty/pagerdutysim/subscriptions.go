@@ -3,6 +3,7 @@ package pagerdutysim
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -62,6 +63,18 @@ func (s *Sim) subscription(id string) *Subscription {
 		}
 	}
 	return nil
+}
+
+// Point has a subscription deliver to another address. It is an error if there is none.
+func (s *Sim) Point(id, url string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub := s.subscription(id)
+	if sub == nil {
+		return fmt.Errorf("there is no webhook subscription %q", id)
+	}
+	sub.URL = url
+	return s.save()
 }
 
 func (s *Sim) listSubscriptions(c *call) (any, *refusal) {
