@@ -77,6 +77,7 @@ type RemoteActed struct {
 	Already bool
 	By      AlertPerson
 	Cut     bool // a text was too long there, and was cut
+	Level   int  // that it was escalated to
 }
 
 // RemoteOver refuses to act on an incident that is over: that would open it again.

@@ -30,7 +30,8 @@ type (
 	// IncidentResponder changes incidents, as the user with the address of the person who
 	// wants it and as nobody else: *integrations.RemoteStranger where there is none. Each
 	// act looks at the incident as it is now, and leaves one that is over as it is:
-	// *integrations.RemoteOver says by whom and since when. What is so already is no
+	// *integrations.RemoteOver says by whom and since when. (One that ends in the moment
+	// between the look and the act is opened again by PagerDuty, which takes no condition.) What is so already is no
 	// error: RemoteActed.Already. An act whose answer was lost is looked for; where that
 	// cannot be done either it is *Later, and may be tried again with the same RemoteAct.
 	IncidentResponder interface {
@@ -40,7 +41,9 @@ type (
 		Resolve(ctx context.Context, a integrations.RemoteAct) (integrations.RemoteActed, error)
 		// Reassign gives it to a user or to an escalation policy, who are paged anew.
 		Reassign(ctx context.Context, a integrations.RemoteAct, to integrations.RemoteTarget) (integrations.RemoteActed, error)
-		// Escalate pages those of a level of its policy, from 1 on.
+		// Escalate pages those of a level of its policy, from 1 on; 0 is the one behind those
+		// who have it now, the first where nobody of the policy has it. RemoteActed.Level
+		// says which it was.
 		Escalate(ctx context.Context, a integrations.RemoteAct, level int) (integrations.RemoteActed, error)
 		// Snooze has it acknowledged for a time, of a second to seven days.
 		Snooze(ctx context.Context, a integrations.RemoteAct, d time.Duration) (integrations.RemoteActed, error)

@@ -201,50 +201,6 @@ func (c *Client) Reassign(ctx context.Context, a integrations.RemoteAct, to inte
 	return c.acted(ctx, now), nil
 }
 
-// Escalate implements IncidentResponder. That the same person has escalated it since they
-// asked is read from its log: the incident does not say of which level it is.
-func (c *Client) Escalate(ctx context.Context, a integrations.RemoteAct, level int) (integrations.RemoteActed, error) {
-	const what = "escalate the incident"
-	if level < 1 {
-		return integrations.RemoteActed{}, fmt.Errorf("pagerduty %s %s: there is no level %d; the first is 1", what, a.ID, level)
-	}
-	on, err := c.begin(ctx, a)
-	if err == nil {
-		err = c.over(ctx, on.was)
-	}
-	if err != nil {
-		return integrations.RemoteActed{}, err
-	}
-	done, err := c.since(ctx, on, "escalate_log_entry")
-	if err != nil {
-		return integrations.RemoteActed{}, err
-	}
-	if done {
-		return c.already(ctx, on.was, reference{ID: on.me.ID, Type: "user_reference", Summary: on.me.Name}), nil
-	}
-	now, err := c.put(ctx, on, what, map[string]any{"escalation_level": level}, func(incident) bool {
-		done, err := c.since(ctx, on, "escalate_log_entry")
-		return err == nil && done
-	})
-	if err != nil {
-		return integrations.RemoteActed{}, err
-	}
-	return c.acted(ctx, now), nil
-}
-
-// since says whether the log has a line of a kind by the person who acts, of the time
-// since they asked.
-func (c *Client) since(ctx context.Context, on act, kind string) (bool, error) {
-	if on.Asked.IsZero() {
-		return false, nil
-	}
-	all, err := c.entries(ctx, on.ID, on.Asked.Truncate(time.Second))
-	if err != nil {
-		return false, err
-	}
-	return slices.ContainsFunc(all, func(e logEntry) bool { return e.Type == kind && e.Agent.ID == on.me.ID }), nil
-}
-
 // Snooze implements IncidentResponder. One that wakes within a minute of the time that is
 // wanted is snoozed already.
 func (c *Client) Snooze(ctx context.Context, a integrations.RemoteAct, d time.Duration) (integrations.RemoteActed, error) {
@@ -351,12 +307,32 @@ func (c *Client) AcknowledgeMine(ctx context.Context, as string, serviceIDs []st
 		}
 		var got page
 		err := c.do(ctx, call{act: "acknowledge incidents", method: http.MethodPut, path: "/incidents", from: me.Email, of: "incidents", body: map[string]any{"incidents": changes}}, &got)
+		if lost(err) {
+			if done := c.has(ctx, me, some, serviceIDs); len(done) > 0 { // a call is done whole
+				got.Incidents, err = done, nil
+			}
+		}
 		if err != nil {
 			return out, c.stranger(me, err)
 		}
 		out = append(out, c.told(ctx, got.Incidents...)...)
 	}
 	return out, nil
+}
+
+// has are those of some incidents that somebody has acknowledged.
+func (c *Client) has(ctx context.Context, me User, some []incident, serviceIDs []string) (out []incident) {
+	all, err := c.incidents(ctx, url.Values{"statuses[]": {integrations.RemoteAcknowledged}, "user_ids[]": {me.ID}}, serviceIDs)
+	if err != nil {
+		return nil
+	}
+	for _, i := range all {
+		by, ok := holder(i, me)
+		if ok && by.ID == me.ID && slices.ContainsFunc(some, func(o incident) bool { return o.ID == i.ID }) {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // shorten cuts a text to so many characters.

@@ -162,6 +162,21 @@ func TestASubscriptionIsLookedAfter(t *testing.T) {
 			a.Error(err)
 		}
 	})
+	inAccount(t, paging(), func(a *account) { // somebody has switched it off
+		h := a.keep("")
+		r, err := http.NewRequestWithContext(a.Context(), http.MethodPut, "https://api.pagerduty.com/webhook_subscriptions/"+h.ID, strings.NewReader(`{"webhook_subscription":{"active":false}}`))
+		if err != nil {
+			a.Fatal(err)
+		}
+		r.Header = http.Header{"Authorization": {"Token token=" + token}, "Accept": {"application/vnd.pagerduty+json;version=2"}, "Content-Type": {"application/json"}}
+		if resp, err := a.RoundTrip(r); err != nil || resp.StatusCode != 200 {
+			a.Fatal(resp, err)
+		}
+		a.want(a.foundOfIncidents(a.client, ourURL)[1], "no PagerDuty webhooks: "+h.ID+" is switched off | activate it in PagerDuty under Integrations, Generic Webhooks (v3)")
+		if h := a.keep(""); !slices.Equal(h.Did, []string{"activated", "pinged"}) || !a.sim.Subscriptions()[0].Active {
+			a.Errorf("%+v", h)
+		}
+	})
 	inAccount(t, paging(), func(a *account) { // its secret was in the answer
 		a.fault(pagerdutysim.Fault{Kind: "lost", Action: "subscriptions.create"})
 		_, err := a.client.KeepHook(a.Context(), ourURL, "")

@@ -151,6 +151,7 @@ type page struct {
 	Incidents     []incident     `json:"incidents"`
 	Entries       []logEntry     `json:"log_entries"`
 	Policies      []policy       `json:"escalation_policies"`
+	OnCalls       []onCall       `json:"oncalls"`
 	Subscriptions []subscription `json:"webhook_subscriptions"`
 	More          bool           `json:"more"`
 }

@@ -82,8 +82,8 @@ func (s *Sim) Close() {
 func (s *Sim) Idle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	due := s.due()
-	return !s.sending && (due.IsZero() || due.After(s.clock.Now()))
+	due := s.due() // what is on its way was due, and is until it has ended
+	return due.IsZero() || due.After(s.clock.Now())
 }
 
 // Deliveries lists what was sent and has yet to be, oldest first.
@@ -173,7 +173,6 @@ func (s *Sim) pick() (next sent, ok bool) {
 			d.Ended, changed = lost, true
 			continue
 		}
-		s.sending = true
 		return sent{Delivery: *d, to: *sub, twice: s.take(faultTwice, d.Event, d.Incident) != nil}, true
 	}
 	return sent{due: s.due()}, false
@@ -188,7 +187,6 @@ func (s *Sim) send(ctx context.Context, d sent) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sending = false
 	n := slices.IndexFunc(s.state.Deliveries, func(o *Delivery) bool { return o.ID == d.ID })
 	if ctx.Err() != nil || n < 0 {
 		return

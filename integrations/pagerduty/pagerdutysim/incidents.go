@@ -224,22 +224,30 @@ func (s *Sim) pageLevel(i *Incident, level int, at time.Time) {
 		return
 	}
 	l := p.Levels[level-1]
-	who := slices.Clone(l.Users)
-	for _, id := range l.Schedules {
-		if sc := s.schedule(id); sc != nil {
-			for _, x := range sc.stretches(at, at.Add(time.Second)) {
-				who = append(who, x.Users...)
-			}
-		}
-	}
-	for _, u := range who {
-		if !slices.ContainsFunc(i.Assigned, func(a Stamp) bool { return a.User == u }) {
-			i.Assigned = append(i.Assigned, Stamp{u, at})
-		}
+	for _, u := range s.paged(l, at) {
+		i.Assigned = append(i.Assigned, Stamp{u, at})
 	}
 	if level < len(p.Levels) || i.Loops < p.Loops {
 		i.Escalates = at.Add(time.Duration(l.Minutes) * time.Minute)
 	}
+}
+
+// paged are those of a level at a time, each once.
+func (s *Sim) paged(l Level, at time.Time) (who []string) {
+	all := slices.Clone(l.Users)
+	for _, id := range l.Schedules {
+		if sc := s.schedule(id); sc != nil {
+			for _, x := range sc.stretches(at, at.Add(time.Second)) {
+				all = append(all, x.Users...)
+			}
+		}
+	}
+	for _, u := range all {
+		if !slices.Contains(who, u) {
+			who = append(who, u)
+		}
+	}
+	return who
 }
 
 func (s *Sim) turn(i *Incident, status, user string, at time.Time) {

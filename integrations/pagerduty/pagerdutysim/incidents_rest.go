@@ -26,6 +26,7 @@ var incidentRoutes = []route{
 	{action: "notes.create", method: http.MethodPost, path: "/incidents/{id}/notes", change: true, from: true, do: (*Sim).createNote},
 	{action: "services.list", method: http.MethodGet, path: "/services", takes: []string{"query", "limit", "offset"}, do: (*Sim).listServices},
 	{action: "policies.list", method: http.MethodGet, path: "/escalation_policies", takes: []string{"query", "limit", "offset"}, do: (*Sim).listPolicies},
+	{action: "oncalls.list", method: http.MethodGet, path: "/oncalls", takes: []string{"escalation_policy_ids[]", "limit", "offset"}, do: (*Sim).listOnCalls},
 }
 
 // listIncidents leaves out what is older than a month, unless all are asked for.
@@ -303,4 +304,24 @@ func (s *Sim) listPolicies(c *call) (any, *refusal) {
 		return nil, no
 	}
 	return paged("escalation_policies", named(s.state.Policies, c, func(p Policy) string { return p.Name }), offset, limit, Policy.wire), nil
+}
+
+// listOnCalls are those who would be paged now, a line for each level of each policy.
+func (s *Sim) listOnCalls(c *call) (any, *refusal) {
+	offset, limit, no := c.page(25, 100)
+	if no != nil {
+		return nil, no
+	}
+	all := []any{}
+	for _, p := range s.state.Policies {
+		if ids := c.query["escalation_policy_ids[]"]; len(ids) > 0 && !slices.Contains(ids, p.ID) {
+			continue
+		}
+		for n, l := range p.Levels {
+			for _, u := range s.paged(l, s.now()) {
+				all = append(all, map[string]any{"escalation_level": n + 1, "escalation_policy": p.reference(), "user": s.reference(u), "schedule": nil, "start": nil, "end": nil})
+			}
+		}
+	}
+	return paged("oncalls", all, offset, limit, func(one any) any { return one }), nil
 }

@@ -104,10 +104,9 @@ type Sim struct {
 	calls  []string
 	used   map[string]minute // by token
 
-	sending bool // a webhook is on its way
-	woken   chan struct{}
-	stop    context.CancelFunc
-	sender  sync.WaitGroup
+	woken  chan struct{}
+	stop   context.CancelFunc
+	sender sync.WaitGroup
 }
 
 type state struct {
