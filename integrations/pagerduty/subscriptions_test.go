@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +22,7 @@ const ourURL = "https://signalbox.example.com/alerts/pagerduty"
 // receiver is our door for webhooks: it lets in what is signed, and reads it.
 type receiver struct {
 	t    *testing.T
+	mu   sync.Mutex
 	door integrations.AlertSource
 	got  []string // "<event> <incident's title>"
 }
@@ -30,6 +32,8 @@ func (r *receiver) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	status := http.StatusAccepted
 	if err := r.door.(integrations.AlertSigner).Authentic(req.Context(), req.Header, body); err != nil {
 		status = http.StatusUnauthorized
@@ -58,7 +62,18 @@ func (r *receiver) with(secrets ...string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.door = door
+}
+
+// took is what came since it was asked last, when all is quiet.
+func (r *receiver) took() (out []string) {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out, r.got = r.got, nil
+	return out
 }
 
 func delivering(t *testing.T, cfg pagerdutysim.Config, do func(a *account, r *receiver)) {
@@ -87,8 +102,7 @@ func TestWebhooksAreLetInAndRead(t *testing.T) {
 		if _, err := a.client.Resolve(a.Context(), a.by("bob", id)); err != nil {
 			a.Error(err)
 		}
-		synctest.Wait()
-		a.want(strings.Join(r.got, "\n"),
+		a.want(strings.Join(r.took(), "\n"),
 			`202 incident.triggered firing: the shop is slow ""  of 1`,
 			`202 incident.escalated updated: the shop is slow "Carol Chen" Alice Ames of 1`,
 			`202 incident.annotated noted: the shop is slow "I look at it" Alice Ames of 0`,
@@ -96,13 +110,12 @@ func TestWebhooksAreLetInAndRead(t *testing.T) {
 			`202 incident.reassigned updated: the shop is slow "Carol Chen" Alice Ames of 1`,
 			`202 incident.resolved resolved: the shop is slow "" Bob Bell of 0`)
 		r.with("another") // three refusals disable it
-		r.got = nil
 		for range 4 {
 			a.trigger("web", "the shop is slow")
 			synctest.Wait()
 		}
-		if len(r.got) != 3 || !strings.HasPrefix(r.got[0], "401 ") {
-			a.Errorf("it sent %q", r.got)
+		if got := r.took(); len(got) != 3 || !strings.HasPrefix(got[0], "401 ") {
+			a.Errorf("it sent %q", got)
 		}
 	})
 }
@@ -123,23 +136,19 @@ func TestASubscriptionIsLookedAfter(t *testing.T) {
 			a.Fatalf("%+v", h)
 		}
 		r.with(h.Secret.Reveal())
-		synctest.Wait()
 		if h := a.keep(""); len(h.Did) != 0 || !h.Secret.IsZero() {
 			a.Errorf("%+v", h)
 		}
-		r.got = nil
+		r.took()
 		a.trigger("database", "slow query")
-		synctest.Wait()
-		a.want(strings.Join(r.got, "\n"), `202 incident.triggered firing: slow query ""  of 1`)
+		a.want(strings.Join(r.took(), "\n"), `202 incident.triggered firing: slow query ""  of 1`)
 		a.fault(pagerdutysim.Fault{Kind: "disable"})
 		if h := a.keep(""); !slices.Equal(h.Did, []string{"enabled", "pinged"}) {
 			a.Errorf("%+v", h)
 		}
-		r.got = nil
 		a.trigger("web", "on again")
-		synctest.Wait()
-		if len(r.got) != 2 || !strings.HasPrefix(r.got[0], "202 pagey.ping") {
-			a.Errorf("%q", r.got)
+		if got := r.took(); len(got) != 2 || !strings.HasPrefix(got[0], "202 pagey.ping") {
+			a.Errorf("%q", got)
 		}
 	})
 	cfg := paging()
