@@ -31,9 +31,10 @@ type (
 	// wants it and as nobody else: *integrations.RemoteStranger where there is none. Each
 	// act looks at the incident as it is now, and leaves one that is over as it is:
 	// *integrations.RemoteOver says by whom and since when. (One that ends in the moment
-	// between the look and the act is opened again by PagerDuty, which takes no condition.) What is so already is no
-	// error: RemoteActed.Already. An act whose answer was lost is looked for; where that
-	// cannot be done either it is *Later, and may be tried again with the same RemoteAct.
+	// between the look and the act is opened again by PagerDuty, which takes no condition.)
+	// What is so already is no error: RemoteActed.Already. An act whose answer was lost is
+	// looked for; where that cannot be done either it is *Later, and may be tried again
+	// with the same RemoteAct.
 	IncidentResponder interface {
 		// Acknowledge: somebody else's is left theirs, and By says whose it is.
 		Acknowledge(ctx context.Context, a integrations.RemoteAct) (integrations.RemoteActed, error)

@@ -25,6 +25,7 @@ type incident struct {
 	Service     reference `json:"service"`
 	Policy      reference `json:"escalation_policy"`
 	Priority    reference `json:"priority"`
+	Via         string    `json:"assigned_via"` // viaPolicy, or it was given to somebody
 	Assignments []struct {
 		Assignee reference `json:"assignee"`
 	} `json:"assignments"`
@@ -38,6 +39,8 @@ type incident struct {
 	ChangedAt time.Time `json:"last_status_change_at"`
 	ChangedBy reference `json:"last_status_change_by"`
 }
+
+const viaPolicy = "escalation_policy"
 
 // user says whether it is a user.
 func (r reference) user() bool { return strings.HasPrefix(r.Type, "user") }

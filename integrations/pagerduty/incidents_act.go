@@ -182,7 +182,9 @@ func (c *Client) Reassign(ctx context.Context, a integrations.RemoteAct, to inte
 	var so func(incident) bool
 	if to.Policy != "" {
 		change["escalation_policy"] = reference{ID: to.Policy, Type: "escalation_policy_reference"}
-		so = func(i incident) bool { return i.Policy.ID == to.Policy }
+		so = func(i incident) bool { // its policy pages, and nobody has it
+			return i.Policy.ID == to.Policy && i.Status == integrations.RemoteTriggered && i.Via == viaPolicy
+		}
 	} else {
 		u, err := c.actor(ctx, to.Email)
 		if err != nil {

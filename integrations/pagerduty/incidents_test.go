@@ -391,3 +391,25 @@ func TestTheNextLevel(t *testing.T) {
 		a.want(a.state(id), "triggered of PBOB: escalate PALICE")
 	})
 }
+
+// What somebody was given can be given back to its policy, which begins anew.
+func TestAnIncidentIsGivenBack(t *testing.T) {
+	inAccount(t, paging(), func(a *account) {
+		id := a.trigger("web", "the shop is slow")
+		back := func(want bool) {
+			t.Helper()
+			got, err := a.client.Reassign(a.Context(), a.by("alice", id), integrations.RemoteTarget{Policy: "PPLATFORM"})
+			if err != nil || got.Already != want {
+				a.Errorf("%+v, %v", got, err)
+			}
+		}
+		back(true)
+		a.page(id, "PBOB", "reassign", "PCAROL")
+		back(false)
+		a.want(a.state(id), "triggered of PBOB: delegate PALICE")
+		a.page(id, "PCAROL", "acknowledge", "")
+		back(false)
+		back(true)
+		a.want(a.state(id), "triggered of PBOB: delegate PALICE")
+	})
+}
