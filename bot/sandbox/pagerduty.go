@@ -16,6 +16,9 @@ const (
 	pagerDutyKey = "sandbox-pagerduty-key"
 	// databaseID is the schedule that PagerDuty keeps.
 	databaseID = "PDATABASE"
+	// hookID is the subscription that tells the bot, and hookSecret what it signs with.
+	hookID     = "PSIGNALBOX"
+	hookSecret = "sandbox"
 	// shownAhead is how far PagerDuty's page looks.
 	shownAhead = 14 * 24 * time.Hour
 )
@@ -41,8 +44,30 @@ func (w *world) simulatePager() (err error) {
 		days.Users = append(days.Users, pagerDutyUser(name))
 	}
 	c.Schedules = []pagerdutysim.Schedule{{ID: databaseID, Name: "Database", Zone: "Asia/Tokyo", Layers: []pagerdutysim.Layer{days}}}
-	w.pagerDuty, err = pagerdutysim.New(c)
-	return err
+	c.Policies = []pagerdutysim.Policy{
+		{ID: "PPLATFORM", Name: "Platform", Loops: 1, Levels: []pagerdutysim.Level{{Minutes: 5, Users: []string{pagerDutyUser("alice")}}, {Minutes: 10, Users: []string{pagerDutyUser("bob")}}}},
+		{ID: "PDATA", Name: "Data", Levels: []pagerdutysim.Level{{Minutes: 15, Schedules: []string{databaseID}}, {Minutes: 15, Users: []string{pagerDutyUser("bob")}}}},
+	}
+	c.Services = []pagerdutysim.Service{
+		{ID: "PWEB", Name: "web", RoutingKey: "sandbox-routing-key-of-web-00000", Policy: "PPLATFORM", AckTimeout: 30 * 60},
+		{ID: "PDB", Name: "database", RoutingKey: "sandbox-routing-key-of-db-000000", Policy: "PDATA"},
+	}
+	c.Subscriptions = []pagerdutysim.Subscription{{ID: hookID, URL: w.alertsOfPagerDuty(), Secret: hookSecret}}
+	if w.pagerDuty, err = pagerdutysim.New(c); err != nil {
+		return err
+	}
+	return w.pagerDuty.Point(hookID, w.alertsOfPagerDuty()) // the port may be another than last time
+}
+
+// alertsOfPagerDuty is where the bot takes PagerDuty's webhooks.
+func (w *world) alertsOfPagerDuty() string { return w.base + "/bot/alerts/pagerduty" }
+
+// pagerDutyAPI is the REST API, and below /events that of events.
+func (w *world) pagerDutyAPI() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", w.pagerDuty.Handler())
+	mux.Handle("/events/", http.StripPrefix("/events", w.pagerDuty.Events()))
+	return mux
 }
 
 // pagerDutyRoutes are PagerDuty's own pages, in which people look and change things past
@@ -51,6 +76,10 @@ func (w *world) pagerDutyRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /sim/pagerduty/schedules", answer(w.pagerDutySchedules))
 	mux.HandleFunc("POST /sim/pagerduty/override", post(w.overrideThere))
 	mux.HandleFunc("POST /sim/pagerduty/cancel", post(w.cancelThere))
+	mux.HandleFunc("GET /sim/pagerduty/incidents", answer(w.pagerDutyIncidents))
+	mux.HandleFunc("POST /sim/pagerduty/incidents", post(w.triggerThere))
+	mux.HandleFunc("POST /sim/pagerduty/incidents/{id}", answer(w.actThere))
+	mux.HandleFunc("GET /sim/pagerduty/deliveries", answer(w.pagerDutyDeliveries))
 }
 
 type pagerDutyView struct {

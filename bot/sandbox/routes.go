@@ -20,7 +20,7 @@ func (w *world) routes() http.Handler {
 	github := w.github.Handler()
 	aws := http.StripPrefix("/aws", w.aws.Handler())
 	mackerel := http.StripPrefix("/mackerel", w.watching())
-	pagerDuty := http.StripPrefix("/pagerduty", w.pagerDuty.Handler())
+	pagerDuty := http.StripPrefix("/pagerduty", w.pagerDutyAPI())
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		switch first {

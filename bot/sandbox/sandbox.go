@@ -206,6 +206,7 @@ func (w *world) runBot(ctx context.Context, opt Options, served <-chan error) er
 			}
 			limit.Stop()
 			ready = true
+			w.pagerDuty.Start() // whose webhooks the bot can take now
 			fmt.Fprintf(opt.Out, "signalbox sandbox %s\n", w.base)
 			fmt.Fprintf(opt.Out, "It lives in %s, and goes on from there when it is started again. Applies run by %s.\n", w.data, toolNames[w.tool])
 		case err := <-ended:
@@ -254,6 +255,7 @@ func (w *world) connected(ctx context.Context, limit <-chan time.Time) error {
 func (w *world) close(server *http.Server, served <-chan error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
 	defer cancel()
+	w.pagerDuty.Close()
 	errs := []error{w.slack.Close()} // ends its sockets, which Shutdown does not wait for
 	// The bot has ended, so that few answers are under way; connections that
 	// were dialled and never used would make Shutdown wait for seconds.

@@ -196,6 +196,7 @@ mackerel:
   api_key: {{.MackerelKey}}
 pagerduty:
   url: {{.Base}}/pagerduty
+  events_url: {{.Base}}/pagerduty/events
   token: {{.PagerDutyKey}}
 oncall:
   schedules:

@@ -1,4 +1,7 @@
-// Package pagerduty reads who is on call from PagerDuty, and writes overrides back.
+// Package pagerduty reads who is on call from PagerDuty, and writes overrides back; it
+// reads incidents, and changes them as the person who wants it (contract.go says how a
+// feature sees that); it sends events, looks after the subscription of webhooks, and reads
+// what those deliver.
 //
 // It is a small client of our own on kit/transport. The public one, go-pagerduty, was
 // weighed: its last release (v1.8.0, January 2024) knows no shift-based schedules
@@ -30,6 +33,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/redact"
@@ -45,6 +50,10 @@ const (
 	// to the client, which waits on its clock.
 	netPatience = 900 * time.Millisecond
 	mostWaits   = 2 // for a limit, in one call
+	// A key has 960 calls a minute (developer.pagerduty.com, REST API rate limits). A
+	// bucket that holds some and is filled with the rest lets no more through in any minute.
+	inMinute = 900
+	atOnce   = 60
 )
 
 // Options are what a client is given besides its configuration.
@@ -75,6 +84,8 @@ type Client struct {
 	email func(string) (string, bool)
 	users users
 	waits int // for a limit, in one call
+	pace  *rate.Limiter
+	bare  bool // without the token: of Events
 
 	mu    sync.Mutex
 	until time.Time       // nothing is asked before
@@ -92,7 +103,7 @@ func New(c Config, o Options) *Client {
 		base = &url.URL{} // which no request gets to
 	}
 	nobody := func(string) (string, bool) { return "", false }
-	out := &Client{token: c.Token, base: base, clock: o.Clock, log: o.Log, name: o.Name, email: o.Email, waits: mostWaits, users: newUsers(), kinds: map[string]kind{}, hide: redact.New([]string{c.Token.Reveal()})}
+	out := &Client{token: c.Token, base: base, clock: o.Clock, log: o.Log, name: o.Name, email: o.Email, waits: mostWaits, pace: rate.NewLimiter(rate.Every(time.Minute/inMinute), atOnce), users: newUsers(), kinds: map[string]kind{}, hide: redact.New([]string{c.Token.Reveal()})}
 	if o.NoWait {
 		out.waits = 0
 	}
@@ -138,6 +149,8 @@ type call struct {
 	path       string
 	query      url.Values
 	body       any
+	from       string // the address of the user who acts; "" is nobody
+	of         string // what a key has to be allowed to change; "" is a schedule
 }
 
 func (a call) String() string { return strings.TrimSpace("pagerduty " + a.act + " " + a.thing) }
@@ -182,14 +195,20 @@ func (c *Client) do(ctx context.Context, a call, out any) error {
 // waitForLimit waits until PagerDuty is to be asked again; where that is too long, it
 // says so.
 func (c *Client) waitForLimit(ctx context.Context, a call) error {
+	now, why := c.clock.Now(), "PagerDuty has asked for a pause"
 	c.mu.Lock()
-	left := c.until.Sub(c.clock.Now())
+	left := c.until.Sub(now)
 	c.mu.Unlock()
+	turn := c.pace.ReserveN(now, 1)
+	if own := turn.DelayFrom(now); own > left {
+		left, why = own, "PagerDuty takes no more calls in a minute"
+	}
 	if left <= 0 {
 		return nil
 	}
 	if end, ok := ctx.Deadline(); c.waits == 0 || ok && time.Until(end) < left {
-		return &integrations.Later{After: left, Err: fmt.Errorf("%s: PagerDuty has asked for a pause", a), Unsent: true}
+		turn.CancelAt(now)
+		return &integrations.Later{After: left, Err: fmt.Errorf("%s: %s", a, why), Unsent: true}
 	}
 	if err := clock.Sleep(ctx, c.clock, left); err != nil {
 		return fmt.Errorf("%s: %w", a, err)
@@ -217,8 +236,13 @@ func (c *Client) once(ctx context.Context, a call, body []byte, out any) (limit 
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", a, c.hide.Error(err))
 	}
-	req.Header.Set("Authorization", "Token token="+c.token.Reveal())
-	req.Header.Set("Accept", mediaType)
+	if !c.bare {
+		req.Header.Set("Authorization", "Token token="+c.token.Reveal())
+		req.Header.Set("Accept", mediaType)
+	}
+	if a.from != "" {
+		req.Header.Set("From", a.from)
+	}
 	req.Header.Set("User-Agent", "signalbox")
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")

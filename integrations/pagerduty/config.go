@@ -16,6 +16,9 @@ type Config struct {
 	// URL is the base of the API: "" is https://api.pagerduty.com, and
 	// https://api.eu.pagerduty.com is for accounts in the EU.
 	URL string `yaml:"url"`
+	// EventsURL is the base of the Events API: "" is https://events.pagerduty.com, or
+	// https://events.eu.pagerduty.com where URL is that of the EU.
+	EventsURL string `yaml:"events_url"`
 }
 
 // Validate names every mistake at once, each line with the field that holds it:
@@ -34,14 +37,25 @@ func (c Config) Validate() error {
 	if c.URL != "" {
 		errs = append(errs, checkURL(c.URL))
 	}
+	if c.EventsURL != "" {
+		errs = append(errs, checkEventsURL(c.EventsURL))
+	}
 	return errors.Join(errs...)
 }
 
 const wantURL = "want " + ownURL + ", or https://api.eu.pagerduty.com for an account in the EU"
 
-func checkURL(text string) error {
+func baseURL(text string) (*url.URL, bool) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return nil, false
+	}
+	return u, true
+}
+
+func checkURL(text string) error {
+	u, ok := baseURL(text)
+	if !ok {
 		return errors.New("url: is not a URL; " + wantURL) // and may hold a password
 	}
 	host := strings.ToLower(u.Hostname())
@@ -57,8 +71,24 @@ func checkURL(text string) error {
 	return nil
 }
 
+func checkEventsURL(text string) error {
+	const want = "want " + ownEventsURL + ", or " + euEventsURL + " for an account in the EU"
+	u, ok := baseURL(text)
+	if !ok {
+		return errors.New("events_url: is not a URL; " + want)
+	}
+	host := strings.ToLower(u.Hostname())
+	if !strings.HasSuffix("."+host, ".pagerduty.com") {
+		return nil
+	}
+	if !strings.HasPrefix(host, "events.") || u.Scheme != "https" || strings.Trim(u.Path, "/") != "" {
+		return errors.New("events_url: takes no events; " + want + ", with nothing behind it")
+	}
+	return nil
+}
+
 // None says that no PagerDuty is configured.
-func (c Config) None() bool { return c.Token.IsZero() && c.URL == "" }
+func (c Config) None() bool { return c.Token.IsZero() && c.URL == "" && c.EventsURL == "" }
 
 // Secrets are the values that must not be seen.
 func (c Config) Secrets() []integrations.Secret {

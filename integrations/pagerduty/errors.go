@@ -26,6 +26,7 @@ const (
 // refusal is PagerDuty's no.
 type refusal struct {
 	status int
+	code   int // PagerDuty's own, such as 2001; 0 is none
 	text   string
 }
 
@@ -40,6 +41,15 @@ func statusOf(err error) int {
 		return no.status
 	case errors.As(err, &gone):
 		return http.StatusNotFound
+	}
+	return 0
+}
+
+// codeOf is PagerDuty's own code of its no; 0 where there is none.
+func codeOf(err error) int {
+	var no *refusal
+	if errors.As(err, &no) {
+		return no.code
 	}
 	return 0
 }
@@ -61,10 +71,11 @@ func limitOf(h http.Header) time.Duration {
 // otherwise. Its text is "pagerduty <act> <thing>: <status>: <message> (<code>)".
 func (c *Client) refused(a call, resp *http.Response, body []byte) error {
 	text := fmt.Sprintf("%s: %d %s", a, resp.StatusCode, http.StatusText(resp.StatusCode))
-	if said := messageOf(body); said != "" {
+	said, code := messageOf(body)
+	if said != "" {
 		text += ": " + said
 	}
-	no := &refusal{status: resp.StatusCode, text: c.hide.String(text)}
+	no := &refusal{status: resp.StatusCode, code: code, text: c.hide.String(text)}
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests:
 		return &integrations.Later{After: limitOf(resp.Header), Err: no, Unsent: true}
@@ -76,24 +87,27 @@ func (c *Client) refused(a call, resp *http.Response, body []byte) error {
 	case resp.StatusCode == http.StatusUnauthorized:
 		no.text += "; it needs a valid REST API key, and the url of its region (https://api.eu.pagerduty.com for an account in the EU)"
 	case resp.StatusCode == http.StatusForbidden && a.method != http.MethodGet:
-		no.text += "; it needs a REST API key that may write, of a user who may change the schedule"
+		no.text += "; it needs a REST API key that may write, of a user who may change the " + cmp.Or(a.of, "schedule")
 	case resp.StatusCode == http.StatusForbidden:
 		no.text += "; it needs a REST API key that may read it"
 	}
 	return no
 }
 
-// messageOf is what a refusal says: {"error":{"message","code","errors"}}, or a text.
-func messageOf(body []byte) string {
+// messageOf is what a refusal says, and its code: {"error":{"message","code","errors"}}, a
+// text, or, of an event, {"message","errors"}.
+func messageOf(body []byte) (text string, code int) {
 	var said struct {
 		Error json.RawMessage `json:"error"`
 	}
 	if json.Unmarshal(body, &said) != nil {
-		return ""
+		return "", 0
 	}
-	var text string
+	if said.Error == nil {
+		said.Error = body
+	}
 	if json.Unmarshal(said.Error, &text) == nil {
-		return text
+		return text, 0
 	}
 	var long struct {
 		Message string          `json:"message"`
@@ -101,7 +115,7 @@ func messageOf(body []byte) string {
 		Errors  json.RawMessage `json:"errors"`
 	}
 	if json.Unmarshal(said.Error, &long) != nil {
-		return ""
+		return "", 0
 	}
 	text = long.Message
 	if long.Code != 0 {
@@ -111,7 +125,7 @@ func messageOf(body []byte) string {
 	if json.Unmarshal(long.Errors, &each) == nil && len(each) > 0 {
 		text += ": " + strings.Join(each, ", ")
 	}
-	return text
+	return text, long.Code
 }
 
 // unanswered is an error without an answer of PagerDuty in it: the network's, or of one

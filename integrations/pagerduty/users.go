@@ -145,10 +145,15 @@ func (c *Client) keepAll(all []User) {
 
 // page is one of a list; each kind of list has its own key.
 type page struct {
-	Users     []User       `json:"users"`
-	Overrides []overrideV3 `json:"overrides"`
-	Shifts    []shiftV3    `json:"custom_shifts"`
-	More      bool         `json:"more"`
+	Users         []User         `json:"users"`
+	Overrides     []overrideV3   `json:"overrides"`
+	Shifts        []shiftV3      `json:"custom_shifts"`
+	Incidents     []incident     `json:"incidents"`
+	Entries       []logEntry     `json:"log_entries"`
+	Policies      []policy       `json:"escalation_policies"`
+	OnCalls       []onCall       `json:"oncalls"`
+	Subscriptions []subscription `json:"webhook_subscriptions"`
+	More          bool           `json:"more"`
 }
 
 // pages reads a list until its end, or until take wants no more.

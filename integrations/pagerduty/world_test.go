@@ -111,7 +111,11 @@ func (a *account) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 		}
 	}()
 	w := httptest.NewRecorder()
-	a.sim.Handler().ServeHTTP(w, in)
+	door := a.sim.Handler()
+	if r.URL.Host == "events.pagerduty.com" {
+		door = a.sim.Events()
+	}
+	door.ServeHTTP(w, in)
 	return w.Result(), nil
 }
 

@@ -56,7 +56,7 @@ func (b *bench) ask(what string, headers ...string) (status int, body string) {
 	r := httptest.NewRequest(method, "http://sim"+path, strings.NewReader(sent))
 	r.Header.Set("Authorization", "Token token=writes")
 	r.Header.Set("Accept", mediaType)
-	if method == http.MethodPost {
+	if method == http.MethodPost || method == http.MethodPut {
 		r.Header.Set("Content-Type", "application/json")
 	}
 	for _, h := range headers {

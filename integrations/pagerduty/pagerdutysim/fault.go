@@ -14,9 +14,18 @@ const (
 	faultLost     = "lost"     // act, then close the connection
 	faultError    = "error"    // refuse with Status
 	faultDelay    = "delay"    // act, and answer after Seconds on the clock
+
+	// Of webhooks: Action is the type of the event then, and ID the incident's.
+	faultLoseWebhook = "lose_webhook" // it is never sent
+	faultTwice       = "twice"        // it is sent twice, under one id
+	faultReorder     = "reorder"      // the next event of its incident is sent before it
+	faultDisable     = "disable"      // all subscriptions are disabled for a day, at once
 )
 
-var faultKinds = []string{faultThrottle, faultReset, faultLost, faultError, faultDelay}
+var (
+	faultKinds   = []string{faultThrottle, faultReset, faultLost, faultError, faultDelay}
+	webhookKinds = []string{faultLoseWebhook, faultTwice, faultReorder, faultDisable}
+)
 
 // Fault is one misbehaviour to come. Action (users.list, schedule.get, overrides.create …)
 // and ID (of the first thing in the path) narrow it to some calls; empty matches all.
@@ -39,14 +48,25 @@ type Fault struct {
 
 // Fault arms a misbehaviour.
 func (s *Sim) Fault(f Fault) error {
-	if !slices.Contains(faultKinds, f.Kind) {
+	ofWebhooks := slices.Contains(webhookKinds, f.Kind)
+	if !ofWebhooks && !slices.Contains(faultKinds, f.Kind) {
 		return fmt.Errorf("fault %q: no such kind", f.Kind)
 	}
-	if f.Action != "" && !slices.ContainsFunc(routes, func(r route) bool { return r.action == f.Action }) {
+	known := slices.ContainsFunc(slices.Concat(routes, eventRoutes), func(r route) bool { return r.action == f.Action })
+	if ofWebhooks {
+		known = slices.Contains(knownEvents, f.Action)
+	}
+	if f.Action != "" && !known {
 		return fmt.Errorf("fault %s: no action %q", f.Kind, f.Action)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if f.Kind == faultDisable {
+		for _, sub := range s.state.Subscriptions {
+			s.disable(sub, s.clock.Now().UTC())
+		}
+		return s.save()
+	}
 	if f.ForSeconds > 0 {
 		f.until = s.clock.Now().Add(time.Duration(f.ForSeconds) * time.Second)
 	}

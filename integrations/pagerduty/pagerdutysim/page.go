@@ -30,8 +30,13 @@ func (s *Sim) Final(schedule string, from, to time.Time) ([]Stretch, error) {
 	if !from.Before(to) {
 		return nil, fmt.Errorf("from %s to %s is no time", from.Format(time.RFC3339), to.Format(time.RFC3339))
 	}
+	return sc.stretches(from, to), nil
+}
+
+// stretches are who is on call on a schedule.
+func (sc *Schedule) stretches(from, to time.Time) []Stretch {
 	if !sc.Shifts {
-		return laid(sc.final(sc.zone(), from, to), from, to), nil
+		return laid(sc.final(sc.zone(), from, to), from, to)
 	}
 	var all []entry
 	for _, sh := range sc.assigned(from, to) {
@@ -39,7 +44,7 @@ func (s *Sim) Final(schedule string, from, to time.Time) ([]Stretch, error) {
 			all = append(all, entry{start: sh.start, end: sh.end, user: sh.member, id: sh.override})
 		}
 	}
-	return laid(all, from, to), nil
+	return laid(all, from, to)
 }
 
 // laid lays entries on one line.

@@ -22,6 +22,7 @@ type route struct {
 	path           string   // with {id} for each id
 	takes          []string // parameters; "since" and "until" are required where they stand
 	change         bool
+	anySpan        bool // "since" and "until" may be left out, and are read by do
 	from           bool // it wants the header From, with the email of a user
 	do             func(s *Sim, c *call) (any, *refusal)
 
@@ -29,7 +30,7 @@ type route struct {
 }
 
 // routes are all that is known; each file has those of its things.
-var routes = compile(userRoutes, scheduleRoutes, shiftRoutes)
+var routes = compile(userRoutes, scheduleRoutes, shiftRoutes, incidentRoutes, subscriptionRoutes)
 
 func compile(lists ...[]route) []route {
 	all := slices.Concat(lists...)
@@ -46,7 +47,8 @@ type call struct {
 	body         []byte
 	token        Token
 	since, until time.Time
-	status       int // of the answer; 200 when 0
+	from         string // the id of the user who acts
+	status       int    // of the answer; 200 when 0
 }
 
 // refusal is what is said instead.
@@ -140,10 +142,13 @@ type answered struct {
 	delay  time.Duration
 }
 
-// answer does a request, with the misbehaviour that was asked for.
+// answer does a request.
 func (s *Sim) answer(r *http.Request, body []byte, header http.Header) answered {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.advance() {
+		s.keep()
+	}
 	key, token, no := s.admit(r)
 	if no != nil {
 		return answered{no: no}
@@ -165,6 +170,11 @@ func (s *Sim) answer(r *http.Request, body []byte, header http.Header) answered 
 	if way.change && !token.Writes {
 		return answered{no: refuse(http.StatusForbidden, codeDenied, "Access Denied")}
 	}
+	return s.perform(way, c, id)
+}
+
+// perform does a call, with the misbehaviour that was asked for.
+func (s *Sim) perform(way *route, c *call, id string) answered {
 	if s.take(faultReset, way.action, id) != nil {
 		return answered{cut: true}
 	}
@@ -253,17 +263,19 @@ func (s *Sim) match(known []route, r *http.Request, body []byte) (*route, *call,
 				return nil, nil, invalid("%s takes no parameter %q", way.action, name)
 			}
 		}
-		if no := c.span(way); no != nil {
+		no := c.span(way)
+		if no != nil {
 			return nil, nil, no
 		}
+		sends := way.method == http.MethodPost || way.method == http.MethodPut
 		switch json := r.Header.Get("Content-Type") == "application/json"; {
-		case way.method == http.MethodPost && !json:
+		case sends && !json:
 			return nil, nil, invalid("%s wants application/json", way.action)
-		case way.method != http.MethodPost && len(c.body) > 0:
+		case !sends && len(c.body) > 0:
 			return nil, nil, invalid("%s takes no body", way.action)
 		}
 		if way.from {
-			if no := s.actsAs(r.Header.Get("From")); no != nil {
+			if c.from, no = s.actsAs(r.Header.Get("From")); no != nil {
 				return nil, nil, no
 			}
 		}
@@ -272,19 +284,29 @@ func (s *Sim) match(known []route, r *http.Request, body []byte) (*route, *call,
 	return nil, nil, invalid("the simulator does not know %s %s", r.Method, r.URL.Path)
 }
 
+// readOnly are the roles of users who may change nothing.
+var readOnly = []string{"read_only_user", "read_only_limited_user", "observer", "restricted_access"}
+
 // actsAs looks at the header From.
-func (s *Sim) actsAs(email string) *refusal {
+func (s *Sim) actsAs(email string) (user string, no *refusal) {
 	if email == "" {
-		return refuse(http.StatusBadRequest, codeFrom, "Requester User Not Found", "the header From is required")
+		return "", refuse(http.StatusBadRequest, codeFrom, "Requester User Not Found", "the header From is required")
 	}
-	if !slices.ContainsFunc(s.state.Users, func(u User) bool { return strings.EqualFold(u.Email, email) }) {
-		return refuse(http.StatusBadRequest, codeUnknown, "Requester User Not Found", "From is nobody's")
+	n := slices.IndexFunc(s.state.Users, func(u User) bool { return strings.EqualFold(u.Email, email) })
+	if n < 0 {
+		return "", refuse(http.StatusBadRequest, codeUnknown, "Requester User Not Found", "From is nobody's")
 	}
-	return nil
+	if slices.Contains(readOnly, s.state.Users[n].Role) {
+		return "", refuse(http.StatusForbidden, codeDenied, "Access Denied")
+	}
+	return s.state.Users[n].ID, nil
 }
 
 // span reads since and until.
 func (c *call) span(way *route) *refusal {
+	if way.anySpan {
+		return nil
+	}
 	for name, into := range map[string]*time.Time{"since": &c.since, "until": &c.until} {
 		if !slices.Contains(way.takes, name) {
 			continue

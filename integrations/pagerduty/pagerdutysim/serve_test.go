@@ -42,7 +42,7 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 			{406, "GET /abilities", []string{"Accept: application/json"}},
 			{400, "GET /abilities?limit=3", nil},
 			{400, "GET /abilities {}", nil},
-			{400, "GET /services", nil},
+			{400, "GET /teams", nil},
 			{400, "PUT /schedules/PL", nil},
 			{400, "GET /schedules/", nil},
 			{400, "GET /users/me", nil},

@@ -1,6 +1,10 @@
 // Package pagerdutysim is PagerDuty at the wire, for tests and for the sandbox, as far as
-// on-call schedules need it: users, schedules of layers (v2) and of shifts (v3), their
-// overrides and custom shifts.
+// on-call schedules and incidents need it: users, schedules of layers (v2) and of shifts
+// (v3), their overrides and custom shifts; services, escalation policies, incidents with
+// their logs and notes, events (v2), and the webhooks (v3) that tell of them.
+//
+// What time does by itself (escalations, the end of a snooze, tries of a webhook) is done
+// when it is asked, and by Start at its time; nothing is sent without Start.
 //
 // It stands beside the client in integrations/pagerduty and knows nothing of the bot. It
 // works the schedules out itself, in a way of its own, so that two who understand the
@@ -10,11 +14,13 @@
 package pagerdutysim
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,6 +44,12 @@ type Config struct {
 	Tokens map[string]Token
 	// PerMinute is how many calls one token has in a minute; 0 is 960, as PagerDuty has it.
 	PerMinute int
+	// Policies, Services and Subscriptions are added to a state that has none.
+	Policies      []Policy
+	Services      []Service
+	Subscriptions []Subscription
+	// HTTP delivers webhooks; nil is one of its own.
+	HTTP http.RoundTripper
 }
 
 // Token is what a REST API key may do.
@@ -91,12 +103,25 @@ type Sim struct {
 	faults []*Fault
 	calls  []string
 	used   map[string]minute // by token
+
+	woken  chan struct{}
+	stop   context.CancelFunc
+	sender sync.WaitGroup
 }
 
 type state struct {
 	Users     []User      `json:"users"`
 	Schedules []*Schedule `json:"schedules"`
 	Made      int         `json:"made"` // ids so far
+
+	Policies      []Policy        `json:"policies,omitempty"`
+	Services      []Service       `json:"services,omitempty"`
+	Incidents     []*Incident     `json:"incidents,omitempty"`
+	Numbers       int             `json:"numbers,omitempty"` // of incidents so far
+	Changes       []Change        `json:"changes,omitempty"`
+	Subscriptions []*Subscription `json:"subscriptions,omitempty"`
+	Deliveries    []*Delivery     `json:"deliveries,omitempty"`
+	Queued        int             `json:"queued,omitempty"` // deliveries so far
 }
 
 // New opens the simulator, and goes on with the state in cfg.Dir if there is one.
@@ -110,10 +135,19 @@ func New(cfg Config) (*Sim, error) {
 	if cfg.PerMinute == 0 {
 		cfg.PerMinute = 960
 	}
-	s := &Sim{cfg: cfg, clock: cfg.Clock, log: cfg.Log, used: map[string]minute{}}
+	if cfg.HTTP == nil {
+		cfg.HTTP = http.DefaultTransport
+	}
+	s := &Sim{cfg: cfg, clock: cfg.Clock, log: cfg.Log, used: map[string]minute{}, woken: make(chan struct{}, 1)}
 	found, err := s.load()
-	if err != nil || found {
+	if err != nil {
 		return s, err
+	}
+	if found {
+		if err := s.seedIncidents(); err != nil {
+			return nil, err
+		}
+		return s, s.save()
 	}
 	for _, u := range cfg.Users {
 		if _, err := s.AddUser(u); err != nil {
@@ -124,6 +158,9 @@ func New(cfg Config) (*Sim, error) {
 		if _, err := s.AddSchedule(sc); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.seedIncidents(); err != nil {
+		return nil, err
 	}
 	return s, s.save()
 }
@@ -155,6 +192,14 @@ func (s *Sim) AddUser(u User) (id string, err error) {
 	}
 	s.state.Users = append(s.state.Users, u)
 	return u.ID, s.save()
+}
+
+// RemoveUser takes somebody away: they have left.
+func (s *Sim) RemoveUser(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.Users = slices.DeleteFunc(s.state.Users, func(u User) bool { return u.ID == id })
+	return s.save()
 }
 
 // AddSchedule adds a schedule, and gives the id.
@@ -247,7 +292,7 @@ func (s *Sim) Schedules() (ids []string) {
 }
 
 // Calls lists what was asked so far with a valid token, such as "schedule.get P000001",
-// in order; what was not understood as it came: "GET /services".
+// in order; what was not understood as it came: "GET /teams".
 func (s *Sim) Calls() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -291,6 +336,7 @@ func (s *Sim) load() (found bool, err error) {
 }
 
 func (s *Sim) save() error {
+	s.wakeUp() // what is due next may have changed
 	if s.cfg.Dir == "" {
 		return nil
 	}
