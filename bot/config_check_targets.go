@@ -58,9 +58,23 @@ func (c *Config) checkTargets() {
 			c.bad(at+".drift", "is %s; want a minute or more, or nothing for never", t.Drift)
 		}
 		c.checkScaling(t, at)
+		c.checkGraphs(t.Mackerel, at+".mackerel")
 		if len(t.Apply) == 0 {
 			c.bad(at+".apply", "is missing; list the steps, such as - terraform: {dir: .}")
 		}
+	}
+}
+
+func (c *Config) checkGraphs(g GraphsConfig, at string) {
+	if g.Service == "" && len(g.Roles) == 0 {
+		return
+	}
+	if c.Mackerel.None() {
+		c.bad(at, "names graphs, and mackerel.api_key is missing")
+	}
+	if err := checkGraphs(integrations.Graphs(g)); err != nil {
+		field, what, _ := strings.Cut(err.Error(), ": ")
+		c.bad(at+"."+field, "%s", what)
 	}
 }
 

@@ -81,11 +81,12 @@ type systems struct {
 	url       string // where we are reached from outside
 	hooks     time.Duration
 	own       ownConfig
-	cloud     drain.Cloud    // nil where no account is configured
-	scaling   scaling.Cloud  // the same accounts
-	births    birth.Cloud    // the same accounts
-	monitor   drain.Monitor  // nil where none is configured
-	hosts     rounds.Monitor // the same
+	cloud     drain.Cloud                   // nil where no account is configured
+	scaling   scaling.Cloud                 // the same accounts
+	births    birth.Cloud                   // the same accounts
+	monitor   drain.Monitor                 // nil where none is configured
+	hosts     rounds.Monitor                // the same
+	graphs    map[string]integrations.Place // on which deploys are marked; the same
 	rounds    func() RoundsConfig
 	self      func(context.Context) (id string, onEC2 bool, err error)
 	drains    func() DrainConfig
@@ -283,6 +284,9 @@ type HAProxyConfig = haproxy.Config
 // MackerelConfig is what watches the instances.
 type MackerelConfig = mackerel.Config
 
+// checkGraphs says what cannot be graphs of Mackerel.
+var checkGraphs = mackerel.CheckGraphs
+
 // RoundsConfig is when rounds are made.
 type RoundsConfig = rounds.Config
 
@@ -292,7 +296,7 @@ func (s *systems) monitors(c MackerelConfig) {
 		return
 	}
 	client := mackerel.New(c, mackerel.Options{Clock: s.clock, Log: s.log})
-	s.monitor, s.hosts = client, client
+	s.monitor, s.hosts, s.graphs = client, client, client.Places()
 }
 
 // clouds hands the fleet of these accounts out: behind these backends too, for drains;
@@ -376,9 +380,8 @@ var printAudit = audit.Print
 // places is where surfaces can stand; manners is how they are told there.
 func places(s systems) map[string]integrations.Place {
 	out := s.slack.Places()
-	for name, p := range s.github.Places() {
-		out[name] = p
-	}
+	maps.Copy(out, s.github.Places())
+	maps.Copy(out, s.graphs)
 	return out
 }
 
@@ -391,6 +394,9 @@ var manners = map[string]tell.Manner{
 	// Pull requests with the same head share its statuses: one that is on its way
 	// must not land on a newer one of another.
 	"github.status": {One: []string{"repo", "sha", "context"}},
+	// One at a time, so that a Mackerel that hangs keeps no more than one from others.
+	"mackerel.annotation": {Key: "service"},
+	"mackerel.metric":     {Pace: time.Minute, Key: "service"}, // all values of a minute in one post
 }
 
 // wired is the features' parts, sorted by who needs them.
