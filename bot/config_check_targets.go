@@ -73,8 +73,10 @@ func (c *Config) checkGraphs(g GraphsConfig, at string) {
 		c.bad(at, "names graphs, and mackerel.api_key is missing")
 	}
 	if err := checkGraphs(integrations.Graphs(g)); err != nil {
-		field, what, _ := strings.Cut(err.Error(), ": ")
-		c.bad(at+"."+field, "%s", what)
+		for _, line := range strings.Split(err.Error(), "\n") {
+			field, what, _ := strings.Cut(line, ": ")
+			c.bad(at+"."+field, "%s", what)
+		}
 	}
 }
 

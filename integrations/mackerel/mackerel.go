@@ -170,18 +170,20 @@ var (
 	roleShape    = serviceShape
 )
 
-// CheckGraphs says what cannot be the graphs of a service or of its roles; nil is
-// nothing. Whether there is such a service is for Mackerel to say.
+// CheckGraphs says what cannot be the graphs of a service or of its roles, each mistake
+// in a line with its field, "service: …"; nil is nothing. Whether there is such a service
+// is for Mackerel to say.
 func CheckGraphs(g integrations.Graphs) error {
+	var errs []error
 	if !serviceShape.MatchString(g.Service) {
-		return fmt.Errorf("service: %q is not the name of a service; want 2 to 63 letters, digits, - and _, such as web", g.Service)
+		errs = append(errs, fmt.Errorf("service: %q is not the name of a service; want 2 to 63 letters, digits, - and _, such as web", g.Service))
 	}
 	for _, r := range g.Roles {
 		if !roleShape.MatchString(r) {
-			return fmt.Errorf("roles: %q is not the name of a role of %s; want one such as app", r, g.Service)
+			errs = append(errs, fmt.Errorf("roles: %q is not the name of a role; want one such as app", r))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // on changes a host.
