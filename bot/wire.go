@@ -19,6 +19,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/deploy"
 	"github.com/signalbox-chatops/signalbox/commands/drain"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
+	"github.com/signalbox-chatops/signalbox/commands/graph"
 	"github.com/signalbox-chatops/signalbox/commands/groups"
 	"github.com/signalbox-chatops/signalbox/commands/help"
 	"github.com/signalbox-chatops/signalbox/commands/home"
@@ -87,13 +88,20 @@ type systems struct {
 	monitor   drain.Monitor                 // nil where none is configured
 	hosts     rounds.Monitor                // the same
 	graphs    map[string]integrations.Place // on which deploys are marked; the same
+	metrics   []graph.Metrics               // in the order in which they are asked
 	rounds    func() RoundsConfig
 	self      func(context.Context) (id string, onEC2 bool, err error)
 	drains    func() DrainConfig
 	oncall    func() OnCallConfig
 	pagerDuty PagerDutyConfig
 	born      func() BirthConfig
-	alerts    *alertReader // reads the events of the kinds "alert."
+	language  func() string // of who asked for none
+	alerts    *alertReader  // reads the events of the kinds "alert."
+}
+
+// languageOf is the language in which a surface is spoken to.
+func (s systems) languageOf(tx *store.Tx, at *store.Surface) (string, error) {
+	return (&language.Speaker{Default: s.language, Channel: s.channel}).Of(tx, at)
 }
 
 // ownConfig is what the process lets be done with its own configuration.
@@ -123,6 +131,7 @@ func features(s systems) []commands.Feature {
 		outage.New(outage.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Watched: s.watched, Channel: s.channel}),
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "audit")}),
+		graph.New(graph.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Metrics: s.metrics, Zone: s.slack.Zone, Language: s.languageOf, Dir: filepath.Join(s.data, "graph")}),
 		help.New(s.verbs),
 		home.New(home.Deps{Roster: rota, Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cards: s.cards, Guest: s.guest, Channel: s.channelID}),
 		language.New(language.Deps{}),
@@ -297,6 +306,7 @@ func (s *systems) monitors(c MackerelConfig) {
 	}
 	client := mackerel.New(c, mackerel.Options{Clock: s.clock, Log: s.log})
 	s.monitor, s.hosts, s.graphs = client, client, client.Places()
+	s.metrics = append(s.metrics, client)
 }
 
 // clouds hands the fleet of these accounts out: behind these backends too, for drains;
