@@ -306,7 +306,7 @@ func (s *systems) monitors(c MackerelConfig) {
 	}
 	client := mackerel.New(c, mackerel.Options{Clock: s.clock, Log: s.log})
 	s.monitor, s.hosts, s.graphs = client, client, client.Places()
-	s.metrics = append(s.metrics, client)
+	s.metrics = append([]graph.Metrics{client}, s.metrics...)
 }
 
 // clouds hands the fleet of these accounts out: behind these backends too, for drains;
@@ -319,7 +319,7 @@ func (s *systems) clouds(c AWSConfig, behind HAProxyConfig) error {
 	if err != nil {
 		return err
 	}
-	s.cloud, s.scaling, s.births = fleet, fleet, fleet
+	s.cloud, s.scaling, s.births, s.metrics = fleet, fleet, fleet, append(s.metrics, fleet)
 	if len(behind) == 0 {
 		return nil
 	}

@@ -131,12 +131,17 @@ func (f *feature) decide(ctx context.Context, c *commands.Call) (commands.Act, e
 		return func(*store.Tx) (commands.Reply, error) { return commands.Reply{Private: &m}, nil }, nil
 	}
 	for _, g := range all {
-		if i := slices.IndexFunc(g.Metrics, func(m string) bool { return strings.EqualFold(m, q.metric) }); i >= 0 {
+		if i := q.has(g.Gauge); i >= 0 {
 			q.metric = g.Metrics[i]
 			return f.show(ctx, q, g)
 		}
 	}
 	return nil, unknownMetric(q, all)
+}
+
+// has says which metric of a gauge is asked for; -1 is none.
+func (q question) has(g integrations.Gauge) int {
+	return slices.IndexFunc(g.Metrics, func(m string) bool { return strings.EqualFold(m, q.metric) })
 }
 
 // line is a line of the verb, of the words that there are.
@@ -162,6 +167,9 @@ func (f *feature) find(ctx context.Context, q question) (found []gauge, err erro
 			var none *integrations.Unmeasured
 			if err == nil {
 				found = append(found, gauge{g, m})
+				if q.has(g) >= 0 {
+					return found, nil
+				}
 				break
 			}
 			if errors.As(err, &none) {
@@ -177,6 +185,8 @@ func (f *feature) find(ctx context.Context, q question) (found []gauge, err erro
 	case away != nil:
 		return nil, f.silent(away)
 	case len(several) > 0:
+		slices.Sort(several)
+		several = slices.Compact(several)
 		return nil, commands.Refuse("several", fmt.Sprintf("Several are called “%s”.", q.of)).WithHint("Say which by its id: " + strings.Join(several, ", ") + ".").
 			WithExample(line(several[0], q.metric))
 	}

@@ -203,6 +203,18 @@ func TestWhatIsNotThereIsAnsweredWithWhatIs(t *testing.T) {
 	newDesk(t).refused("web-1", "", "", "no_metrics")
 }
 
+// What holds all the words comes before what is a few slips away, and that before what
+// holds one of them.
+func TestTheClosestComeFirst(t *testing.T) {
+	names := []string{"cpu.usage", "cpu.user.percentage", "disk.user", "cpu.users", "memory.used"}
+	if got := closest("cpu.user", names, 4); !slices.Equal(got, []string{"cpu.users", "cpu.user.percentage", "cpu.usage", "disk.user"}) {
+		t.Errorf("%q", got)
+	}
+	if got := closest("1", []string{"web-1", "api-1"}, 4); len(got) > 0 {
+		t.Errorf("a number alone proposes %q", got)
+	}
+}
+
 // Without a metric those that there are are listed, of each system.
 func TestMetricsAreListed(t *testing.T) {
 	m, two := &meters{}, &meters{system: "CloudWatch", all: map[string]integrations.Gauge{"web-1": {Name: "web-1", Metrics: []string{"CPUUtilization"}}}}
