@@ -206,8 +206,8 @@ func TestWhatIsNotThereIsAnsweredWithWhatIs(t *testing.T) {
 // What holds all the words comes before what is a few slips away, and that before what
 // holds one of them.
 func TestTheClosestComeFirst(t *testing.T) {
-	names := []string{"cpu.usage", "cpu.user.percentage", "disk.user", "cpu.users", "memory.used"}
-	if got := closest("cpu.user", names, 4); !slices.Equal(got, []string{"cpu.users", "cpu.user.percentage", "cpu.usage", "disk.user"}) {
+	names := []string{"cpu.usr", "cpu.user.percentage", "disk.user", "cpu.users", "memory.used"}
+	if got := closest("cpu.user", names, 4); !slices.Equal(got, []string{"cpu.users", "cpu.user.percentage", "cpu.usr", "disk.user"}) {
 		t.Errorf("%q", got)
 	}
 	if got := closest("1", []string{"web-1", "api-1"}, 4); len(got) > 0 {
