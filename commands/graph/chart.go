@@ -52,7 +52,7 @@ func (ch chart) draw() ([]byte, error) {
 	}
 	d := &drawing{chart: ch, Canvas: c, words: wordsOf(ch.language), runs: ch.runs()}
 	least, most := ch.extremes()
-	d.axis = newAxis(least.Value, most.Value, ch.series.Unit)
+	d.axis = ch.scale(least.Value, most.Value)
 	d.header(least, most)
 	d.measure()
 	ways := d.ways()
@@ -65,6 +65,15 @@ func (ch chart) draw() ([]byte, error) {
 		d.curve(way)
 	}
 	return c.PNG(d.below() + picture.Edge/2)
+}
+
+// scale is the axis of the values. Dots on stems are compared by their height, so that
+// theirs begins at nothing.
+func (ch chart) scale(least, most float64) axis {
+	if ch.sparse() {
+		least = min(least, 0)
+	}
+	return newAxis(least, most, ch.series.Unit)
 }
 
 // extremes are the least and the greatest value, the first of each.
@@ -238,7 +247,11 @@ func thin(run []integrations.Point, x func(time.Time) float64, y func(float64) f
 // deploys are the dashed lines of what was deployed.
 func (d *drawing) deploys() {
 	free := 0
-	for _, m := range d.marks {
+	for i, m := range d.marks {
+		next := picture.Width // nobody's label stands under the next mark
+		if i+1 < len(d.marks) {
+			next = int(d.x(d.marks[i+1].at)) - 20
+		}
 		x, paint := int(d.x(m.at)), markColor(m)
 		for y := plotTop - 8; y < plotBottom; y += 18 {
 			d.Fill(image.Rect(x-2, y, x+2, min(y+11, plotBottom)), paint)
@@ -249,7 +262,7 @@ func (d *drawing) deploys() {
 		if from+wide > picture.Width-picture.Edge/2 {
 			from = x - 22 - wide
 		}
-		if from >= free {
+		if from >= free && from+wide <= next {
 			d.Small.Write(d, from, plotTop-12, m.id, paint)
 			free = x + 44 + wide
 		}

@@ -118,6 +118,12 @@ func TestGapsStayGaps(t *testing.T) {
 	if d := (&drawing{chart: few, runs: few.runs(), words: english()}); len(d.runs) != 3 || len(d.gaps()) > 0 {
 		t.Errorf("few values are %d runs, and %q", len(d.runs), d.gaps())
 	}
+	if a := few.scale(240, 310); a.bottom != 0 {
+		t.Errorf("the axis of few values begins at %v", a.bottom)
+	}
+	if a := someChart(t, every(time.Minute, time.Hour, nil), time.Hour).scale(240, 310); a.bottom == 0 {
+		t.Errorf("that of many begins at %v", a.bottom)
+	}
 }
 
 // The axis holds all values, in few round steps.
