@@ -130,6 +130,9 @@ var talkLines = []talkLine{
 	{form: talkForm(`(\S+) has an alert in Mackerel: (.*)`), do: func(k *talk, m []string) error {
 		return k.call("", "POST", "/sim/mackerel/alerts", map[string]string{"host": m[0], "type": "host", "status": "CRITICAL", "monitor": m[1]}, nil)
 	}},
+	{form: talkForm(`Mackerel loses its next answer about an annotation`), looks: true, do: func(k *talk, _ []string) error {
+		return k.call("", "POST", "/sim/fault", map[string]string{"system": "mackerel", "kind": "lost", "action": "annotation.create"}, nil)
+	}},
 	{form: talkForm(`the graphs of Mackerel`), looks: true, do: (*talk).lookAtGraphs},
 	{form: talkForm(`the instances`), looks: true, do: (*talk).lookAtInstances},
 	{form: talkForm(`(\w+) on GitHub reports (\S+) (\w+) for (\S+)#(\d+)`), do: (*talk).report},
