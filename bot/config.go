@@ -210,7 +210,14 @@ type TargetConfig struct {
 	PlanEnv     map[string]integrations.Secret `yaml:"plan_env"`
 	ApplyEnv    map[string]integrations.Secret `yaml:"apply_env"`
 	ASG         []ScalingConfig                `yaml:"asg"`
+	Mackerel    GraphsConfig                   `yaml:"mackerel"`
 	Apply       []StepConfig                   `yaml:"apply"`
+}
+
+// GraphsConfig is on which graphs of Mackerel the applies of a target are marked.
+type GraphsConfig struct {
+	Service string   `yaml:"service,inline"`
+	Roles   []string `yaml:"roles"` // of the service; none is all of it
 }
 
 func defaultConfig() *Config {

@@ -84,7 +84,7 @@ func (s ServiceConfig) service() integrations.Service {
 func (c *Config) target(t TargetConfig, appliers map[string]applierMaker) integrations.Target {
 	out := integrations.Target{
 		Name: t.Name, Environment: t.Environment, Repository: t.Repository, Base: t.Base,
-		Paths: t.Paths, Timeout: t.Timeout, PlanEnv: t.PlanEnv, ApplyEnv: t.ApplyEnv, Wave: t.Wave, Coalesce: t.Coalesce, Drift: t.Drift,
+		Paths: t.Paths, Timeout: t.Timeout, PlanEnv: t.PlanEnv, ApplyEnv: t.ApplyEnv, Wave: t.Wave, Coalesce: t.Coalesce, Drift: t.Drift, Graphs: integrations.Graphs(t.Mackerel),
 	}
 	for _, s := range t.ASG {
 		out.Scaling = append(out.Scaling, s.scaling())

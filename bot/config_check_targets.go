@@ -58,8 +58,24 @@ func (c *Config) checkTargets() {
 			c.bad(at+".drift", "is %s; want a minute or more, or nothing for never", t.Drift)
 		}
 		c.checkScaling(t, at)
+		c.checkGraphs(t.Mackerel, at+".mackerel")
 		if len(t.Apply) == 0 {
 			c.bad(at+".apply", "is missing; list the steps, such as - terraform: {dir: .}")
+		}
+	}
+}
+
+func (c *Config) checkGraphs(g GraphsConfig, at string) {
+	if g.Service == "" && len(g.Roles) == 0 {
+		return
+	}
+	if c.Mackerel.None() {
+		c.bad(at, "names graphs, and mackerel.api_key is missing")
+	}
+	if err := checkGraphs(integrations.Graphs(g)); err != nil {
+		for _, line := range strings.Split(err.Error(), "\n") {
+			field, what, _ := strings.Cut(line, ": ")
+			c.bad(at+"."+field, "%s", what)
 		}
 	}
 }

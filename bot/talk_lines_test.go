@@ -40,7 +40,7 @@ var talkLines = []talkLine{
 	}},
 	{form: talkForm(`(\w+) to signalbox: (.*)`), do: func(k *talk, m []string) error { return k.say(m[0], "@signalbox", m[1], "") }},
 	{form: talkForm(`(\w+) in the thread of (op-\d+): (.*)`), do: func(k *talk, m []string) error { return k.say(m[0], "ops", m[2], k.cards[m[1]]) }},
-	{form: talkForm(`(\w+) presses ([\w\p{L} …-]+?)(?: on (\S+))?`), do: func(k *talk, m []string) error { return k.press(m[0], m[1], m[2]) }},
+	{form: talkForm(`(\w+) presses ([\w\p{L} ….-]+?)(?: on (\S+))?`), do: func(k *talk, m []string) error { return k.press(m[0], m[1], m[2]) }},
 	{form: talkForm(`(\w+) submits (.*)`), do: (*talk).submit},
 	{form: talkForm(`(\w+) on GitHub merges (\S+)#(\d+)`), do: func(k *talk, m []string) error {
 		return k.call(m[0], "PUT", talkPull(m[1], m[2])+"/merge", map[string]string{"merge_method": "merge"}, nil)
@@ -127,6 +127,13 @@ var talkLines = []talkLine{
 	{form: talkForm(`(\S+) is (working|standby|maintenance|poweroff|retired) in Mackerel`), do: func(k *talk, m []string) error {
 		return k.call("", "POST", "/sim/mackerel/hosts", map[string]string{"name": m[0], "status": m[1]}, nil)
 	}},
+	{form: talkForm(`(\S+) has an alert in Mackerel: (.*)`), do: func(k *talk, m []string) error {
+		return k.call("", "POST", "/sim/mackerel/alerts", map[string]string{"host": m[0], "type": "host", "status": "CRITICAL", "monitor": m[1]}, nil)
+	}},
+	{form: talkForm(`Mackerel loses its next answer about an annotation`), looks: true, do: func(k *talk, _ []string) error {
+		return k.call("", "POST", "/sim/fault", map[string]string{"system": "mackerel", "kind": "lost", "action": "annotation.create"}, nil)
+	}},
+	{form: talkForm(`the graphs of Mackerel`), looks: true, do: (*talk).lookAtGraphs},
 	{form: talkForm(`the instances`), looks: true, do: (*talk).lookAtInstances},
 	{form: talkForm(`(\w+) on GitHub reports (\S+) (\w+) for (\S+)#(\d+)`), do: (*talk).report},
 	{form: talkForm(`a webhook (.*)`), looks: true, do: (*talk).webhook},

@@ -20,6 +20,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/digest"
 	"github.com/signalbox-chatops/signalbox/commands/drain"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
+	"github.com/signalbox-chatops/signalbox/commands/graph"
 	"github.com/signalbox-chatops/signalbox/commands/groups"
 	"github.com/signalbox-chatops/signalbox/commands/help"
 	"github.com/signalbox-chatops/signalbox/commands/home"
@@ -82,11 +83,13 @@ type systems struct {
 	url       string // where we are reached from outside
 	hooks     time.Duration
 	own       ownConfig
-	cloud     drain.Cloud    // nil where no account is configured
-	scaling   scaling.Cloud  // the same accounts
-	births    birth.Cloud    // the same accounts
-	monitor   drain.Monitor  // nil where none is configured
-	hosts     rounds.Monitor // the same
+	cloud     drain.Cloud                   // nil where no account is configured
+	scaling   scaling.Cloud                 // the same accounts
+	births    birth.Cloud                   // the same accounts
+	monitor   drain.Monitor                 // nil where none is configured
+	hosts     rounds.Monitor                // the same
+	graphs    map[string]integrations.Place // on which deploys are marked; the same
+	metrics   []graph.Metrics               // in the order in which they are asked
 	rounds    func() RoundsConfig
 	self      func(context.Context) (id string, onEC2 bool, err error)
 	drains    func() DrainConfig
@@ -131,6 +134,7 @@ func features(s systems) []commands.Feature {
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
 		digest.New(digest.Deps{Store: s.store, Clock: s.clock, Log: s.log, Config: s.digest, Channel: s.channel, Zone: s.slack.Zone, Language: s.languageOf, Deploys: past.Deploys, Served: rota.Served, Dir: filepath.Join(s.data, "digest")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "audit")}),
+		graph.New(graph.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Metrics: s.metrics, Zone: s.slack.Zone, Language: s.languageOf, Dir: filepath.Join(s.data, "graph")}),
 		help.New(s.verbs),
 		home.New(home.Deps{Roster: rota, Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cards: s.cards, Guest: s.guest, Channel: s.channelID}),
 		language.New(language.Deps{}),
@@ -300,6 +304,9 @@ type HAProxyConfig = haproxy.Config
 // MackerelConfig is what watches the instances.
 type MackerelConfig = mackerel.Config
 
+// checkGraphs says what cannot be graphs of Mackerel.
+var checkGraphs = mackerel.CheckGraphs
+
 // RoundsConfig is when rounds are made.
 type RoundsConfig = rounds.Config
 
@@ -309,7 +316,8 @@ func (s *systems) monitors(c MackerelConfig) {
 		return
 	}
 	client := mackerel.New(c, mackerel.Options{Clock: s.clock, Log: s.log})
-	s.monitor, s.hosts = client, client
+	s.monitor, s.hosts, s.graphs = client, client, client.Places()
+	s.metrics = append([]graph.Metrics{client}, s.metrics...)
 }
 
 // clouds hands the fleet of these accounts out: behind these backends too, for drains;
@@ -322,7 +330,7 @@ func (s *systems) clouds(c AWSConfig, behind HAProxyConfig) error {
 	if err != nil {
 		return err
 	}
-	s.cloud, s.scaling, s.births = fleet, fleet, fleet
+	s.cloud, s.scaling, s.births, s.metrics = fleet, fleet, fleet, append(s.metrics, fleet)
 	if len(behind) == 0 {
 		return nil
 	}
@@ -393,9 +401,8 @@ var printAudit = audit.Print
 // places is where surfaces can stand; manners is how they are told there.
 func places(s systems) map[string]integrations.Place {
 	out := s.slack.Places()
-	for name, p := range s.github.Places() {
-		out[name] = p
-	}
+	maps.Copy(out, s.github.Places())
+	maps.Copy(out, s.graphs)
 	return out
 }
 
@@ -408,6 +415,9 @@ var manners = map[string]tell.Manner{
 	// Pull requests with the same head share its statuses: one that is on its way
 	// must not land on a newer one of another.
 	"github.status": {One: []string{"repo", "sha", "context"}},
+	// One at a time, so that a Mackerel that hangs keeps no more than one from others.
+	"mackerel.annotation": {Key: "service"},
+	"mackerel.metric":     {Pace: time.Minute, Key: "service"}, // all values of a minute in one post
 }
 
 // wired is the features' parts, sorted by who needs them.

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ const (
 )
 
 // Files are what a feature sends to the people who asked for it, each to that
-// person alone in a direct message. A file is written before its message is
+// person alone in a direct message, or where Sent says. A file is written before its message is
 // stored; one that is not stored after all is swept up.
 type Files struct {
 	Store *store.Store
@@ -36,8 +37,8 @@ type Files struct {
 }
 
 // A Sent is one file as its reader sees it: its name, its title and, of a
-// picture, what it shows.
-type Sent struct{ Name, Title, Alt string }
+// picture, what it shows. Channel is where everybody sees it; "" is a direct message.
+type Sent struct{ Name, Title, Alt, Channel string }
 
 // CardName is what the feature calls the card of its files.
 func (f Files) CardName() string { return f.Of + " file" }
@@ -67,7 +68,7 @@ func (f Files) Send(tx *store.Tx, c *Call, s Sent) error {
 	subject := f.subject(c.Event)
 	return tell.Open(tx, store.Surface{
 		ID: tell.ID(placeFile, subject), Place: placeFile, Card: f.CardName(), Subject: subject,
-		Where: filled(map[string]string{"channel": c.Heard.User, "name": s.Name, "title": s.Title, "alt": s.Alt}),
+		Where: filled(map[string]string{"channel": cmp.Or(s.Channel, c.Heard.User), "name": s.Name, "title": s.Title, "alt": s.Alt}),
 	})
 }
 

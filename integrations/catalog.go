@@ -149,6 +149,8 @@ type Target struct {
 	Coalesce bool `json:"coalesce,omitempty"`
 	// Drift is how often a read-only plan looks for drift; 0 is never.
 	Drift time.Duration `json:"drift,omitempty"`
+	// Graphs are where its applies are marked; none where Service is "".
+	Graphs Graphs `json:"graphs,omitzero"`
 	// Scaling are the groups whose processes rest while an apply changes it.
 	Scaling []Scaling `json:"scaling,omitempty"`
 }

@@ -16,6 +16,10 @@ type Message struct {
 	Status *Status `json:"status,omitempty"`
 	// Deployment makes it a deployment's status.
 	Deployment *Deployment `json:"deployment,omitempty"`
+	// Annotation makes it a mark on graphs.
+	Annotation *Annotation `json:"annotation,omitempty"`
+	// Measured makes it values of metrics, those that a place may lack still.
+	Measured []Measured `json:"measured,omitempty"`
 	// File is uploaded with Text as its comment.
 	File *File `json:"file,omitempty"`
 	// Modal is opened for the person who asked, instead of a text.

@@ -62,6 +62,8 @@ func (w *world) control() http.Handler {
 	}))
 	mux.HandleFunc("GET /sim/mackerel/hosts", answer(w.hosts))
 	mux.HandleFunc("POST /sim/mackerel/hosts", post(w.setHost))
+	mux.HandleFunc("GET /sim/mackerel/annotations", answer(w.annotations))
+	mux.HandleFunc("POST /sim/mackerel/alerts", post(w.openAlert))
 	w.pagerDutyRoutes(mux)
 	mux.HandleFunc("POST /sim/fault", answer(w.fault))
 	mux.HandleFunc("POST /sim/clock/advance", post(w.moveClock))

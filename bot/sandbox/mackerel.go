@@ -75,6 +75,24 @@ func (w *world) setHost(_ context.Context, c consoleCall) (any, error) {
 	return map[string]any{"hosts": w.mackerel.Hosts()}, nil
 }
 
+// annotations answers /sim/mackerel/annotations: what stands on the graphs, and what the
+// metrics of services were sent.
+func (w *world) annotations(*http.Request) (any, error) {
+	return map[string]any{"annotations": w.mackerel.Annotations(), "values": w.mackerel.Values()}, nil
+}
+
+// openAlert opens an alert there.
+func (w *world) openAlert(_ context.Context, a mackerelsim.Alarm) (any, error) {
+	if err := w.enlist(); err != nil {
+		return nil, err
+	}
+	id, err := w.mackerel.Open(a)
+	if err != nil {
+		return nil, wrong("%v", err)
+	}
+	return map[string]any{"id": id}, nil
+}
+
 // faultOfMackerel arms a fault of its API.
 func (w *world) faultOfMackerel(f mackerelsim.Fault) error {
 	if f.Kind == "clear" {

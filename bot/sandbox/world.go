@@ -35,9 +35,9 @@ var people = []person{
 // targets are the units of shared state, and the folder each is applied from.
 var targets = []struct{ name, environment, repository, base, dir, paths, more string }{
 	{"web/staging", "staging", "acme/web", "deployment/staging", "deploy/staging", "**", ""},
-	{"web/production", "production", "acme/web", "deployment/production", "deploy/production", "**", ""},
+	{"web/production", "production", "acme/web", "deployment/production", "deploy/production", "**", "mackerel: {service: web, roles: [app, worker]}"},
 	{"api/staging", "staging", "acme/infra", "main", "api/staging", "api/staging/**", "asg: [{group: api, account: staging}]"},
-	{"api/production", "production", "acme/infra", "main", "api/production", "api/production/**", "asg: [{group: api, account: main}]"},
+	{"api/production", "production", "acme/infra", "main", "api/production", "api/production/**", "asg: [{group: api, account: main}]; mackerel: api"},
 	{"network/production", "production", "acme/infra", "main", "network/production", "network/production/**", ""},
 	{"dns/production", "production", "acme/infra", "main", "dns/production", "dns/production/**", "wave: 1; coalesce: true"},
 }

@@ -380,7 +380,8 @@ func (f *feature) applyChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 			return err
 		}
 	}
-	if err := errors.Join(f.openStopped(tx, op, j), f.settle(tx, op)); err != nil {
+	was := op.State
+	if err := errors.Join(f.openStopped(tx, op, j), f.openGraph(tx, j), f.settle(tx, op), f.measure(tx, op, was)); err != nil {
 		return err
 	}
 	if err := f.putOp(tx, op, true); err != nil {

@@ -191,6 +191,8 @@ func (f *feature) cards() map[string]tell.Card {
 		cardFinished:   f.finishedCard,
 		cardPulled:     f.pulledCard,
 		cardBots:       f.botsCard,
+		cardGraph:      f.graphCard,
+		cardReleases:   f.releasesCard,
 	}
 }
 

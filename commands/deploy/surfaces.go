@@ -34,6 +34,8 @@ const (
 	cardFinished   = "finished"
 	cardPulled     = "pulled"
 	cardBots       = "bots"
+	cardGraph      = "annotation"
+	cardReleases   = "release times"
 )
 
 // The places where they stand.
@@ -43,6 +45,8 @@ const (
 	placeComment    = "github.comment"
 	placeStatus     = "github.status"
 	placeDeployment = "github.deployment"
+	placeAnnotation = "mackerel.annotation"
+	placeMetric     = "mackerel.metric"
 )
 
 func cardID(op string) string { return tell.ID(placeMessage, op, cardOperation) }

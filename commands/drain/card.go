@@ -84,6 +84,9 @@ func body(d *Drain) (out []integrations.Block) {
 	if d.Why != "" {
 		out = append(out, integrations.Block{Text: integrations.R(d.Why)})
 	}
+	if d.State == stateUndone {
+		out = append(out, alarmsBody(d)...)
+	}
 	if d.active() && d.State != stateHold {
 		if left := progress(d); left != "" {
 			out = append(out, integrations.Block{Context: integrations.R(left)})

@@ -1,6 +1,7 @@
 package drain
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,9 @@ type Monitor interface {
 	// Hosts are all that are not retired.
 	Hosts(ctx context.Context) ([]integrations.MonitoredHost, error)
 	SetStatus(ctx context.Context, hostID, status string) error
+	// OpenAlerts are those of a host that are open, the oldest first; more says that not
+	// all could be looked through.
+	OpenAlerts(ctx context.Context, hostID string) (open []integrations.Alert, more bool, err error)
 	// Retire has a host watched no more, for good, and closes its alerts.
 	Retire(ctx context.Context, hostID string) error
 }
@@ -111,14 +115,90 @@ func (s *stepper) speak() (done bool, err error) {
 	if err != nil {
 		return false, s.asked(err)
 	}
-	if !watched || h.ID != d.MonitorHost || h.Status != integrations.HostStandby {
+	if !watched || h.ID != d.MonitorHost {
 		return true, nil
+	}
+	if h.Status != integrations.HostStandby {
+		return s.alerted(h)
 	}
 	if err := s.intend(nil); err != nil {
 		return false, err
 	}
 	s.next = time.Second
 	return false, s.asked(s.Monitor.SetStatus(s.ctx, h.ID, d.MonitorWas))
+}
+
+// An Alarm is an alert of a host that was open when the host came back.
+type Alarm struct {
+	What     string    `json:"what"`
+	Severity string    `json:"severity,omitempty"`
+	Since    time.Time `json:"since,omitzero"`
+}
+
+const (
+	mostAlarms = 10 // that are listed
+	// askAlarms is how long it is tried to hear of them; a card without them is better
+	// than a host that is not put back.
+	askAlarms = 15 * time.Second
+)
+
+// alerted notes which alerts of its host are open. Those that came while it was in
+// standby called nobody, and are not sent again now that it works
+// (mackerel.io/docs/entry/howto/host-status): whoever put it back has to see them.
+func (s *stepper) alerted(h integrations.MonitoredHost) (done bool, err error) {
+	d := s.d
+	if d.Heard {
+		return true, nil
+	}
+	open, more, err := s.Monitor.OpenAlerts(s.ctx, h.ID)
+	var later *integrations.Later
+	switch {
+	case err == nil:
+	case s.ctx.Err() != nil:
+		return false, err
+	case errors.As(err, &later) && s.Clock.Now().Sub(d.Since) < askAlarms:
+		d.Why, s.next = fmt.Sprintf("its monitoring asks to wait: %v", later.Err), max(later.After, time.Second)
+		return false, nil
+	default:
+		d.warn("whether alerts of it are open could not be asked: " + err.Error())
+	}
+	d.Heard, d.Alarms, d.MoreAlarms = true, nil, more
+	for _, a := range open {
+		d.Alarms = append(d.Alarms, Alarm{What: cmp.Or(a.Title, a.Check, a.Kind, a.Key), Severity: a.Severity, Since: a.Opened})
+	}
+	return true, nil
+}
+
+// alarmsBody lists them.
+func alarmsBody(d *Drain) []integrations.Block {
+	if len(d.Alarms) == 0 && !d.MoreAlarms {
+		return nil
+	}
+	lines := integrations.R("🔔 ", integrations.Bold("Alerts of it are open, and nobody is called for them again:"))
+	for n, a := range d.Alarms {
+		if n == mostAlarms {
+			lines = append(lines, integrations.R(fmt.Sprintf("\n… and %d more", len(d.Alarms)-n))...)
+			break
+		}
+		lines = append(lines, integrations.R("\n", alarmIcon(a.Severity), " ", integrations.Italic(a.What))...)
+		if !a.Since.IsZero() {
+			lines = append(lines, integrations.R(" · since ", integrations.When(a.Since, nil))...)
+		}
+	}
+	if d.MoreAlarms {
+		lines = append(lines, integrations.R("\nThere are too many open alerts to look through: look at its page in the monitoring.")...)
+	}
+	return []integrations.Block{{Text: lines}}
+}
+
+func alarmIcon(severity string) string {
+	switch severity {
+	case integrations.SeverityCritical:
+		return "🔴"
+	case integrations.SeverityWarning:
+		return "🟠"
+	}
+	return "⚪"
 }
 
 // retire says that it is ended: poweroff first, and then it is retired, for a host that

@@ -75,6 +75,11 @@ type Drain struct {
 	MonitorWas  string `json:"monitor_was,omitempty"`
 	Unwatched   bool   `json:"unwatched,omitempty"`    // it has none, and people were told so
 	MonitorOver bool   `json:"monitor_over,omitempty"` // nothing is left to be said there
+	// Alarms are the alerts of its host that were open when it was put back; Heard says
+	// that they were asked for, and MoreAlarms that there may be more.
+	Alarms     []Alarm `json:"alarms,omitempty"`
+	Heard      bool    `json:"heard,omitempty"`
+	MoreAlarms bool    `json:"more_alarms,omitempty"`
 	// Mute is why what watches it cannot be told that it is drained, "" while it can; and
 	// Without is the word of whoever asked that it goes on all the same.
 	Mute    string `json:"mute,omitempty"`

@@ -33,6 +33,11 @@ func Say(b *phrase.Book, m integrations.Message) integrations.Message {
 		d.Description = text(b, d.Description)
 		m.Deployment = &d
 	}
+	if m.Annotation != nil {
+		a := *m.Annotation
+		a.Title, a.Text = text(b, a.Title), text(b, a.Text)
+		m.Annotation = &a
+	}
 	if m.File != nil {
 		f := *m.File
 		f.Title, f.Alt = text(b, f.Title), text(b, f.Alt)

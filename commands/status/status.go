@@ -240,15 +240,16 @@ func (f *feature) one(tx *store.Tx, op *store.Operation) (*integrations.Message,
 		p.rows = append(p.rows, shipLine(s))
 	}
 	surfaces, err := tx.SurfacesOf(op.ID)
-	if err != nil {
-		return nil, err
+	for _, j := range jobs {
+		of, jerr := tx.SurfacesOf(j.ID)
+		surfaces, err = append(surfaces, of...), errors.Join(err, jerr)
 	}
 	for _, s := range surfaces {
 		if s.Parked != "" {
 			p.rows = append(p.rows, integrations.R("⚠️ its ", s.Card, " in ", s.Place, " cannot be shown any more: ", s.Parked))
 		}
 	}
-	return p.message(), nil
+	return p.message(), err
 }
 
 func shipLine(s store.Ship) integrations.Rich {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/asg"
+	"github.com/signalbox-chatops/signalbox/integrations/aws/cloudwatch"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/ec2"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/ecs"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/elb"
@@ -58,6 +59,7 @@ type site struct {
 	run   *ssm.Runner
 	tasks *ecs.Reader
 	empty *ecs.Mover
+	meter *cloudwatch.Reader
 }
 
 // New makes the fleet of a configuration, which is validated. Nothing is asked yet.
@@ -96,6 +98,7 @@ func (f *Fleet) site(base sdk.Config, at integrations.Site) *site {
 		group: asg.NewReader(reads), move: asg.NewMover(changes), rest: asg.NewRester(changes), begin: asg.NewLauncher(changes), let: asg.NewEnder(changes),
 		hosts: ssm.NewReader(reads), run: ssm.NewRunner(changes),
 		tasks: ecs.NewReader(reads), empty: ecs.NewMover(changes),
+		meter: cloudwatch.NewReader(reads),
 	}
 }
 

@@ -90,6 +90,10 @@ func TestNeedsAreWhatIsCalled(t *testing.T) {
 	_, err = w.fleet.Pools(t.Context(), home, []integrations.Seat{seat(t, m, "tcp"), seat(t, m, "old")})
 	w.ok(err)
 	w.fleet.Check(t.Context())
+	g, err := w.fleet.Names(t.Context(), lone)
+	w.ok(err)
+	_, err = w.fleet.Series(t.Context(), g, g.Metrics[0], w.clock.Now().Add(-time.Hour), w.clock.Now())
+	w.ok(err)
 	do := deeds(w)
 	for _, action := range []string{
 		"RecordLifecycleActionHeartbeat", "CompleteLifecycleAction", "CreateTags", "DeleteTags", "EnterStandby", "ExitStandby", "SetDesiredCapacity", "SuspendProcesses", "ResumeProcesses",

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/signalbox-chatops/signalbox/integrations/aws/asg"
+	"github.com/signalbox-chatops/signalbox/integrations/aws/cloudwatch"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/ec2"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/ecs"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/elb"
@@ -23,7 +24,7 @@ var own = []iam.Action{
 
 // needs are all actions, the reads first.
 func needs() []iam.Action {
-	all := slices.Concat(ec2.Needs, asg.Needs, elb.Needs, ssm.Needs, ecs.Needs, own)
+	all := slices.Concat(ec2.Needs, asg.Needs, elb.Needs, ssm.Needs, ecs.Needs, cloudwatch.Needs, own)
 	slices.SortStableFunc(all, func(a, b iam.Action) int {
 		switch {
 		case a.Change == b.Change:

@@ -163,6 +163,29 @@ func (c *Client) Retire(ctx context.Context, hostID string) error {
 // hostShape is of the ids that may stand in a path.
 var hostShape = regexp.MustCompile(`^[0-9A-Za-z]+$`)
 
+// serviceShape and roleShape are of the names that Mackerel gives services and roles
+// (mackerel.io/api-docs/entry/services).
+var (
+	serviceShape = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{1,62}$`)
+	roleShape    = serviceShape
+)
+
+// CheckGraphs says what cannot be the graphs of a service or of its roles, each mistake
+// in a line with its field, "service: …"; nil is nothing. Whether there is such a service
+// is for Mackerel to say.
+func CheckGraphs(g integrations.Graphs) error {
+	var errs []error
+	if !serviceShape.MatchString(g.Service) {
+		errs = append(errs, fmt.Errorf("service: %q is not the name of a service; want 2 to 63 letters, digits, - and _, such as web", g.Service))
+	}
+	for _, r := range g.Roles {
+		if !roleShape.MatchString(r) {
+			errs = append(errs, fmt.Errorf("roles: %q is not the name of a role; want one such as app", r))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // on changes a host.
 func (c *Client) on(ctx context.Context, act, hostID string, do func(*sdk.Client) error) error {
 	if !hostShape.MatchString(hostID) {

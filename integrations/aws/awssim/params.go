@@ -122,7 +122,7 @@ func (p params) check(o *op) error {
 var missing = map[string]string{
 	ec2Service: "MissingParameter", elbv2Service: "ValidationError", elbService: "ValidationError",
 	autoscalingService: "ValidationError", stsService: "ValidationError", ssmService: "ValidationException",
-	ecsService: badECS,
+	ecsService: badECS, cloudwatchService: "MissingParameter",
 }
 
 // list gives the values at key.1, key.2 and so on.

@@ -18,6 +18,7 @@ const (
 	ssmService         = "ssm"
 	ecsService         = "ecs"
 	stsService         = "sts"
+	cloudwatchService  = "cloudwatch"
 )
 
 // op is one action of a service. Patterns of parameters are those of fits.
@@ -45,11 +46,12 @@ var services = map[string]struct {
 	stsService:         {protocolQuery, "sts", "2011-06-15", ""},
 	ssmService:         {protocolJSON, "ssm", "", "AmazonSSM."},
 	ecsService:         {protocolJSON, "ecs", "", "AmazonEC2ContainerServiceV20141113."},
+	cloudwatchService:  {protocolCBOR, "monitoring", "", ""},
 }
 
 func operations() map[string]*op {
 	out := map[string]*op{}
-	for _, list := range [][]op{ec2Ops(), elbv2Ops(), elbOps(), autoscalingOps(), ssmOps(), stsOps(), ecsOps()} {
+	for _, list := range [][]op{ec2Ops(), elbv2Ops(), elbOps(), autoscalingOps(), ssmOps(), stsOps(), ecsOps(), cloudwatchOps()} {
 		for _, o := range list {
 			out[o.service+":"+o.action] = &o
 		}
@@ -90,6 +92,9 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", out.protocol.contentType)
 	w.Header().Set("X-Amzn-Requestid", out.id)
+	if out.protocol == protocolCBOR {
+		w.Header().Set(cborHeader, cborName)
+	}
 	w.WriteHeader(out.status)
 	if _, err := w.Write(out.body); err != nil {
 		s.log.Debug("aws simulator: write an answer", "err", err)
@@ -180,9 +185,16 @@ func (s *Sim) parse(r *http.Request, body []byte, now time.Time) (*call, error) 
 	if target != "" {
 		c.op.service = targeted(target)
 	}
-	action, err := s.read(c, target, body)
+	isCBOR := r.Header.Get(cborHeader) == cborName
+	if isCBOR {
+		c.op.service = cloudwatchService
+	}
+	action, err := s.read(c, r, body)
 	if err != nil {
 		return c, err
+	}
+	if isCBOR {
+		r.URL.Path = "/"
 	}
 	if r.Method != http.MethodPost || r.URL.Path != "/" && r.URL.Path != "" {
 		return c, refuse(c.op.protocol().noAction, "%s %s is not an action", r.Method, r.URL.Path)
@@ -203,8 +215,11 @@ func (s *Sim) parse(r *http.Request, body []byte, now time.Time) (*call, error) 
 }
 
 // read gives the action, and takes the parameters apart.
-func (s *Sim) read(c *call, target string, body []byte) (action string, err error) {
-	if target != "" {
+func (s *Sim) read(c *call, r *http.Request, body []byte) (action string, err error) {
+	if c.op.service == cloudwatchService {
+		return readCBOR(c, r, body)
+	}
+	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		if c.p, err = parseJSON(body); err != nil {
 			return "", refuse(protocolJSON.badParam, "%v", err)
 		}
@@ -242,7 +257,7 @@ func targeted(target string) string {
 // is answered as sts, with a refusal.
 func serviceOf(scope, version string) string {
 	found := stsService
-	for _, name := range []string{ec2Service, elbv2Service, elbService, autoscalingService, ssmService, ecsService, stsService} {
+	for _, name := range []string{ec2Service, elbv2Service, elbService, autoscalingService, ssmService, ecsService, stsService, cloudwatchService} {
 		if sv := services[name]; sv.scope == scope {
 			found = name
 			if sv.version == version {
@@ -257,7 +272,7 @@ func serviceOf(scope, version string) string {
 type Call struct {
 	// Name is as a policy of IAM has it: "elasticloadbalancing:DescribeTargetHealth".
 	Name            string
-	Service         string // ec2, elbv2, elb, autoscaling, ssm, ecs, sts
+	Service         string // ec2, elbv2, elb, autoscaling, ssm, ecs, sts, cloudwatch
 	Account, Region string
 	Change          bool
 	IDs             []string
@@ -268,10 +283,18 @@ var idKeys = split("AutoScalingGroupName AutoScalingGroupNames.member.# TargetGr
 	"InstanceId InstanceId.# InstanceIds.# InstanceIds.member.# ResourceId.# Targets.member.#.Id Instances.member.#.InstanceId Tags.member.#.ResourceId VolumeId.# CommandId RoleArn " +
 	"cluster containerInstance containerInstances.# tasks.#")
 
+// policyName is what a policy of IAM calls a service: as its signature does, but for one.
+func policyName(service string) string {
+	if service == cloudwatchService {
+		return "cloudwatch"
+	}
+	return services[service].scope
+}
+
 const keptCalls = 10_000
 
 func (s *Sim) record(c *call) {
-	call := Call{Name: services[c.op.service].scope + ":" + c.op.action, Service: c.op.service, Account: c.key.account, Region: c.site.Region, Change: c.op.change, IDs: c.ids()}
+	call := Call{Name: policyName(c.op.service) + ":" + c.op.action, Service: c.op.service, Account: c.key.account, Region: c.site.Region, Change: c.op.change, IDs: c.ids()}
 	if len(s.calls) >= keptCalls {
 		s.calls = slices.Delete(s.calls, 0, keptCalls/10)
 	}

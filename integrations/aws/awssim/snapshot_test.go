@@ -11,7 +11,7 @@ import (
 // modules are where the request snapshots of each service are, by the module's name.
 var modules = map[string]string{
 	ec2Service: "ec2", elbv2Service: "elasticloadbalancingv2", elbService: "elasticloadbalancing",
-	autoscalingService: "autoscaling", ssmService: "ssm", ecsService: "ecs", stsService: "sts",
+	autoscalingService: "autoscaling", ssmService: "ssm", ecsService: "ecs", stsService: "sts", cloudwatchService: "cloudwatch",
 }
 
 // The SDK's modules come with a request of each action that has every parameter. All
@@ -40,11 +40,16 @@ func TestEveryParameterOfTheSDKIsKnown(t *testing.T) {
 			if target != "" && strings.Contains(head, "X-Amz-Target: "+target+o.action) {
 				parse = parseJSON
 			}
-			p, err := parse([]byte(strings.TrimSpace(body)))
+			body = strings.TrimSpace(body)
+			isCBOR := services[o.service].protocol == protocolCBOR
+			if isCBOR && strings.Contains(head, cborHeader+": "+cborName) && strings.HasPrefix(head, "POST "+cborActions+o.action) {
+				parse = parseCBOR
+			}
+			p, err := parse([]byte(body))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if target == "" && (p["Action"] != o.action || p["Version"] != services[o.service].version) {
+			if target == "" && !isCBOR && (p["Action"] != o.action || p["Version"] != services[o.service].version) {
 				t.Errorf("action %s, version %s", p["Action"], p["Version"])
 			}
 			delete(p, "Action")

@@ -18,7 +18,8 @@ const (
 var faultKinds = []string{faultThrottle, faultReset, faultLost, faultError}
 
 // Fault is one misbehaviour to come. Action (hosts.list, host.get, host.status,
-// host.retire) and ID (of a host) narrow it to some calls; empty matches all.
+// host.retire, annotation.create and so on) and ID (of a host or a service, say) narrow it
+// to some calls; empty matches all.
 type Fault struct {
 	Kind   string `json:"kind"`
 	Action string `json:"action,omitempty"`

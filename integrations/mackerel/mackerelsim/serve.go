@@ -28,12 +28,23 @@ var routes = []route{
 	{action: "downtimes.list", method: http.MethodGet, path: regexp.MustCompile(`^/api/v0/downtimes()$`), do: (*Sim).listDowntimes},
 	{action: "downtime.create", method: http.MethodPost, path: regexp.MustCompile(`^/api/v0/downtimes()$`), change: true, do: (*Sim).createDowntime},
 	{action: "downtime.delete", method: http.MethodDelete, path: regexp.MustCompile(`^/api/v0/downtimes/([0-9A-Za-z]+)$`), change: true, do: (*Sim).deleteDowntime},
+	{action: "alerts.list", method: http.MethodGet, path: regexp.MustCompile(`^/api/v0/alerts()$`), takes: []string{"nextId", "withClosed", "limit"}, do: (*Sim).listAlerts},
+	{action: "monitors.list", method: http.MethodGet, path: regexp.MustCompile(`^/api/v0/monitors()$`), do: (*Sim).listMonitors},
+	{action: "annotations.list", method: http.MethodGet, path: regexp.MustCompile(`^/api/v0/graph-annotations()$`), takes: []string{"service", "from", "to"}, do: (*Sim).listNotes},
+	{action: "annotation.create", method: http.MethodPost, path: regexp.MustCompile(`^/api/v0/graph-annotations()$`), change: true, do: (*Sim).createNote},
+	{action: "annotation.update", method: http.MethodPut, path: regexp.MustCompile(`^/api/v0/graph-annotations/([0-9A-Za-z]+)$`), change: true, do: (*Sim).updateNote},
+	{action: "services.list", method: http.MethodGet, path: regexp.MustCompile(`^/api/v0/services()$`), do: (*Sim).listServices},
+	{action: "service.post", method: http.MethodPost, path: regexp.MustCompile(`^/api/v0/services/([0-9A-Za-z_-]+)/tsdb$`), change: true, do: (*Sim).postValues},
+	{action: "service.names", method: http.MethodGet, path: regexp.MustCompile(`^/api/v0/services/([0-9A-Za-z_-]+)/metric-names$`), do: (*Sim).serviceNames},
+	{action: "service.metrics", method: http.MethodGet, path: regexp.MustCompile(`^/api/v0/services/([0-9A-Za-z_-]+)/metrics$`), takes: []string{"name", "from", "to"}, do: (*Sim).serviceMetrics},
+	{action: "host.names", method: http.MethodGet, path: regexp.MustCompile(`^/api/v0/hosts/([0-9A-Za-z]+)/metric-names$`), do: (*Sim).hostNames},
+	{action: "host.metrics", method: http.MethodGet, path: regexp.MustCompile(`^/api/v0/hosts/([0-9A-Za-z]+)/metrics$`), takes: []string{"name", "from", "to"}, do: (*Sim).hostMetrics},
 	{action: "host.retire", method: http.MethodPost, path: regexp.MustCompile(`^/api/v0/hosts/([0-9A-Za-z]+)/retire$`), change: true, do: (*Sim).retire},
 }
 
 // call is one request.
 type call struct {
-	id    string // of the host, or of the downtime
+	id    string // of the host, the downtime or the annotation; or the service
 	query url.Values
 	body  []byte
 }
@@ -149,7 +160,7 @@ func match(r *http.Request, body []byte) (*route, *call, *refusal) {
 		if way.method == http.MethodGet && len(c.body) > 0 {
 			return nil, nil, refuse(http.StatusBadRequest, "%s takes no body", way.action)
 		}
-		if way.method == http.MethodPost && r.Header.Get("Content-Type") != "application/json" {
+		if (way.method == http.MethodPost || way.method == http.MethodPut) && r.Header.Get("Content-Type") != "application/json" {
 			return nil, nil, refuse(http.StatusBadRequest, "%s wants application/json", way.action)
 		}
 		return way, c, nil

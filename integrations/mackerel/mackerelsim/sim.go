@@ -1,6 +1,6 @@
 // Package mackerelsim is Mackerel at the wire, for tests and for the sandbox, as far as
-// taking a host out of service and looking after those in it needs it: hosts, their
-// status, their retirement, downtimes.
+// signalbox needs it: hosts, their status, their retirement, downtimes; open alerts;
+// annotations of graphs; metrics.
 //
 // It stands beside the client in integrations/mackerel and knows nothing of the bot. It
 // is strict, so that what passes here passes there: it refuses a path, a parameter or a
@@ -21,6 +21,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 )
@@ -33,6 +34,8 @@ type Config struct {
 	Log   *slog.Logger
 	// Hosts are those of the first start; a state in Dir goes before them.
 	Hosts []Host
+	// Services are those that there are besides those of hosts' roles, each with its roles.
+	Services map[string][]string
 	// Keys maps an API key to whether it may write.
 	Keys map[string]bool
 }
@@ -69,6 +72,11 @@ type Sim struct {
 	mu        sync.Mutex // guards everything below
 	hosts     []*host
 	downtimes []*downtime
+	notes     []*annotation
+	values    []value
+	alerts    []*alert
+	monitors  []string             // by name
+	posted    map[string]time.Time // when a service last took values
 	faults    []*Fault
 	calls     []string
 }
@@ -77,6 +85,10 @@ type Sim struct {
 type saved struct {
 	Hosts     []*host
 	Downtimes []*downtime
+	Notes     []*annotation `json:",omitempty"`
+	Values    []value       `json:",omitempty"`
+	Alerts    []*alert      `json:",omitempty"`
+	Monitors  []string      `json:",omitempty"`
 }
 
 type host struct {
@@ -96,7 +108,7 @@ func New(cfg Config) (*Sim, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Sim{cfg: cfg, clock: cfg.Clock, log: cfg.Log}
+	s := &Sim{cfg: cfg, clock: cfg.Clock, log: cfg.Log, posted: map[string]time.Time{}}
 	found, err := s.load()
 	if err != nil || found {
 		return s, err
@@ -193,7 +205,7 @@ func (s *Sim) load() (found bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("read %s: %w", s.file(), err)
 	}
-	s.hosts, s.downtimes = in.Hosts, in.Downtimes
+	s.hosts, s.downtimes, s.notes, s.values, s.alerts, s.monitors = in.Hosts, in.Downtimes, in.Notes, in.Values, in.Alerts, in.Monitors
 	return true, nil
 }
 
@@ -201,7 +213,7 @@ func (s *Sim) save() error {
 	if s.cfg.Dir == "" {
 		return nil
 	}
-	b, err := json.MarshalIndent(saved{s.hosts, s.downtimes}, "", "\t")
+	b, err := json.MarshalIndent(saved{s.hosts, s.downtimes, s.notes, s.values, s.alerts, s.monitors}, "", "\t")
 	if err != nil {
 		return err
 	}

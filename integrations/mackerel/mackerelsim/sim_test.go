@@ -63,7 +63,7 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 		{"GET", "other /api/v0/hosts", "", 401},
 		{"GET", " /api/v0/hosts", "", 401},
 		{"GET", "/api/v0/hosts/", "", 400},
-		{"GET", "/api/v0/services", "", 400},
+		{"GET", "/api/v0/users", "", 400},
 		{"DELETE", "/api/v0/hosts/" + id, "", 400},
 		{"GET", "/api/v0/hosts?statuses=working", "", 400},
 		{"GET", "/api/v0/hosts?status=draining", "", 400},

@@ -1,0 +1,6 @@
+package graph
+
+import _ "embed"
+
+//go:embed ja.po
+var ja string
