@@ -54,6 +54,7 @@ func (c *Config) check() {
 	c.checkHAProxy()
 	c.checkOnCall()
 	c.checkPart("rounds", c.Rounds)
+	c.checkPart("statuspage", c.Statuspage)
 	c.checkPeople()
 	c.checkGroups()
 	c.checkEnvironments()

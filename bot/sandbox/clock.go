@@ -154,6 +154,9 @@ func (w *world) underWay(ctx context.Context) string {
 	if !w.mackerel.Idle() {
 		return "a request to Mackerel"
 	}
+	if !w.statuspage.Idle() {
+		return "a request to Statuspage"
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Millisecond)
 	defer cancel()
 	if w.slack.WaitIdle(ctx) != nil {

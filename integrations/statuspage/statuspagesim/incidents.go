@@ -228,7 +228,7 @@ func (s *Sim) settle(i *stored, in input) {
 	if i.Status == "resolved" {
 		i.Resolved = &now
 	}
-	if in.Status == nil && in.Body == nil {
+	if in.Status == nil && in.Body == nil && len(i.Updates) > 0 {
 		return
 	}
 	u := Update{ID: s.id("upd"), Status: i.Status, Created: now, Deliver: in.Deliver == nil || *in.Deliver}

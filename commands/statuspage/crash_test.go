@@ -1,0 +1,302 @@
+package statuspage
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
+)
+
+// faults are what can go wrong at a boundary: before a call is done, or after it and before
+// that is known here.
+var faults = map[string]error{
+	"killed":    errKilled,
+	"lost":      &integrations.Later{After: 2 * time.Second, Err: errors.New("connection reset by peer")},
+	"throttled": &integrations.Later{After: 40 * time.Second, Err: errors.New("420 Too Many Requests"), Unsent: true},
+	"refused":   errors.New("422 Unprocessable Entity: Name can't be blank"),
+}
+
+// fails is a fault at the nth boundary, as far as there is such a one: what says that
+// nothing was done cannot come after it was.
+func (s *site) fails(n int, fault string) (reached *bool) {
+	reached = new(bool)
+	k := 0
+	s.fault = func(_ string, before bool) error {
+		if k++; k-1 != n {
+			return nil
+		}
+		*reached = true
+		if !before && (fault == "throttled" || fault == "refused") {
+			return nil
+		}
+		if fault == "killed" {
+			panic(errKilled)
+		}
+		return faults[fault]
+	}
+	return reached
+}
+
+// Each kind of notice is broken at each boundary in each way: it is posted once or not at
+// all, the subscribers are written to once where that was confirmed and never else, and
+// what the card says is so.
+func TestBrokenAtEachBoundary(t *testing.T) {
+	for _, line := range []string{openLine, "statuspage update inc-1 identified --components web=major_outage We have found it.", "statuspage resolve inc-1 Over.", "statuspage component dns major_outage"} {
+		for _, button := range []string{"Confirm", "Confirm and notify subscribers"} {
+			if line == "statuspage component dns major_outage" && button != "Confirm" {
+				continue
+			}
+			for fault := range faults {
+				t.Run(fmt.Sprint(fault, " ", line, " ", button), func(t *testing.T) {
+					t.Parallel()
+					for n := 0; ; n++ {
+						r := newRoom(t)
+						r.site.post("", integrations.PagePost{Title: "Theirs", Status: "investigating", Body: "Hm.", Components: map[string]string{"c-api": "partial_outage"}})
+						if line == openLine {
+							r.site.set("c-api", "operational")
+						}
+						id := r.must(line)
+						r.pressed(id, button)
+						r.clock.move(recheck + time.Second) // so that the page is read again as well
+						reached := r.site.fails(n, fault)
+						got := r.goes(id, 10*time.Minute)
+						if !*reached {
+							if n < 2 {
+								t.Errorf("there are only %d boundaries", n)
+							}
+							return
+						}
+						r.settled(n, fault, got, button != "Confirm")
+					}
+				})
+			}
+		}
+	}
+}
+
+func (r *room) settled(n int, fault string, got Notice, notify bool) {
+	r.t.Helper()
+	want, writes := 1, 0
+	if fault == "refused" && got.State == stateFailed {
+		want = 0
+	} else if got.State != statePosted {
+		r.t.Errorf("broken at %d: it is %s: %s", n, got.State, got.Why)
+	}
+	posted := len(r.site.posts)
+	if got.Ask.Act == actComponent {
+		if posted = 0; r.site.components[2].Status == "major_outage" {
+			posted = 1
+		}
+	}
+	if posted != want {
+		r.t.Errorf("broken at %d: it is posted %d times, and is %s", n, posted, got.State)
+	}
+	if notify {
+		writes = want
+	}
+	if len(r.site.written) != writes {
+		r.t.Errorf("broken at %d: subscribers read %q", n, r.site.written)
+	}
+	if got.State == statePosted && got.Ask.Act != actComponent && (got.Incident == "" || r.site.at(got.Incident) < 0) {
+		r.t.Errorf("broken at %d: its incident is %q", n, got.Incident)
+	}
+}
+
+// The page that is looked at again after a crash is the one that was posted to: an answer
+// that was lost is not sent again before it had its time to arrive.
+func TestALostPostIsLookedForAndGivenTime(t *testing.T) {
+	r := newRoom(t)
+	id := r.must(openLine)
+	r.pressed(id, "Confirm")
+	var calls []string
+	r.site.fault = func(call string, before bool) error {
+		if before {
+			calls = append(calls, call)
+		}
+		if call == "open" && before && len(calls) == 1 {
+			return faults["lost"]
+		}
+		return nil
+	}
+	began := r.clock.Now()
+	if _, err := r.step(id); err != nil {
+		t.Fatal(err)
+	}
+	has(t, r.shown(id), "its answer was lost, and it is looked for: “connection reset by peer”")
+	lacks(t, r.shown(id), "[Cancel]") // for it may be posted
+	if n := r.goes(id, time.Minute); n.State != statePosted || n.Since.Sub(began) < settleFor {
+		t.Errorf("it is %s after %s", n.State, n.Since.Sub(began))
+	}
+	if i := slices.Index(calls[1:], "open"); i < 1 || calls[i] != "unresolved" || calls[1] != "find" {
+		t.Errorf("it asked %v", calls)
+	}
+}
+
+func TestALimitIsWaitedForAndSaid(t *testing.T) {
+	r := newRoom(t)
+	id := r.must(openLine)
+	r.pressed(id, "Confirm")
+	r.site.fault = func(string, bool) error { return faults["throttled"] }
+	if again, err := r.step(id); err != nil || again != 40*time.Second {
+		t.Fatalf("it comes again after %s: %v", again, err)
+	}
+	has(t, r.shown(id), "Statuspage asks to wait 40 s: “420 Too Many Requests”", "[Cancel]")
+	if n := r.goes(id, 2*postFor); n.State != stateFailed || len(r.site.posts) > 0 {
+		t.Errorf("it is %s", n.State)
+	}
+	has(t, r.shown(id), "was not posted", "not within 15 minutes", "[Ask again]")
+	r.site.fault = nil
+	r.pressed(id, "Ask again")
+	r.pressed(id, "Confirm")
+	if n := r.goes(id, time.Minute); n.State != statePosted || len(r.site.posts) != 1 {
+		t.Errorf("it is %s", n.State)
+	}
+}
+
+func TestWhatWaitsCanBeCancelled(t *testing.T) {
+	r := newRoom(t)
+	id := r.must(openLine)
+	r.pressed(id, "Confirm and notify subscribers")
+	r.site.fault = func(string, bool) error { return faults["throttled"] }
+	_, _ = r.step(id)
+	r.pressed(id, "Cancel")
+	r.site.fault = nil
+	if n := r.goes(id, time.Minute); n.State != stateCancelled || len(r.site.posts) > 0 || len(r.site.written) > 0 {
+		t.Errorf("it is %s, %q", n.State, r.site.posts)
+	}
+}
+
+// What changed while a limit was waited for is not posted over: people are asked again, and
+// their word that subscribers are written to is not kept for that.
+func TestThePageChangesWhileItWaits(t *testing.T) {
+	r := newRoom(t)
+	id := r.must(openLine)
+	r.pressed(id, "Confirm and notify subscribers")
+	r.site.fault = func(string, bool) error { return faults["throttled"] }
+	_, _ = r.step(id)
+	r.site.fault = nil
+	r.clock.move(time.Minute)
+	r.site.set("c-web", "major_outage")
+	if n := r.goes(id, time.Minute); n.State != stateAsking || len(r.site.posts) > 0 {
+		t.Fatalf("it is %s", n.State)
+	}
+	has(t, r.shown(id), "The page has changed meanwhile", "web: major_outage → degraded_performance")
+	r.pressed(id, "Confirm")
+	if n := r.goes(id, time.Minute); n.State != statePosted || len(r.site.written) > 0 {
+		t.Errorf("it is %s, subscribers read %q", n.State, r.site.written)
+	}
+}
+
+func TestNobodyCanTellAndThenItTurnsUp(t *testing.T) {
+	r := newRoom(t)
+	id := r.must(openLine)
+	r.pressed(id, "Confirm")
+	r.site.fault = func(call string, before bool) error {
+		if call != "open" || !before {
+			return faults["lost"]
+		}
+		return nil
+	}
+	if n := r.goes(id, 2*postFor); n.State != stateUnknown || len(r.site.posts) != 1 {
+		t.Fatalf("it is %s, posted %d times", n.State, len(r.site.posts))
+	}
+	has(t, r.shown(id), "nobody can tell whether it was posted")
+	if _, err := r.says("statuspage confirm "+id, 0); err == nil {
+		t.Error("it can be posted again")
+	}
+	r.site.fault = nil
+	if err := r.f.watch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := r.notice(id); n.State != statePosted || n.Incident == "" {
+		t.Errorf("it is %s", n.State)
+	}
+}
+
+// Whatever is typed, pressed, broken, killed and changed elsewhere, in any order: nobody is
+// written to without a press of the button that says so, and nothing is posted twice.
+func TestNobodyIsWrittenToUnlessThatIsConfirmed(t *testing.T) {
+	lines := []string{openLine, `statuspage open "Other" Hm.`, "statuspage update inc-1 identified Found.", "statuspage resolve inc-1 Over.", "statuspage component dns partial_outage", "statuspage component dns operational"}
+	rapid.Check(t, func(rt *rapid.T) {
+		r := newRoom(t)
+		var ids []string
+		loud := 0
+		do := map[string]func(*rapid.T){
+			"ask": func(rt *rapid.T) {
+				if reply, err := r.says(rapid.SampledFrom(lines).Draw(rt, "line"), 0); err == nil {
+					ids = append(ids, reply.Subject)
+				}
+			},
+			"press": func(rt *rapid.T) {
+				if len(ids) == 0 {
+					return
+				}
+				id := rapid.SampledFrom(ids).Draw(rt, "notice")
+				label := rapid.SampledFrom([]string{"Confirm", "Confirm", "Confirm and notify subscribers", "Cancel", "Ask again"}).Draw(rt, "button")
+				for _, b := range r.message(id).Blocks {
+					for _, button := range b.Buttons {
+						if button.Label != label {
+							continue
+						}
+						if reply, err := r.says(button.Command, button.Version); err == nil && reply.Outcome == "confirmed, subscribers are notified" {
+							loud++
+							if label != "Confirm and notify subscribers" {
+								rt.Fatalf("%s has them written to", label)
+							}
+						}
+					}
+				}
+			},
+			"type": func(rt *rapid.T) {
+				if len(ids) > 0 {
+					_, _ = r.says(rapid.SampledFrom([]string{"statuspage notify ", "statuspage confirm "}).Draw(rt, "verb")+rapid.SampledFrom(ids).Draw(rt, "notice"), rapid.Uint64Range(0, 2).Draw(rt, "version"))
+				}
+			},
+			"work": func(rt *rapid.T) {
+				if len(ids) > 0 {
+					_, _ = r.step(rapid.SampledFrom(ids).Draw(rt, "notice"))
+				}
+			},
+			"break": func(rt *rapid.T) {
+				r.site.fails(rapid.IntRange(0, 6).Draw(rt, "boundary"), rapid.SampledFrom([]string{"killed", "lost", "throttled", "refused"}).Draw(rt, "fault"))
+				if rapid.Bool().Draw(rt, "mend") {
+					r.site.fault = nil
+				}
+			},
+			"elsewhere": func(rt *rapid.T) {
+				r.site.set(rapid.SampledFrom([]string{"c-web", "c-dns"}).Draw(rt, "component"), rapid.SampledFrom(integrations.ComponentStatuses).Draw(rt, "state"))
+			},
+			"pass": func(rt *rapid.T) {
+				r.clock.move(time.Duration(rapid.IntRange(1, 400).Draw(rt, "seconds")) * time.Second)
+				_ = r.f.look(t.Context())
+			},
+			"": func(rt *rapid.T) {
+				if len(r.site.written) > loud {
+					rt.Fatalf("%d presses, and subscribers read %q", loud, r.site.written)
+				}
+				all := slices.Clone(r.site.posts)
+				slices.Sort(all)
+				if len(slices.Compact(all)) != len(r.site.posts) {
+					rt.Fatalf("posted twice: %q", r.site.posts)
+				}
+			},
+		}
+		guarded := map[string]func(*rapid.T){}
+		for name, act := range do {
+			guarded[name] = func(rt *rapid.T) {
+				defer func() {
+					if p := recover(); p != nil && p != any(errKilled) {
+						panic(p)
+					}
+				}()
+				act(rt)
+			}
+		}
+		rt.Repeat(guarded)
+	})
+}
