@@ -228,7 +228,11 @@ func (f *feature) incidentCard(tx *store.Tx, s *store.Surface) (integrations.Mes
 		small = integrations.R(integrations.Link(i.URL, i.ID), " · ", "on the status page")
 	}
 	if more := len(i.Updates) - mostUpdates; more > 0 {
-		small = append(small, integrations.R(" · ", fmt.Sprintf("%d older messages", more))...)
+		older := fmt.Sprintf("%d older messages", more)
+		if more == 1 {
+			older = "1 older message"
+		}
+		small = append(small, integrations.R(" · ", older)...)
 	}
 	if r.Why != "" && i.Ended.IsZero() {
 		small = append(small, integrations.R(" · ⏳ ", "as of ", integrations.When(i.Seen, nil), "; Statuspage does not answer: ", r.Why)...)

@@ -286,7 +286,7 @@ func near(typed string, words []string) (out []string) {
 }
 
 // unread is the answer when the page cannot be read.
-func (f *feature) unread(err error) error {
+func (f *feature) unread(err error) *commands.Refusal {
 	var later *integrations.Later
 	if errors.As(err, &later) && later.Err != nil {
 		err = later.Err

@@ -21,11 +21,11 @@ func (f *feature) showVerb() commands.Verb {
 			}
 			all, err := f.Page.Components(ctx)
 			if err != nil {
-				return nil, f.unread(err)
+				return nil, f.unread(err).WithHint("")
 			}
 			open, err := f.Page.Unresolved(ctx)
 			if err != nil {
-				return nil, f.unread(err)
+				return nil, f.unread(err).WithHint("")
 			}
 			m := page(all, open)
 			return func(*store.Tx) (commands.Reply, error) { return commands.Reply{Private: &m}, nil }, nil

@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	right = "statuspage"
+	right = "publish"
 	kind  = "statuspage" // of its jobs
 
 	cardNotice   = "notice"

@@ -140,7 +140,8 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 	has(t, r.refused("statuspage update inc-9 identified Y", "unknown_incident"), "Open are inc-1 “Theirs”.", "statuspage update inc-1 identified")
 	has(t, r.refused("statuspage confirm notice-99", "unknown_notice"), "notice-99")
 	r.site.fault = func(string, bool) error { return &integrations.Later{Err: errors.New("503")} }
-	has(t, r.refused("statuspage", "unread"), "cannot be read now: “503”", "Nothing was posted.")
+	has(t, r.refused("statuspage", "unread"), "cannot be read now: “503”")
+	has(t, r.refused(openLine, "unread"), "Nothing was posted.")
 	r.f.Page, r.feat = nil, New(Deps{})
 	has(t, r.refused("statuspage", "no_page"), "No status page is configured")
 	u := commands.Parse(New(r.f.Deps).Verbs, &integrations.Catalog{}, "statuspage update inc-1 identifed Y", false)
