@@ -15,6 +15,7 @@ const (
 	mostBlock   = 2500 // bytes of one block: Slack takes 3,000 characters
 	mostUpdates = 3    // of an incident
 	mostMoves   = 20
+	mostOthers  = 5
 )
 
 // noticeCard is what customers will read, and then what became of it.
@@ -27,17 +28,20 @@ func (f *feature) noticeCard(tx *store.Tx, s *store.Surface) (integrations.Messa
 		return became(&n), nil
 	}
 	title := f.asks(&n)
-	m := integrations.Message{Asks: true, Text: fmt.Sprintf("%s %s: %s", "📣", n.ID, title)}
+	m := integrations.Message{Asks: true, Text: fmt.Sprintf("%s 📣 %s", n.ID, title)}
+	if n.Plan.Title != "" {
+		m.Text += fmt.Sprintf(": “%s”", n.Plan.Title)
+	}
 	m.Blocks = []integrations.Block{{Text: integrations.R("📣 ", integrations.Bold(title))}}
 	if n.Note != "" {
 		m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R("⚠️ ", n.Note)})
 	}
 	m.Blocks = append(m.Blocks, preview(n.Plan)...)
 	for _, row := range warnings(n.Plan) {
-		m.Blocks = append(m.Blocks, integrations.Block{Text: append(integrations.R("⚠️ "), row...)})
+		m.Blocks = append(m.Blocks, integrations.Block{Text: row})
 	}
 	if n.Plan.Body != "" {
-		m.Text += "\n" + cut(n.Plan.Body, mostBlock)
+		m.Text += fmt.Sprintf(": “%s”", cut(n.Plan.Body, mostBlock))
 	}
 	m.Blocks = append(m.Blocks, integrations.Block{Buttons: questions(&n)})
 	small := integrations.R(integrations.Code(n.ID), " · ", integrations.Who(gate.FromStore(n.By)), " · ", f.told(&n))
@@ -73,7 +77,7 @@ func (f *feature) told(n *Notice) string {
 // preview is all that customers will read.
 func preview(p plan) (out []integrations.Block) {
 	if p.Title != "" {
-		head := integrations.R(integrations.Bold(p.Title), " · ")
+		head := integrations.R(integrations.Code(p.Title), " · ") // in a form of which nothing is translated
 		if p.Was != "" && p.Was != p.Status {
 			head = append(head, integrations.R(p.Was, " → ")...)
 		}
@@ -92,7 +96,7 @@ func preview(p plan) (out []integrations.Block) {
 			if k > 0 {
 				rows = append(rows, integrations.R("\n")...)
 			}
-			rows = append(rows, integrations.R("• ", integrations.Bold(m.Name), ": ", m.From, " → ", m.To)...)
+			rows = append(rows, integrations.R("• ", integrations.Code(m.Name), ": ", m.From, " → ", m.To)...)
 		}
 		if more := len(p.Moves) - mostMoves; more > 0 {
 			rows = append(rows, integrations.R("\n", fmt.Sprintf("and %d more", more))...)
@@ -105,20 +109,15 @@ func preview(p plan) (out []integrations.Block) {
 // warnings are what somebody may not have thought of.
 func warnings(p plan) (out []integrations.Rich) {
 	if len(p.Others) > 0 {
-		row := integrations.R("Open on the page already: ")
-		for k, o := range p.Others[:min(len(p.Others), mostMoves)] {
-			if k > 0 {
-				row = append(row, integrations.R(", ")...)
-			}
-			row = append(row, integrations.R(integrations.Code(o.ID), " “", o.Title, "”")...)
+		for _, o := range p.Others[:min(len(p.Others), mostOthers)] {
+			out = append(out, integrations.R("⚠️ Open on the page already: ", integrations.Code(o.ID), " “", o.Title, "”"))
 		}
-		out = append(out, row)
 	}
 	if p.Title != "" && p.Was == "" && len(p.Moves) == 0 {
-		out = append(out, integrations.R("It names no component: all of them stay as they are."))
+		out = append(out, integrations.R("⚠️ It names no component: all of them stay as they are."))
 	}
 	if slices.ContainsFunc(p.Moves, func(m move) bool { return m.From == m.To }) {
-		out = append(out, integrations.R("A component that it names has that state already."))
+		out = append(out, integrations.R("⚠️ A component that it names has that state already."))
 	}
 	return out
 }
@@ -139,10 +138,10 @@ func became(n *Notice) integrations.Message {
 	if n.Ask.Act == actComponent && len(n.Plan.Moves) == 1 {
 		title = n.Plan.Moves[0].Name
 	}
-	word := map[string]string{stateSending: "is being posted", statePosted: "is posted", stateFailed: "was not posted", stateCancelled: "cancelled", stateUnknown: "nobody can tell whether it was posted: look at the page"}[n.State]
+	word := map[string]string{stateSending: "is being posted", statePosted: "is posted", stateFailed: "was not posted", stateCancelled: "is cancelled", stateUnknown: "nobody can tell whether it was posted: look at the page"}[n.State]
 	icon := map[string]string{stateSending: "⏳", statePosted: "✅", stateFailed: "✋", stateCancelled: "⚪", stateUnknown: "❓"}[n.State]
-	m := integrations.Message{Text: fmt.Sprintf("%s %s: %s · %s", icon, n.ID, title, word), Asks: n.State == stateFailed || n.State == stateUnknown}
-	head := integrations.R(icon, " ", integrations.Bold(title), " · ", word)
+	m := integrations.Message{Text: fmt.Sprintf("%s %s “%s” · %s", n.ID, icon, title, word), Asks: n.State == stateFailed || n.State == stateUnknown}
+	head := integrations.R(icon, " ", integrations.Code(title), " · ", word)
 	switch {
 	case n.State != statePosted:
 	case n.Plan.Status != "":
@@ -202,8 +201,8 @@ func (f *feature) incidentCard(tx *store.Tx, s *store.Surface) (integrations.Mes
 	if i.Gone {
 		word = "is not on the page any more"
 	}
-	m := integrations.Message{Text: fmt.Sprintf("%s %s: %s · %s", icon(i), i.ID, i.Title, word)}
-	head := integrations.R(icon(i), " ", integrations.Bold(i.Title), " · ", word)
+	m := integrations.Message{Text: fmt.Sprintf("%s %s “%s” · %s", i.ID, icon(i), i.Title, word)}
+	head := integrations.R(icon(i), " ", integrations.Code(i.Title), " · ", word)
 	if i.Impact != "" && i.Impact != none {
 		head = append(head, integrations.R(" · ", "impact ", i.Impact)...)
 	}
@@ -257,7 +256,7 @@ func icon(i Incident) string {
 func handles(i integrations.PageIncident) []integrations.Button {
 	out := []integrations.Button{{Label: "Update…", Command: "statuspage update " + i.ID}, {Label: "Resolve…", Command: "statuspage resolve " + i.ID}}
 	if i.URL != "" {
-		out = append(out, integrations.Button{Label: "Look", URL: i.URL})
+		out = append(out, integrations.Button{Label: "On the page", URL: i.URL})
 	}
 	return out
 }
@@ -273,7 +272,7 @@ func parade(all []integrations.PageComponent) (out integrations.Rich) {
 		if n > 0 {
 			out = append(out, integrations.R(" · ")...)
 		}
-		out = append(out, integrations.R(lights[c.Status], " ", integrations.Bold(c.Name), " ", c.Status)...)
+		out = append(out, integrations.R(lights[c.Status], " ", integrations.Code(c.Name), " ", c.Status)...)
 	}
 	return out
 }

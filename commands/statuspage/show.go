@@ -55,7 +55,7 @@ func page(all []integrations.PageComponent, open []integrations.PageIncident) in
 			if count++; count > 1 {
 				row = append(row, integrations.R(", ")...)
 			}
-			row = append(row, integrations.R(integrations.Bold(shownAs(c, all)))...)
+			row = append(row, integrations.R(integrations.Code(shownAs(c, all)))...)
 		}
 		if count > 0 {
 			m.Text += "\n" + row.Plain()
@@ -63,7 +63,7 @@ func page(all []integrations.PageComponent, open []integrations.PageIncident) in
 		}
 	}
 	for _, i := range open[:min(len(open), mostShown)] {
-		row := integrations.R(icon(Incident{PageIncident: i}), " ", integrations.Code(i.ID), " ", integrations.Bold(i.Title), " · ", i.Status)
+		row := integrations.R(icon(Incident{PageIncident: i}), " ", integrations.Code(i.ID), " ", integrations.Code(i.Title), " · ", i.Status)
 		if i.Impact != "" && i.Impact != none {
 			row = append(row, integrations.R(" · ", "impact ", i.Impact)...)
 		}

@@ -37,7 +37,7 @@ func TestAnIncidentIsShownBeforeItIsPosted(t *testing.T) {
 		t.Fatalf("%s, %d incidents, subscribers read %q", n.State, len(r.site.incidents), r.site.written)
 	}
 	has(t, r.shown(id), "is posted", "subscribers are not written to")
-	has(t, r.shown(n.Incident), "Checkout is slow", "🟠 api partial_outage · 🟡 web degraded_performance", "We are looking into it.", "[Update…][Resolve…][Look]")
+	has(t, r.shown(n.Incident), "Checkout is slow", "🟠 api partial_outage · 🟡 web degraded_performance", "We are looking into it.", "[Update…][Resolve…][On the page]")
 	if where := r.where(n.Incident); where != "C-ops" {
 		t.Errorf("its message is in %q", where)
 	}

@@ -16,7 +16,7 @@ import (
 
 var (
 	impactFlag     = commands.Arg{Name: "impact", Kind: commands.ArgWord, Optional: true, Choices: integrations.PageImpacts, Help: "how bad it is; worked out by the page where nothing is said"}
-	componentsFlag = commands.Arg{Name: "components", Kind: commands.ArgWord, Optional: true, Help: "web,api; or each with its state: web=partial_outage,api=degraded_performance"}
+	componentsFlag = commands.Arg{Name: "components", Kind: commands.ArgWord, Optional: true, Help: "web, api; or each with its own state: web=partial_outage"}
 	eachFlag       = commands.Arg{Name: "component-status", Kind: commands.ArgWord, Optional: true, Choices: integrations.ComponentStatuses, Help: "the state of those components"}
 	incidentArg    = commands.Arg{Name: "incident", Kind: commands.ArgWord, Help: "its id on the status page; /ops statuspage shows those that are open"}
 	messageArg     = commands.Arg{Name: "message", Kind: commands.ArgText, Help: "what customers read"}
@@ -27,14 +27,14 @@ const askFirst = "It shows what customers will read, and asks. Nothing is posted
 func (f *feature) openVerb() commands.Verb {
 	return commands.Verb{
 		Name: "statuspage open", Summary: "Tell customers of an incident on the status page", Effect: commands.Changes, Right: right,
-		Args: []commands.Arg{{Name: "title", Kind: commands.ArgText, Help: "in quotes"}, messageArg},
+		Args: []commands.Arg{{Name: "title", Kind: commands.ArgText, Help: "a few words; in quotes where it is typed"}, messageArg},
 		Flags: []commands.Arg{impactFlag,
 			{Name: "status", Kind: commands.ArgWord, Optional: true, Choices: []string{integrations.PageInvestigating, integrations.PageIdentified, integrations.PageMonitoring}, Help: "investigating where nothing is said"},
 			componentsFlag, eachFlag},
 		Examples: []string{`statuspage open "Checkout is slow" We are looking into it.`, `statuspage open "Checkout is down" --impact major --components web,api --component-status major_outage We are looking into it.`},
 		Detail:   askFirst,
 		Decide: f.asking(func(c *commands.Call) request {
-			return request{Act: actOpen, Title: strings.TrimSpace(c.Arg("title")), Status: c.Arg("status")}
+			return request{Act: actOpen, Title: oneLine(c.Arg("title")), Status: c.Arg("status")}
 		}),
 	}
 }
@@ -73,6 +73,11 @@ func (f *feature) componentVerb() commands.Verb {
 			return request{Act: actComponent, Components: c.Arg("name"), Each: c.Arg("status")}
 		}),
 	}
+}
+
+// oneLine is a text of a form, which may have several.
+func oneLine(text string) string {
+	return strings.TrimSpace(strings.NewReplacer("\r\n", " ", "\n", " ").Replace(text))
 }
 
 // asking is the decision of a verb that shows what it would post, and asks.

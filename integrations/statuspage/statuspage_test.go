@@ -211,17 +211,25 @@ func TestErrors(t *testing.T) {
 		gone   bool
 		says   string
 	}{
-		"420":          {fault: statuspagesim.Fault{Kind: "throttle", RetryAfter: "30"}, later: true, unsent: true, after: 30 * time.Second, says: "420 Too Many Requests: Too many requests"},
-		"429":          {fault: statuspagesim.Fault{Kind: "throttle", Status: 429}, later: true, unsent: true, after: 10 * time.Second, says: "429"},
-		"for ever":     {fault: statuspagesim.Fault{Kind: "throttle", RetryAfter: "86400"}, later: true, unsent: true, after: 2 * time.Minute, says: "420"},
-		"a date":       {fault: statuspagesim.Fault{Kind: "throttle", RetryAfter: "Wed, 04 Mar 2026 10:00:45 GMT"}, later: true, unsent: true, after: 45 * time.Second, says: "420"},
-		"5xx":          {fault: statuspagesim.Fault{Kind: "error", Status: 503, RetryAfter: "7"}, later: true, after: 7 * time.Second, says: "503"},
-		"reset":        {fault: statuspagesim.Fault{Kind: "reset"}, later: true, after: 2 * time.Second, says: "open the incident"},
-		"lost":         {fault: statuspagesim.Fault{Kind: "lost"}, later: true, after: 2 * time.Second, says: "open the incident"},
-		"html":         {fault: statuspagesim.Fault{Kind: "error", Status: 418, Message: "<html>"}, says: "418"},
-		"fields":       {fault: statuspagesim.Fault{Kind: "error", Status: 422, Message: `{"error":{"name":["is bad"]}}`}, says: "422 Unprocessable Entity: name [is bad]"},
-		"validation":   {do: func(s *site) error { _, err := s.client.OpenIncident(s.Context(), integrations.PagePost{Status: "wrong"}); return err }, says: "422 Unprocessable Entity: Name can't be blank, Status is not included in the list"},
-		"long":         {do: func(s *site) error { p := slow; p.Body = strings.Repeat("長", 25001); _, err := s.client.OpenIncident(s.Context(), p); return err }, says: "Body is too long"},
+		"420":      {fault: statuspagesim.Fault{Kind: "throttle", RetryAfter: "30"}, later: true, unsent: true, after: 30 * time.Second, says: "420 Too Many Requests: Too many requests"},
+		"429":      {fault: statuspagesim.Fault{Kind: "throttle", Status: 429}, later: true, unsent: true, after: 10 * time.Second, says: "429"},
+		"for ever": {fault: statuspagesim.Fault{Kind: "throttle", RetryAfter: "86400"}, later: true, unsent: true, after: 2 * time.Minute, says: "420"},
+		"a date":   {fault: statuspagesim.Fault{Kind: "throttle", RetryAfter: "Wed, 04 Mar 2026 10:00:45 GMT"}, later: true, unsent: true, after: 45 * time.Second, says: "420"},
+		"5xx":      {fault: statuspagesim.Fault{Kind: "error", Status: 503, RetryAfter: "7"}, later: true, after: 7 * time.Second, says: "503"},
+		"reset":    {fault: statuspagesim.Fault{Kind: "reset"}, later: true, after: 2 * time.Second, says: "open the incident"},
+		"lost":     {fault: statuspagesim.Fault{Kind: "lost"}, later: true, after: 2 * time.Second, says: "open the incident"},
+		"html":     {fault: statuspagesim.Fault{Kind: "error", Status: 418, Message: "<html>"}, says: "418"},
+		"fields":   {fault: statuspagesim.Fault{Kind: "error", Status: 422, Message: `{"error":{"name":["is bad"]}}`}, says: "422 Unprocessable Entity: name [is bad]"},
+		"validation": {do: func(s *site) error {
+			_, err := s.client.OpenIncident(s.Context(), integrations.PagePost{Status: "wrong"})
+			return err
+		}, says: "422 Unprocessable Entity: Name can't be blank, Status is not included in the list"},
+		"long": {do: func(s *site) error {
+			p := slow
+			p.Body = strings.Repeat("長", 25001)
+			_, err := s.client.OpenIncident(s.Context(), p)
+			return err
+		}, says: "Body is too long"},
 		"wrong key":    {do: func(s *site) error { _, err := s.with("hunter2", pageID).Components(s.Context()); return err }, says: "401 Unauthorized: Could not authenticate; it needs a valid API key"},
 		"reads only":   {do: func(s *site) error { _, err := s.with("reads", pageID).OpenIncident(s.Context(), slow); return err }, says: "403 Forbidden"},
 		"wrong page":   {do: func(s *site) error { _, err := s.with(key, "nopage").Components(s.Context()); return err }, gone: true, says: "404 Not Found"},
