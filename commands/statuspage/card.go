@@ -138,7 +138,7 @@ func became(n *Notice) integrations.Message {
 	if n.Ask.Act == actComponent && len(n.Plan.Moves) == 1 {
 		title = n.Plan.Moves[0].Name
 	}
-	word := map[string]string{stateSending: "is being posted", statePosted: "is posted", stateFailed: "was not posted", stateCancelled: "is cancelled", stateUnknown: "nobody can tell whether it was posted: look at the page"}[n.State]
+	word := map[string]string{stateSending: "is being posted", statePosted: "is posted", stateFailed: "was not posted", stateCancelled: "cancelled", stateUnknown: "nobody can tell whether it was posted: look at the page"}[n.State]
 	icon := map[string]string{stateSending: "⏳", statePosted: "✅", stateFailed: "✋", stateCancelled: "⚪", stateUnknown: "❓"}[n.State]
 	m := integrations.Message{Text: fmt.Sprintf("%s %s “%s” · %s", n.ID, icon, title, word), Asks: n.State == stateFailed || n.State == stateUnknown}
 	head := integrations.R(icon, " ", integrations.Code(title), " · ", word)
