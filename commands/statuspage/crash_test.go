@@ -152,9 +152,27 @@ func TestALimitIsWaitedForAndSaid(t *testing.T) {
 	has(t, r.shown(id), "was not posted", "not within 15 minutes", "[Ask again]")
 	r.site.fault = nil
 	r.pressed(id, "Ask again")
+	has(t, r.shown(id), "It was not posted: look at it again.")
 	r.pressed(id, "Confirm")
 	if n := r.goes(id, time.Minute); n.State != statePosted || len(r.site.posts) != 1 {
 		t.Errorf("it is %s", n.State)
+	}
+}
+
+func TestAPageThatIsNotConfiguredAnyMoreIsSaid(t *testing.T) {
+	for tried, want := range map[bool]string{false: stateFailed, true: stateUnknown} {
+		r := newRoom(t)
+		id := r.must(openLine)
+		r.pressed(id, "Confirm")
+		if tried {
+			r.site.fault = func(string, bool) error { return faults["lost"] }
+			_, _ = r.step(id)
+		}
+		r.f.Page = nil
+		if n := r.goes(id, time.Minute); n.State != want {
+			t.Errorf("it is %s", n.State)
+		}
+		has(t, r.shown(id), "no status page is configured any more")
 	}
 }
 

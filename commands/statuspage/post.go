@@ -56,14 +56,15 @@ const afterTrouble = 5 * time.Second
 func (f *feature) step(ctx context.Context, data jobData) (time.Duration, error) {
 	var n Notice
 	err := f.Store.View(func(tx *store.Tx) (err error) { n, _, err = notices(tx).Get(data.Notice); return err })
-	if err != nil || n.State != stateSending || n.Turn != data.Turn || f.Page == nil {
+	if err != nil || n.State != stateSending || n.Turn != data.Turn {
 		return -1, err
 	}
+	if f.Page == nil {
+		return f.end(ctx, &n, n.unsent(), "no status page is configured any more")
+	}
 	a, now := acts()[n.Ask.Act], f.Clock.Now()
-	if late := now.Sub(n.At) > postFor; late && n.Tried.IsZero() {
-		return f.end(ctx, &n, stateFailed, fmt.Sprintf("not within %d minutes: ", int(postFor.Minutes()))+n.Why)
-	} else if late {
-		return f.end(ctx, &n, stateUnknown, n.Why)
+	if now.Sub(n.At) > postFor {
+		return f.end(ctx, &n, n.unsent(), fmt.Sprintf("not within %d minutes: ", int(postFor.Minutes()))+n.Why)
 	}
 	if !n.Tried.IsZero() {
 		i, found, err := a.find(f, ctx, &n)
@@ -95,6 +96,14 @@ func (f *feature) step(ctx context.Context, data jobData) (time.Duration, error)
 		return f.posted(ctx, &n, i)
 	}
 	return f.unposted(ctx, &n, err)
+}
+
+// unsent is the end of what is not tried any more.
+func (n *Notice) unsent() string {
+	if n.Tried.IsZero() {
+		return stateFailed
+	}
+	return stateUnknown
 }
 
 // replan looks whether the page is still as it was shown; if not, people are asked again.

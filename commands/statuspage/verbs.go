@@ -191,9 +191,11 @@ func (f *feature) confirming(notify bool) func(context.Context, *commands.Call) 
 				return commands.Reply{}, notAsking(&n)
 			}
 			was := n.Plan.digest()
-			seen := c.Version == was && n.State == stateAsking
+			seen := c.Version == was
 			n.Planned = now
 			switch {
+			case n.State == stateFailed:
+				return f.askAgain(tx, &n, p, "It was not posted: look at it again.")
 			case seen && tx.Now().Sub(n.Shown) > confirmFor:
 				return f.askAgain(tx, &n, p, "It was shown more than five minutes ago: look at it again.")
 			case p.digest() != was:
