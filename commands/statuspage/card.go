@@ -14,7 +14,7 @@ import (
 const (
 	mostBlock   = 2500 // bytes of one block: Slack takes 3,000 characters
 	mostUpdates = 3    // of an incident
-	mostMoves   = 20
+	mostMoves   = 20   // of one block
 	mostOthers  = 5
 )
 
@@ -90,16 +90,13 @@ func preview(p plan) (out []integrations.Block) {
 	for _, part := range parts(p.Body, mostBlock) {
 		out = append(out, integrations.Block{Code: part})
 	}
-	if len(p.Moves) > 0 {
+	for some := range slices.Chunk(p.Moves, mostMoves) {
 		var rows integrations.Rich
-		for k, m := range p.Moves[:min(len(p.Moves), mostMoves)] {
+		for k, m := range some {
 			if k > 0 {
 				rows = append(rows, integrations.R("\n")...)
 			}
 			rows = append(rows, integrations.R("• ", integrations.Code(m.Name), ": ", m.From, " → ", m.To)...)
-		}
-		if more := len(p.Moves) - mostMoves; more > 0 {
-			rows = append(rows, integrations.R("\n", fmt.Sprintf("and %d more", more))...)
 		}
 		out = append(out, integrations.Block{Text: rows})
 	}

@@ -236,85 +236,96 @@ func TestNobodyCanTellAndThenItTurnsUp(t *testing.T) {
 	}
 }
 
+// story is anything that can happen, in any order.
+type story struct {
+	*room
+	ids  []string
+	loud int // presses of the button that has subscribers written to
+}
+
+func (s *story) some(rt *rapid.T) string { return rapid.SampledFrom(s.ids).Draw(rt, "notice") }
+
+func (s *story) ask(rt *rapid.T) {
+	lines := []string{openLine, `statuspage open "Other" Hm.`, "statuspage update inc-1 identified Found.", "statuspage resolve inc-1 Over.", "statuspage component dns partial_outage", "statuspage component dns operational"}
+	if reply, err := s.says(rapid.SampledFrom(lines).Draw(rt, "line"), 0); err == nil {
+		s.ids = append(s.ids, reply.Subject)
+	}
+}
+
+func (s *story) presses(rt *rapid.T) {
+	label := rapid.SampledFrom([]string{"Confirm", "Confirm", "Confirm and notify subscribers", "Cancel", "Ask again"}).Draw(rt, "button")
+	for _, b := range s.message(s.some(rt)).Blocks {
+		for _, button := range b.Buttons {
+			if button.Label != label {
+				continue
+			}
+			if reply, err := s.says(button.Command, button.Version); err == nil && reply.Outcome == "confirmed, subscribers are notified" {
+				s.loud++
+				if label != "Confirm and notify subscribers" {
+					rt.Fatalf("%s has them written to", label)
+				}
+			}
+		}
+	}
+}
+
+func (s *story) types(rt *rapid.T) {
+	verb := rapid.SampledFrom([]string{"statuspage notify ", "statuspage confirm "}).Draw(rt, "verb")
+	_, _ = s.says(verb+s.some(rt), rapid.Uint64Range(0, 2).Draw(rt, "version"))
+}
+
+func (s *story) breaks(rt *rapid.T) {
+	s.site.fails(rapid.IntRange(0, 6).Draw(rt, "boundary"), rapid.SampledFrom([]string{"killed", "lost", "throttled", "refused"}).Draw(rt, "fault"))
+	if rapid.Bool().Draw(rt, "mend") {
+		s.site.fault = nil
+	}
+}
+
+func (s *story) elsewhere(rt *rapid.T) {
+	s.site.set(rapid.SampledFrom([]string{"c-web", "c-dns"}).Draw(rt, "component"), rapid.SampledFrom(integrations.ComponentStatuses).Draw(rt, "state"))
+}
+
+func (s *story) waits(rt *rapid.T) {
+	s.clock.move(time.Duration(rapid.IntRange(1, 400).Draw(rt, "seconds")) * time.Second)
+	_ = s.f.look(s.t.Context())
+}
+
+func (s *story) holds(rt *rapid.T) {
+	if len(s.site.written) > s.loud {
+		rt.Fatalf("%d presses, and subscribers read %q", s.loud, s.site.written)
+	}
+	all := slices.Clone(s.site.posts)
+	slices.Sort(all)
+	if len(slices.Compact(all)) != len(s.site.posts) {
+		rt.Fatalf("posted twice: %q", s.site.posts)
+	}
+}
+
 // Whatever is typed, pressed, broken, killed and changed elsewhere, in any order: nobody is
 // written to without a press of the button that says so, and nothing is posted twice.
 func TestNobodyIsWrittenToUnlessThatIsConfirmed(t *testing.T) {
-	lines := []string{openLine, `statuspage open "Other" Hm.`, "statuspage update inc-1 identified Found.", "statuspage resolve inc-1 Over.", "statuspage component dns partial_outage", "statuspage component dns operational"}
 	rapid.Check(t, func(rt *rapid.T) {
-		r := newRoom(t)
-		var ids []string
-		loud := 0
-		do := map[string]func(*rapid.T){
-			"ask": func(rt *rapid.T) {
-				if reply, err := r.says(rapid.SampledFrom(lines).Draw(rt, "line"), 0); err == nil {
-					ids = append(ids, reply.Subject)
-				}
-			},
-			"press": func(rt *rapid.T) {
-				if len(ids) == 0 {
-					return
-				}
-				id := rapid.SampledFrom(ids).Draw(rt, "notice")
-				label := rapid.SampledFrom([]string{"Confirm", "Confirm", "Confirm and notify subscribers", "Cancel", "Ask again"}).Draw(rt, "button")
-				for _, b := range r.message(id).Blocks {
-					for _, button := range b.Buttons {
-						if button.Label != label {
-							continue
-						}
-						if reply, err := r.says(button.Command, button.Version); err == nil && reply.Outcome == "confirmed, subscribers are notified" {
-							loud++
-							if label != "Confirm and notify subscribers" {
-								rt.Fatalf("%s has them written to", label)
-							}
-						}
-					}
-				}
-			},
-			"type": func(rt *rapid.T) {
-				if len(ids) > 0 {
-					_, _ = r.says(rapid.SampledFrom([]string{"statuspage notify ", "statuspage confirm "}).Draw(rt, "verb")+rapid.SampledFrom(ids).Draw(rt, "notice"), rapid.Uint64Range(0, 2).Draw(rt, "version"))
-				}
-			},
-			"work": func(rt *rapid.T) {
-				if len(ids) > 0 {
-					_, _ = r.step(rapid.SampledFrom(ids).Draw(rt, "notice"))
-				}
-			},
-			"break": func(rt *rapid.T) {
-				r.site.fails(rapid.IntRange(0, 6).Draw(rt, "boundary"), rapid.SampledFrom([]string{"killed", "lost", "throttled", "refused"}).Draw(rt, "fault"))
-				if rapid.Bool().Draw(rt, "mend") {
-					r.site.fault = nil
-				}
-			},
-			"elsewhere": func(rt *rapid.T) {
-				r.site.set(rapid.SampledFrom([]string{"c-web", "c-dns"}).Draw(rt, "component"), rapid.SampledFrom(integrations.ComponentStatuses).Draw(rt, "state"))
-			},
-			"pass": func(rt *rapid.T) {
-				r.clock.move(time.Duration(rapid.IntRange(1, 400).Draw(rt, "seconds")) * time.Second)
-				_ = r.f.look(t.Context())
-			},
-			"": func(rt *rapid.T) {
-				if len(r.site.written) > loud {
-					rt.Fatalf("%d presses, and subscribers read %q", loud, r.site.written)
-				}
-				all := slices.Clone(r.site.posts)
-				slices.Sort(all)
-				if len(slices.Compact(all)) != len(r.site.posts) {
-					rt.Fatalf("posted twice: %q", r.site.posts)
-				}
-			},
-		}
-		guarded := map[string]func(*rapid.T){}
-		for name, act := range do {
-			guarded[name] = func(rt *rapid.T) {
+		s := &story{room: newRoom(t)}
+		survives := func(do func(*rapid.T)) func(*rapid.T) {
+			return func(rt *rapid.T) {
 				defer func() {
 					if p := recover(); p != nil && p != any(errKilled) {
 						panic(p)
 					}
 				}()
-				act(rt)
+				do(rt)
 			}
 		}
-		rt.Repeat(guarded)
+		about := func(do func(*rapid.T)) func(*rapid.T) {
+			return survives(func(rt *rapid.T) {
+				if len(s.ids) > 0 {
+					do(rt)
+				}
+			})
+		}
+		rt.Repeat(map[string]func(*rapid.T){
+			"ask": survives(s.ask), "press": about(s.presses), "type": about(s.types), "break": s.breaks, "elsewhere": s.elsewhere, "wait": survives(s.waits), "": s.holds,
+			"work": about(func(rt *rapid.T) { _, _ = s.step(s.some(rt)) }),
+		})
 	})
 }

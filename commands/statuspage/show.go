@@ -14,7 +14,7 @@ const mostShown = 15 // incidents
 
 func (f *feature) showVerb() commands.Verb {
 	return commands.Verb{
-		Name: "statuspage", Summary: "Show the status page: its components, and what is open", Effect: commands.Reads, Examples: []string{"statuspage"},
+		Name: "statuspage", Aliases: []string{"status page"}, Summary: "Show the status page: its components, and what is open", Effect: commands.Reads, Examples: []string{"statuspage"},
 		Decide: func(ctx context.Context, _ *commands.Call) (commands.Act, error) {
 			if err := f.paged(); err != nil {
 				return nil, err
