@@ -195,6 +195,7 @@ func (a *app) assemble() error {
 	s.self = ownInstance(c.AWS)
 	s.drains = func() DrainConfig { return a.config.Load().Drain }
 	s.pagerDuty, s.url = c.PagerDuty, c.PublicURL
+	s.pages(c.Statuspage)
 	s.oncall = func() OnCallConfig { return a.config.Load().OnCall }
 	s.digest = func() WeeklyConfig { return a.config.Load().Digest }
 	s.born = func() BirthConfig { return a.config.Load().Birth }
@@ -319,6 +320,7 @@ func (c *Config) secrets() []string {
 	all = append(all, c.AWS.Secrets()...)
 	all = append(all, c.Mackerel.Secrets()...)
 	all = append(all, c.PagerDuty.Secrets()...)
+	all = append(all, c.Statuspage.Secrets()...)
 	for _, s := range c.Alerts {
 		all = append(append(all, s.Tokens...), s.Secrets...)
 	}

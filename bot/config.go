@@ -35,6 +35,7 @@ type Config struct {
 	OnCall       OnCallConfig        `yaml:"oncall"`
 	Rounds       RoundsConfig        `yaml:"rounds"`
 	PagerDuty    PagerDutyConfig     `yaml:"pagerduty"`
+	Statuspage   StatuspageConfig    `yaml:"statuspage"`
 	Alerts       []AlertsConfig      `yaml:"alerts"`
 	Digest       WeeklyConfig        `yaml:"digest"`
 	People       []PersonConfig      `yaml:"people"`

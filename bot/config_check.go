@@ -55,6 +55,7 @@ func (c *Config) check() {
 	c.checkOnCall()
 	c.checkPart("rounds", c.Rounds)
 	c.checkDigest()
+	c.checkPart("statuspage", c.Statuspage)
 	c.checkPeople()
 	c.checkGroups()
 	c.checkEnvironments()

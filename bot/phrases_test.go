@@ -167,6 +167,8 @@ const ownWords = "_words.go"
 // of time, commands to type, what stands in a pull request's text, where everybody
 // reads it, or in a picture.
 var unsaid = map[string]bool{
+	"%s turn %d": true, "page incident %s": true, "page incident": true, "status page": true, "look at the status page": true,
+	"statuspage cancel": true, "statuspage component": true, "statuspage confirm": true, "statuspage notify": true, "statuspage open": true, "statuspage resolve": true, "statuspage update": true,
 	"30 days": true, "hold direct": true, "hold opened": true, "watch locks": true, "hold taken": true, "hold asked about": true,
 	"job queued": true, "asked for a reason": true, "%s reminder": true, "%s expired": true, "unfreeze %s": true,
 	"%s %s because I have looked, and it is as it should be": true, "%s %s because it is no longer needed": true, "%s %s \"database migration\" --for 2h": true,

@@ -223,7 +223,7 @@ func TestReadmeConfiguration(t *testing.T) {
 func exampleEnv(name string) (string, bool) {
 	v, ok := map[string]string{
 		"SLACK_APP_TOKEN": "xapp-1-A", "SLACK_BOT_TOKEN": "xoxb-1", "GITHUB_TOKEN": "github_pat_1", "WEBHOOK_SECRET": "long enough to be one",
-		"HEARTBEAT_URL": "https://hc-ping.com/1", "WEB_PLAN_KEY": "read-only", "WEB_APPLY_KEY": "may change", "MACKEREL_KEY": "k", "PAGERDUTY_TOKEN": "pd", "PAGERDUTY_WEBHOOK_SECRET": "pw", "ALERT_TOKEN": "long-enough-to-be-one", "ZABBIX_TOKEN": "another-long-enough", "CLOUDFLARE_READ": "r", "CLOUDFLARE_WRITE": "w",
+		"HEARTBEAT_URL": "https://hc-ping.com/1", "WEB_PLAN_KEY": "read-only", "WEB_APPLY_KEY": "may change", "MACKEREL_KEY": "k", "PAGERDUTY_TOKEN": "pd", "STATUSPAGE_KEY": "sp", "PAGERDUTY_WEBHOOK_SECRET": "pw", "ALERT_TOKEN": "long-enough-to-be-one", "ZABBIX_TOKEN": "another-long-enough", "CLOUDFLARE_READ": "r", "CLOUDFLARE_WRITE": "w",
 	}[name]
 	return v, ok
 }

@@ -211,7 +211,7 @@ func (a *app) reload(ctx context.Context) {
 func needRestart(changes []string) []string {
 	var out []string
 	for _, c := range changes {
-		for _, field := range []string{"slack.", "listen", "inbound", "public_url", "data", "heartbeat.", "aws.", "mackerel.", "haproxy", "runner.", "github.token", "github.app", "github.api_url", "github.git_url", "github.merge_method", "github.oauth"} {
+		for _, field := range []string{"slack.", "listen", "inbound", "public_url", "data", "heartbeat.", "aws.", "mackerel.", "statuspage.", "haproxy", "runner.", "github.token", "github.app", "github.api_url", "github.git_url", "github.merge_method", "github.oauth"} {
 			if strings.HasPrefix(strings.TrimLeft(c, "+-~ "), field) {
 				out = append(out, c)
 				break

@@ -124,4 +124,16 @@ var screenPlays = []screenPlay{
 			screen{name: "digest-load", says: "Who was on call in which hours", kinds: []string{"weekly digest load"}, words: "On call, "},
 		),
 	)},
+	{name: "customers", steps: slices.Concat(
+		saying("alice in #ops: /ops statuspage open"),
+		looking(screen{name: "form-statuspage", says: "The form of statuspage open", sel: "#modal[open]", words: "Statuspage open"}),
+		saying("alice submits Title=Checkout is slow, Message=We are looking into it., Impact=minor, Components=web=degraded_performance、api, Component-status=partial_outage"),
+		looking(screen{name: "statuspage-ask", says: "What customers will read, before it is posted", kinds: []string{"notice"}, words: "Customers will read"}),
+		saying("alice presses Confirm"),
+		looking(screen{name: "statuspage-posted", says: "What was posted", words: "is posted"}),
+		saying("alice in #ops: /ops statuspage update inc00000004 identified We have found the cause, and are mending it.", "alice presses Confirm"),
+		looking(screen{name: "statuspage-incident", says: "An incident on the status page", kinds: []string{"page incident"}, words: "on the status page"}),
+		saying("alice in #ops: /ops statuspage"),
+		looking(screen{name: "statuspage", says: "The status page, from chat", words: "1 incident is open"}),
+	)},
 }

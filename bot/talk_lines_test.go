@@ -119,6 +119,10 @@ var talkLines = []talkLine{
 	{form: talkForm(`on PagerDuty's page (\w+) is put on call for (\w+)`), looks: true, do: (*talk).putOnCall}, // when that is noticed is the clock's to say
 	{form: talkForm(`PagerDuty's page`), looks: true, do: (*talk).lookAtPagerDuty},
 	{form: talkForm(`PagerDuty answers (nothing|again)`), looks: true, do: (*talk).pagerDutyAnswers},
+	{form: talkForm(`Statuspage's page`), looks: true, do: (*talk).lookAtStatuspage},
+	{form: talkForm(`on Statuspage's page (\S+) is (\w+): (.*)`), looks: true, do: (*talk).postOnStatuspage}, // when that is noticed is the clock's to say
+	{form: talkForm(`on Statuspage's page the component (\w+) is (\w+)`), looks: true, do: (*talk).setOnStatuspage},
+	{form: talkForm(`Statuspage (answers again|answers nothing|loses its next answer|asks to wait)`), looks: true, do: (*talk).statuspageAnswers},
 	{form: talkForm(`(GitHub|Slack) is silent`), do: func(k *talk, m []string) error { return k.fault(m[0], "down") }},
 	{form: talkForm(`(GitHub|Slack) answers again`), looks: true, do: (*talk).answersAgain}, // when that is noticed is the clock's to say
 	{form: talkForm(`(\S+) (vanishes)`), do: (*talk).onInstance},

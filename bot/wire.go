@@ -36,6 +36,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/runner"
 	"github.com/signalbox-chatops/signalbox/commands/scaling"
 	"github.com/signalbox-chatops/signalbox/commands/status"
+	pagefeature "github.com/signalbox-chatops/signalbox/commands/statuspage"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/alertmanager"
@@ -53,6 +54,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/pingdom"
 	"github.com/signalbox-chatops/signalbox/integrations/sensu"
 	"github.com/signalbox-chatops/signalbox/integrations/slack"
+	"github.com/signalbox-chatops/signalbox/integrations/statuspage"
 	"github.com/signalbox-chatops/signalbox/integrations/terraform"
 	"github.com/signalbox-chatops/signalbox/store"
 )
@@ -95,6 +97,8 @@ type systems struct {
 	drains    func() DrainConfig
 	oncall    func() OnCallConfig
 	pagerDuty PagerDutyConfig
+	page      pagefeature.Page // nil where none is configured
+	pageOf    StatuspageConfig
 	born      func() BirthConfig
 	alerts    *alertReader // reads the events of the kinds "alert."
 	digest    func() WeeklyConfig
@@ -130,6 +134,7 @@ func features(s systems) []commands.Feature {
 		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Monitor: s.monitor, Self: s.self, Config: s.drains, Channel: s.channel, Notes: birth.Going}),
 		birth.New(birth.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.births, Monitor: s.monitor, Config: s.born, Catalog: s.catalog, Channel: s.channel}),
 		rounds.New(rounds.Deps{Store: s.store, Clock: s.clock, Log: s.log, Config: s.rounds, Channel: s.channel, Monitor: s.hosts, Cloud: s.cloud, Forgotten: []func(*store.Tx) ([]integrations.Rich, error){oncall.UnknownJobs, lock.PastNag, drain.Held, birth.Failed}}),
+		pagefeature.New(pagefeature.Deps{Store: s.store, Clock: s.clock, Log: s.log, Page: s.page, Every: s.pageOf.Often(), Room: s.pageOf.Channel, Channel: s.channel}),
 		outage.New(outage.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Watched: s.watched, Channel: s.channel}),
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
 		digest.New(digest.Deps{Store: s.store, Clock: s.clock, Log: s.log, Config: s.digest, Channel: s.channel, Zone: s.slack.Zone, Language: s.languageOf, Deploys: past.Deploys, Served: rota.Served, Dir: filepath.Join(s.data, "digest")}),
@@ -287,6 +292,24 @@ func pagerDutyFindings(ctx context.Context, c *Config) []integrations.Finding {
 	}
 	name := func(email string) (string, bool) { return nameByEmail(&people, email) }
 	return pagerduty.New(c.PagerDuty, pagerduty.Options{Name: name}).Check(ctx, ids)
+}
+
+// StatuspageConfig is where customers read of incidents.
+type StatuspageConfig = statuspage.Config
+
+// pages hands out the status page.
+func (s *systems) pages(c StatuspageConfig) {
+	if s.pageOf = c; !c.None() {
+		s.page = statuspage.New(c, statuspage.Options{Clock: s.clock, Log: s.log})
+	}
+}
+
+// statuspageFindings tries the key and the page's id.
+func statuspageFindings(ctx context.Context, c StatuspageConfig) []integrations.Finding {
+	if c.None() {
+		return nil
+	}
+	return statuspage.New(c, statuspage.Options{}).Check(ctx)
 }
 
 // OnCallConfig is who is on call when.

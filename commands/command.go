@@ -96,6 +96,9 @@ type Arg struct {
 	Strict  bool
 	Help    string
 	Default string
+	// Choices are the words that an ArgWord may be, where they are few: others are refused
+	// with the nearest of them, and a form lists them.
+	Choices []string
 }
 
 // Call is one line, understood.

@@ -85,7 +85,7 @@ func (g *grammar) flagValue(v *Verb, a *Arg, line string, t token, behind []toke
 		if a.Kind == ArgText {
 			return fit(*t.value, 0), true
 		}
-		r := g.resolve(a.Kind, []token{{text: *t.value}})
+		r := a.among(g.resolve(a.Kind, []token{{text: *t.value}}))
 		r.used = 0
 		return r, true
 	}
@@ -108,5 +108,5 @@ func (g *grammar) flagValue(v *Verb, a *Arg, line string, t token, behind []toke
 	if a.Kind == ArgText {
 		return fit(rawText(line, behind[:n]), n), true
 	}
-	return g.resolve(a.Kind, behind[:n]), true
+	return a.among(g.resolve(a.Kind, behind[:n])), true
 }

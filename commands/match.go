@@ -208,7 +208,7 @@ func (m *matcher) walkWord(ai, ti, cost int, gap bool) {
 		if ti+1 == len(m.toks) { // the line ends where the argument should stand
 			m.walk(ai+1, ti+1, cost+costMissing, true)
 		} else {
-			r := m.resolve(a.Kind, ti+1)
+			r := a.among(m.resolve(a.Kind, ti+1))
 			m.with(pick{a, r}, func() { m.walk(ai+1, ti+1+r.used, cost+r.cost+gainKeyword, gap) })
 		}
 	}
@@ -232,7 +232,7 @@ func (m *matcher) walkWord(ai, ti, cost int, gap bool) {
 			})
 		}
 	}
-	r := m.resolve(a.Kind, ti)
+	r := a.among(m.resolve(a.Kind, ti))
 	if m.keyword(ti) {
 		word := m.toks[ti].text
 		r = misfit(word, 1, &problem{code: "misplaced", what: fmt.Sprintf("%s stands where a %s should; put it in quotes if it is one.", show(word), a.Name)})
@@ -271,6 +271,10 @@ func (m *matcher) walkText(ai, ti, cost int, gap bool) {
 		return
 	}
 	m.with(pick{a, fit(m.raw(start), len(m.toks)-start)}, func() { m.walk(ai+1, len(m.toks), cost, gap) })
+	// One in quotes ends with them, where another text can follow: open "Slow pages" we look into it.
+	if next := slices.IndexFunc(m.args[ai+1:], func(a *Arg) bool { return a.Kind == ArgText }); next >= 0 && m.toks[start].quoted && start+1 < len(m.toks) {
+		m.with(pick{a, fit(m.toks[start].text, 1)}, func() { m.walk(ai+1, start+1, cost, gap) })
+	}
 }
 
 // keyword says whether a token is a keyword of this verb, and so no name.

@@ -91,6 +91,9 @@ func input(verbs []Verb, c *Call, a Arg, asked bool) integrations.Input {
 	case ArgDuration:
 		in.Value = shortDuration(in.Value)
 	}
+	for _, word := range a.Choices {
+		add(word, capital(word))
+	}
 	if in.Hint == "" {
 		in.Hint = hints[a.Kind]
 	}
@@ -128,7 +131,7 @@ func FromValues(verbs []Verb, cat *integrations.Catalog, verb string, values map
 				if a.Kind == ArgDuration || a.Kind == ArgWhen || a.Kind == ArgMoment { // "2 hours"
 					toks = tokens(value, nil)
 				}
-				u.picks = append(u.picks, pick{a, g.resolve(a.Kind, toks)})
+				u.picks = append(u.picks, pick{a, a.among(g.resolve(a.Kind, toks))})
 			}
 		}
 	}

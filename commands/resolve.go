@@ -111,6 +111,23 @@ func (g *grammar) resolve(kind ArgKind, toks []token) reading {
 	return fit(narrow(word), 1)
 }
 
+// among holds a reading to the words that the argument may be.
+func (a *Arg) among(r reading) reading {
+	if len(a.Choices) == 0 || r.problem != nil || r.value == "" {
+		return r
+	}
+	for _, w := range spellings(r.value) {
+		for _, c := range a.Choices {
+			if integrations.Fold(c) == integrations.Fold(strings.NewReplacer("-", "_", " ", "_").Replace(w)) {
+				r.value = c
+				return r
+			}
+		}
+	}
+	what := fmt.Sprintf("%s is no %s.", show(r.value), strings.ReplaceAll(a.Name, "-", " "))
+	return misfit(r.value, r.used, &problem{code: "unknown_" + strings.ReplaceAll(a.Name, "-", "_"), what: what, near: nearest(r.value, a.Choices, 2), all: a.Choices})
+}
+
 // spellings are the ways a word may have been meant, as typed first: people end
 // lines with a full stop and paste names out of formatted text.
 func spellings(word string) []string {

@@ -157,6 +157,9 @@ func (w *world) underWay(ctx context.Context) string {
 	if !w.pagerDuty.Idle() {
 		return "a webhook of PagerDuty"
 	}
+	if !w.statuspage.Idle() {
+		return "a request to Statuspage"
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Millisecond)
 	defer cancel()
 	if w.slack.WaitIdle(ctx) != nil {

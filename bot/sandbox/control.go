@@ -65,6 +65,7 @@ func (w *world) control() http.Handler {
 	mux.HandleFunc("GET /sim/mackerel/annotations", answer(w.annotations))
 	mux.HandleFunc("POST /sim/mackerel/alerts", post(w.openAlert))
 	w.pagerDutyRoutes(mux)
+	w.statuspageRoutes(mux)
 	mux.HandleFunc("POST /sim/fault", answer(w.fault))
 	mux.HandleFunc("POST /sim/clock/advance", post(w.moveClock))
 	w.pageRoutes(mux)
@@ -155,7 +156,7 @@ func reply(rw http.ResponseWriter, v any, err error) {
 func (w *world) info() any {
 	return map[string]any{
 		"bot_url": w.base + "/bot", "github_url": w.base, "slack_api_url": w.base + "/slack/api",
-		"aws_url": w.base + "/aws", "mackerel_url": w.base + "/mackerel", "pagerduty_url": w.base + "/pagerduty",
+		"aws_url": w.base + "/aws", "mackerel_url": w.base + "/mackerel", "pagerduty_url": w.base + "/pagerduty", "statuspage_url": w.base + "/statuspage/v1",
 		"data_dir": w.data, "state_files": w.stateFiles(), "now": w.clk.Now().UTC().Format(time.RFC3339Nano),
 	}
 }
@@ -381,9 +382,10 @@ func (w *world) faults() map[string]func(spec []byte) error {
 			}
 			return w.github.Fault(f)
 		}),
-		"aws":       armed(w.faultOfAWS),
-		"mackerel":  armed(w.faultOfMackerel),
-		"pagerduty": armed(w.faultOfPagerDuty),
+		"aws":        armed(w.faultOfAWS),
+		"mackerel":   armed(w.faultOfMackerel),
+		"pagerduty":  armed(w.faultOfPagerDuty),
+		"statuspage": armed(w.faultOfStatuspage),
 	}
 }
 

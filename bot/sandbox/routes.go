@@ -21,6 +21,7 @@ func (w *world) routes() http.Handler {
 	aws := http.StripPrefix("/aws", w.aws.Handler())
 	mackerel := http.StripPrefix("/mackerel", w.watching())
 	pagerDuty := http.StripPrefix("/pagerduty", w.pagerDutyAPI())
+	statuspage := http.StripPrefix("/statuspage", w.statuspage.Handler())
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		switch first {
@@ -34,6 +35,8 @@ func (w *world) routes() http.Handler {
 			mackerel.ServeHTTP(rw, r)
 		case "pagerduty":
 			pagerDuty.ServeHTTP(rw, r)
+		case "statuspage":
+			statuspage.ServeHTTP(rw, r)
 		case "sim":
 			control.ServeHTTP(rw, r)
 		case "bot":

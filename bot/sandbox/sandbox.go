@@ -25,6 +25,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/mackerel/mackerelsim"
 	"github.com/signalbox-chatops/signalbox/integrations/pagerduty/pagerdutysim"
 	"github.com/signalbox-chatops/signalbox/integrations/slack/slacksim"
+	"github.com/signalbox-chatops/signalbox/integrations/statuspage/statuspagesim"
 )
 
 // Bot is what a running bot shows of itself.
@@ -76,9 +77,10 @@ type world struct {
 	tool   string // what applies: "terraform", "tofu" or "demo"
 	log    *slog.Logger
 
-	mackerel  *mackerelsim.Sim
-	enlisting sync.Mutex // held while agents register their hosts
-	pagerDuty *pagerdutysim.Sim
+	mackerel   *mackerelsim.Sim
+	enlisting  sync.Mutex // held while agents register their hosts
+	pagerDuty  *pagerdutysim.Sim
+	statuspage *statuspagesim.Sim
 
 	bot    atomic.Pointer[Bot]
 	moving chan struct{} // holds one token: one advance at a time
@@ -176,6 +178,9 @@ func (w *world) simulate() (err error) {
 	}
 	if err := w.simulatePager(); err != nil {
 		return errors.Join(fmt.Errorf("open pagerduty simulator: %w", err), w.slack.Close(), w.github.Close(), w.aws.Close())
+	}
+	if err := w.simulatePage(); err != nil {
+		return errors.Join(fmt.Errorf("open statuspage simulator: %w", err), w.slack.Close(), w.github.Close(), w.aws.Close())
 	}
 	w.github.SetBase(w.base)
 	w.github.SetHookURL(w.base + "/bot/github")

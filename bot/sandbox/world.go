@@ -163,7 +163,7 @@ func (w *world) botConfig() ([]byte, error) {
 		"Base": w.base, "Data": filepath.Join(w.data, "bot"), "AppToken": appToken, "BotToken": botToken,
 		"GitHubToken": botLogin + "-token", "WebhookSecret": webhookSecret, "Targets": list, "Tool": w.tool, "AWSKey": awssim.DemoKey,
 		"Second": map[string]string{"Account": secondAccount, "Region": secondRegion, "Role": secondRole, "External": secondExternal}, "MackerelKey": mackerelKey,
-		"PagerDutyKey": pagerDutyKey, "DatabaseID": databaseID,
+		"PagerDutyKey": pagerDutyKey, "DatabaseID": databaseID, "StatuspageKey": statuspageKey, "StatuspageID": statuspageID,
 	})
 	return []byte(b.String()), err
 }
@@ -198,6 +198,11 @@ pagerduty:
   url: {{.Base}}/pagerduty
   events_url: {{.Base}}/pagerduty/events
   token: {{.PagerDutyKey}}
+statuspage:
+  url: {{.Base}}/statuspage/v1
+  api_key: {{.StatuspageKey}}
+  page: {{.StatuspageID}}
+  channel: ops
 oncall:
   schedules:
     platform:
