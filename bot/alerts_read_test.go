@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/integrations"
@@ -133,6 +136,26 @@ func TestAlertFindings(t *testing.T) {
 	} {
 		if got := find(c.alerts, c.change); !strings.Contains(got, want) {
 			t.Errorf("want %q in\n%s", want, got)
+		}
+	}
+}
+
+// Tokens and secrets are hidden from logs and channels, and so are settings, which may
+// hold some.
+func TestAlertSecretsAreHidden(t *testing.T) {
+	old := withAlerts(t, alertConfig)
+	text := strings.NewReplacer("sensu-older-0123456789", "sensu-newer-0123456789", "pd-older-0123456789", "pd-newer-0123456789", "/at}", "/when}").Replace(alertConfig)
+	want := []string{"alerts.pagerduty.secrets[1]: changed", "alerts.plain.settings: changed", "alerts.sensu.tokens[1]: changed"}
+	changes := diffConfig(old, withAlerts(t, text))
+	if d := cmp.Diff(want, changes); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+	if later := needRestart(changes); len(later) > 0 {
+		t.Errorf("after a restart only: %q", later)
+	}
+	for _, secret := range []string{sensuToken, "sensu-older-0123456789", "pd-older-0123456789", plainToken} {
+		if !slices.Contains(old.secrets(), secret) {
+			t.Errorf("%s is not hidden", secret)
 		}
 	}
 }

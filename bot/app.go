@@ -196,8 +196,10 @@ func (a *app) assemble() error {
 	s.drains = func() DrainConfig { return a.config.Load().Drain }
 	s.pagerDuty, s.url = c.PagerDuty, c.PublicURL
 	s.oncall = func() OnCallConfig { return a.config.Load().OnCall }
+	s.digest = func() WeeklyConfig { return a.config.Load().Digest }
 	s.born = func() BirthConfig { return a.config.Load().Birth }
 	s.alerts = &alertReader{sources: a.alertSources, log: a.Log}
+	s.language = func() string { return a.config.Load().Slack.Language }
 	a.systems = s
 	if a.wired, err = wire(features(s)); err != nil {
 		return err
@@ -219,7 +221,7 @@ func (a *app) assemble() error {
 	if a.runner, err = runner.New(d); err != nil {
 		return err
 	}
-	cards, speaker, err := a.wired.spoken(func() string { return a.config.Load().Slack.Language }, a.channelID)
+	cards, speaker, err := a.wired.spoken(s.language, a.channelID)
 	if err != nil {
 		a.Log.Warn("some phrases are said in English only", "phrases", strings.Count(err.Error(), "\n")+1)
 	}

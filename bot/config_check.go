@@ -54,6 +54,7 @@ func (c *Config) check() {
 	c.checkHAProxy()
 	c.checkOnCall()
 	c.checkPart("rounds", c.Rounds)
+	c.checkDigest()
 	c.checkPeople()
 	c.checkGroups()
 	c.checkEnvironments()
@@ -216,6 +217,16 @@ func (c *Config) checkOnCall() {
 				c.wantPeople(fmt.Sprintf("%s.layers[%d].people", at, n), turn)
 			}
 		}
+	}
+}
+
+func (c *Config) checkDigest() {
+	c.checkPart("digest", c.Digest)
+	if c.Digest.Language != "" {
+		c.wantOne("digest.language", "language", c.Digest.Language, languages())
+	}
+	for n, e := range c.Digest.Environments {
+		c.wantOne(fmt.Sprintf("digest.environments[%d]", n), "environment", e, c.environmentNames())
 	}
 }
 

@@ -94,12 +94,13 @@ var screenPlays = []screenPlay{
 		saying("3m pass", "alice in #ops: /ops drain role=app"),
 		looking(screen{name: "drain-role", says: "A drain of a role", kinds: []string{"drain role"}, words: "role=app"}),
 	)},
-	{name: "on call", edit: []string{"# The configuration says channel: ops, not channel: alerts", `# The configuration says "0 10 * * *", not "0 10 * * mon"`, "# The configuration says turn: daily, not turn: weekly"}, steps: slices.Concat(
+	{name: "on call", edit: []string{"# The configuration says channel: ops, not channel: alerts", `# The configuration says "0 10 * * *", not "0 10 * * mon"`, "# The configuration says turn: daily, not turn: weekly",
+		`# The configuration says # no other, not database:\n      zone: Asia/Tokyo\n      channel: alerts\n      pagerduty: PDATABASE`}, steps: slices.Concat(
 		saying("alice in #ops: /ops oncall"),
 		looking(screen{name: "oncall", says: "Who is on call", words: "platform"}),
-		saying("carol in #ops: /ops oncall take 2h platform"),
+		saying("carol in #ops: /ops oncall take 2h"),
 		looking(screen{name: "oncall-change", says: "Somebody takes the pager", kinds: []string{"oncall change"}, words: "carol takes the pager"}),
-		saying("alice in #ops: /ops oncall swap @bob friday platform"),
+		saying("alice in #ops: /ops oncall swap @bob friday"),
 		looking(screen{name: "oncall-swap", says: "Somebody is asked for a swap", kinds: []string{"oncall swap"}, words: "would you swap"}),
 		saying("alice in #ops: /ops lock api/production the audit runs", "16h pass"),
 		looking(
@@ -111,5 +112,16 @@ var screenPlays = []screenPlay{
 		saying("web-3 is maintenance in Mackerel", "web-9 is maintenance in Mackerel", "web-5 is poweroff in Mackerel", "web-7 is retired in Mackerel", "worker-2 is standby in Mackerel",
 			"bob in #ops: /ops lock web/production the migration runs --for 1h", "45m pass"),
 		looking(screen{name: "round", says: "What nobody watches, and what was forgotten", kinds: []string{"round"}, words: "Nobody watches"}),
+	)},
+	{name: "the week behind", edit: []string{`# The configuration says people: [alice, bob, carol]\n          from: {day-6} 09:00\n          turn: daily, not people: [alice, bob]\n          from: 2026-01-05 10:00\n          turn: weekly`,
+		`# The configuration says \ndigest: {channel: ops, zone: Asia/Tokyo, at: 0 10 * * wed}\npeople:\n, not \npeople:\n`}, steps: slices.Concat(
+		saying("alice in #ops: /ops deploy web to staging", "alice presses Merge", "alice in #ops: /ops deploy web to production", "bob presses Approve on op-2", "bob presses Merge on op-2",
+			"alice presses Roll back on op-1", "alice presses Merge on op-3",
+			"alice in #ops: /ops deploy api v1.4.1 to staging", "alice presses Merge on op-4", "carol in #ops: /ops oncall take 2h", "16h pass"),
+		looking(
+			screen{name: "digest", says: "The week behind", kinds: []string{"weekly digest"}, words: "The week behind"},
+			screen{name: "digest-deploys", says: "The deploys of a week", kinds: []string{"weekly digest deploys"}, words: "Deploys, "},
+			screen{name: "digest-load", says: "Who was on call in which hours", kinds: []string{"weekly digest load"}, words: "On call, "},
+		),
 	)},
 }

@@ -94,6 +94,8 @@ var screenless = map[string]string{
 	"restart":             "one sentence",
 	"rollup":              "a line for each end; it comes only when very many end at once",
 	"kept":                "an answer that was kept while Slack was away, as it would have been",
+	"digest-deploys file": "the picture of a weekly digest, in a direct message",
+	"digest-load file":    "the picture of a weekly digest, in a direct message",
 	"past file":           "a picture of its own, of the times of a service",
 	"audit file":          "a file",
 	"drain held":          "one sentence, with the buttons of the drain's message",

@@ -17,6 +17,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/audit"
 	"github.com/signalbox-chatops/signalbox/commands/birth"
 	"github.com/signalbox-chatops/signalbox/commands/deploy"
+	"github.com/signalbox-chatops/signalbox/commands/digest"
 	"github.com/signalbox-chatops/signalbox/commands/drain"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/commands/groups"
@@ -93,6 +94,13 @@ type systems struct {
 	pagerDuty PagerDutyConfig
 	born      func() BirthConfig
 	alerts    *alertReader // reads the events of the kinds "alert."
+	digest    func() WeeklyConfig
+	language  func() string // of who asked for none
+}
+
+// languageOf is the language in which a surface is spoken to.
+func (s systems) languageOf(tx *store.Tx, at *store.Surface) (string, error) {
+	return (&language.Speaker{Default: s.language, Channel: s.channel}).Of(tx, at)
 }
 
 // ownConfig is what the process lets be done with its own configuration.
@@ -107,7 +115,7 @@ type ownConfig struct {
 // done without being asked.
 func features(s systems) []commands.Feature {
 	leases := scaling.New(scaling.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cloud: s.scaling, Channel: s.channel})
-	rota := oncall.New(oncall.Deps{URL: s.url, Dir: filepath.Join(s.data, "oncall"), Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.oncall, Zone: s.slack.Zone, Channel: s.channel, Source: rotas(s.pagerDuty, s), Chat: s.slack, WithTopic: topicWith, HandedOver: []func(*store.Tx) ([]integrations.Rich, error){drain.Held}})
+	rota := oncall.New(oncall.Deps{URL: s.url, Dir: filepath.Join(s.data, "oncall"), Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.oncall, Language: s.languageOf, Zone: s.slack.Zone, Channel: s.channel, Source: rotas(s.pagerDuty, s), Chat: s.slack, WithTopic: topicWith, HandedOver: []func(*store.Tx) ([]integrations.Rich, error){drain.Held}})
 	return []commands.Feature{
 		leases.Feature(),
 		rota.Feature(),
@@ -121,6 +129,7 @@ func features(s systems) []commands.Feature {
 		rounds.New(rounds.Deps{Store: s.store, Clock: s.clock, Log: s.log, Config: s.rounds, Channel: s.channel, Monitor: s.hosts, Cloud: s.cloud, Forgotten: []func(*store.Tx) ([]integrations.Rich, error){oncall.UnknownJobs, lock.PastNag, drain.Held, birth.Failed}}),
 		outage.New(outage.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Watched: s.watched, Channel: s.channel}),
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
+		digest.New(digest.Deps{Store: s.store, Clock: s.clock, Log: s.log, Config: s.digest, Channel: s.channel, Zone: s.slack.Zone, Language: s.languageOf, Deploys: past.Deploys, Served: rota.Served, Dir: filepath.Join(s.data, "digest")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "audit")}),
 		help.New(s.verbs),
 		home.New(home.Deps{Roster: rota, Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cards: s.cards, Guest: s.guest, Channel: s.channelID}),
@@ -268,7 +277,12 @@ func pagerDutyFindings(ctx context.Context, c *Config) []integrations.Finding {
 			ids = append(ids, s.PagerDuty)
 		}
 	}
-	return pagerduty.New(c.PagerDuty, pagerduty.Options{}).Check(ctx, ids)
+	var people integrations.Catalog
+	for _, p := range c.People {
+		people.People = append(people.People, integrations.Person{Name: p.Name, Email: p.Email})
+	}
+	name := func(email string) (string, bool) { return nameByEmail(&people, email) }
+	return pagerduty.New(c.PagerDuty, pagerduty.Options{Name: name}).Check(ctx, ids)
 }
 
 // OnCallConfig is who is on call when.
@@ -276,6 +290,9 @@ type OnCallConfig = oncall.Config
 
 // BirthConfig is how new instances are brought in.
 type BirthConfig = birth.Config
+
+// WeeklyConfig is when and where the weekly digest is posted.
+type WeeklyConfig = digest.Config
 
 // HAProxyConfig is what sends instances requests besides their accounts' load balancers.
 type HAProxyConfig = haproxy.Config

@@ -218,7 +218,7 @@ func (f *feature) listed(l listing) *integrations.Message {
 func (l listing) where(i integrations.Instance) string {
 	for _, other := range l.all {
 		if other.Site.Account != i.Site.Account {
-			return i.Site.Account + " " + i.Zone
+			return i.Site.Account + "/" + i.Zone
 		}
 	}
 	return i.Zone

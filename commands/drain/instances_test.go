@@ -142,7 +142,7 @@ func TestInstancesOfSeveralAccounts(t *testing.T) {
 	}
 	b.Site.Account, b.Name = "other", "web-2"
 	list := r.must(alice, "instances").Private.Text
-	for _, want := range []string{"web-1 i-1 · working · main ", "web-2 i-2 · working · main ", "web-2 i-3 · working · other "} {
+	for _, want := range []string{"web-1 i-1 · working · main/", "web-2 i-2 · working · main/", "web-2 i-3 · working · other/"} {
 		if !strings.Contains(list, want) {
 			t.Errorf("want %q in %s", want, list)
 		}

@@ -149,7 +149,7 @@ func (f *feature) device(ctx context.Context, r *runner.Run) runner.End {
 	case errors.Is(err, integrations.ErrDenied):
 		return f.deviceEnds(d, "You said no on GitHub.")
 	case errors.Is(err, integrations.ErrExpired):
-		return f.deviceEnds(d, "The code has expired.")
+		return f.deviceEnds(d, "The code has expired: nobody typed it in time.") // GitHub may say so before our own clock does
 	}
 	f.Log.Warn("ask GitHub about a device code", "link", d.ID, "error", err)
 	return runner.End{State: store.JobQueued, Why: "GitHub did not answer as it should", After: 2 * d.Interval}

@@ -147,7 +147,7 @@ func (s *Speaker) Card(card tell.Card) tell.Card {
 		if err != nil {
 			return m, err
 		}
-		code, err := s.of(tx, surface)
+		code, err := s.Of(tx, surface)
 		if err != nil {
 			return m, err
 		}
@@ -155,15 +155,19 @@ func (s *Speaker) Card(card tell.Card) tell.Card {
 	}
 }
 
-// of is the language of a surface: what one person sees is in theirs, else in the
-// channel's; and what nobody asked another one for is in the default.
 // Answer is what is said to one person where no surface is, such as on the host.
 func (s *Speaker) Answer(tx *store.Tx, to integrations.Person, m integrations.Message) (integrations.Message, error) {
-	code, err := s.of(tx, &store.Surface{Place: "slack.private", Where: map[string]string{"user": to.Slack}})
+	code, err := s.Of(tx, &store.Surface{Place: "slack.private", Where: map[string]string{"user": to.Slack}})
 	return Say(s.books[code], m), err
 }
 
-func (s *Speaker) of(tx *store.Tx, surface *store.Surface) (string, error) {
+// Of is the language of a surface: the one that its Where names; else what one person
+// sees is in theirs, and else in the channel's; and what nobody asked another one for is
+// in the default.
+func (s *Speaker) Of(tx *store.Tx, surface *store.Surface) (string, error) {
+	if code := surface.Where["language"]; code != "" {
+		return code, nil
+	}
 	if strings.HasPrefix(surface.Place, "slack.") {
 		ids := []string{surface.Where["user"], surface.Where["channel"]}
 		if channel := surface.Where["channel"]; channel != "" && s.Channel != nil {

@@ -160,6 +160,7 @@ func TestWhoseLanguage(t *testing.T) {
 		{"somebody English in a Japanese channel", "slack.private", map[string]string{"channel": "C1", "user": "U2"}, true},
 		{"somebody who asked for none in a Japanese channel", "slack.private", map[string]string{"channel": "C1", "user": "U3"}, false},
 		{"a direct message", "slack.message", map[string]string{"channel": "U1"}, false},
+		{"one that says its own", "slack.message", map[string]string{"channel": "C1", "language": "en"}, true},
 		{"GitHub", "github.comment", map[string]string{"channel": "C1"}, true},
 	} {
 		t.Run(c.what, func(t *testing.T) {

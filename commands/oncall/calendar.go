@@ -114,9 +114,18 @@ func (f *Rota) serveFeed(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// toAlone is a surface that somebody alone sees.
+func (f *Rota) toAlone(name string) *store.Surface {
+	return &store.Surface{Place: "slack.private", Where: map[string]string{"user": person(f.Catalog(), name).Slack}}
+}
+
 // feedOf is the feed of a subscription as all is now.
 func (f *Rota) feedOf(tx *store.Tx, s subscription) (feed, error) {
-	out := feed{alarm: true, now: f.Clock.Now(), language: "en", origin: f.URL}
+	out := feed{alarm: true, now: f.Clock.Now(), origin: f.URL}
+	var err error
+	if out.language, err = f.Language(tx, f.toAlone(s.Person)); err != nil {
+		return out, err
+	}
 	if s.Schedule == "" {
 		out.person = s.Person
 	} else {

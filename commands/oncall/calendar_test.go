@@ -5,6 +5,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/signalbox-chatops/signalbox/store"
 )
 
 // get asks for the calendar at an address that somebody was told.
@@ -56,6 +58,20 @@ func TestACalendar(t *testing.T) {
 	for address, want := range map[string]int{mine: 404, again: 200, all: 200, strings.TrimSuffix(again, ".ics"): 404, "https://ops.example/oncall/.ics": 404, "https://ops.example/oncall/x.ics": 404} {
 		if w := r.get(address, ""); w.Code != want {
 			t.Errorf("%s is %d, want %d", address, w.Code, want)
+		}
+	}
+}
+
+// A calendar speaks as its reader does.
+func TestACalendarInJapanese(t *testing.T) {
+	r := newRoom(t, daily())
+	r.f.URL = "https://ops.example/"
+	r.f.Language = func(_ *store.Tx, s *store.Surface) (string, error) {
+		return map[string]string{bob.Slack: "ja"}[s.Where["user"]], nil
+	}
+	for line, want := range map[string]string{"oncall calendar": "SUMMARY:bob オンコール: platform", "oncall calendar platform": "SUMMARY:alice オンコール: platform"} {
+		if w := r.get(r.calendar(line), ""); !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s lacks %q:\n%.900s", line, want, w.Body)
 		}
 	}
 }

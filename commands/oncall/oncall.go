@@ -31,7 +31,8 @@ const (
 	watchEvery = time.Minute
 	// lateAfter is how late a post may be without being marked as late.
 	lateAfter = 2 * time.Minute
-	keepFor   = 90 * 24 * time.Hour
+	// keepFor is how long what is over is kept: longer than anybody looks back at it.
+	keepFor = 120 * 24 * time.Hour
 )
 
 // Deps are what the feature works with.
@@ -50,6 +51,9 @@ type Deps struct {
 	URL string
 	// Dir is where pictures are kept until they are sent.
 	Dir string
+	// Language is in which language a surface is spoken to; nil is English. Pictures and
+	// calendars are made in it: nobody can put them into another one later.
+	Language func(tx *store.Tx, s *store.Surface) (string, error)
 	// Source keeps the schedules that are PagerDuty's; nil where there is none.
 	Source Source
 	// Chat shows who is on call, in user groups and topics; nil shows nothing.
@@ -68,6 +72,9 @@ type Rota struct{ Deps }
 func New(d Deps) *Rota {
 	if d.Config == nil {
 		d.Config = func() Config { return Config{} }
+	}
+	if d.Language == nil {
+		d.Language = func(*store.Tx, *store.Surface) (string, error) { return "en", nil }
 	}
 	return &Rota{d}
 }

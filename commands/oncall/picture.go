@@ -10,6 +10,7 @@ import (
 
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/calendar"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/picture"
 )
 
 // A weekPicture is the days ahead of one or several schedules: a block a schedule, a
@@ -50,9 +51,9 @@ const (
 // A weekDrawing is a weekPicture while it is drawn.
 type weekDrawing struct {
 	weekPicture
-	*canvas
+	*picture.Canvas
 	words  pictureWords
-	paints map[string]paint
+	paints map[string]picture.Paint
 	y      int
 	// nowAt is where the line of now stands in the day that is drawn; 0 for nowhere.
 	nowAt int
@@ -83,17 +84,17 @@ func (w weekPicture) draw() ([]byte, error) {
 		}
 	}
 	people = uniqueSorted(people)
-	c, err := newCanvas(w.mostHigh(len(people)))
+	c, err := picture.New(w.mostHigh(len(people)))
 	if err != nil {
 		return nil, err
 	}
-	d := &weekDrawing{weekPicture: w, canvas: c, words: wordsOf(w.language), paints: paintsOf(people), unnamed: map[string]bool{}}
+	d := &weekDrawing{weekPicture: w, Canvas: c, words: wordsOf(w.language), paints: picture.PaintsOf(people), unnamed: map[string]bool{}}
 	d.header()
 	for _, l := range d.lanes {
 		d.lane(l)
 	}
 	d.key(people)
-	return c.png(d.y + pictureEdge/2)
+	return c.PNG(d.y + picture.Edge/2)
 }
 
 // row is the height of a day's row in a lane.
@@ -145,10 +146,10 @@ func (w weekPicture) date(n int) time.Time {
 }
 
 func (d *weekDrawing) header() {
-	const wide = pictureWidth - 2*pictureEdge
-	d.large.write(d, pictureEdge, 96, d.large.cut(d.title, wide), inkDark)
+	const wide = picture.Width - 2*picture.Edge
+	d.Large.Write(d, picture.Edge, 96, d.Large.Cut(d.title, wide), picture.Ink)
 	when := d.words.span(d.date(0), d.date(d.days-1)) + ", " + d.zone.String()
-	d.text.write(d, pictureEdge, 166, d.text.cut(when, wide), inkFaint)
+	d.Text.Write(d, picture.Edge, 166, d.Text.Cut(when, wide), picture.Faint)
 	d.y = 196
 }
 
@@ -156,7 +157,7 @@ func (d *weekDrawing) header() {
 func (d *weekDrawing) lane(l weekLane) {
 	if l.name != "" && (len(d.lanes) > 1 || l.name != d.title) {
 		d.y += 72
-		d.head.write(d, pictureEdge, d.y, d.head.cut(l.name, pictureWidth-2*pictureEdge), inkDark)
+		d.Head.Write(d, picture.Edge, d.y, d.Head.Cut(l.name, picture.Width-2*picture.Edge), picture.Ink)
 		d.y -= 6
 	}
 	d.current(l)
@@ -164,14 +165,14 @@ func (d *weekDrawing) lane(l weekLane) {
 	top, row := d.y, d.row(l)
 	for n := range d.days {
 		if at := d.date(n); sameDate(at, d.now.In(d.zone)) {
-			d.fill(image.Rect(pictureEdge-16, top+n*row, pictureWidth-pictureEdge+16, top+(n+1)*row), todays)
+			d.Fill(image.Rect(picture.Edge-16, top+n*row, picture.Width-picture.Edge+16, top+(n+1)*row), picture.Today)
 		}
 	}
 	for h := 0; h <= 24; h += 6 {
 		x := dayLeft + h*hourWide
-		d.fill(image.Rect(x-1, top-8, x+2, top+d.days*row+4), ruled)
+		d.Fill(image.Rect(x-1, top-8, x+2, top+d.days*row+4), picture.Ruled)
 		label := fmt.Sprint(h)
-		d.small.write(d, x-d.small.width(label)/2, top-18, label, inkFaint)
+		d.Small.Write(d, x-d.Small.Width(label)/2, top-18, label, picture.Faint)
 	}
 	for n := range d.days {
 		d.day(l, n, top+n*row, row)
@@ -190,14 +191,14 @@ func (d *weekDrawing) current(l weekLane) {
 		return
 	}
 	d.y += 74
-	ink, swatch := inkDark, image.Rect(pictureEdge, d.y-38, pictureEdge+40, d.y+2)
+	ink, swatch := picture.Ink, image.Rect(picture.Edge, d.y-38, picture.Edge+40, d.y+2)
 	if s.Gap() {
-		ink = alarming
+		ink = picture.Alarm
 		d.hole(swatch)
 	} else {
-		d.fill(swatch, d.paints[s.On[0].Person].ground)
+		d.Fill(swatch, d.paints[s.On[0].Person].Ground)
 	}
-	d.textBold.write(d, swatch.Max.X+18, d.y, d.nowLine(s, until, next), ink)
+	d.TextBold.Write(d, swatch.Max.X+18, d.y, d.nowLine(s, until, next), ink)
 }
 
 // turn is the shift of now in a lane, until when it is, and who is next; "" where that is
@@ -220,17 +221,17 @@ func (w weekPicture) turn(l weekLane, words pictureWords) (now integrations.Shif
 
 // nowLine is as much as fits of who is on call, until when, and who is next.
 func (d *weekDrawing) nowLine(s integrations.Shift, until, next string) string {
-	const room, aName = pictureWidth - 2*pictureEdge - 58, 480
+	const room, aName = picture.Width - 2*picture.Edge - 58, 480
 	who := namesOf(s.On, d.words)
-	short, then := d.textBold.cut(who, aName), d.textBold.cut(next, aName)
+	short, then := d.TextBold.Cut(who, aName), d.TextBold.Cut(next, aName)
 	for _, line := range []string{
 		d.words.turn(who, until, next), d.words.turn(short, until, then), d.words.turn(who, until, ""), d.words.turn(short, until, ""),
 	} {
-		if d.textBold.width(line) <= room {
+		if d.TextBold.Width(line) <= room {
 			return line
 		}
 	}
-	return d.textBold.cut(d.words.turn(short, until, ""), room)
+	return d.TextBold.Cut(d.words.turn(short, until, ""), room)
 }
 
 // namesOf are people as a list; nobody is "".
@@ -264,14 +265,14 @@ func (d *weekDrawing) day(l weekLane, n, top, row int) {
 	date := d.date(n)
 	runs := runsOf(d.zone, date.Year(), date.Month(), date.Day())
 	y0, y1 := top+rowSpace/2, top+row-rowSpace/2
-	face, ink := d.text, inkFaint
+	face, ink := d.Text, picture.Faint
 	if sameDate(date, d.now.In(d.zone)) {
-		face, ink = d.textBold, inkDark
+		face, ink = d.TextBold, picture.Ink
 	}
-	d.write(face, pictureEdge, y0, y1, face.cut(d.words.day(date), dayLeft-pictureEdge-28), ink)
+	d.write(face, picture.Edge, y0, y1, face.Cut(d.words.day(date), dayLeft-picture.Edge-28), ink)
 	d.changes(date, runs)
 	for _, s := range skipped(runs) {
-		d.fill(image.Rect(across(s.from), y0, across(s.to), y1), ruled)
+		d.Fill(image.Rect(across(s.from), y0, across(s.to), y1), picture.Ruled)
 	}
 	d.nowAt = 0
 	for _, r := range runs {
@@ -289,8 +290,8 @@ func (d *weekDrawing) day(l weekLane, n, top, row int) {
 }
 
 // write writes text in the middle of y0 to y1.
-func (d *weekDrawing) write(face *letters, x, y0, y1 int, s string, ink color.Color) {
-	face.write(d, x, face.middle(y0, y1), s, ink)
+func (d *weekDrawing) write(face *picture.Letters, x, y0, y1 int, s string, ink color.Color) {
+	face.Write(d, x, face.Middle(y0, y1), s, ink)
 }
 
 // across is where a time of day stands.
@@ -320,41 +321,41 @@ func clockTime(wall time.Duration) string {
 // marks, and the notes.
 func (d *weekDrawing) key(people []string) {
 	d.y += 8
-	x := pictureEdge
+	x := picture.Edge
 	place := func(text string, mark func(box image.Rectangle)) {
-		text = d.small.cut(text, pictureWidth-2*pictureEdge-60)
-		wide := 52 + d.small.width(text) + 44
-		if x > pictureEdge && x+wide-44 > pictureWidth-pictureEdge {
-			x, d.y = pictureEdge, d.y+60
+		text = d.Small.Cut(text, picture.Width-2*picture.Edge-60)
+		wide := 52 + d.Small.Width(text) + 44
+		if x > picture.Edge && x+wide-44 > picture.Width-picture.Edge {
+			x, d.y = picture.Edge, d.y+60
 		}
 		mark(image.Rect(x, d.y+6, x+40, d.y+46))
-		d.write(d.small, x+54, d.y+6, d.y+46, text, inkDark)
+		d.write(d.Small, x+54, d.y+6, d.y+46, text, picture.Ink)
 		x += wide
 	}
 	start := d.y
 	for _, p := range people {
 		if d.unnamed[p] {
-			place(p, func(box image.Rectangle) { d.fill(box, d.paints[p].ground) })
+			place(p, func(box image.Rectangle) { d.Fill(box, d.paints[p].Ground) })
 		}
 	}
 	if d.met.now {
 		place(d.words.marks.now, func(b image.Rectangle) { d.needle((b.Min.X+b.Max.X)/2, b.Min.Y+6, b.Max.Y-6) })
 	}
 	if d.met.override {
-		place(d.words.marks.override, func(b image.Rectangle) { d.fill(b, ruled); d.ear(b) })
+		place(d.words.marks.override, func(b image.Rectangle) { d.Fill(b, picture.Ruled); d.ear(b) })
 	}
 	if d.met.gap {
 		place(d.words.marks.gap, d.hole)
 	}
-	if x > pictureEdge || d.y > start {
+	if x > picture.Edge || d.y > start {
 		d.y += 60
 	}
-	if len(d.lacking) > 0 {
+	if len(d.Lacking) > 0 {
 		d.notes = append(d.notes, d.words.marks.lacking)
 	}
 	for _, n := range d.notes {
-		for _, line := range d.small.wrap(n, pictureWidth-2*pictureEdge) {
-			d.write(d.small, pictureEdge, d.y+6, d.y+46, line, inkFaint)
+		for _, line := range d.Small.Wrap(n, picture.Width-2*picture.Edge) {
+			d.write(d.Small, picture.Edge, d.y+6, d.y+46, line, picture.Faint)
 			d.y += 52
 		}
 	}

@@ -6,13 +6,14 @@ import (
 	"image/color"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/picture"
 )
 
 // needle points at now.
 func (d *weekDrawing) needle(x, y0, y1 int) {
-	d.fill(image.Rect(x-6, y0-rowSpace/2, x+6, y1+rowSpace/2), paper)
-	d.fill(image.Rect(x-3, y0-rowSpace/2, x+3, y1+rowSpace/2), inkDark)
-	d.shape(inkDark, image.Pt(x-18, y0-rowSpace/2), image.Pt(x+18, y0-rowSpace/2), image.Pt(x, y0+18))
+	d.Fill(image.Rect(x-6, y0-rowSpace/2, x+6, y1+rowSpace/2), picture.Paper)
+	d.Fill(image.Rect(x-3, y0-rowSpace/2, x+3, y1+rowSpace/2), picture.Ink)
+	d.Shape(picture.Ink, image.Pt(x-18, y0-rowSpace/2), image.Pt(x+18, y0-rowSpace/2), image.Pt(x, y0+18))
 }
 
 // beside is where a text of that width goes that would stand at x: away from the
@@ -74,10 +75,10 @@ func (d *weekDrawing) gap(bar image.Rectangle) {
 		bar.Min.X, bar.Max.X = bar.Min.X-less/2, bar.Max.X+less-less/2
 	}
 	d.hole(bar)
-	if wide := d.smallBold.width(d.words.gap); wide+40 <= bar.Dx() && bar.Dy() >= 40 {
+	if wide := d.SmallBold.Width(d.words.gap); wide+40 <= bar.Dx() && bar.Dy() >= 40 {
 		x := d.beside(bar.Min.X+(bar.Dx()-wide)/2, wide, bar)
-		d.fill(image.Rect(x-12, bar.Min.Y+4, x+wide+12, bar.Max.Y-4), paper)
-		d.write(d.smallBold, x, bar.Min.Y, bar.Max.Y, d.words.gap, alarming)
+		d.Fill(image.Rect(x-12, bar.Min.Y+4, x+wide+12, bar.Max.Y-4), picture.Paper)
+		d.write(d.SmallBold, x, bar.Min.Y, bar.Max.Y, d.words.gap, picture.Alarm)
 	}
 }
 
@@ -87,7 +88,7 @@ func (d *weekDrawing) part(bar image.Rectangle, duty integrations.Duty, p piece,
 		return
 	}
 	colors := d.paints[duty.Person]
-	d.fill(bar, colors.ground)
+	d.Fill(bar, colors.Ground)
 	room := bar.Dx() - 2*padding
 	if duty.Override != "" {
 		d.met.override = true
@@ -105,7 +106,7 @@ func (d *weekDrawing) part(bar image.Rectangle, duty integrations.Duty, p piece,
 	if p.fresh(duty) && p.from > 0 {
 		at = clockTime(p.from) + " "
 	}
-	if !d.label(bar, at, names, room, colors.letters) {
+	if !d.label(bar, at, names, room, colors.Ink) {
 		d.unnamed[duty.Person] = true
 	}
 }
@@ -120,42 +121,59 @@ func (d *weekDrawing) label(bar image.Rectangle, at string, names []string, room
 	if bar.Dy() < perPerson-4 {
 		return false
 	}
-	face := d.textBold
+	face := d.TextBold
 	if bar.Dy() < 56 {
-		face = d.smallBold
+		face = d.SmallBold
 	}
-	write := func(face *letters, s string, x int) {
+	write := func(face *picture.Letters, s string, x int) {
 		d.write(face, x, bar.Min.Y, bar.Max.Y, s, ink)
 	}
 	x, name := bar.Min.X+padding, names[len(names)-1]
 	for _, n := range names {
 		for _, s := range []string{at + n, n} {
-			if wide := face.width(s); wide <= room && d.beside(x, wide, bar) == x {
+			if wide := face.Width(s); wide <= room && d.beside(x, wide, bar) == x {
 				write(face, s, x)
 				return true
 			}
 		}
 		// Elsewhere without the time, which is not the one that it would stand at.
-		if wide := face.width(n); wide <= room && d.beside(x, wide, bar) != x {
+		if wide := face.Width(n); wide <= room && d.beside(x, wide, bar) != x {
 			write(face, n, d.beside(x, wide, bar))
 			return true
 		}
 	}
-	if wide := face.width(name); wide <= room {
+	if wide := face.Width(name); wide <= room {
 		write(face, name, x)
 		return true
 	}
-	if s := face.cut(name, room); s != "" {
+	if s := face.Cut(name, room); s != "" {
 		write(face, s, x)
 		return false
 	}
-	letter := first(name)
-	for _, f := range []*letters{face, d.smallBold} {
-		wide := f.width(letter)
+	letter := picture.First(name)
+	for _, f := range []*picture.Letters{face, d.SmallBold} {
+		wide := f.Width(letter)
 		if at := bar.Min.X + (bar.Dx()-wide)/2; wide <= bar.Dx()-2 && d.beside(at, wide, bar) == at {
 			write(f, letter, at)
 			break
 		}
 	}
 	return false
+}
+
+// hole is how a gap in a schedule looks.
+func (d *weekDrawing) hole(r image.Rectangle) {
+	d.Hatch(r, gapStripe, picture.Paper)
+	d.Frame(r, 4, picture.Alarm)
+}
+
+// gapStripe is the color of the stripes of a gap.
+var gapStripe = picture.Mix(picture.Alarm, picture.Paper, 110)
+
+// ear marks an override: the corner of a bar is folded over.
+func (d *weekDrawing) ear(bar image.Rectangle) {
+	size := min(bar.Dx()/2, bar.Dy()/2, 34)
+	corner := image.Pt(bar.Max.X, bar.Min.Y)
+	d.Shape(picture.Paper, corner, image.Pt(corner.X-size, corner.Y), image.Pt(corner.X, corner.Y+size))
+	d.Shape(picture.Ink, image.Pt(corner.X-size, corner.Y), image.Pt(corner.X, corner.Y+size), image.Pt(corner.X-size, corner.Y+size))
 }

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"image"
 	"image/color"
+	"image/png"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/picture"
 )
 
 // weekTop is where the first row begins of a picture of one schedule of its own title
@@ -40,12 +42,12 @@ func TestWeekPicture(t *testing.T) {
 		t.Error("two drawings of a week differ")
 	}
 	m := seePNG(t, b, err)
-	if size := m.Bounds().Size(); size.X != pictureWidth || size.Y < 1100 || size.Y > 1300 {
+	if size := m.Bounds().Size(); size.X != picture.Width || size.Y < 1100 || size.Y > 1300 {
 		t.Errorf("a week is %v", size)
 	}
-	paints := paintsOf([]string{"alice", "bob"})
+	paints := picture.PaintsOf([]string{"alice", "bob"})
 	for row := range 7 {
-		night, day := paints["alice"].ground, paints["bob"].ground
+		night, day := paints["alice"].Ground, paints["bob"].Ground
 		if row%2 == 1 {
 			night, day = day, night
 		}
@@ -55,13 +57,13 @@ func TestWeekPicture(t *testing.T) {
 			}
 		}
 	}
-	if got := colorAt(m, 0, 104, hm(14, 20), 90); got != inkDark {
+	if got := colorAt(m, 0, 104, hm(14, 20), 90); got != picture.Ink {
 		t.Errorf("the line of now is %x", got)
 	}
-	if got := m.At(pictureEdge-8, weekTop+52); got != color.Color(todays) {
+	if got := m.At(picture.Edge-8, weekTop+52); got != color.Color(picture.Today) {
 		t.Errorf("the row of today is %x", got)
 	}
-	if got := m.At(pictureEdge-8, weekTop+156); got != color.Color(paper) {
+	if got := m.At(picture.Edge-8, weekTop+156); got != color.Color(picture.Paper) {
 		t.Errorf("the row of tomorrow is %x", got)
 	}
 }
@@ -69,7 +71,7 @@ func TestWeekPicture(t *testing.T) {
 // TestWeekPictureMarks: gaps, overrides and several people at once are seen.
 func TestWeekPictureMarks(t *testing.T) {
 	w := aWeek(t, "en")
-	paints := paintsOf([]string{"alice", "bob", "carol"})
+	paints := picture.PaintsOf([]string{"alice", "bob", "carol"})
 	s := w.lanes[0].shifts
 	s[2].On = nil                                                                        // 25 Nov
 	s[3].On = []integrations.Duty{{Person: "carol", Override: "7", Instead: "bob"}}      // 26 Nov
@@ -86,22 +88,22 @@ func TestWeekPictureMarks(t *testing.T) {
 		y := weekTop + high + high/2
 		red[color.RGBAModel.Convert(m.At(across(hm(10, 0))+x, y)).(color.RGBA)] = true
 	}
-	if !red[paper] || !red[mix(alarming, paper, 110)] {
+	if !red[picture.Paper] || !red[gapStripe] {
 		t.Errorf("the gap is not hatched: %v", red)
 	}
-	if got := colorAt(m, 2, high, hm(12, 0), 95); got != paints["carol"].ground {
+	if got := colorAt(m, 2, high, hm(12, 0), 95); got != paints["carol"].Ground {
 		t.Errorf("the override is %x", got)
 	}
 	x, y := dayRight-6, weekTop+2*high+rowSpace/2+30
-	if got := m.At(x-20, y-8); got != color.Color(inkDark) {
+	if got := m.At(x-20, y-8); got != color.Color(picture.Ink) {
 		t.Errorf("the override's bar has no folded corner: %x", got)
 	}
 	for i, who := range []string{"alice", "bob", "carol"} {
-		if got := colorAt(m, 3, high, hm(20, 0), 15+i*33); got != paints[who].ground {
+		if got := colorAt(m, 3, high, hm(20, 0), 15+i*33); got != paints[who].Ground {
 			t.Errorf("%s of three is %x", who, got)
 		}
 	}
-	if got := colorAt(m, 5, high, hm(21, 0), 1); got != alarming {
+	if got := colorAt(m, 5, high, hm(21, 0), 1); got != picture.Alarm {
 		t.Errorf("a gap of a minute is %x", got)
 	}
 }
@@ -110,7 +112,7 @@ func TestWeekPictureMarks(t *testing.T) {
 // grey, and what it shows twice is drawn above and below.
 func TestWeekPictureClock(t *testing.T) {
 	chicago := zoneOf(t, "America/Chicago")
-	paints := paintsOf([]string{"alice", "bob"})
+	paints := picture.PaintsOf([]string{"alice", "bob"})
 	w := weekPicture{title: "platform", zone: chicago, days: 7}
 	w.from = time.Date(2026, 3, 7, 12, 0, 0, 0, chicago)
 	w.now = w.from
@@ -118,7 +120,7 @@ func TestWeekPictureClock(t *testing.T) {
 	w.lanes = []weekLane{{"platform", turns(change.Add(-40*time.Hour), 40*time.Hour, 5, "alice", "bob")}}
 	b, err := w.draw()
 	m := seePNG(t, b, err)
-	for wall, want := range map[time.Duration]color.RGBA{hm(1, 50): paints["alice"].ground, hm(2, 30): ruled, hm(3, 20): paints["alice"].ground, hm(3, 40): paints["bob"].ground} {
+	for wall, want := range map[time.Duration]color.RGBA{hm(1, 50): paints["alice"].Ground, hm(2, 30): picture.Ruled, hm(3, 20): paints["alice"].Ground, hm(3, 40): paints["bob"].Ground} {
 		if got := colorAt(m, 1, 104, wall, 90); got != want {
 			t.Errorf("on 8 March at %v there is %x, want %x", wall, got, want)
 		}
@@ -134,7 +136,7 @@ func TestWeekPictureClock(t *testing.T) {
 		down int
 		want string
 	}{{hm(1, 15), 10, "alice"}, {hm(1, 52), 10, "bob"}, {hm(1, 15), 90, "bob"}, {hm(1, 52), 90, "bob"}, {hm(0, 30), 90, "alice"}} {
-		if got := colorAt(m, 1, 104, c.wall, c.down); got != paints[c.want].ground {
+		if got := colorAt(m, 1, 104, c.wall, c.down); got != paints[c.want].Ground {
 			t.Errorf("on 1 November at %v, %d down, there is %x, want %s", c.wall, c.down, got, c.want)
 		}
 	}
@@ -173,8 +175,8 @@ func TestWeekPictureAny(t *testing.T) {
 			t.Errorf("%s: there are holes in the picture", name)
 		}
 		bottom := m.Bounds().Dy()
-		for x := range pictureWidth {
-			if m.At(x, bottom-1) != color.Color(paper) {
+		for x := range picture.Width {
+			if m.At(x, bottom-1) != color.Color(picture.Paper) {
 				t.Errorf("%s: the picture ends within something", name)
 				break
 			}
@@ -256,4 +258,17 @@ func lacksNone(t *testing.T, code string, words reflect.Value) {
 			t.Errorf("%s lacks %s", code, words.Type().Field(i).Name)
 		}
 	}
+}
+
+// seePNG reads a picture.
+func seePNG(t testing.TB, b []byte, err error) image.Image {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := png.Decode(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/signalbox-chatops/signalbox/integrations/kit/picture"
 )
 
 // pictureWords are the words in a picture.
@@ -19,10 +21,6 @@ type pictureWords struct {
 	list         func(people []string) string
 	gap, instead string // nobody; who for whom
 	marks        struct{ now, override, gap, skip, twice, lacking string }
-
-	// of a digest
-	hours, pages, working, evening, sleeping, none string
-	length                                         func(time.Duration) string
 }
 
 var weekdaysJa = []string{"日", "月", "火", "水", "木", "金", "土"}
@@ -69,12 +67,10 @@ func english() pictureWords {
 			return strings.Join(people[:last], ", ") + " and " + people[last]
 		},
 		gap: "nobody", instead: "%s for %s",
-		hours: "Hours on call", pages: "Pages", working: "working hours", evening: "evening", sleeping: "sleeping hours", none: "Nobody was on call.",
-		length: func(d time.Duration) string { return fmt.Sprintf("%.0f h", d.Hours()) },
 	}
 	w.marks.now, w.marks.override, w.marks.gap = "now", "override", "nobody on call"
 	w.marks.skip, w.marks.twice = "%s: the clock goes from %s to %s", "%s: the clock goes back from %s to %s; what it shows twice is drawn above, then below"
-	w.marks.lacking = string(geta) + " stands for a letter that cannot be drawn here"
+	w.marks.lacking = string(picture.Geta) + " stands for a letter that cannot be drawn here"
 	return w
 }
 
@@ -102,12 +98,10 @@ func japanese() pictureWords {
 		},
 		list: func(people []string) string { return strings.Join(people, "、") },
 		gap:  "担当なし", instead: "%s (%sの代わり)",
-		hours: "担当時間", pages: "呼び出し", working: "勤務時間", evening: "夜", sleeping: "就寝中", none: "担当者はいませんでした。",
-		length: func(d time.Duration) string { return fmt.Sprintf("%.0f時間", d.Hours()) },
 	}
 	w.marks.now, w.marks.override, w.marks.gap = "現在", "交代", "担当なし"
 	w.marks.skip, w.marks.twice = "%s: 時計が%sから%sに進みます", "%s: 時計が%sから%sに戻ります (その時間は上下に分けています)"
-	w.marks.lacking = string(geta) + " は、ここでは表示できない文字です"
+	w.marks.lacking = string(picture.Geta) + " は、ここでは表示できない文字です"
 	return w
 }
 

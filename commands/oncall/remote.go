@@ -19,8 +19,9 @@ const (
 	refreshEvery = 5 * time.Minute
 	againEvery   = time.Minute
 	// remoteBack and remoteAhead are which days are read. Calendars tell of the past, in
-	// which what was cut off looks like another shift; posts may be late.
-	remoteBack, remoteAhead = feedBack + 1, 60
+	// which what was cut off looks like another shift; posts may be late; and a digest
+	// compares two weeks.
+	remoteBack, remoteAhead = 31, 60
 	// trusted is how old what was read may be for the gates.
 	trusted = time.Hour
 )

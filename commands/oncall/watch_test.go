@@ -224,3 +224,38 @@ func TestThePictureOfTheWeek(t *testing.T) {
 		t.Errorf("left are %v", files)
 	}
 }
+
+// The picture of a week is in the language of its channel.
+func TestThePictureOfTheWeekInJapanese(t *testing.T) {
+	for language, want := range map[string]string{"en": "platform, Thu 5 Mar – Wed 11 Mar 2026. Now alice until Fri 09:00, then bob.", "ja": "platform, 2026年3月5日(木)〜3月11日(水). 担当中: alice (金曜 09:00まで) 次: bob."} {
+		s := daily()
+		s.Posts = []string{"0 10 * * *"}
+		r := newRoom(t, s)
+		r.f.Dir = t.TempDir()
+		r.f.Language = func(_ *store.Tx, s *store.Surface) (string, error) {
+			return map[string]string{"alerts": language}[s.Where["channel"]], nil
+		}
+		r.ticks()
+		r.at(5, "10:00")
+		err := r.store.View(func(tx *store.Tx) error {
+			all, err := surfaces(tx)
+			for _, s := range all {
+				if s.Card != cardWeek {
+					continue
+				}
+				m, err := r.f.weekCard(tx, s)
+				if err != nil {
+					return err
+				}
+				if m.File.Alt != want {
+					t.Errorf("in %s it shows %q, want %q", language, m.File.Alt, want)
+				}
+				want = ""
+			}
+			return err
+		})
+		if err != nil || want != "" {
+			t.Errorf("no picture: %v", err)
+		}
+	}
+}

@@ -38,7 +38,11 @@ func (f *Rota) weekCard(tx *store.Tx, sf *store.Surface) (integrations.Message, 
 	if err != nil {
 		return integrations.Message{}, err
 	}
-	w := weekPicture{title: s.Name, zone: s.zone(), from: h.At, now: h.At, lanes: []weekLane{{s.Name, shifts}}, language: "en", people: s.people()}
+	language, err := f.Language(tx, sf)
+	if err != nil {
+		return integrations.Message{}, err
+	}
+	w := weekPicture{title: s.Name, zone: s.zone(), from: h.At, now: h.At, lanes: []weekLane{{s.Name, shifts}}, language: language, people: s.people()}
 	path := filepath.Join(f.Dir, h.ID+".png")
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		body, err := w.draw()

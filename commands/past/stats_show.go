@@ -8,6 +8,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/stats"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/width"
 )
 
@@ -31,7 +32,7 @@ func (r report) span() string {
 
 func (r report) answer(a asked) (answer, error) {
 	s := sheet{title: integrations.R(integrations.Bold(r.title()), ", ", r.span())}
-	if r.all.deploys+r.all.rollbacks == 0 {
+	if r.all.Deploys+r.all.Rollbacks == 0 {
 		s.line("Nothing was deployed there in that time.")
 		s.note("Look further back: ", integrations.Code(commands.Prompt+" "+a.again("when", "90d")))
 		return answer{message: s.message()}, nil
@@ -73,15 +74,15 @@ func percent(share float64) string {
 
 // failures is "2 of 14 (14 %)".
 func (t tally) failures() string {
-	return fmt.Sprintf("%d of %d (%s)", t.failed, t.deploys, percent(t.share()))
+	return fmt.Sprintf("%d of %d (%s)", t.Failed, t.Deploys, percent(t.Share()))
 }
 
 func (t tally) restore() string {
 	var parts []string
-	if len(t.restores) > 0 {
-		parts = append(parts, gate.Age(percentile(t.restores, 50)))
+	if len(t.Restores) > 0 {
+		parts = append(parts, gate.Age(stats.Percentile(t.Restores, 50)))
 	}
-	if t.broken {
+	if t.Broken {
 		parts = append(parts, "not restored yet")
 	}
 	if len(parts) == 0 {
@@ -91,16 +92,16 @@ func (t tally) restore() string {
 }
 
 func (t tally) lead() string {
-	if len(t.leads) == 0 {
+	if len(t.Leads) == 0 {
 		return "not known"
 	}
-	return fmt.Sprintf("median %s, p90 %s", gate.Age(percentile(t.leads, 50)), gate.Age(percentile(t.leads, 90)))
+	return fmt.Sprintf("median %s, p90 %s", gate.Age(stats.Percentile(t.Leads, 50)), gate.Age(stats.Percentile(t.Leads, 90)))
 }
 
 func (t tally) count() string {
-	s := counted(t.deploys, "deploy")
-	if t.rollbacks > 0 {
-		s += " and " + counted(t.rollbacks, "rollback")
+	s := counted(t.Deploys, "deploy")
+	if t.Rollbacks > 0 {
+		s += " and " + counted(t.Rollbacks, "rollback")
 	}
 	return s
 }
@@ -144,16 +145,16 @@ func (r report) table() string {
 	row("", "out", "fail", "lead", "p90", "mend")
 	for _, t := range r.services {
 		lead, late, mend := "–", "–", "–"
-		if len(t.leads) > 0 {
-			lead, late = compact(percentile(t.leads, 50)), compact(percentile(t.leads, 90))
+		if len(t.Leads) > 0 {
+			lead, late = compact(stats.Percentile(t.Leads, 50)), compact(stats.Percentile(t.Leads, 90))
 		}
-		if len(t.restores) > 0 {
-			mend = compact(percentile(t.restores, 50))
+		if len(t.Restores) > 0 {
+			mend = compact(stats.Percentile(t.Restores, 50))
 		}
-		if t.broken {
+		if t.Broken {
 			mend = "broken"
 		}
-		row(t.name, fmt.Sprint(t.deploys), strings.ReplaceAll(percent(t.share()), " ", ""), lead, late, mend)
+		row(t.name, fmt.Sprint(t.Deploys), strings.ReplaceAll(percent(t.Share()), " ", ""), lead, late, mend)
 	}
 	return strings.TrimRight(b.String(), "\n")
 }
@@ -181,13 +182,13 @@ func (r report) alt() string {
 func (r report) picture() picture {
 	t := r.all
 	p := picture{title: oneLine(r.title(), 48), span: r.span(), bars: r.bars(), tiles: []tile{
-		{strings.TrimPrefix(counted(t.deploys, "deploy"), fmt.Sprint(t.deploys, " ")), fmt.Sprint(t.deploys)}, {"failed", percent(t.share())}, {"lead time", "–"}, {"to restore", "–"},
+		{strings.TrimPrefix(counted(t.Deploys, "deploy"), fmt.Sprint(t.Deploys, " ")), fmt.Sprint(t.Deploys)}, {"failed", percent(t.Share())}, {"lead time", "–"}, {"to restore", "–"},
 	}}
-	if len(t.leads) > 0 {
-		p.tiles[2].value = roughly(percentile(t.leads, 50))
+	if len(t.Leads) > 0 {
+		p.tiles[2].value = roughly(stats.Percentile(t.Leads, 50))
 	}
-	if len(t.restores) > 0 {
-		p.tiles[3].value = roughly(percentile(t.restores, 50))
+	if len(t.Restores) > 0 {
+		p.tiles[3].value = roughly(stats.Percentile(t.Restores, 50))
 	}
 	return p
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/signalbox-chatops/signalbox/integrations/kit/stats"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/width"
 	"github.com/signalbox-chatops/signalbox/store"
 )
@@ -66,22 +67,6 @@ func TestStatsAreCounted(t *testing.T) {
 	d.says("alice", "stats cron", "Nothing was deployed there in that time", "/ops stats cron since 90d", "not picture")
 }
 
-func TestAnOutageLastsFromItsFirstFailure(t *testing.T) {
-	at := func(minute int) time.Time { return thursday.Add(time.Duration(minute) * time.Minute) }
-	d := newDesk(t)
-	var got tally
-	err := d.store.View(func(tx *store.Tx) (err error) {
-		got, _, err = tallyOf(tx, "web", []*store.Operation{
-			deploy(1, "web", "production", store.OpFailed, at(0)), deploy(2, "web", "production", store.OpPartial, at(10)), deploy(3, "web", "production", store.OpSucceeded, at(25)),
-			deploy(4, "web", "production", store.OpNoop, at(30)), deploy(5, "web", "production", store.OpFailed, at(40)), deploy(6, "web", "production", store.OpSucceeded, at(45)),
-		})
-		return err
-	})
-	if err != nil || len(got.restores) != 2 || got.restores[0] != 25*time.Minute || got.restores[1] != 5*time.Minute || got.broken {
-		t.Errorf("the outages lasted %v (%v), and broken is %v", got.restores, err, got.broken)
-	}
-}
-
 func TestTheTableOfServicesIsNarrow(t *testing.T) {
 	d := newDesk(t, month()...)
 	m := d.says("alice", "stats --since 2026-11-05")
@@ -124,7 +109,7 @@ func TestThePictureIsSentWithWhatItShows(t *testing.T) {
 func TestPicturesOfAllLengthsAreDrawn(t *testing.T) {
 	for _, days := range []int{1, 10, 30, 90, 400, 20000} {
 		r := report{environment: "production", since: thursday.AddDate(0, 0, -days), until: thursday, zone: time.UTC}
-		r.deploys = []deployed{{at: thursday.Add(-time.Hour), leads: []time.Duration{time.Hour}}, {at: r.since.Add(time.Minute), bad: true}}
+		r.deploys = []stats.Deploy{{At: thursday.Add(-time.Hour), Leads: []time.Duration{time.Hour}}, {At: r.since.Add(time.Minute), Bad: true}}
 		bars := r.bars()
 		n := 0
 		for _, b := range bars {
@@ -148,26 +133,10 @@ func TestDaysOfAPictureAreThoseOfWhoeverAsks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := report{since: thursday.Add(-72 * time.Hour), until: thursday, zone: tokyo, deploys: []deployed{{at: time.Date(2026, 11, 25, 16, 0, 0, 0, time.UTC)}}}
+	r := report{since: thursday.Add(-72 * time.Hour), until: thursday, zone: tokyo, deploys: []stats.Deploy{{At: time.Date(2026, 11, 25, 16, 0, 0, 0, time.UTC)}}}
 	for _, b := range r.bars() {
 		if b.good > 0 && b.label != "26 Nov" {
 			t.Errorf("a deploy of the night of 26 November in Tokyo is shown at %s", b.label)
-		}
-	}
-}
-
-func TestPercentile(t *testing.T) {
-	var ten []time.Duration
-	for n := range 10 {
-		ten = append(ten, time.Duration(10-n)*time.Minute)
-	}
-	for _, x := range []struct {
-		all     []time.Duration
-		percent int
-		want    time.Duration
-	}{{nil, 50, 0}, {ten[:1], 90, 10 * time.Minute}, {ten, 50, 5 * time.Minute}, {ten, 90, 9 * time.Minute}, {ten, 100, 10 * time.Minute}, {ten[:2], 50, 9 * time.Minute}} {
-		if got := percentile(x.all, x.percent); got != x.want {
-			t.Errorf("%d %% of %v is %v, want %v", x.percent, x.all, got, x.want)
 		}
 	}
 }

@@ -51,7 +51,11 @@ func Alerts(t *testing.T, s AlertSuite) {
 			}
 			s.golden(t, name, n, err)
 			hides(t, s.Source, header, body)
-			survives(t, s.Source, header, body)
+			some := others[:3] // those of one shape are much alike
+			if slices.ContainsFunc(s.Stories, func(story []string) bool { return story[0] == name }) {
+				some = others
+			}
+			survives(t, s.Source, header, body, some)
 		})
 	}
 	for _, name := range s.Source.Headers() {
@@ -70,13 +74,13 @@ func Alerts(t *testing.T, s AlertSuite) {
 		}
 	})
 	t.Run("a megabyte", func(t *testing.T) {
-		for name, sample := range samples {
-			header, body := sample.Delivery(t)
+		for _, story := range s.Stories {
+			header, body := samples[story[0]].Delivery(t)
 			for _, big := range blown(body, 1<<20) {
 				n, _ := Read(t, s.Source, header, big)
 				out, err := json.Marshal(n)
 				if err != nil || len(out) > 4<<20 {
-					t.Errorf("%s of %d bytes becomes %d bytes, %v", name, len(big), len(out), err)
+					t.Errorf("%s of %d bytes becomes %d bytes, %v", story[0], len(big), len(out), err)
 				}
 			}
 		}

@@ -1,4 +1,4 @@
-package oncall
+package picture
 
 import (
 	"fmt"
@@ -52,10 +52,10 @@ func TestPaintsApart(t *testing.T) {
 	for sight, m := range sights {
 		for i, a := range paints {
 			for _, b := range paints[:i] {
-				p, q := lab(a.ground, m), lab(b.ground, m)
+				p, q := lab(a.Ground, m), lab(b.Ground, m)
 				const least = 16
 				if d := math.Hypot(math.Hypot(p[0]-q[0], p[1]-q[1]), p[2]-q[2]); d < least {
-					t.Errorf("who sees %s has %x and %x only %.1f apart", sight, a.ground, b.ground, d)
+					t.Errorf("who sees %s has %x and %x only %.1f apart", sight, a.Ground, b.Ground, d)
 				}
 			}
 		}
@@ -71,9 +71,9 @@ func TestPaintsReadable(t *testing.T) {
 	contrast := func(a, b color.RGBA) float64 {
 		return max(light(a), light(b)) / min(light(a), light(b))
 	}
-	for _, p := range append([]paint{{paper, inkFaint}, {todays, inkDark}, {paper, alarming}}, paints...) {
-		if got := contrast(p.ground, p.letters); got < 4.5 {
-			t.Errorf("letters %x on %x have contrast %.1f", p.letters, p.ground, got)
+	for _, p := range append([]Paint{{Paper, Faint}, {Today, Ink}, {Paper, Alarm}}, paints...) {
+		if got := contrast(p.Ground, p.Ink); got < 4.5 {
+			t.Errorf("letters %x on %x have contrast %.1f", p.Ink, p.Ground, got)
 		}
 	}
 }
@@ -82,7 +82,7 @@ func TestPaintsOf(t *testing.T) {
 	var people []string
 	for i := range len(paints) + 3 {
 		people = append(people, fmt.Sprintf("person %d", i))
-		got, used := paintsOf(people), map[paint]int{}
+		got, used := PaintsOf(people), map[Paint]int{}
 		for _, p := range people {
 			used[got[p]]++
 		}
@@ -90,19 +90,19 @@ func TestPaintsOf(t *testing.T) {
 			t.Errorf("%d people have %d colors", len(people), len(used))
 		}
 	}
-	many := map[paint]int{}
+	many := map[Paint]int{}
 	for i := range 100 {
 		people = append(people, fmt.Sprintf("stranger %d", i))
 	}
-	for _, p := range paintsOf(people) {
+	for _, p := range PaintsOf(people) {
 		many[p]++
 	}
 	for p, n := range many {
 		if n > 30 {
-			t.Errorf("of more than a hundred, %d have the color %x", n, p.ground)
+			t.Errorf("of more than a hundred, %d have the color %x", n, p.Ground)
 		}
 	}
-	one, all := paintsOf([]string{"alice"}), paintsOf([]string{"carol", "bob", "alice", "alice"})
+	one, all := PaintsOf([]string{"alice"}), PaintsOf([]string{"carol", "bob", "alice", "alice"})
 	if one["alice"] != all["alice"] {
 		t.Error("alice's color goes by who else is there")
 	}

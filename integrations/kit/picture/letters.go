@@ -1,4 +1,4 @@
-package oncall
+package picture
 
 import (
 	_ "embed"
@@ -18,12 +18,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// A letter is drawn from the Noto Sans of our other pictures, or, where that lacks it,
-// from BIZ UDPGothic, which has kana, all kanji of JIS X 0208 and those that names need
-// besides (渡邉, 髙橋, 山﨑). Its file stands as it was published beside its license. A
-// letter that neither has is drawn as a geta, the mark that Japanese printers set for
-// a sort that they lack, and the picture says so below.
-const geta = '〓'
+// Geta stands for what cannot be drawn: the mark that Japanese printers set for a sort
+// that they lack. A letter is drawn from Noto Sans or, where that lacks it, from BIZ
+// UDPGothic, which has kana, all kanji of JIS X 0208 and those that names need besides
+// (渡邉, 髙橋, 山﨑). Its file stands as it was published beside its license.
+const Geta = '〓'
 
 //go:embed font/BIZUDPGothic-Regular.ttf
 var gothicFile []byte
@@ -37,8 +36,8 @@ var gothic = sync.OnceValues(func() (*truetype.Font, error) {
 	return f, nil
 })
 
-// letters are what text of one size is written with.
-type letters struct {
+// Letters are what text of one size is written with.
+type Letters struct {
 	size float64 // of the em, in pixels
 	// twice is how far to the right what has no bold of its own is drawn once more,
 	// in pixels; 0 for text that is not bold.
@@ -56,7 +55,7 @@ type source struct {
 }
 
 // newLetters makes letters of a size in pixels; lacking collects what cannot be drawn.
-func newLetters(size float64, bold bool, lacking map[rune]bool) (*letters, error) {
+func newLetters(size float64, bold bool, lacking map[rune]bool) (*Letters, error) {
 	japanese, err := gothic()
 	if err != nil {
 		return nil, err
@@ -65,7 +64,7 @@ func newLetters(size float64, bold bool, lacking map[rune]bool) (*letters, error
 	if bold {
 		latin = charts.GetFont(charts.FontFamilyNotoSansBold)
 	}
-	l := &letters{size: size, lacking: lacking}
+	l := &Letters{size: size, lacking: lacking}
 	if bold {
 		l.twice = fixed.Int26_6(size * 64 / 24)
 	}
@@ -92,7 +91,7 @@ func plain(s string) string {
 }
 
 // pick finds the font for a letter, and what is drawn for it.
-func (l *letters) pick(r rune) (source, rune) {
+func (l *Letters) pick(r rune) (source, rune) {
 	for _, s := range l.faces {
 		if s.has(r) {
 			return s, r
@@ -102,13 +101,13 @@ func (l *letters) pick(r rune) (source, rune) {
 		return l.pick(k[0])
 	}
 	l.lacking[r] = true
-	return l.pick(geta)
+	return l.pick(Geta)
 }
 
-// width is how many pixels a text takes.
-func (l *letters) width(s string) int { return l.advance(s).Ceil() }
+// Width is how many pixels a text takes.
+func (l *Letters) Width(s string) int { return l.advance(s).Ceil() }
 
-func (l *letters) advance(s string) (sum fixed.Int26_6) {
+func (l *Letters) advance(s string) (sum fixed.Int26_6) {
 	for _, r := range plain(s) {
 		from, r := l.pick(r)
 		if a, ok := from.face.GlyphAdvance(r); ok {
@@ -121,9 +120,9 @@ func (l *letters) advance(s string) (sum fixed.Int26_6) {
 // least is how many letters a name keeps beside the ellipsis; with fewer it says nothing.
 const least = 2
 
-// cut is a text in at most that many pixels, with an ellipsis where something is left
+// Cut is a text in at most that many pixels, with an ellipsis where something is left
 // out; "" where too little of it would be left.
-func (l *letters) cut(s string, pixels int) string {
+func (l *Letters) Cut(s string, pixels int) string {
 	sum, kept, n, short := fixed.Int26_6(0), 0, 0, ""
 	room := fixed.I(pixels)
 	for g := uniseg.NewGraphemes(s); g.Next(); n++ {
@@ -138,12 +137,12 @@ func (l *letters) cut(s string, pixels int) string {
 	return s
 }
 
-// wrap is a text in lines of at most that many pixels. It is broken at spaces, and
+// Wrap is a text in lines of at most that many pixels. It is broken at spaces, and
 // between letters where there is none.
-func (l *letters) wrap(s string, pixels int) (lines []string) {
+func (l *Letters) Wrap(s string, pixels int) (lines []string) {
 	line, space := "", 0 // where its last space ends
 	for g := uniseg.NewGraphemes(s); g.Next(); {
-		if line != "" && l.width(line+g.Str()) > pixels {
+		if line != "" && l.Width(line+g.Str()) > pixels {
 			if space == 0 {
 				space = len(line)
 			}
@@ -160,14 +159,14 @@ func (l *letters) wrap(s string, pixels int) (lines []string) {
 	return lines
 }
 
-// first is the first letter of a text, however many runes that is.
-func first(s string) string {
+// First is the first letter of a text, however many runes that is.
+func First(s string) string {
 	letter, _, _, _ := uniseg.FirstGraphemeClusterInString(s, -1)
 	return letter
 }
 
-// write draws a text from x on, its letters standing on base.
-func (l *letters) write(to draw.Image, x, base int, s string, c color.Color) {
+// Write draws a text from x on, its letters standing on base.
+func (l *Letters) Write(to draw.Image, x, base int, s string, c color.Color) {
 	ink, dot := image.NewUniform(c), fixed.P(x, base)
 	for _, r := range plain(s) {
 		from, r := l.pick(r)
@@ -186,8 +185,8 @@ func (l *letters) write(to draw.Image, x, base int, s string, c color.Color) {
 	}
 }
 
-// middle is the base on which letters stand in the middle of y0 to y1.
-func (l *letters) middle(y0, y1 int) int {
+// Middle is the base on which letters stand in the middle of y0 to y1.
+func (l *Letters) Middle(y0, y1 int) int {
 	const capital = 0.72 // the height of a capital letter of Noto Sans, in ems
 	return (y0+y1)/2 + int(capital*l.size/2+0.5)
 }

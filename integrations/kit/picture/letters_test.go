@@ -1,9 +1,8 @@
-package oncall
+package picture
 
 import (
 	"bytes"
 	"image"
-	"image/png"
 	"os"
 	"strings"
 	"testing"
@@ -14,17 +13,17 @@ import (
 )
 
 // inked is a text drawn black on white, cropped to the same place.
-func inked(t *testing.T, l *letters, s string) []byte {
+func inked(t *testing.T, l *Letters, s string) []byte {
 	t.Helper()
 	c := image.NewRGBA(image.Rect(0, 0, 400, 80))
 	for i := range c.Pix {
 		c.Pix[i] = 0xff
 	}
-	l.write(c, 10, 60, s, inkDark)
+	l.Write(c, 10, 60, s, Ink)
 	return c.Pix
 }
 
-func someLetters(t testing.TB, size float64, bold bool) *letters {
+func someLetters(t testing.TB, size float64, bold bool) *Letters {
 	t.Helper()
 	l, err := newLetters(size, bold, map[rune]bool{})
 	if err != nil {
@@ -38,9 +37,9 @@ func someLetters(t testing.TB, size float64, bold bool) *letters {
 func TestLettersJapanese(t *testing.T) {
 	for _, bold := range []bool{false, true} {
 		l := someLetters(t, pixelsText, bold)
-		seen := map[string]rune{string(inked(t, l, "")): ' ', string(inked(t, l, string(geta))): geta}
+		seen := map[string]rune{string(inked(t, l, "")): ' ', string(inked(t, l, string(Geta))): Geta}
 		for _, f := range l.faces { // the boxes: glyph 0 is what a font draws for what it lacks
-			seen[string(inked(t, &letters{faces: []source{{face: f.face, has: func(rune) bool { return true }}}}, "\U0010FFFD"))] = '□'
+			seen[string(inked(t, &Letters{faces: []source{{face: f.face, has: func(rune) bool { return true }}}}, "\U0010FFFD"))] = '□'
 		}
 		for _, r := range "あ漢字カナ邉髙﨑德栁ー々〜（aÉж" {
 			ink := string(inked(t, l, string(r)))
@@ -58,7 +57,7 @@ func TestLettersJapanese(t *testing.T) {
 // TestLettersLacking: what no font has is drawn as a geta, and is told.
 func TestLettersLacking(t *testing.T) {
 	l := someLetters(t, pixelsText, false)
-	if !bytes.Equal(inked(t, l, "𠮷"), inked(t, l, string(geta))) {
+	if !bytes.Equal(inked(t, l, "𠮷"), inked(t, l, string(Geta))) {
 		t.Error("𠮷 is not drawn as a geta")
 	}
 	if !l.lacking['𠮷'] || len(l.lacking) != 1 {
@@ -91,24 +90,24 @@ func TestLettersBold(t *testing.T) {
 func TestCut(t *testing.T) {
 	l := someLetters(t, pixelsText, true)
 	for s, want := range map[string]string{"alice": "alice", "Wolfeschlegelsteinhausen": "Wolfe…", "山田太郎左衛門": "山田太…", "が\u3099か\u3099き\u3099く\u3099け\u3099": "が\u3099か\u3099…"} {
-		if got := l.cut(s, 180); got != want {
+		if got := l.Cut(s, 180); got != want {
 			t.Fatalf("%s is cut to %s, want %s", s, got, want)
 		}
 	}
-	if got := l.cut("山田太郎", 60); got != "" {
+	if got := l.Cut("山田太郎", 60); got != "" {
 		t.Fatalf("too little room leaves %q", got)
 	}
 	letter := rapid.SampledFrom([]string{"a", "W", "é", "e\u0301", "山", "ガ", "👩‍👩‍👧", "🇯🇵", " ", "𠮷"})
 	rapid.Check(t, func(t *rapid.T) {
 		s := strings.Join(rapid.SliceOfN(letter, 0, 12).Draw(t, "letters"), "")
 		room := rapid.IntRange(0, 600).Draw(t, "room")
-		got := l.cut(s, room)
-		if got == s && l.width(s) <= room || got == "" {
+		got := l.Cut(s, room)
+		if got == s && l.Width(s) <= room || got == "" {
 			return
 		}
 		start, ok := strings.CutSuffix(got, "…")
-		if !ok || l.width(got) > room || !utf8.ValidString(got) {
-			t.Fatalf("%q in %d is %q, %d wide", s, room, got, l.width(got))
+		if !ok || l.Width(got) > room || !utf8.ValidString(got) {
+			t.Fatalf("%q in %d is %q, %d wide", s, room, got, l.Width(got))
 		}
 		rest, whole := strings.CutPrefix(s, start)
 		if n := uniseg.GraphemeClusterCount(start) + uniseg.GraphemeClusterCount(rest); !whole || n != uniseg.GraphemeClusterCount(s) {
@@ -120,18 +119,18 @@ func TestCut(t *testing.T) {
 // TestWrap: nothing is lost but the spaces at which a line ends, and each line fits.
 func TestWrap(t *testing.T) {
 	l := someLetters(t, pixelsSmall, false)
-	for _, s := range []string{english().marks.twice + " and so on and on", strings.Repeat(japanese().marks.twice, 2), strings.Repeat("W", 60), ""} {
-		lines := l.wrap(s, 700)
+	for _, s := range []string{"Sun 1 Nov: the clock goes back from 02:00 to 01:00; what it shows twice is drawn above, then below, and so on", strings.Repeat("1日(日): 時計が02:00から01:00に戻ります (その時間は上下に分けています)", 2), strings.Repeat("W", 60), ""} {
+		lines := l.Wrap(s, 700)
 		if got := strings.ReplaceAll(strings.Join(lines, ""), " ", ""); got != strings.ReplaceAll(s, " ", "") {
 			t.Errorf("%q became %q", s, lines)
 		}
 		for _, line := range lines {
-			if l.width(line) > 700 {
-				t.Errorf("%q is %d wide", line, l.width(line))
+			if l.Width(line) > 700 {
+				t.Errorf("%q is %d wide", line, l.Width(line))
 			}
 		}
 	}
-	if got := l.wrap("one two", l.width("one tw")); len(got) != 2 || got[0] != "one" || got[1] != "two" {
+	if got := l.Wrap("one two", l.Width("one tw")); len(got) != 2 || got[0] != "one" || got[1] != "two" {
 		t.Errorf("broken into %q", got)
 	}
 }
@@ -142,17 +141,4 @@ func TestFontLicense(t *testing.T) {
 	if err != nil || !strings.Contains(string(b), "SIL OPEN FONT LICENSE") || !strings.Contains(string(b), "BIZ UDGothic Project Authors") {
 		t.Errorf("the license of the font: %v", err)
 	}
-}
-
-// seePNG reads a picture.
-func seePNG(t testing.TB, b []byte, err error) image.Image {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := png.Decode(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
 }
