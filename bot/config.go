@@ -36,6 +36,7 @@ type Config struct {
 	Rounds       RoundsConfig        `yaml:"rounds"`
 	PagerDuty    PagerDutyConfig     `yaml:"pagerduty"`
 	Alerts       []AlertsConfig      `yaml:"alerts"`
+	Incidents    IncidentsConfig     `yaml:"incidents"`
 	Digest       WeeklyConfig        `yaml:"digest"`
 	People       []PersonConfig      `yaml:"people"`
 	Groups       []GroupConfig       `yaml:"groups"`

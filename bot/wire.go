@@ -88,6 +88,7 @@ type systems struct {
 	monitor   drain.Monitor  // nil where none is configured
 	hosts     rounds.Monitor // the same
 	rounds    func() RoundsConfig
+	incidents func() IncidentsConfig
 	self      func(context.Context) (id string, onEC2 bool, err error)
 	drains    func() DrainConfig
 	oncall    func() OnCallConfig
@@ -121,7 +122,7 @@ func features(s systems) []commands.Feature {
 		rota.Feature(),
 		deploy.New(deploy.Deps{Roster: rota, Scaling: leases, Store: s.store, Forge: s.forge, Trees: s.trees, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
-		incident.New(incident.Deps{Clock: s.clock}),
+		incident.New(incident.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.incidents, Channel: s.channel, Read: s.alerts.Read, Called: rota.Called, Drains: s.cloud != nil}),
 		joining.New(joiningDeps(s)),
 		status.New(status.Deps{Clock: s.clock, Watched: s.watched, Also: []func(*store.Tx) ([]integrations.Rich, error){drain.UnderWay, scaling.UnderWay, birth.Failed}}),
 		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Monitor: s.monitor, Self: s.self, Config: s.drains, Channel: s.channel, Notes: birth.Going}),
@@ -129,7 +130,7 @@ func features(s systems) []commands.Feature {
 		rounds.New(rounds.Deps{Store: s.store, Clock: s.clock, Log: s.log, Config: s.rounds, Channel: s.channel, Monitor: s.hosts, Cloud: s.cloud, Forgotten: []func(*store.Tx) ([]integrations.Rich, error){oncall.UnknownJobs, lock.PastNag, drain.Held, birth.Failed}}),
 		outage.New(outage.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Watched: s.watched, Channel: s.channel}),
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
-		digest.New(digest.Deps{Store: s.store, Clock: s.clock, Log: s.log, Config: s.digest, Channel: s.channel, Zone: s.slack.Zone, Language: s.languageOf, Deploys: past.Deploys, Served: rota.Served, Dir: filepath.Join(s.data, "digest")}),
+		digest.New(digest.Deps{Store: s.store, Clock: s.clock, Log: s.log, Config: s.digest, Channel: s.channel, Zone: s.slack.Zone, Language: s.languageOf, Deploys: past.Deploys, Pages: incident.Pages, Served: rota.Served, Dir: filepath.Join(s.data, "digest")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "audit")}),
 		help.New(s.verbs),
 		home.New(home.Deps{Roster: rota, Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cards: s.cards, Guest: s.guest, Channel: s.channelID}),
@@ -299,6 +300,9 @@ type HAProxyConfig = haproxy.Config
 
 // MackerelConfig is what watches the instances.
 type MackerelConfig = mackerel.Config
+
+// IncidentsConfig is where incidents are told, and who is called for them.
+type IncidentsConfig = incident.Config
 
 // RoundsConfig is when rounds are made.
 type RoundsConfig = rounds.Config

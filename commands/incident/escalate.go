@@ -207,18 +207,13 @@ func (f *feature) people(names []string, now time.Time) (out []integrations.Pers
 	return out, nobody
 }
 
-// A Page is that somebody was called.
-type Page struct {
-	Person   string    `json:"person"`
-	At       time.Time `json:"at"`
-	Incident string    `json:"incident"`
+func pages(tx *store.Tx) *store.Records[integrations.Page] {
+	return store.Feature[integrations.Page](tx, keptPages)
 }
 
-func pages(tx *store.Tx) *store.Records[Page] { return store.Feature[Page](tx, keptPages) }
-
 // Pages are those of a time, [from, to).
-func Pages(tx *store.Tx, from, to time.Time) (out []Page, err error) {
-	err = pages(tx).Each("", func(_ string, p Page) error {
+func Pages(tx *store.Tx, from, to time.Time) (out []integrations.Page, err error) {
+	err = pages(tx).Each("", func(_ string, p integrations.Page) error {
 		if !p.At.Before(from) && p.At.Before(to) {
 			out = append(out, p)
 		}
@@ -234,7 +229,7 @@ func (f *feature) call(tx *store.Tx, i *Incident, done Called, people []integrat
 	for _, p := range people {
 		done.People = append(done.People, p.Display())
 		id := fmt.Sprintf("%s-%03d-%s", i.ID, n, p.Display())
-		if err := pages(tx).Put(id, Page{Person: p.Display(), At: done.At, Incident: i.ID}); err != nil {
+		if err := pages(tx).Put(id, integrations.Page{Person: p.Display(), At: done.At, Incident: i.ID}); err != nil {
 			return err
 		}
 		if p.Slack == "" {

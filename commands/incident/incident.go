@@ -286,7 +286,7 @@ func (f *feature) prune(ctx context.Context) error {
 		if err := forget(silences(tx), func(s Silence) bool { return s.Over && now.Sub(s.Until) > keepFor }); err != nil {
 			return err
 		}
-		return forget(pages(tx), func(p Page) bool { return now.Sub(p.At) > keepFor })
+		return forget(pages(tx), func(p integrations.Page) bool { return now.Sub(p.At) > keepFor })
 	})
 }
 
