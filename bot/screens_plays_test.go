@@ -115,8 +115,8 @@ var screenPlays = []screenPlay{
 	)},
 	{name: "the week behind", edit: []string{`# The configuration says people: [alice, bob, carol]\n          from: {day-6} 09:00\n          turn: daily, not people: [alice, bob]\n          from: 2026-01-05 10:00\n          turn: weekly`,
 		`# The configuration says \ndigest: {channel: ops, zone: Asia/Tokyo, at: 0 10 * * wed}\npeople:\n, not \npeople:\n`}, steps: slices.Concat(
-		saying("alice in #ops: /ops deploy web to staging", "alice presses Merge", "alice in #ops: /ops deploy web to production", "bob presses Approve on op-2", "bob presses Merge on op-2",
-			"alice presses Roll back on op-1", "alice presses Merge on op-3",
+		saying("alice in #ops: /ops deploy web to staging", "alice presses Merge on op-1", `alice on GitHub changes acme/web VERSION on main: "1.3.0" to "1.4.0"`,
+			"alice in #ops: /ops deploy web to staging", "alice presses Merge on op-2", "bob presses Roll back on op-2", "bob presses Merge on op-3",
 			"alice in #ops: /ops deploy api v1.4.1 to staging", "alice presses Merge on op-4", "carol in #ops: /ops oncall take 2h", "16h pass"),
 		looking(
 			screen{name: "digest", says: "The week behind", kinds: []string{"weekly digest"}, words: "The week behind"},

@@ -31,7 +31,7 @@ func (f *feature) decide(ctx context.Context, c *commands.Call) (commands.Act, e
 	now, config := f.Clock.Now(), f.Config()
 	zone := config.zone()
 	if config.Zone == "" {
-		zone = commands.Zones{Of: f.Zone, Log: f.Log}.For(ctx, c)
+		zone = named(commands.Zones{Of: f.Zone, Log: f.Log}.For(ctx, c))
 	}
 	from, to, err := f.time(c, now, zone)
 	if err != nil {
@@ -80,6 +80,14 @@ func (f *feature) decide(ctx context.Context, c *commands.Call) (commands.Act, e
 		}
 		return commands.Reply{Private: &m}, nil
 	}, nil
+}
+
+// named is a zone that can be found by its name, as a report keeps it, else UTC.
+func named(zone *time.Location) *time.Location {
+	if z, err := time.LoadLocation(zone.String()); err == nil {
+		return z
+	}
+	return time.UTC
 }
 
 // where says where the pictures are.

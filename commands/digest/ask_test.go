@@ -40,14 +40,13 @@ func (s *scene) sentFiles() (out []integrations.File) {
 func TestADigestOnDemand(t *testing.T) {
 	s := newScene(t)
 	s.aWeek()
-	s.aRota()
 	s.clock.now = time.Date(2026, 11, 25, 12, 0, 0, 0, s.cfg.zone()) // a Wednesday
 	for line, want := range map[string][]string{
 		"digest":                   {"📊 The week behind, 18 Nov – 25 Nov 2026\n• web: 2 deploys (↓ from 4)", "pictures are in our direct message · "},
 		"weekly":                   {"📊 The week behind, 18 Nov – 25 Nov 2026\n"},
 		"digest last week":         {"📊 The week behind, 16 Nov – 22 Nov 2026\nAll services: 5 deploys (↑ from 4)"},
 		"digest since 先週":          {"📊 The week behind, 16 Nov – 22 Nov 2026\nAll services: 5 deploys (↑ from 4)"},
-		"digest this week":         {"📊 The time behind, 23 Nov – 25 Nov 2026\n• web: 1 deploy ", "☎️ platform: somebody was on call for 60 h"},
+		"digest this week":         {"📊 The time behind, 23 Nov – 25 Nov 2026\n• web: 1 deploy "},
 		"digest since friday":      {"📊 The time behind, 20 Nov – 25 Nov 2026\n• web: 2 deploys"},
 		"digest since 2026-11-18":  {"📊 The time behind, 18 Nov – 25 Nov 2026\n"},
 		"digest since 2026-10-26":  {"📊 The time behind, 26 Oct – 25 Nov 2026\n"},
@@ -64,6 +63,11 @@ func TestADigestOnDemand(t *testing.T) {
 				t.Errorf("%s lacks %q:\n%s", line, w, reply.Private.Text)
 			}
 		}
+	}
+	s.deploys = nil
+	s.aRota()
+	if reply, err := s.says("digest this week"); err != nil || !strings.Contains(reply.Private.Text, "☎️ platform: somebody was on call for 60 h") {
+		t.Errorf("it says %+v, %v", reply.Private, err)
 	}
 	s.refuses("digest since 2026-10-24", "too_long")
 	s.refuses("digest since 2026-12-24", "future")
@@ -91,5 +95,16 @@ func TestPicturesOfWhoAsks(t *testing.T) {
 	s.deploys = nil
 	if reply, err := s.says("digest"); err != nil || strings.Contains(reply.Private.Text, "picture") || len(s.sentFiles()) != 0 {
 		t.Errorf("of nothing it says %+v, %v, and sends %v", reply.Private, err, s.sentFiles())
+	}
+}
+
+// A zone that has no name which could be found again is UTC.
+func TestNamed(t *testing.T) {
+	tokyo := zoneOf(t, "Asia/Tokyo")
+	if got := named(tokyo); got.String() != "Asia/Tokyo" {
+		t.Errorf("it is %v", got)
+	}
+	if got := named(time.FixedZone("Japan Standard Time", 9*60*60)); got != time.UTC {
+		t.Errorf("it is %v", got)
 	}
 }

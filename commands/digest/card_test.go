@@ -166,3 +166,29 @@ func TestBlocksSayTheSame(t *testing.T) {
 		t.Errorf("the blocks say\n%s\nand the text\n%s", got, m.Text)
 	}
 }
+
+// What broke before either week and was mended in this one is told here.
+func TestWhatWasBrokenForLong(t *testing.T) {
+	s := newScene(t)
+	at := func(day int) time.Time { return time.Date(2026, 11, day, 12, 0, 0, 0, s.cfg.zone()) }
+	s.deploys = []stats.Deploy{{Service: "web", At: at(4), Bad: true}, {Service: "web", At: at(18)}}
+	if got := s.text(); !strings.Contains(got, "\n• web: 1 deploy · none failed · restored within 14 days\n") {
+		t.Errorf("it says %s", got)
+	}
+}
+
+// Who took the pager without being in the rota is told too, who has left it is not.
+func TestStrangersInARota(t *testing.T) {
+	s := newScene(t)
+	from := time.Date(2026, 9, 7, 0, 0, 0, 0, s.cfg.zone())
+	shifts := append(turns(from, 35*24*time.Hour, 2, "erin", "alice"), turns(from.AddDate(0, 0, 70), 24*time.Hour, 7, "carol", "bob")...)
+	s.served = []integrations.Served{{Schedule: "platform", People: []string{"alice", "bob"}, Shifts: shifts}}
+	got := s.text()
+	if !strings.Contains(got, "• carol: 96 h") || !strings.Contains(got, "• alice: 0 h\n") || strings.Contains(got, "erin") {
+		t.Errorf("it says %s", got)
+	}
+	s.served[0].People = nil // PagerDuty's: who takes turns is who did
+	if got := s.text(); !strings.Contains(got, "• erin: 0 h\n") || !strings.Contains(got, "erin had the most") && !strings.Contains(got, "alice had the most") {
+		t.Errorf("it says %s", got)
+	}
+}

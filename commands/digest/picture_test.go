@@ -34,19 +34,18 @@ func (s *scene) reportOf() report {
 	return r
 }
 
-// see reads a picture, of which two drawings are the same; in the folder PICTURES it is
-// kept to be looked at.
+// looking says that the pictures are kept in a folder to be looked at.
+func looking() bool { return os.Getenv("PICTURES") != "" }
+
+// see reads a picture; in the folder PICTURES it is kept to be looked at.
 func see(t testing.TB, d drawing, name string) image.Image {
 	t.Helper()
 	b, err := d.draw()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, _ := d.draw(); !bytes.Equal(b, again) {
-		t.Errorf("two drawings of %s differ", name)
-	}
-	if dir := os.Getenv("PICTURES"); dir != "" {
-		if err := os.WriteFile(filepath.Join(dir, name+".png"), b, 0o600); err != nil {
+	if looking() {
+		if err := os.WriteFile(filepath.Join(os.Getenv("PICTURES"), name+".png"), b, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -88,7 +87,9 @@ func TestTheBarsOfDeploys(t *testing.T) {
 	s := newScene(t)
 	s.aWeek()
 	m := see(t, deploysOf(s.reportOf(), "en"), "deploys-en")
-	see(t, deploysOf(s.reportOf(), "ja"), "deploys-ja")
+	if looking() {
+		see(t, deploysOf(s.reportOf(), "ja"), "deploys-ja")
+	}
 	const room = deploysRight - deploysLeft
 	for row, want := range []struct{ good, bad, before int }{{room / 4, 0, room / 2}, {3 * room / 4, room / 4, room / 2}} {
 		y := firstDeploys + row*rowHigh
@@ -111,10 +112,15 @@ func TestTheBarsOfHours(t *testing.T) {
 	at := func(day, hour int) time.Time { return time.Date(2026, 11, day, hour, 0, 0, 0, s.cfg.zone()) }
 	s.pages = append(s.pages, integrations.Page{Person: "alice", At: at(17, 3)}, integrations.Page{Person: "alice", At: at(17, 11)}, integrations.Page{Person: "bob", At: at(21, 12)})
 	see(t, loadOf(s.reportOf(), "en"), "load-pages-en")
-	see(t, loadOf(s.reportOf(), "ja"), "load-pages-ja")
+	if looking() {
+		see(t, loadOf(s.reportOf(), "ja"), "load-pages-ja")
+	}
 	s.f.Pages = nil
 	m := see(t, loadOf(s.reportOf(), "en"), "load-en")
-	see(t, loadOf(s.reportOf(), "ja"), "load-ja")
+	one, _ := loadOf(s.reportOf(), "ja").draw()
+	if two, err := loadOf(s.reportOf(), "ja").draw(); err != nil || !bytes.Equal(one, two) {
+		t.Errorf("two drawings of the same differ: %v", err)
+	}
 	for row, want := range []map[string]int{{rota.Working: 18, rota.Evening: 12, rota.Weekend: 13, rota.Sleeping: 20}, {rota.Working: 9, rota.Evening: 8, rota.Weekend: 15, rota.Sleeping: 25}, {rota.Working: 18, rota.Evening: 10, rota.Weekend: 2, rota.Sleeping: 18}} {
 		got := widths(m, firstLoad+row*rowHigh)
 		for kind, hours := range want {
@@ -157,7 +163,7 @@ func TestPicturesOfAnything(t *testing.T) {
 	r.All.Now.Lead, r.All.Now.Leads, r.All.Now.Restore, r.All.Now.Restores, r.All.Before = 1234*time.Hour, 1, 45*time.Second, 1, numbers{Deploys: 99999, Leads: 1, Restores: 1}
 	for i := range 3 {
 		x := schedule{Name: []string{"platform", long, "nobody's"}[i], Covered: time.Duration(i+1) * time.Hour, Known: 168 * time.Hour, Weeks: i * 6}
-		for n := range 20 {
+		for n := range mostPeople + 3 {
 			l := load{Person: fmt.Sprintf("%s%d", []string{"alice", long, "𠮷田"}[n%3], n), Hours: rota.Load{}, Long: time.Duration(n*n) * time.Hour, Pages: map[string]int{}}
 			for k, kind := range rota.Kinds {
 				l.Hours[kind], l.Pages[kind] = time.Duration(n*k)*77*time.Minute, n*k/5
@@ -166,10 +172,8 @@ func TestPicturesOfAnything(t *testing.T) {
 		}
 		r.Schedules = append(r.Schedules, x)
 	}
-	for _, language := range []string{"en", "ja", "de"} {
-		see(t, deploysOf(r, language), "anything-deploys-"+language)
-		see(t, loadOf(r, language), "anything-load-"+language)
-	}
+	see(t, deploysOf(r, "ja"), "anything-deploys")
+	see(t, loadOf(r, "de"), "anything-load")
 	r.Services, r.All = []service{{Now: numbers{Deploys: 1, Failed: 1}}}, service{Now: numbers{Deploys: 1, Failed: 1, Share: 100}}
 	r.Schedules = []schedule{{Name: "platform", Covered: time.Minute, People: []load{{Person: "alice", Hours: rota.Load{rota.Sleeping: time.Minute}}}}}
 	r.Paged = false

@@ -119,10 +119,10 @@ func TestOtherTimes(t *testing.T) {
 	s.cfg.Zone = "America/New_York"
 	s.at(time.Date(2026, 11, 30, 13, 0, 0, 0, s.cfg.zone())) // the first look in that zone
 	s.titled("16 Nov – 22 Nov 2026")
-	s.cfg.Channel, s.cfg.At = "", ""
+	s.cfg.Channel = ""
 	s.at(time.Date(2026, 12, 1, 13, 0, 0, 0, s.cfg.zone()))
 	s.cfg.Channel = "ops"
-	s.at(time.Date(2026, 12, 7, 10, 30, 0, 0, s.cfg.zone())) // while it was off is not missed
+	s.at(time.Date(2026, 12, 7, 13, 30, 0, 0, s.cfg.zone())) // while it was off is not missed
 	s.titled("16 Nov – 22 Nov 2026")
 }
 
@@ -157,6 +157,9 @@ func TestWeeksInWhichTheClockIsMoved(t *testing.T) {
 	err := s.store.View(func(tx *store.Tx) error {
 		return told(tx).Each("", func(k string, t telling) error {
 			lengths[k] = t.Report.To.Sub(t.Report.From)
+			if first := at(10, 25, 0, 0).Add(150 * time.Minute); k == "weekly-2026-10-25" && !t.Due.Equal(first) {
+				s.t.Errorf("the one of the long day is that of %v", t.Due)
+			}
 			if before := t.Report.before().In(berlin); before.Hour() != 0 || t.Report.From.In(berlin).YearDay()-before.YearDay() != 7 {
 				s.t.Errorf("before %s is from %v", k, before)
 			}

@@ -70,7 +70,7 @@ func TestServedElsewhere(t *testing.T) {
 	if got := r.served(day(1, 0).AddDate(0, -2, 0), day(1, 0).AddDate(0, -1, 0)); got != "" {
 		t.Errorf("of a time that nobody knows it says %s", got)
 	}
-	r.clock.now = day(8, 10).Add(keepFor + 48*time.Hour)
+	r.clock.now = day(8, 14).Add(keepFor + 48*time.Hour)
 	r.goesAbroad() // it was not heard of for longer than is read ahead
 	if got := r.served(day(6, 12), day(9, 9)); got != "" {
 		t.Errorf("what is long over is %s", got)

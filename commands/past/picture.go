@@ -1,21 +1,25 @@
 package past
 
 import (
+	"bytes"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
 	"math"
 	"time"
 
 	"github.com/go-analyze/charts"
+
+	"github.com/signalbox-chatops/signalbox/integrations/kit/picture"
 )
 
-// The picture of the statistics is drawn four times as large as the 360 pixels in
-// which Slack shows it beside a message, with letters that can still be read there.
+// Where things stand in the picture of the statistics, in pixels.
 const (
-	pictureWidth  = 1440
 	pictureHeight = 1320
-	pictureEdge   = 56
 
-	sizeTitle, sizeValue, sizeText = 48.0, 46.0, 36.0
+	sizeText = 36.0 // of the charts' letters
 
 	mostLabels  = 6 // below the bars; more would touch each other
 	fewestBars  = 3
@@ -23,17 +27,19 @@ const (
 	widestOfAll = 0.12 // of the chart
 )
 
+// Who sees no red or no green tells the two apart.
 var (
-	ink      = charts.ParseColor("#1d1c1d")
-	faint    = charts.ParseColor("#616061")
-	hairline = charts.ParseColor("#dddddd")
-	good     = charts.ParseColor("#2f6db5") // blue and orange: who sees no red or no green tells them apart
-	bad      = charts.ParseColor("#e5701e")
-	line     = charts.ParseColor("#44546a")
+	good  = picture.Blue.Ground
+	bad   = color.RGBA{0xe5, 0x70, 0x1e, 0xff}
+	faint = chartColor(picture.Faint)
+	lines = chartColor(picture.Ruled)
+	curve = charts.ParseColor("#44546a")
 )
 
-// A picture is what is drawn of some statistics.
-type picture struct {
+func chartColor(c color.RGBA) charts.Color { return charts.Color{R: c.R, G: c.G, B: c.B, A: c.A} }
+
+// A drawing is what is drawn of some statistics.
+type drawing struct {
 	title, span string
 	tiles       []tile
 	bars        []bar
@@ -51,68 +57,88 @@ type bar struct {
 }
 
 // draw is the picture as PNG.
-func (p picture) draw() ([]byte, error) {
+func (p drawing) draw() ([]byte, error) {
 	for len(p.bars) < fewestBars { // one alone would stand anywhere
 		p.bars = append(append([]bar{{}}, p.bars...), bar{})
 	}
-	c := charts.NewPainter(charts.PainterOptions{Width: pictureWidth, Height: pictureHeight, OutputFormat: charts.ChartOutputPNG})
-	c.FilledRect(0, 0, pictureWidth, pictureHeight, charts.ColorWhite, charts.ColorWhite, 0)
-	bold := charts.GetFont(charts.FontFamilyNotoSansBold)
-	write := func(s string, x, y int, size float64, color charts.Color) {
-		c.Text(s, x, y, 0, charts.FontStyle{FontSize: size, FontColor: color})
+	const wide = picture.Width - 2*picture.Edge
+	c, err := picture.New(pictureHeight)
+	if err != nil {
+		return nil, err
 	}
-	heading := func(s string, x, y int, size float64) {
-		c.Text(s, x, y, 0, charts.FontStyle{FontSize: size, FontColor: ink, Font: bold})
-	}
-	heading(p.title, pictureEdge, 100, sizeTitle)
-	write(p.span, pictureEdge, 170, sizeText, faint)
-	for i, t := range p.tiles {
-		x := pictureEdge + i*(pictureWidth-2*pictureEdge)/len(p.tiles)
-		heading(t.value, x, 294, sizeValue)
-		write(t.name, x, 350, sizeText, faint)
-	}
-	c.LineStroke([]charts.Point{{X: pictureEdge, Y: 394}, {X: pictureWidth - pictureEdge, Y: 394}}, hairline, 3)
-	heading("Deploys", pictureEdge, 470, sizeText)
-	p.legend(c, write)
-	if err := p.deploys(c.Child(charts.PainterBoxOption(charts.NewBox(pictureEdge-20, 500, pictureWidth-pictureEdge, 860)))); err != nil {
+	if err := chart(c, image.Rect(picture.Edge-20, 500, picture.Width-picture.Edge, 860), p.deploys); err != nil {
 		return nil, fmt.Errorf("draw the deploys: %w", err)
 	}
-	heading("Lead time, median", pictureEdge, 940, sizeText)
-	if err := p.leads(c.Child(charts.PainterBoxOption(charts.NewBox(pictureEdge-20, 970, pictureWidth-pictureEdge, 1290)))); err != nil {
+	if err := chart(c, image.Rect(picture.Edge-20, 970, picture.Width-picture.Edge, 1290), p.leads); err != nil {
 		return nil, fmt.Errorf("draw the lead times: %w", err)
 	}
-	return c.Bytes()
+	c.Large.Write(c, picture.Edge, 96, c.Large.Cut(p.title, wide), picture.Ink)
+	c.Text.Write(c, picture.Edge, 166, c.Text.Cut(p.span, wide), picture.Faint)
+	for i, t := range p.tiles {
+		x, room := picture.Edge+i*wide/len(p.tiles), wide/len(p.tiles)-20
+		c.Large.Write(c, x, 294, c.Large.Cut(t.value, room), picture.Ink)
+		c.Text.Write(c, x, 350, c.Text.Cut(t.name, room), picture.Faint)
+	}
+	c.Fill(image.Rect(picture.Edge, 393, picture.Width-picture.Edge, 396), picture.Ruled)
+	c.TextBold.Write(c, picture.Edge, 470, "Deploys", picture.Ink)
+	p.legend(c)
+	c.TextBold.Write(c, picture.Edge, 940, "Lead time, median", picture.Ink)
+	return c.PNG(pictureHeight)
 }
 
-func (p picture) legend(c *charts.Painter, write func(string, int, int, float64, charts.Color)) {
-	for i, l := range []struct {
-		color charts.Color
+// chartMargin is what a chart draws above its place: half a letter, half a dot.
+const chartMargin = 30
+
+// chart draws one into a place of the canvas.
+func chart(c *picture.Canvas, at image.Rectangle, of func(*charts.Painter) error) error {
+	at.Min.Y -= chartMargin
+	p := charts.NewPainter(charts.PainterOptions{Width: at.Dx(), Height: at.Dy(), OutputFormat: charts.ChartOutputPNG})
+	p.FilledRect(0, 0, at.Dx(), at.Dy(), charts.ColorWhite, charts.ColorWhite, 0)
+	if err := of(p.Child(charts.PainterBoxOption(charts.NewBox(0, chartMargin, at.Dx(), at.Dy())))); err != nil {
+		return err
+	}
+	b, err := p.Bytes()
+	if err != nil {
+		return err
+	}
+	m, err := png.Decode(bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	draw.Draw(c, at, m, m.Bounds().Min, draw.Src)
+	return nil
+}
+
+func (p drawing) legend(c *picture.Canvas) {
+	x := 620
+	for _, l := range []struct {
+		color color.RGBA
 		name  string
 	}{{good, "good"}, {bad, "failed or rolled back"}} {
-		x := 620 + i*210
-		c.FilledRect(x, 436, x+36, 472, l.color, l.color, 0)
-		write(l.name, x+52, 470, sizeText, faint)
+		c.Fill(image.Rect(x, 434, x+40, 474), l.color)
+		c.Small.Write(c, x+54, c.Small.Middle(434, 474), l.name, picture.Ink)
+		x += 54 + c.Small.Width(l.name) + 44
 	}
 }
 
 // axes are the axes that both charts have: the labels of the bars below, few
 // round numbers at the side, from zero.
-func (p picture) axes(top float64, say charts.ValueFormatter) (charts.CategoryAxisOption, []charts.ValueAxisOption, charts.ColorPalette) {
+func (p drawing) axes(top float64, say charts.ValueFormatter) (charts.CategoryAxisOption, []charts.ValueAxisOption, charts.ColorPalette) {
 	labels := make([]string, len(p.bars))
 	every := (len(p.bars) + mostLabels - 1) / mostLabels
 	for i := every / 2; i < len(p.bars); i += every {
 		labels[i] = p.bars[i].label
 	}
-	theme := charts.GetTheme(charts.ThemeLight).WithTextColor(faint).WithXAxisColor(hairline).WithAxisSplitLineColor(hairline)
+	theme := charts.GetTheme(charts.ThemeLight).WithTextColor(faint).WithXAxisColor(lines).WithAxisSplitLineColor(lines)
 	font := charts.FontStyle{FontSize: sizeText, FontColor: faint}
 	x := charts.CategoryAxisOption{Labels: labels, LabelFontStyle: font, LabelCount: len(labels), BoundaryGap: charts.Ptr(true)}
-	step, lines := scale(top)
-	y := []charts.ValueAxisOption{{Min: charts.Ptr(0.0), Max: charts.Ptr(step * float64(lines)), LabelCount: lines + 1, LabelFontStyle: font, ValueFormatter: say, SplitLineShow: charts.Ptr(true)}}
+	step, steps := scale(top)
+	y := []charts.ValueAxisOption{{Min: charts.Ptr(0.0), Max: charts.Ptr(step * float64(steps)), LabelCount: steps + 1, LabelFontStyle: font, ValueFormatter: say, SplitLineShow: charts.Ptr(true)}}
 	return x, y, theme
 }
 
 // scale divides what reaches up to top into two or three round steps.
-func scale(top float64) (step float64, lines int) {
+func scale(top float64) (step float64, steps int) {
 	for unit := 1.0; ; unit *= 10 {
 		for _, m := range []float64{1, 2, 5} {
 			if step = m * unit; step*3 >= top {
@@ -122,7 +148,7 @@ func scale(top float64) (step float64, lines int) {
 	}
 }
 
-func (p picture) deploys(c *charts.Painter) error {
+func (p drawing) deploys(c *charts.Painter) error {
 	var ok, failed []float64
 	top := 1.0
 	for _, b := range p.bars {
@@ -131,12 +157,12 @@ func (p picture) deploys(c *charts.Painter) error {
 	}
 	x, y, theme := p.axes(top, func(v float64) string { return fmt.Sprintf("%.0f", v) })
 	return c.BarChart(charts.BarChartOption{
-		Theme: theme.WithSeriesColors([]charts.Color{good, bad}), CategoryAxis: x, ValueAxis: y, StackSeries: charts.Ptr(true),
+		Theme: theme.WithSeriesColors([]charts.Color{chartColor(good), chartColor(bad)}), CategoryAxis: x, ValueAxis: y, StackSeries: charts.Ptr(true),
 		SeriesList: charts.NewSeriesListBar([][]float64{ok, failed}), BarSize: min(widestBar, widestOfAll*float64(len(p.bars))), Legend: charts.LegendOption{Show: charts.Ptr(false)},
 	})
 }
 
-func (p picture) leads(c *charts.Painter) error {
+func (p drawing) leads(c *charts.Painter) error {
 	var all []float64
 	top := time.Minute
 	for _, b := range p.bars {
@@ -157,7 +183,7 @@ func (p picture) leads(c *charts.Painter) error {
 		return fmt.Sprintf("%.0f %s", v, name)
 	})
 	return c.LineChart(charts.LineChartOption{
-		Theme: theme.WithSeriesColors([]charts.Color{line}), XAxis: x, YAxis: y, LineStrokeWidth: 8,
+		Theme: theme.WithSeriesColors([]charts.Color{curve}), XAxis: x, YAxis: y, LineStrokeWidth: 8,
 		Symbol:     charts.Symbol{Shape: charts.SymbolDot, Size: 12},
 		SeriesList: charts.NewSeriesListLine([][]float64{all}), Legend: charts.LegendOption{Show: charts.Ptr(false)},
 	})

@@ -179,9 +179,9 @@ func (r report) alt() string {
 	return b.String()
 }
 
-func (r report) picture() picture {
+func (r report) picture() drawing {
 	t := r.all
-	p := picture{title: oneLine(r.title(), 48), span: r.span(), bars: r.bars(), tiles: []tile{
+	p := drawing{title: oneLine(r.title(), 60), span: r.span(), bars: r.bars(), tiles: []tile{
 		{strings.TrimPrefix(counted(t.Deploys, "deploy"), fmt.Sprint(t.Deploys, " ")), fmt.Sprint(t.Deploys)}, {"failed", percent(t.Share())}, {"lead time", "–"}, {"to restore", "–"},
 	}}
 	if len(t.Leads) > 0 {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/signalbox-chatops/signalbox/integrations/kit/picture"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/stats"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/width"
 	"github.com/signalbox-chatops/signalbox/store"
@@ -101,7 +102,7 @@ func TestThePictureIsSentWithWhatItShows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b := p.Bounds(); b.Dx() != pictureWidth || b.Dy() != pictureHeight {
+	if b := p.Bounds(); b.Dx() != picture.Width || b.Dy() != pictureHeight {
 		t.Errorf("the picture is %v", b)
 	}
 }
@@ -151,5 +152,20 @@ func TestTheTableStandsStraight(t *testing.T) {
 	}
 	if !strings.HasPrefix(lines[3], "請求書の発行… ") {
 		t.Errorf("the long name is cut to %q", lines[3])
+	}
+}
+
+// A name in Japanese is written in its letters, and not in the same boxes as any other.
+func TestJapaneseNamesInThePicture(t *testing.T) {
+	var all [][]byte
+	for _, name := range []string{"請求書", "納品書"} {
+		body, err := report{service: name, environment: "production", since: thursday.AddDate(0, 0, -7), until: thursday, zone: time.UTC}.picture().draw()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, body)
+	}
+	if bytes.Equal(all[0], all[1]) {
+		t.Error("both look the same")
 	}
 }
