@@ -127,6 +127,7 @@ var talkLines = []talkLine{
 	{form: talkForm(`(\S+) is (working|standby|maintenance|poweroff|retired) in Mackerel`), do: func(k *talk, m []string) error {
 		return k.call("", "POST", "/sim/mackerel/hosts", map[string]string{"name": m[0], "status": m[1]}, nil)
 	}},
+	{form: talkForm(`the alert (\S+) (fires|flaps|is resolved)(?:: (\w+), (\w+) in (\w+): (.*))?`), do: (*talk).alert},
 	{form: talkForm(`the instances`), looks: true, do: (*talk).lookAtInstances},
 	{form: talkForm(`(\w+) on GitHub reports (\S+) (\w+) for (\S+)#(\d+)`), do: (*talk).report},
 	{form: talkForm(`a webhook (.*)`), looks: true, do: (*talk).webhook},

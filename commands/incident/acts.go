@@ -33,19 +33,18 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 var incidentArg = commands.Arg{Name: "incident", Kind: commands.ArgWord, Help: "its id, or the number of it"}
 
 func (f *feature) actVerbs() []commands.Verb {
-	one := func(name, summary string, more []commands.Arg, example, detail string, do func(tx *store.Tx, c *commands.Call, i *Incident) (commands.Reply, error)) commands.Verb {
-		return commands.Verb{
-			Name: name, Summary: summary, Effect: commands.Changes, Right: right, Args: append([]commands.Arg{incidentArg}, more...), Examples: []string{example}, Detail: detail,
-			Decide: decide(func(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
-				i, err := f.find(tx, c, c.Arg("incident"))
-				if err != nil {
-					return commands.Reply{}, err
-				}
-				reply, err := do(tx, c, i)
-				reply.Subject, reply.Service, reply.Environment = i.ID, i.Service, i.Environment
-				return reply, err
-			}),
-		}
+	one := func(v commands.Verb, do func(tx *store.Tx, c *commands.Call, i *Incident) (commands.Reply, error)) commands.Verb {
+		v.Effect, v.Right, v.Args = commands.Changes, right, append([]commands.Arg{incidentArg}, v.Args...)
+		v.Decide = decide(func(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
+			i, err := f.find(tx, c, c.Arg("incident"))
+			if err != nil {
+				return commands.Reply{}, err
+			}
+			reply, err := do(tx, c, i)
+			reply.Subject, reply.Service, reply.Environment = i.ID, i.Service, i.Environment
+			return reply, err
+		})
+		return v
 	}
 	text := func(help string, optional bool) commands.Arg {
 		return commands.Arg{Name: "text", Kind: commands.ArgText, Optional: optional, Help: help}
@@ -58,11 +57,23 @@ func (f *feature) actVerbs() []commands.Verb {
 			Detail:   "Nobody else is called for it then. Whoever is first has it.",
 			Decide:   decide(f.ackVerb),
 		},
-		one("resolve", "Say that what an incident is about is well again", []commands.Arg{text("what helped, for whoever has it next time", true)}, "resolve incident-3 the disk was full: old logs removed", "If its source says again that it is wrong, it is open again.", f.resolve),
-		one("escalate", "Call whoever is next for an incident, now", []commands.Arg{text("why", true)}, "escalate incident-3 I cannot reach the database", "", f.escalate),
-		one("reassign", "Give an incident to somebody, who is called", []commands.Arg{{Name: "to", Kind: commands.ArgWord, Keyword: "to", Help: "a person or a schedule: @bob"}}, "reassign incident-3 @bob", "", f.reassign),
-		one("snooze", "Hear no more of an incident for a while", []commands.Arg{{Name: "for", Kind: commands.ArgDuration, Keyword: "for", Help: "how long: 30m"}}, "snooze incident-3 30m", "It is yours until then. If it is still open at the end, it calls people again.", f.snooze),
-		one("note", "Write something down about an incident", []commands.Arg{text("what", false)}, "note incident-3 the second disk is being replaced", "", f.noteDown),
+		one(commands.Verb{
+			Name: "escalate", Summary: "Call whoever is next for an incident, now",
+			Args: []commands.Arg{text("why", true)}, Examples: []string{"escalate incident-3 I cannot reach the database"},
+		}, f.escalate),
+		one(commands.Verb{
+			Name: "reassign", Summary: "Give an incident to somebody, who is called",
+			Args: []commands.Arg{{Name: "to", Kind: commands.ArgWord, Keyword: "to", Help: "a person or a schedule: @bob"}}, Examples: []string{"reassign incident-3 @bob"},
+		}, f.reassign),
+		one(commands.Verb{
+			Name: "snooze", Summary: "Hear no more of an incident for a while",
+			Args: []commands.Arg{{Name: "for", Kind: commands.ArgDuration, Keyword: "for", Help: "how long: 30m"}}, Examples: []string{"snooze incident-3 30m"},
+			Detail: "It is yours until then. If it is still open at the end, it calls people again.",
+		}, f.snooze),
+		one(commands.Verb{
+			Name: "note", Summary: "Write something down about an incident",
+			Args: []commands.Arg{text("what", false)}, Examples: []string{"note incident-3 the second disk is being replaced"},
+		}, f.noteDown),
 		{
 			Name: "page", Summary: "Call somebody now, whatever the time", Effect: commands.Changes, Right: right,
 			Args:     []commands.Arg{{Name: "who", Kind: commands.ArgWord, Help: "a person, a schedule or a group: @bob, platform"}, {Name: "message", Kind: commands.ArgText, Help: "why"}},
@@ -87,7 +98,7 @@ func (f *feature) find(tx *store.Tx, c *commands.Call, typed string) (*Incident,
 	if !found {
 		return nil, commands.Refuse("unknown_incident", fmt.Sprintf("No incident is called “%s”.", typed)).WithExample("incidents")
 	}
-	return &i, commands.Allow(c, right, i.Environment)
+	return &i, commands.AllowAnywhere(c, right, i.Environment)
 }
 
 // stillOpen refuses what is over.
@@ -162,7 +173,7 @@ func (f *feature) ackSeveral(tx *store.Tx, c *commands.Call, which string) (comm
 	}
 	var free []*Incident
 	for _, i := range all {
-		if i.Acked.IsZero() && i.Storm == "" && (which != "mine" || i.called(c.Who)) && commands.Allow(c, right, i.Environment) == nil {
+		if i.Acked.IsZero() && i.Storm == "" && (which != "mine" || i.called(c.Who)) && commands.AllowAnywhere(c, right, i.Environment) == nil {
 			free = append(free, i)
 		}
 	}

@@ -155,7 +155,7 @@ func TestAlertsOfOneThingAreOneIncident(t *testing.T) {
 			t.Fatalf("again, it is %s", r.Subject)
 		}
 	}
-	if got := d.shown("incident-1")[0]; got != "incident in C-alerts: 🚨 incident-1 disk is full on web-1 · waits for somebody" {
+	if got := d.shown("incident-1")[0]; got != "incident in C-alerts: 🚨 incident-1 “disk is full on web-1” · waits for somebody" {
 		t.Errorf("it shows %s", got)
 	}
 	if text, _ := d.card("incident-1"); !strings.Contains(text, "sensu · web in production · web-1 · since ") || !strings.Contains(text, " · 4 alerts") {
@@ -163,7 +163,7 @@ func TestAlertsOfOneThingAreOneIncident(t *testing.T) {
 	}
 	d.passes(time.Minute)
 	d.sends(d.alert("resolved"))
-	if got := d.shown("incident-1")[0]; got != "incident in C-alerts: 🟢 incident-1 disk is full on web-1 · over after 4 min · sensu" {
+	if got := d.shown("incident-1")[0]; got != "incident in C-alerts: 🟢 incident-1 “disk is full on web-1” · over after 4 min · sensu" {
 		t.Errorf("over, it shows %s", got)
 	}
 	d.passes(9 * time.Minute)
@@ -178,10 +178,10 @@ func TestAlertsOfOneThingAreOneIncident(t *testing.T) {
 	if r := d.sends(d.alert("firing")); r.Subject != "incident-2" {
 		t.Errorf("eleven minutes later it is %s", r.Subject)
 	}
-	d.says("bob", "resolve 2 old logs removed")
+	d.says("bob", "all-clear 2 old logs removed")
 	d.passes(time.Hour)
 	d.sends(d.alert("firing"))
-	if text, _ := d.card("incident-3"); !strings.Contains(text, "🔁 3rd time within a week · last time: old logs removed\n") {
+	if text, _ := d.card("incident-3"); !strings.Contains(text, "🔁 3 times within a week · last time: old logs removed\n") {
 		t.Errorf("the third says %s", text)
 	}
 	d.sends(d.alert("firing", func(a *integrations.Alert) { a.Source = "x"; a.Key = "other" }))
@@ -294,11 +294,11 @@ func TestAnEscalation(t *testing.T) {
 	}
 	var calls []string
 	for _, s := range d.shown("incident-1") {
-		if rest, ok := strings.CutPrefix(s, "incident called in C-alerts: "); ok {
+		if rest, ok := strings.CutPrefix(s, "incident-called in C-alerts: "); ok {
 			calls = append(calls, rest)
 		}
 	}
-	if want := []string{"📟 alice is called", "📟 nobody stands behind night now", "📟 alice, bob is called", "📟 alice is called", "📟 nobody stands behind night now", "📟 alice, bob is called",
+	if want := []string{"📟 called: alice", "📟 nobody stands behind night now", "📟 called: alice, bob", "📟 called: alice", "📟 nobody stands behind night now", "📟 called: alice, bob",
 		"🔚 Everybody was called, and nobody came. It calls nobody any more; escalate it to begin anew."}; !slices.Equal(calls, want) {
 		t.Errorf("the thread says %q", calls)
 	}
@@ -317,14 +317,14 @@ func TestWhoeverIsFirstHasIt(t *testing.T) {
 	d := newDesk(t)
 	d.sends(d.alert("firing"))
 	d.passes(callEvery)
-	if got := d.shown("incident-1")[1]; got != "incident page in UA: 🚨 incident-1 disk is full on web-1 · you are called" {
+	if got := d.shown("incident-1")[1]; got != "incident-page in UA: 🚨 incident-1 “disk is full on web-1” · you are called" {
 		t.Errorf("alice is shown %s", got)
 	}
 	d.says("bob", "ack incident-1")
 	if no := d.refuses("alice", "ack incident-1", "acknowledged"); !strings.HasPrefix(no.What, "incident-1 is bob's") {
 		t.Errorf("alice is told %s", no.What)
 	}
-	if got := d.shown("incident-1")[1]; got != "incident page in UA: 🚨 incident-1 disk is full on web-1 · acknowledged by bob" {
+	if got := d.shown("incident-1")[1]; got != "incident-page in UA: 🚨 incident-1 “disk is full on web-1” · acknowledged by bob" {
 		t.Errorf("alice is shown %s", got)
 	}
 	d.passes(55 * time.Minute)
@@ -332,7 +332,7 @@ func TestWhoeverIsFirstHasIt(t *testing.T) {
 		t.Errorf("%v were called", p)
 	}
 	d.sends(d.alert("resolved"))
-	for _, line := range []string{"ack 1", "resolve 1", "escalate 1", "snooze 1 30m", "reassign 1 @bob"} {
+	for _, line := range []string{"ack 1", "resolved 1", "escalate 1", "snooze 1 30m", "reassign 1 @bob"} {
 		d.refuses("alice", line, "over")
 	}
 	d.refuses("alice", "ack 9", "unknown_incident")
@@ -389,7 +389,7 @@ func TestSnoozedGivenAndForgotten(t *testing.T) {
 	}
 	d.refuses("alice", "reassign 1 @zoe", "nobody")
 	reminders := func() int {
-		return strings.Count(strings.Join(d.shown("incident-1"), "\n"), "incident reminder in UB: ⏳ incident-1")
+		return strings.Count(strings.Join(d.shown("incident-1"), "\n"), "incident-reminder in UB: ⏳ incident-1")
 	}
 	d.passes(time.Hour - callEvery)
 	d.starts()
@@ -579,7 +579,7 @@ func TestWhatMayHaveBrokenIt(t *testing.T) {
 	if !strings.Contains(text, "🚢 op-1 succeeded 20 min before it began · carol\n") || !strings.Contains(text, "98 %\ndisk 98 > 95\nsource · runbook\n") {
 		t.Errorf("the card says %s", text)
 	}
-	if want := []string{"Acknowledge: ack incident-1", "Resolve: resolve incident-1", "Escalate: escalate incident-1", "Snooze 1 h: snooze incident-1 1h", "Note…: note incident-1", "Roll back: rollback op-1", "Drain…: drain web-1"}; !slices.Equal(buttons, want) {
+	if want := []string{"Acknowledge: ack incident-1", "Resolve: all-clear incident-1", "Escalate: escalate incident-1", "Snooze 1 h: snooze incident-1 1h", "Note…: note incident-1", "Roll back: rollback op-1", "Drain…: drain web-1"}; !slices.Equal(buttons, want) {
 		t.Errorf("it offers %q", buttons)
 	}
 	d.sends(d.alert("firing", key("api"), func(a *integrations.Alert) { a.Service, a.Host = "api", "" }))

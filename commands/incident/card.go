@@ -28,17 +28,17 @@ func (f *feature) card(tx *store.Tx, s *store.Surface) (integrations.Message, er
 	if i.Source == "" && i.Escalation == nil && i.Members == nil {
 		return declared(i.Incident), nil
 	}
-	title := integrations.R(i.icon(), " ", integrations.Code(i.ID), " ", integrations.Bold(i.Title))
+	title := integrations.R(i.icon(), " ", integrations.Code(i.ID), " ", integrations.Bold(i.titled()))
 	small := i.small()
 	if !i.open() {
-		ended := integrations.R("🟢 ", integrations.Code(i.ID), " ", i.Title, " · over after ", gate.Age(i.Over.Sub(i.Opened)), " · ", i.ender())
+		ended := integrations.R("🟢 ", integrations.Code(i.ID), " ", i.titled(), " · over after ", gate.Age(i.Over.Sub(i.Opened)), " · ", i.ender())
 		m := integrations.Message{Text: ended.Plain(), Blocks: []integrations.Block{{Text: ended}}}
 		m.Blocks = append(m.Blocks, i.lastNotes(1)...)
 		m.Blocks = append(m.Blocks, integrations.Block{Context: small})
 		return m, nil
 	}
 	state := i.state(f.Clock.Now())
-	m := integrations.Message{Text: integrations.R(i.icon(), " ", i.ID, " ", i.Title, " · ", state).Plain(), Asks: i.Acked.IsZero()}
+	m := integrations.Message{Text: integrations.R(i.icon(), " ", i.ID, " ", i.titled(), " · ", state).Plain(), Asks: i.Acked.IsZero()}
 	m.Blocks = []integrations.Block{{Text: append(title, integrations.R(" · ", state)...)}}
 	if i.Members != nil {
 		m.Blocks = append(m.Blocks, integrations.Block{Text: i.Members.shown()})
@@ -55,6 +55,14 @@ func (f *feature) card(tx *store.Tx, s *store.Surface) (integrations.Message, er
 	m.Blocks = append(m.Blocks, i.lastNotes(3)...)
 	m.Blocks = append(m.Blocks, integrations.Block{Buttons: append(i.buttons(), more.buttons...)}, integrations.Block{Context: small})
 	return m, nil
+}
+
+// titled is its title: in quotes, for the words are somebody else's; a storm's are ours.
+func (i *Incident) titled() string {
+	if i.Members != nil {
+		return i.Title
+	}
+	return "“" + i.Title + "”"
 }
 
 func (i *Incident) icon() string {
@@ -92,7 +100,7 @@ func (i *Incident) said() (out []integrations.Block) {
 	a := i.Alert
 	var rows integrations.Rich
 	if t := strings.TrimSpace(a.Text); t != "" && t != i.Title {
-		rows = append(rows, integrations.R(cut(t, mostText))...)
+		rows = append(rows, integrations.R(integrations.Italic(cut(t, mostText)))...)
 	}
 	if a.Metric.Value != "" {
 		measured := strings.Join(strings.Fields(strings.Join([]string{a.Metric.Name, a.Metric.Value, a.Metric.Operator, a.Metric.Threshold}, " ")), " ")
@@ -183,7 +191,7 @@ func (i *Incident) buttons() (out []integrations.Button) {
 	if i.Acked.IsZero() {
 		out = append(out, integrations.Button{Label: "Acknowledge", Command: "ack " + i.ID, Style: "primary"})
 	}
-	out = append(out, integrations.Button{Label: "Resolve", Command: "resolve " + i.ID, Confirm: "Is it well again?"},
+	out = append(out, integrations.Button{Label: "Resolve", Command: "all-clear " + i.ID, Confirm: "Is it well again?"},
 		integrations.Button{Label: "Escalate", Command: "escalate " + i.ID, Confirm: "Call whoever is next?"},
 		integrations.Button{Label: "Snooze 1 h", Command: "snooze " + i.ID + " 1h"}, integrations.Button{Label: "Note…", Command: "note " + i.ID})
 	return out
@@ -199,7 +207,7 @@ func (m *Members) shown() integrations.Rich {
 			out = append(out, integrations.R("\n", fmt.Sprintf("and %d more", len(names)-mostShown))...)
 			break
 		}
-		out = append(out, integrations.R("\n• ", fmt.Sprintf("%d × ", m.Checks[name]), cut(name, 120))...)
+		out = append(out, integrations.R("\n• ", fmt.Sprintf("%d × ", m.Checks[name]), integrations.Italic(cut(name, 120)))...)
 	}
 	return out
 }
@@ -240,7 +248,7 @@ func (f *feature) background(tx *store.Tx, i *Incident) (out background, err err
 			}
 		}
 		if times > 1 {
-			row := integrations.R("🔁 ", fmt.Sprintf("%s time within a week", ordinal(times)))
+			row := integrations.R("🔁 ", fmt.Sprintf("%d times within a week", times))
 			if helped != "" {
 				row = append(row, integrations.R(" · last time: ", integrations.Italic(cut(helped, 200)))...)
 			}
@@ -269,25 +277,16 @@ func (f *feature) background(tx *store.Tx, i *Incident) (out background, err err
 	return out, nil
 }
 
-// ordinal is "2nd" of 2.
-func ordinal(n int) string {
-	end := "th"
-	if n%100/10 != 1 {
-		end = map[int]string{1: "st", 2: "nd", 3: "rd"}[n%10]
-	}
-	return strconv.Itoa(n) + cmp.Or(end, "th")
-}
-
 // pageCard is the direct message to somebody who is called.
 func (f *feature) pageCard(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
 	i, found, err := records(tx).Get(s.Subject)
 	if err != nil || !found {
 		return integrations.Message{Hold: true}, err
 	}
-	title := integrations.R(i.icon(), " ", integrations.Code(i.ID), " ", integrations.Bold(i.Title))
+	title := integrations.R(i.icon(), " ", integrations.Code(i.ID), " ", integrations.Bold(i.titled()))
 	switch {
 	case !i.open():
-		title = integrations.R("🟢 ", integrations.Code(i.ID), " ", i.Title, " · over after ", gate.Age(i.Over.Sub(i.Opened)), " · ", i.ender())
+		title = integrations.R("🟢 ", integrations.Code(i.ID), " ", i.titled(), " · over after ", gate.Age(i.Over.Sub(i.Opened)), " · ", i.ender())
 		return integrations.Message{Text: title.Plain(), Blocks: []integrations.Block{{Text: title}}}, nil
 	case !i.Acked.IsZero():
 		title = append(title, integrations.R(" · acknowledged by ", i.took())...)
@@ -297,7 +296,7 @@ func (f *feature) pageCard(tx *store.Tx, s *store.Surface) (integrations.Message
 	m.Blocks = append([]integrations.Block{{Text: append(title, integrations.R(" · you are called")...)}}, i.said()...)
 	if n, err := strconv.Atoi(s.Where["n"]); err == nil && i.Escalation != nil && n < len(i.Escalation.Calls) && i.Escalation.Calls[n].By != "" {
 		c := i.Escalation.Calls[n]
-		by := integrations.R("by ", c.By)
+		by := integrations.R("asked for by ", c.By)
 		if c.Why != "" {
 			by = append(by, integrations.R(": ", integrations.Italic(cut(c.Why, mostText)))...)
 		}
@@ -319,14 +318,14 @@ func (f *feature) calledCard(tx *store.Tx, s *store.Surface) (integrations.Messa
 		return *say("🔚 Everybody was called, and nobody came. It calls nobody any more; escalate it to begin anew."), nil
 	}
 	row := integrations.R("📟 ")
+	if len(c.People) > 0 {
+		row = integrations.R("📟 ", "called", ": ")
+	}
 	for k, name := range c.People {
 		if k > 0 {
 			row = append(row, integrations.R(", ")...)
 		}
 		row = append(row, integrations.Who(person(f.Catalog(), name)))
-	}
-	if len(c.People) > 0 {
-		row = append(row, integrations.R(" is called")...)
 	}
 	for k, name := range c.Nobody {
 		if k > 0 || len(c.People) > 0 {
@@ -335,7 +334,7 @@ func (f *feature) calledCard(tx *store.Tx, s *store.Surface) (integrations.Messa
 		row = append(row, integrations.R("nobody stands behind ", name, " now")...)
 	}
 	if c.By != "" {
-		row = append(row, integrations.R(" · by ", c.By)...)
+		row = append(row, integrations.R(" · asked for by ", c.By)...)
 	}
 	if c.Why != "" {
 		row = append(row, integrations.R(": ", integrations.Italic(cut(c.Why, mostText)))...)
@@ -369,6 +368,6 @@ func (f *feature) reminderCard(tx *store.Tx, s *store.Surface) (integrations.Mes
 		}
 		return *say(fmt.Sprintf("🟢 %s is over.", i.ID)), nil
 	}
-	text := integrations.R("⏳ ", integrations.Code(i.ID), " ", integrations.Bold(i.Title), " is ", i.took(), "'s since ", integrations.When(i.Acked, nil), ", and still open.")
+	text := integrations.R("⏳ ", integrations.Code(i.ID), " ", integrations.Bold(i.titled()), " is ", i.took(), "'s since ", integrations.When(i.Acked, nil), ", and still open.")
 	return integrations.Message{Text: text.Plain(), Blocks: []integrations.Block{{Text: text}, {Buttons: i.buttons()}}}, nil
 }

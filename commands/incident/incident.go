@@ -28,10 +28,10 @@ import (
 
 const (
 	card         = "incident"
-	cardPage     = "incident page"
-	cardCalled   = "incident called"
-	cardAwake    = "incident awake"
-	cardReminder = "incident reminder"
+	cardPage     = "incident-page"
+	cardCalled   = "incident-called"
+	cardAwake    = "incident-awake"
+	cardReminder = "incident-reminder"
 	placeMessage = "slack.message"
 
 	keepFor = 180 * 24 * time.Hour // what is over
@@ -175,12 +175,11 @@ func roomOf(c *commands.Call) string {
 
 func (f *feature) overVerb() commands.Verb {
 	return commands.Verb{
-		Name: "all-clear", Summary: "Say that an incident is over", Effect: commands.Changes, Right: "incident",
-		Args:     []commands.Arg{{Name: "incident", Kind: commands.ArgWord, Help: "its id"}},
-		Examples: []string{"all-clear incident-3"},
-		Decide: func(_ context.Context, c *commands.Call) (commands.Act, error) {
-			return func(tx *store.Tx) (commands.Reply, error) { return f.over(tx, c) }, nil
-		},
+		Name: "all-clear", Aliases: []string{"resolved"}, Summary: "Say that an incident is over", Effect: commands.Changes, Right: right,
+		Args:     []commands.Arg{incidentArg, {Name: "text", Kind: commands.ArgText, Optional: true, Help: "what helped, for whoever has it next time"}},
+		Examples: []string{"all-clear incident-3", "all-clear incident-3 the disk was full: old logs are removed"},
+		Detail:   "If its source says again that it is wrong, it is open again.",
+		Decide:   decide(f.over),
 	}
 }
 
@@ -247,10 +246,13 @@ func (i *Incident) row(now time.Time) integrations.Rich {
 	if i.Source == "" && i.Escalation == nil && i.Members == nil {
 		return integrations.R(fmt.Sprintf("🔥 %s %s: “%s”, declared by %s %s ago", i.ID, where(i.Incident), i.Title, gate.FromStore(i.By).Display(), gate.Age(now.Sub(i.Opened))))
 	}
-	return integrations.R(i.icon(), " ", integrations.Code(i.ID), " ", integrations.Bold(i.Title), " · ", i.state(now), " · ", gate.Age(now.Sub(i.Opened)))
+	return integrations.R(i.icon(), " ", integrations.Code(i.ID), " ", integrations.Bold(i.titled()), " · ", i.state(now), " · ", gate.Age(now.Sub(i.Opened)))
 }
 
 func where(i gate.Incident) string {
+	if i.Environment == "" {
+		return i.Service
+	}
 	return strings.TrimSpace(i.Service + " in " + i.Environment)
 }
 

@@ -153,17 +153,13 @@ func (f *feature) silence(tx *store.Tx, c *commands.Call) (commands.Reply, error
 	if err := silences(tx).Put(s.ID, s); err != nil {
 		return commands.Reply{}, err
 	}
-	text := integrations.R("🔕 ", integrations.Code(s.ID), " ", integrations.Bold(s.What), in(s.Environment), " is quiet until ", integrations.When(s.Until, nil), " · ", c.Who.Display(), " · ", integrations.Italic(s.Reason))
+	text := integrations.R("🔕 ", integrations.Code(s.ID), " ", integrations.Bold(s.where()), " is quiet until ", integrations.When(s.Until, nil), " · ", c.Who.Display(), " · ", integrations.Italic(s.Reason))
 	m := &integrations.Message{Text: text.Plain(), Blocks: []integrations.Block{{Text: text}, {Buttons: []integrations.Button{{Label: "End it", Command: "unsilence " + s.ID}}}}}
 	return commands.Reply{Public: m, Subject: s.ID, Environment: s.Environment}, nil
 }
 
-func in(environment string) string {
-	if environment == "" {
-		return ""
-	}
-	return " in " + environment
-}
+// where is what is silent.
+func (s *Silence) where() string { return where(gate.Incident{Service: s.What, Environment: s.Environment}) }
 
 func (f *feature) unsilenceVerb() commands.Verb {
 	return commands.Verb{
@@ -206,7 +202,7 @@ func (f *feature) silencesVerb() commands.Verb {
 			}
 			m := &integrations.Message{}
 			for _, s := range all {
-				row := integrations.R("🔕 ", integrations.Code(s.ID), " ", integrations.Bold(s.What), in(s.Environment), " · until ", integrations.When(s.Until, nil), " · ", gate.FromStore(s.By).Display(), " · ", integrations.Italic(s.Reason), fmt.Sprintf(" · %d kept quiet", s.Count))
+				row := integrations.R("🔕 ", integrations.Code(s.ID), " ", integrations.Bold(s.where()), " · until ", integrations.When(s.Until, nil), " · ", gate.FromStore(s.By).Display(), " · ", integrations.Italic(s.Reason), fmt.Sprintf(" · %d kept quiet", s.Count))
 				m.Text += row.Plain() + "\n"
 				m.Blocks = append(m.Blocks, integrations.Block{Text: row}, integrations.Block{Buttons: []integrations.Button{{Label: "End it", Command: "unsilence " + s.ID}}})
 			}
