@@ -199,7 +199,7 @@ func (a *app) assemble() error {
 	s.oncall = func() OnCallConfig { return a.config.Load().OnCall }
 	s.digest = func() WeeklyConfig { return a.config.Load().Digest }
 	s.born = func() BirthConfig { return a.config.Load().Birth }
-	s.language = func() string { return a.config.Load().Slack.Language }
+	s.incidents = func() IncidentsConfig { return a.config.Load().Incidents }
 	s.alerts = &alertReader{sources: a.alertSources, log: a.Log}
 	s.language = func() string { return a.config.Load().Slack.Language }
 	a.systems = s

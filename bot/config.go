@@ -37,6 +37,7 @@ type Config struct {
 	PagerDuty    PagerDutyConfig     `yaml:"pagerduty"`
 	Statuspage   StatuspageConfig    `yaml:"statuspage"`
 	Alerts       []AlertsConfig      `yaml:"alerts"`
+	Incidents    IncidentsConfig     `yaml:"incidents"`
 	Digest       WeeklyConfig        `yaml:"digest"`
 	People       []PersonConfig      `yaml:"people"`
 	Groups       []GroupConfig       `yaml:"groups"`

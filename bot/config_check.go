@@ -54,6 +54,7 @@ func (c *Config) check() {
 	c.checkHAProxy()
 	c.checkOnCall()
 	c.checkPart("rounds", c.Rounds)
+	c.checkIncidents()
 	c.checkDigest()
 	c.checkPart("statuspage", c.Statuspage)
 	c.checkPeople()
@@ -194,6 +195,19 @@ func (c *Config) checkHAProxy() {
 	roles := c.Drain.Names()
 	for n, b := range c.HAProxy {
 		c.wantOne(fmt.Sprintf("haproxy[%d].role", n), "role of drain.roles", b.Role, roles)
+	}
+}
+
+// checkIncidents wants whoever is to be called to be somebody.
+func (c *Config) checkIncidents() {
+	c.checkPart("incidents", c.Incidents)
+	known := slices.Concat(c.personNames(), c.OnCall.Names(), c.groupNames())
+	for n, r := range c.Incidents.Escalations {
+		for k, s := range r.Steps {
+			for m, name := range s.Call {
+				c.wantOne(fmt.Sprintf("incidents.escalations[%d].steps[%d].call[%d]", n, k, m), "person, schedule or group", name, known)
+			}
+		}
 	}
 }
 

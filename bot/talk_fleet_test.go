@@ -54,3 +54,17 @@ func (k *talk) lookAtInstances([]string) error {
 	k.write("", append(lines, fmt.Sprintf("%d terminated", over)))
 	return nil
 }
+
+// alert has something be wrong, or well again, as a source of alerts says.
+func (k *talk) alert(m []string) error {
+	k.alerts++
+	host, check, _ := strings.Cut(m[0], "/")
+	body := map[string]string{"id": fmt.Sprint("talk-", k.alerts), "key": m[0], "host": host, "check": check, "title": m[0], "severity": "critical",
+		"state": map[string]string{"fires": "firing", "flaps": "flapping", "is resolved": "resolved"}[m[1]]}
+	for n, name := range []string{"severity", "service", "environment", "title"} {
+		if m[2+n] != "" {
+			body[name] = m[2+n]
+		}
+	}
+	return k.call("", "POST", "/bot/alerts/anything/sandbox", body, nil)
+}

@@ -138,6 +138,7 @@ var talkLines = []talkLine{
 		return k.call("", "POST", "/sim/fault", map[string]string{"system": "mackerel", "kind": "lost", "action": "annotation.create"}, nil)
 	}},
 	{form: talkForm(`the graphs of Mackerel`), looks: true, do: (*talk).lookAtGraphs},
+	{form: talkForm(`the alert (\S+) (fires|flaps|is resolved)(?:: (\w+), (\w+) in (\w+): (.*))?`), do: (*talk).alert},
 	{form: talkForm(`the instances`), looks: true, do: (*talk).lookAtInstances},
 	{form: talkForm(`(\w+) on GitHub reports (\S+) (\w+) for (\S+)#(\d+)`), do: (*talk).report},
 	{form: talkForm(`a webhook (.*)`), looks: true, do: (*talk).webhook},

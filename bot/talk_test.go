@@ -198,6 +198,7 @@ type talk struct {
 
 	editsFrom time.Time // when Slack edits messages again
 	hello     string    // how the bot introduced itself
+	alerts    int       // that were sent
 }
 
 func newTalk(t testing.TB, edit func([]byte) []byte) *talk {

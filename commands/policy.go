@@ -28,20 +28,23 @@ func RightOf(v *Verb) string {
 // environment is known by their subject alone ask it themselves, and ask it
 // again for each environment that they touch. An empty environment asks for any.
 func Allow(c *Call, right, environment string) error {
-	if r := linked(c); r != nil {
-		return r
-	}
-	if right == RightRead {
-		return nil
-	}
-	if !c.Catalog.May(c.Who, right, environment) {
-		return notAllowed(c.Catalog, right, environment)
-	}
-	if environment == "" {
-		return nil
+	if err := AllowAnywhere(c, right, environment); err != nil || right == RightRead || environment == "" {
+		return err
 	}
 	if r := inChannel(c, environment); r != nil {
 		return r
+	}
+	return nil
+}
+
+// AllowAnywhere is Allow of what may be said in every channel, and in a direct message:
+// whoever is called at night answers where they were called.
+func AllowAnywhere(c *Call, right, environment string) error {
+	if r := linked(c); r != nil {
+		return r
+	}
+	if right != RightRead && !c.Catalog.May(c.Who, right, environment) {
+		return notAllowed(c.Catalog, right, environment)
 	}
 	return nil
 }

@@ -351,6 +351,32 @@ func (c *Catalog) GroupsOf(p Person) []string {
 	return slices.Compact(out)
 }
 
+// Named are the people behind a name: that person, or those of that group, in the order of
+// the configuration; nobody where the name is neither's. With an error come those whom it
+// leaves.
+func (c *Catalog) Named(name string) (out []Person, err error) {
+	name = Fold(name)
+	for _, p := range c.People {
+		if Fold(p.Name) == name {
+			return []Person{p}, nil
+		}
+	}
+	for _, g := range slices.Concat(slices.Sorted(maps.Keys(c.Groups)), slices.Sorted(maps.Keys(c.Live))) {
+		if len(out) > 0 || Fold(g) != name {
+			continue
+		}
+		if c.Members != nil {
+			_, err = c.Members(g)
+		}
+		for _, p := range c.People {
+			if c.in(p, g) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out, err
+}
+
 func (r Rule) grants(right, environment string) bool {
 	return has(r.Verbs, right) && (environment == "" || has(r.Environments, environment))
 }

@@ -221,6 +221,13 @@ oncall:
       zone: Asia/Tokyo
       channel: alerts
       pagerduty: {{.DatabaseID}}
+incidents:
+  channel: alerts
+  escalations:
+    - steps:
+        - {call: [platform], wait: 5m}
+        - {call: [alice, bob], wait: 10m}
+      repeat: 1
 rounds:
   channel: alerts
   zone: Asia/Tokyo

@@ -22,12 +22,13 @@ type Incident struct {
 // IncidentFeature is where they stand.
 const IncidentFeature = "incident"
 
-// OpenIncident finds an open incident that touches a service in an environment;
-// nil if there is none.
+// OpenIncident finds an open incident that touches a service in an environment, and that
+// a person declared or has acknowledged: an alert alone lets nobody pass anything. nil if
+// there is none.
 func OpenIncident(tx *store.Tx, service, environment string) (*Incident, error) {
 	var found *Incident
 	err := store.Feature[Incident](tx, IncidentFeature).Each("", func(_ string, i Incident) error {
-		if i.Over.IsZero() && (i.Service == "" || i.Service == service) && (i.Environment == "" || i.Environment == environment) {
+		if i.Over.IsZero() && i.By != (store.Person{}) && (i.Service == "" || i.Service == service) && (i.Environment == "" || i.Environment == environment) {
 			found = &i
 		}
 		return nil

@@ -1,11 +1,20 @@
-// Package incident keeps the incidents that people declare by hand. While one is
-// open, whoever is on call may act alone (commands/deploy asks gate.OpenIncident).
+// Package incident makes one message of each thing that is wrong: of the alerts of all
+// sources, and of what people declare or call for by hand. People acknowledge it there as
+// themselves, and until somebody does, those on call are called, step by step. While an
+// incident is open that a person declared or has acknowledged, whoever is on call may act
+// alone (commands/deploy asks gate.OpenIncident).
+//
+// Nothing is called by a timer alone: what is due stands in the store, and each call is
+// written down in the transaction that opens what tells it.
 package incident
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,20 +28,48 @@ import (
 
 const (
 	card         = "incident"
+	cardPage     = "incident-page"
+	cardCalled   = "incident-called"
+	cardAwake    = "incident-awake"
+	cardReminder = "incident-reminder"
 	placeMessage = "slack.message"
+
+	keepFor = 180 * 24 * time.Hour // what is over
 )
 
 // Deps are what the feature works with.
-type Deps struct{ Clock clock.Clock }
+type Deps struct {
+	Store   *store.Store
+	Clock   clock.Clock
+	Log     *slog.Logger
+	Catalog func() *integrations.Catalog
+	// Config is that of this moment; nil is none.
+	Config func() Config
+	// Channel turns a channel's name into its id; where it cannot, the name stays.
+	Channel func(name string) string
+	// Read is what an event of a kind "alert.…" says. Its error is final.
+	Read func(kind string, event []byte) (integrations.AlertNotice, error)
+	// Called are the people behind a name now: a person, whoever is on call of a
+	// schedule, those of a group. Nobody is no error.
+	Called func(name string, at time.Time) ([]integrations.Person, error)
+	// Drains says that instances can be drained.
+	Drains bool
+}
 
 type feature struct{ Deps }
 
 // New is the feature.
 func New(d Deps) commands.Feature {
+	if d.Config == nil {
+		d.Config = func() Config { return Config{} }
+	}
 	f := &feature{d}
 	return commands.Feature{
-		Name: "incident", Words: map[string]string{"ja": ja}, Verbs: []commands.Verb{f.openVerb(), f.overVerb(), f.listVerb()},
-		Cards: map[string]tell.Card{card: f.card},
+		Name: "incident", Words: map[string]string{"ja": ja}, Verbs: append([]commands.Verb{f.openVerb(), f.overVerb(), f.listVerb()}, f.actVerbs()...),
+		Events: map[string]commands.Handler{"alert.": f.hear},
+		Ticks:  []commands.Tick{{Name: "watch the incidents", Every: callEvery, Run: f.watch}},
+		Cards:  map[string]tell.Card{card: f.card, cardPage: f.pageCard, cardCalled: f.calledCard, cardAwake: f.awakeCard, cardReminder: f.reminderCard},
+		Prune:  f.prune,
 	}
 }
 
@@ -60,7 +97,7 @@ func (f *feature) openVerb() commands.Verb {
 
 func (f *feature) open(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
 	i := gate.Incident{Title: strings.TrimSpace(c.Arg("title")), Service: c.Arg("service"), Environment: c.Arg("environment"),
-		By: gate.ToStore(c.Who), Channel: room(c), Opened: f.Clock.Now()}
+		By: gate.ToStore(c.Who), Channel: roomOf(c), Opened: f.Clock.Now()}
 	reply := commands.Reply{Service: i.Service, Environment: i.Environment}
 	if i.Title == "" {
 		return reply, commands.Refuse("no_title", "What is broken?").WithExample(`incident in ` + i.Environment + ` "the shop is down"`)
@@ -126,9 +163,9 @@ func (f *feature) openAlready(c *commands.Call, i, first gate.Incident) *integra
 	return m
 }
 
-// room is where an incident is shown: where somebody said so, or else, if that is
+// roomOf is where an incident is shown: where somebody said so, or else, if that is
 // private, in a channel of its environment.
-func room(c *commands.Call) string {
+func roomOf(c *commands.Call) string {
 	env, _ := c.Catalog.Environment(c.Arg("environment"))
 	if c.Heard.Private && len(env.Channels) > 0 {
 		return strings.TrimPrefix(env.Channels[0], "#")
@@ -138,37 +175,22 @@ func room(c *commands.Call) string {
 
 func (f *feature) overVerb() commands.Verb {
 	return commands.Verb{
-		Name: "all-clear", Summary: "Say that an incident is over", Effect: commands.Changes, Right: "incident",
-		Args:     []commands.Arg{{Name: "incident", Kind: commands.ArgWord, Help: "its id"}},
-		Examples: []string{"all-clear incident-3"},
-		Decide: func(_ context.Context, c *commands.Call) (commands.Act, error) {
-			return func(tx *store.Tx) (commands.Reply, error) { return f.over(tx, c) }, nil
-		},
+		Name: "all-clear", Aliases: []string{"resolved"}, Summary: "Say that an incident is over", Effect: commands.Changes, Right: right,
+		Args:     []commands.Arg{incidentArg, {Name: "text", Kind: commands.ArgText, Optional: true, Help: "what helped, for whoever has it next time"}},
+		Examples: []string{"all-clear incident-3", "all-clear incident-3 the disk was full: old logs are removed"},
+		Detail:   "If its source says again that it is wrong, it is open again.",
+		Decide:   decide(f.over),
 	}
 }
 
 func (f *feature) over(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
-	id := integrations.Fold(c.Arg("incident"))
-	i, found, err := incidents(tx).Get(id)
-	switch {
-	case err != nil:
+	i, err := f.find(tx, c, c.Arg("incident"))
+	if err != nil {
 		return commands.Reply{}, err
-	case !found:
-		return commands.Reply{}, commands.Refuse("unknown_incident", fmt.Sprintf("No incident is called “%s”.", c.Arg("incident"))).WithExample("incidents")
 	}
-	reply := commands.Reply{Subject: i.ID, Service: i.Service, Environment: i.Environment}
-	if err := commands.Allow(c, "incident", i.Environment); err != nil {
-		return reply, err
-	}
-	if !i.Over.IsZero() {
-		return reply, commands.Refuse("over", fmt.Sprintf("%s is over already: %s said so %s ago.", i.ID, gate.FromStore(i.OverBy).Display(), gate.Age(f.Clock.Now().Sub(i.Over))))
-	}
-	i.Over, i.OverBy = f.Clock.Now(), gate.ToStore(c.Who)
-	reply.Private = &integrations.Message{Text: i.ID + " is over."}
-	if err := incidents(tx).Put(i.ID, i); err != nil {
-		return reply, err
-	}
-	return reply, tell.Mark(tx, i.ID, true)
+	reply, err := f.resolve(tx, c, i)
+	reply.Subject, reply.Service, reply.Environment = i.ID, i.Service, i.Environment
+	return reply, err
 }
 
 func (f *feature) listVerb() commands.Verb {
@@ -181,39 +203,67 @@ func (f *feature) listVerb() commands.Verb {
 }
 
 func (f *feature) list(tx *store.Tx) (commands.Reply, error) {
-	var lines []string
-	err := incidents(tx).Each("", func(_ string, i gate.Incident) error {
-		if i.Over.IsZero() {
-			lines = append(lines, fmt.Sprintf("🔥 %s %s: “%s”, declared by %s %s ago", i.ID, where(i), i.Title, gate.FromStore(i.By).Display(), gate.Age(f.Clock.Now().Sub(i.Opened))))
+	var all []Incident
+	err := records(tx).Each("", func(_ string, i Incident) error {
+		if i.open() && i.Storm == "" {
+			all = append(all, i)
 		}
 		return nil
 	})
 	if err != nil {
 		return commands.Reply{}, err
 	}
-	text := "No incident is open."
-	if len(lines) > 0 {
-		text = strings.Join(lines[:min(len(lines), 30)], "\n")
+	if len(all) == 0 {
+		return commands.Reply{Private: say("No incident is open.")}, nil
 	}
-	return commands.Reply{Private: &integrations.Message{Text: text}}, nil
+	slices.SortStableFunc(all, func(a, b Incident) int { return cmp.Or(rank(a.Severity)-rank(b.Severity), a.Opened.Compare(b.Opened)) })
+	m := &integrations.Message{}
+	for n, i := range all {
+		if n == mostListed {
+			more := fmt.Sprintf("and %d more", len(all)-mostListed)
+			m.Text += more
+			m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R(more)})
+			break
+		}
+		row := i.row(f.Clock.Now())
+		m.Text += row.Plain() + "\n"
+		m.Blocks = append(m.Blocks, integrations.Block{Text: row})
+		if n < mostButtons && i.Acked.IsZero() && (i.Source != "" || i.Escalation != nil || i.Members != nil) {
+			m.Blocks = append(m.Blocks, integrations.Block{Buttons: i.buttons()[:1]})
+		}
+	}
+	m.Text = strings.TrimSpace(m.Text)
+	return commands.Reply{Private: m}, nil
+}
+
+const (
+	mostListed  = 30
+	mostButtons = 8
+)
+
+// row is the line of one in a list.
+func (i *Incident) row(now time.Time) integrations.Rich {
+	if i.Source == "" && i.Escalation == nil && i.Members == nil {
+		return integrations.R(fmt.Sprintf("🔥 %s %s: “%s”, declared by %s %s ago", i.ID, where(i.Incident), i.Title, gate.FromStore(i.By).Display(), gate.Age(now.Sub(i.Opened))))
+	}
+	return integrations.R(i.icon(), " ", integrations.Code(i.ID), " ", integrations.Bold(i.titled()), " · ", i.state(now), " · ", gate.Age(now.Sub(i.Opened)))
 }
 
 func where(i gate.Incident) string {
+	if i.Environment == "" {
+		return i.Service
+	}
 	return strings.TrimSpace(i.Service + " in " + i.Environment)
 }
 
-// card is the message of an incident.
-func (f *feature) card(tx *store.Tx, s *store.Surface) (integrations.Message, error) {
-	i, found, err := incidents(tx).Get(s.Subject)
-	if err != nil || !found {
-		return integrations.Message{Hold: true}, err
-	}
+// declared is the message of an incident that a person declared.
+func declared(i gate.Incident) integrations.Message {
 	if !i.Over.IsZero() {
 		took := gate.Age(i.Over.Sub(i.Opened))
 		return integrations.Message{
 			Text:   fmt.Sprintf("🟢 %s %s is over after %s: %s", i.ID, where(i), took, i.Title),
 			Blocks: []integrations.Block{{Text: integrations.R("🟢 ", i.ID, " ", where(i), " is over after ", took, ": ", integrations.Italic(i.Title), ". Said by ", integrations.Who(gate.FromStore(i.OverBy)), ".")}},
-		}, nil
+		}
 	}
 	return integrations.Message{
 		Text: fmt.Sprintf("🔥 %s %s: %s, declared by %s", i.ID, where(i), i.Title, gate.FromStore(i.By).Display()),
@@ -222,5 +272,39 @@ func (f *feature) card(tx *store.Tx, s *store.Surface) (integrations.Message, er
 			{Buttons: []integrations.Button{{Label: "All clear", Command: "all-clear " + i.ID, Confirm: "It is over?"}}},
 			{Context: integrations.R("While it is open whoever is on call may act alone: `break-glass`.")},
 		},
-	}, nil
+	}
+}
+
+// prune forgets what is over for long.
+func (f *feature) prune(ctx context.Context) error {
+	return f.Store.Update(ctx, func(tx *store.Tx) error {
+		now := tx.Now()
+		if err := forget(records(tx), func(i Incident) bool { return !i.open() && now.Sub(i.Over) > keepFor }); err != nil {
+			return err
+		}
+		if err := forget(trails(tx), func(t trail) bool { return t.Open == "" && now.Sub(t.Closed) > keepFor }); err != nil {
+			return err
+		}
+		if err := forget(silences(tx), func(s Silence) bool { return s.Over && now.Sub(s.Until) > keepFor }); err != nil {
+			return err
+		}
+		return forget(pages(tx), func(p integrations.Page) bool { return now.Sub(p.At) > keepFor })
+	})
+}
+
+// forget removes records.
+func forget[T any](all *store.Records[T], old func(T) bool) error {
+	var ids []string
+	err := all.Each("", func(id string, v T) error {
+		if old(v) {
+			ids = append(ids, id)
+		}
+		return nil
+	})
+	for _, id := range ids {
+		if err == nil {
+			err = all.Delete(id)
+		}
+	}
+	return err
 }

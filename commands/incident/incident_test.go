@@ -2,6 +2,8 @@ package incident
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -18,35 +20,90 @@ import (
 // A desk is the feature on a real store.
 type desk struct {
 	t     *testing.T
+	dir   string
 	store *store.Store
 	clock *clock.Movable
 	cat   *integrations.Catalog
+	cfg   Config
 	feat  commands.Feature
+	event uint64
 }
 
+// newDesk is one at which alice is on call of the schedule platform, and bob the second.
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	clk := clock.NewMovable(0)
-	s, err := store.Open(filepath.Join(t.TempDir(), "signalbox.db"), store.Options{Now: clk.Now, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	runs := map[string]integrations.ServiceEnvironment{"production": {}, "staging": {}}
-	return &desk{t: t, store: s, clock: clk, feat: New(Deps{Clock: clk}), cat: &integrations.Catalog{
-		People:       []integrations.Person{{Name: "alice", Slack: "UA"}, {Name: "bob", Slack: "UB"}},
+	d := &desk{t: t, dir: t.TempDir(), clock: clock.NewMovable(0), cat: &integrations.Catalog{
+		People:       []integrations.Person{{Name: "alice", Slack: "UA"}, {Name: "bob", Slack: "UB"}, {Name: "carol", Slack: "UC"}},
 		Groups:       map[string][]string{"all": {"alice", "bob"}},
 		Rules:        []integrations.Rule{{Groups: []string{"all"}, Verbs: []string{"*"}, Environments: []string{"*"}}},
 		Environments: []integrations.Environment{{Name: "staging"}, {Name: "production"}},
 		Services:     []integrations.Service{{Name: "web", Environments: runs}, {Name: "api", Environments: runs}},
+		Schedules:    []integrations.Schedule{{Name: "platform"}, {Name: "night"}},
 	}}
+	d.cfg = Config{Channel: "alerts", Escalations: []Rule{{Steps: []Step{{Call: []string{"platform"}}, {Call: []string{"night"}}, {Call: []string{"alice", "bob"}, Wait: 10 * time.Minute}}, Repeat: 1}}}
+	d.starts()
+	t.Cleanup(func() {
+		if err := d.store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+// starts is the process after it ended, however it ended.
+func (d *desk) starts() {
+	d.t.Helper()
+	if err := d.cfg.Validate(); err != nil {
+		d.t.Fatal(err)
+	}
+	if d.store != nil {
+		if err := d.store.Close(); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	var err error
+	if d.store, err = store.Open(filepath.Join(d.dir, "signalbox.db"), store.Options{Now: d.clock.Now, Log: slog.New(slog.DiscardHandler)}); err != nil {
+		d.t.Fatal(err)
+	}
+	d.feat = New(Deps{Store: d.store, Clock: d.clock, Log: slog.New(slog.DiscardHandler), Catalog: func() *integrations.Catalog { return d.cat }, Config: func() Config { return d.cfg },
+		Channel: func(name string) string { return "C-" + name }, Drains: true,
+		Read: func(_ string, body []byte) (n integrations.AlertNotice, err error) {
+			err = json.Unmarshal(body, &n)
+			return n, err
+		},
+		Called: func(name string, _ time.Time) ([]integrations.Person, error) {
+			switch name {
+			case "platform":
+				return d.cat.People[:1], nil
+			case "night": // nobody is on call
+				return nil, nil
+			}
+			return d.cat.Named(name)
+		}})
 }
 
 func (d *desk) says(who, line string) commands.Reply {
+	d.t.Helper()
+	reply, err := d.tries(who, line)
+	if err != nil {
+		d.t.Fatalf("%s says %s: %v", who, line, err)
+	}
+	return reply
+}
+
+// refuses types a line that must be refused with a code.
+func (d *desk) refuses(who, line, code string) *commands.Refusal {
+	d.t.Helper()
+	reply, err := d.tries(who, line)
+	var no *commands.Refusal
+	if !errors.As(err, &no) || no.Code != code {
+		d.t.Fatalf("%s says %s: %+v, %v, want %s", who, line, reply.Private, err, code)
+	}
+	return no
+}
+
+func (d *desk) tries(who, line string) (reply commands.Reply, err error) {
 	d.t.Helper()
 	u := commands.Parse(d.feat.Verbs, d.cat, line, false)
 	if u.Refusal != nil || len(u.Missing) > 0 {
@@ -60,13 +117,10 @@ func (d *desk) says(who, line string) commands.Reply {
 	}
 	act, err := u.Call.Verb.Decide(context.Background(), u.Call)
 	if err != nil {
-		d.t.Fatal(err)
+		return reply, err
 	}
-	var reply commands.Reply
-	if err := d.store.Update(context.Background(), func(tx *store.Tx) (err error) { reply, err = act(tx); return err }); err != nil {
-		d.t.Fatal(err)
-	}
-	return reply
+	err = d.store.Update(context.Background(), func(tx *store.Tx) (err error) { reply, err = act(tx); return err })
+	return reply, err
 }
 
 func (d *desk) open() (n int) {

@@ -133,6 +133,33 @@ func (f *Rota) OnCall(service, environment string, at time.Time) ([]integrations
 	return out, err
 }
 
+// Called are the people behind a name at a moment: a person, whoever is on call of a
+// schedule, or those of a group. A name that is nobody's, and a time in which nobody is on
+// call, have none.
+func (f *Rota) Called(name string, at time.Time) ([]integrations.Person, error) {
+	cat := f.Catalog()
+	if sch, ok := cat.Schedule(name); ok {
+		name = sch.Name
+	}
+	s, ok := f.Config().schedule(name)
+	if !ok {
+		return cat.Named(name)
+	}
+	var out []integrations.Person
+	err := f.Store.View(func(tx *store.Tx) error {
+		out = nil
+		if err := f.fresh(tx, s); err != nil {
+			return err
+		}
+		shift, err := f.at(tx, s, at)
+		for _, d := range shift.On {
+			out = append(out, person(cat, d.Person))
+		}
+		return err
+	})
+	return out, err
+}
+
 // person is somebody by name; one whom the configuration does not know has that alone.
 func person(cat *integrations.Catalog, name string) integrations.Person {
 	for _, p := range cat.People {

@@ -22,7 +22,11 @@ func (f *Rota) waits(tx *store.Tx) (out []integrations.Rich, err error) {
 func (f *Rota) incidents(tx *store.Tx) (out []integrations.Rich, err error) {
 	err = store.Feature[gate.Incident](tx, gate.IncidentFeature).Each("", func(_ string, i gate.Incident) error {
 		if i.Over.IsZero() {
-			out = append(out, integrations.R("🔥 ", integrations.Code(i.ID), " “", i.Title, "” · ", gate.FromStore(i.By).Display(), ", ", gate.Age(tx.Now().Sub(i.Opened))))
+			row := integrations.R("🔥 ", integrations.Code(i.ID), " “", i.Title, "” · ")
+			if i.By != (store.Person{}) {
+				row = append(row, integrations.R(gate.FromStore(i.By).Display(), ", ")...)
+			}
+			out = append(out, append(row, integrations.R(gate.Age(tx.Now().Sub(i.Opened)))...))
 		}
 		return nil
 	})

@@ -1,0 +1,163 @@
+package incident
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
+)
+
+// Config is where incidents are told, and who is called for them.
+type Config struct {
+	// Channel is where the incidents that alerts make are told; "" makes none of them.
+	Channel string `yaml:"channel"`
+	// Channels are others, by severity; "none" tells those of a severity nowhere.
+	Channels map[string]string `yaml:"channels"`
+	// Storm is how many may come to one channel within a minute; what comes beyond is
+	// told in one message. 0 is five.
+	Storm int `yaml:"storm"`
+	// Reopen is how long after its end the same is taken for the same incident. 0 is ten
+	// minutes.
+	Reopen time.Duration `yaml:"reopen"`
+	// Remind is how long somebody may have an incident without a word; 0 is an hour, and
+	// less than that reminds nobody.
+	Remind time.Duration `yaml:"remind"`
+	// Escalations are tried in this order: the first that fits an incident is taken.
+	Escalations []Rule `yaml:"escalations"`
+}
+
+// Rule is who is called for which incidents.
+type Rule struct {
+	// Services and Environments are those of the incidents; none are all.
+	Services     []string `yaml:"services"`
+	Environments []string `yaml:"environments"`
+	// Severities are critical and error, if none is named.
+	Severities []string `yaml:"severities"`
+	Steps      []Step   `yaml:"steps"`
+	// Repeat is how often all steps are taken once more.
+	Repeat int `yaml:"repeat"`
+}
+
+// Step calls people and waits for one of them.
+type Step struct {
+	// Call names people, schedules and groups.
+	Call []string `yaml:"call" json:"call"`
+	// Wait is how long it waits before the next step; 0 is five minutes.
+	Wait time.Duration `yaml:"wait" json:"wait"`
+}
+
+const (
+	usualStorm  = 5
+	usualReopen = 10 * time.Minute
+	usualRemind = time.Hour
+	usualWait   = 5 * time.Minute
+	mostSteps   = 20
+	mostRepeat  = 9
+	nowhere     = "none"
+)
+
+// Validate names every mistake at once, each line with the field that holds it.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(at, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s: %s", at, fmt.Sprintf(format, args...)))
+	}
+	severities := func(at string, all []string) {
+		for _, s := range all {
+			if !slices.Contains(integrations.Severities, s) {
+				bad(at, "no severity is called %q; there are %s", s, strings.Join(integrations.Severities, ", "))
+			}
+		}
+	}
+	for s, room := range c.Channels {
+		severities("channels", []string{s})
+		if room == "" {
+			bad("channels."+s, "is empty; want a channel, or %q", nowhere)
+		}
+	}
+	if c.Channel == "" && (len(c.Channels) > 0 || len(c.Escalations) > 0) {
+		bad("channel", "is missing; what alerts make is told there")
+	}
+	if c.Storm < 0 {
+		bad("storm", "is %d; want how many incidents a minute are told one by one", c.Storm)
+	}
+	if c.Reopen < 0 || c.Reopen > 24*time.Hour {
+		bad("reopen", "is %v; want at most 24h", c.Reopen)
+	}
+	for n, r := range c.Escalations {
+		at := fmt.Sprintf("escalations[%d]", n)
+		severities(at+".severities", r.Severities)
+		if len(r.Steps) == 0 || len(r.Steps) > mostSteps {
+			bad(at+".steps", "has %d; want 1 to %d, each with whom to call", len(r.Steps), mostSteps)
+		}
+		if r.Repeat < 0 || r.Repeat > mostRepeat {
+			bad(at+".repeat", "is %d; want 0 to %d", r.Repeat, mostRepeat)
+		}
+		for k, s := range r.Steps {
+			if len(s.Call) == 0 {
+				bad(fmt.Sprintf("%s.steps[%d].call", at, k), "is missing; want people, schedules or groups")
+			}
+			if s.Wait < 0 || s.Wait > 24*time.Hour {
+				bad(fmt.Sprintf("%s.steps[%d].wait", at, k), "is %v; want at most 24h", s.Wait)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// room is where incidents of a severity are told, "" for nowhere.
+func (c Config) room(severity string) string {
+	room, ok := c.Channels[severity]
+	switch {
+	case room == nowhere:
+		return ""
+	case ok:
+		return room
+	}
+	return c.Channel
+}
+
+func (c Config) storm() int {
+	if c.Storm == 0 {
+		return usualStorm
+	}
+	return c.Storm
+}
+
+func (c Config) reopen() time.Duration {
+	if c.Reopen == 0 {
+		return usualReopen
+	}
+	return c.Reopen
+}
+
+func (c Config) remind() time.Duration {
+	if c.Remind == 0 {
+		return usualRemind
+	}
+	return c.Remind
+}
+
+func (s Step) wait() time.Duration {
+	if s.Wait == 0 {
+		return usualWait
+	}
+	return s.Wait
+}
+
+// rule is the first that fits; nil if none does.
+func (c Config) rule(service, environment, severity string) *Rule {
+	for n, r := range c.Escalations {
+		severities := r.Severities
+		if len(severities) == 0 {
+			severities = []string{integrations.SeverityCritical, integrations.SeverityError}
+		}
+		if (len(r.Services) == 0 || slices.Contains(r.Services, service)) && (len(r.Environments) == 0 || slices.Contains(r.Environments, environment)) && slices.Contains(severities, severity) {
+			return &c.Escalations[n]
+		}
+	}
+	return nil
+}
