@@ -17,7 +17,7 @@ import (
 func (w *world) incident() {
 	w.t.Helper()
 	w.update(func(tx *store.Tx) error {
-		return store.Feature[gate.Incident](tx, gate.IncidentFeature).Put("incident-1", gate.Incident{ID: "incident-1", Title: "down", Environment: "production", Opened: w.clock.Now()})
+		return store.Feature[gate.Incident](tx, gate.IncidentFeature).Put("incident-1", gate.Incident{ID: "incident-1", Title: "down", Environment: "production", By: store.Person{Name: "bob"}, Opened: w.clock.Now()})
 	})
 }
 

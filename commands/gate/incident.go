@@ -8,7 +8,8 @@ import (
 
 // Incident is an incident as the feature that keeps them writes it down, by id.
 type Incident struct {
-	ID          string       `json:"id"` // "incident-3"
+	ID          string       `json:"id"`               // "incident-3"
+	Source      string       `json:"source,omitempty"` // of the alerts that made it; "" where a person did
 	Title       string       `json:"title"`
 	Service     string       `json:"service,omitempty"` // "": any
 	Environment string       `json:"environment,omitempty"`
@@ -23,12 +24,12 @@ type Incident struct {
 const IncidentFeature = "incident"
 
 // OpenIncident finds an open incident that touches a service in an environment, and that
-// a person declared or has acknowledged: an alert alone lets nobody pass anything. nil if
-// there is none.
+// a person declared or has acknowledged: an alert alone lets nobody pass anything, and one
+// that names no service none of them. nil if there is none.
 func OpenIncident(tx *store.Tx, service, environment string) (*Incident, error) {
 	var found *Incident
 	err := store.Feature[Incident](tx, IncidentFeature).Each("", func(_ string, i Incident) error {
-		if i.Over.IsZero() && i.By != (store.Person{}) && (i.Service == "" || i.Service == service) && (i.Environment == "" || i.Environment == environment) {
+		if i.Over.IsZero() && i.By != (store.Person{}) && i.Environment == environment && (i.Service == service || i.Service == "" && i.Source == "") {
 			found = &i
 		}
 		return nil

@@ -453,6 +453,25 @@ func TestAnAlertAloneOpensNoGate(t *testing.T) {
 	if !opens() {
 		t.Error("alice has it, and it opens none")
 	}
+	// One that says of nothing in particular, and a call, are of no service.
+	d.says("alice", "all-clear 1")
+	d.sends(d.alert("firing", key("all"), func(a *integrations.Alert) { a.Service = "" }))
+	d.says("alice", "ack 2")
+	d.says("alice", "page @bob hello")
+	if opens() {
+		t.Error("an alert of no service opens a gate, or a call does")
+	}
+}
+
+// A source whose clock is ahead is heard all the same afterwards.
+func TestAnAlertOfTheFuture(t *testing.T) {
+	d := newDesk(t)
+	d.sends(d.alert("firing", func(a *integrations.Alert) { a.At = a.At.Add(time.Hour) }))
+	d.passes(time.Minute)
+	d.sends(d.alert("resolved"))
+	if n := d.open(); n > 0 {
+		t.Error("its end came, and it is open")
+	}
 }
 
 // A thousand alerts in ten seconds, with the process killed in the middle, are a handful

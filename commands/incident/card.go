@@ -29,7 +29,7 @@ func (f *feature) card(tx *store.Tx, s *store.Surface) (integrations.Message, er
 		return declared(i.Incident), nil
 	}
 	title := integrations.R(i.icon(), " ", integrations.Code(i.ID), " ", integrations.Bold(i.titled()))
-	small := i.small()
+	small := i.small(true)
 	if !i.open() {
 		ended := integrations.R("🟢 ", integrations.Code(i.ID), " ", i.titled(), " · over after ", gate.Age(i.Over.Sub(i.Opened)), " · ", i.ender())
 		m := integrations.Message{Text: ended.Plain(), Blocks: []integrations.Block{{Text: ended}}}
@@ -140,8 +140,9 @@ func cut(s string, most int) string {
 	return s
 }
 
-// small is what stands below in small letters.
-func (i *Incident) small() integrations.Rich {
+// small is what stands below in small letters; counts says whether what each alert changes
+// does.
+func (i *Incident) small(counts bool) integrations.Rich {
 	var parts []integrations.Rich
 	if i.Source != "" {
 		parts = append(parts, integrations.R(i.Source))
@@ -156,7 +157,7 @@ func (i *Incident) small() integrations.Rich {
 		parts = append(parts, integrations.R("called by ", gate.FromStore(i.By).Display()))
 	}
 	parts = append(parts, integrations.R("since ", integrations.When(i.Opened, nil)))
-	if i.Count > 1 {
+	if counts && i.Count > 1 {
 		parts = append(parts, integrations.R(fmt.Sprintf("%d alerts", i.Count)))
 	}
 	if i.Reopened > 0 {
@@ -302,7 +303,7 @@ func (f *feature) pageCard(tx *store.Tx, s *store.Surface) (integrations.Message
 		}
 		m.Blocks = append(m.Blocks, integrations.Block{Text: by})
 	}
-	m.Blocks = append(m.Blocks, integrations.Block{Buttons: i.buttons()}, integrations.Block{Context: i.small()})
+	m.Blocks = append(m.Blocks, integrations.Block{Buttons: i.buttons()}, integrations.Block{Context: i.small(false)}) // each alert would be an edit of each of these
 	return m, nil
 }
 

@@ -47,6 +47,9 @@ func (f *feature) take(tx *store.Tx, a integrations.Alert, cat *integrations.Cat
 	if e, ok := cat.Environment(a.Environment); ok {
 		a.Environment = e.Name
 	}
+	if now := f.Clock.Now(); a.At.After(now) { // by a clock that is wrong: what comes next would seem to be overtaken
+		a.At = now
+	}
 	key := trailKey(a.Source, a.Key)
 	t, _, err := trails(tx).Get(key)
 	if err != nil {
@@ -174,11 +177,11 @@ func (f *feature) begin(tx *store.Tx, key string, t trail, a integrations.Alert)
 	if room == "" {
 		return nil, nil
 	}
-	i := &Incident{Source: a.Source, Key: a.Key, Severity: a.Severity, Alert: a, Count: 1, Last: now, Flaps: a.State == integrations.AlertFlapping}
+	i := &Incident{Key: a.Key, Severity: a.Severity, Alert: a, Count: 1, Last: now, Flaps: a.State == integrations.AlertFlapping}
 	if i.ID, err = tx.NextID("incident"); err != nil {
 		return nil, err
 	}
-	i.Title, i.Service, i.Environment, i.Opened, i.Channel = a.Title, a.Service, a.Environment, now, f.Channel(room)
+	i.Source, i.Title, i.Service, i.Environment, i.Opened, i.Channel = a.Source, a.Title, a.Service, a.Environment, now, f.Channel(room)
 	if a.State == integrations.AlertAcknowledged {
 		i.ack(now, store.Person{}, cmp.Or(a.By.Name, a.By.Email, a.Source))
 	}

@@ -16,7 +16,6 @@ import (
 // over. One that a person declared has no source.
 type Incident struct {
 	gate.Incident
-	Source   string `json:"source,omitempty"`
 	Key      string `json:"key,omitempty"` // of its alerts, see integrations.Alert
 	Severity string `json:"severity,omitempty"`
 	// Alert is the newest one that said that something is wrong.

@@ -84,12 +84,12 @@ func (f *feature) storm(tx *store.Tx, i *Incident) (bool, error) {
 
 // brews makes the storm that begins with an incident.
 func (f *feature) brews(tx *store.Tx, i *Incident) (*Incident, error) {
-	s := &Incident{Source: i.Source, Severity: i.Severity, Last: i.Opened, Members: &Members{Checks: map[string]int{}}}
+	s := &Incident{Severity: i.Severity, Last: i.Opened, Members: &Members{Checks: map[string]int{}}}
 	var err error
 	if s.ID, err = tx.NextID("incident"); err != nil {
 		return nil, err
 	}
-	s.Title, s.Opened, s.Channel = "a storm of alerts", i.Opened, i.Channel
+	s.Source, s.Title, s.Opened, s.Channel = i.Source, "a storm of alerts", i.Opened, i.Channel
 	s.Escalation = f.frozen(i.Service, i.Environment, i.Severity)
 	if err := openCard(tx, s); err != nil || !s.due(f.Clock.Now()) {
 		return s, err
