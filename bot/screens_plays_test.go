@@ -108,7 +108,7 @@ var screenPlays = []screenPlay{
 			screen{name: "oncall-week", says: "The week ahead", kinds: []string{"oncall week"}, words: "The week ahead of platform"},
 		),
 	)},
-	{name: "a round", edit: []string{`# The configuration says rounds:\n  at: ["45 * * * *"], not rounds:`, `# The configuration says channel: ops\n  zone: Asia/Tokyo\ndrain:, not channel: alerts\n  zone: Asia/Tokyo\ndrain:`}, steps: slices.Concat(
+	{name: "a round", edit: []string{`# The configuration says rounds:\n  at: ["45 * * * *"], not rounds:`, `# The configuration says channel: ops\n  zone: Asia/Tokyo\nalerts:, not channel: alerts\n  zone: Asia/Tokyo\nalerts:`}, steps: slices.Concat(
 		saying("web-3 is maintenance in Mackerel", "web-9 is maintenance in Mackerel", "web-5 is poweroff in Mackerel", "web-7 is retired in Mackerel", "worker-2 is standby in Mackerel",
 			"bob in #ops: /ops lock web/production the migration runs --for 1h", "45m pass"),
 		looking(screen{name: "round", says: "What nobody watches, and what was forgotten", kinds: []string{"round"}, words: "Nobody watches"}),
@@ -135,5 +135,17 @@ var screenPlays = []screenPlay{
 		looking(screen{name: "statuspage-incident", says: "An incident on the status page", kinds: []string{"page incident"}, words: "on the status page"}),
 		saying("alice in #ops: /ops statuspage"),
 		looking(screen{name: "statuspage", says: "The status page, from chat", words: "1 incident is open"}),
+	)},
+	{name: "something is wrong", edit: []string{`# The configuration says channel: ops\n  escalations:, not channel: alerts\n  escalations:`, "# The configuration says call: [bob], wait: 5m, not call: [platform], wait: 5m"}, steps: slices.Concat(
+		saying("the alert web-1/disk fires: critical, web in production: The disk of web-1 is full", "bob in #ops: /ops all-clear incident-1 the old logs are removed", "15m pass",
+			"alice in #ops: /ops deploy web to production", "bob presses Approve on op-1", "bob presses Merge on op-1", "the alert web-1/disk fires: critical, web in production: The disk of web-1 is full again"),
+		looking(
+			screen{name: "incident-alert", says: "Something is wrong", words: "is full again"},
+			screen{name: "incident-called", says: "Somebody is called, in its thread", kinds: []string{"incident-called"}, under: "is full again", words: "called"},
+		),
+	)},
+	{name: "a graph", steps: slices.Concat(
+		saying("alice in #ops: /ops graph web-1 cpu.user.percentage 6h"),
+		looking(screen{name: "graph", says: "How a metric went", kinds: []string{"graph file"}, words: "cpu.user.percentage"}),
 	)},
 }

@@ -598,11 +598,11 @@ func TestWhatMayHaveBrokenIt(t *testing.T) {
 	if !strings.Contains(text, "🚢 op-1 succeeded 20 min before it began · carol\n") || !strings.Contains(text, "98 %\ndisk 98 > 95\nsource · runbook\n") {
 		t.Errorf("the card says %s", text)
 	}
-	if want := []string{"Acknowledge: ack incident-1", "Resolve: all-clear incident-1", "Escalate: escalate incident-1", "Snooze 1 h: snooze incident-1 1h", "Note…: note incident-1", "Roll back: rollback op-1", "Drain…: drain web-1"}; !slices.Equal(buttons, want) {
+	if want := []string{"Acknowledge: ack incident-1", "Resolve: all-clear incident-1", "Escalate: escalate incident-1", "Snooze 1 h: snooze incident-1 1h", "Note…: note incident-1", "Reassign…: reassign incident-1", "Roll back: rollback op-1", "Drain…: drain web-1"}; !slices.Equal(buttons, want) {
 		t.Errorf("it offers %q", buttons)
 	}
 	d.sends(d.alert("firing", key("api"), func(a *integrations.Alert) { a.Service, a.Host = "api", "" }))
-	if _, buttons = d.card("incident-2"); len(buttons) != 5 {
+	if _, buttons = d.card("incident-2"); len(buttons) != 6 {
 		t.Errorf("of another service it offers %q", buttons)
 	}
 }
@@ -648,5 +648,136 @@ func TestConfigMistakes(t *testing.T) {
 	}
 	if err := (Config{}).Validate(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Whoever has it first is who had it first; one that is lost calls again at once, and from
+// the beginning where everybody had been called.
+func TestOneThatIsLostCallsAtOnce(t *testing.T) {
+	d := newDesk(t)
+	d.sends(d.alert("firing", severity("warning")))
+	d.sends(d.alert("firing"))
+	if i := d.incident("incident-1"); i.Severity != integrations.SeverityCritical || i.Escalation != nil {
+		t.Errorf("worse, it is %s, %+v", i.Severity, i.Escalation)
+	}
+	d.sends(d.alert("firing", key("b")))
+	d.passes(time.Minute)
+	d.sends(d.alert("acknowledged", key("b")))
+	d.passes(time.Minute)
+	d.sends(d.alert("unacknowledged", key("b")))
+	d.passes(callEvery)
+	if p := d.pages(); !slices.Equal(p, []string{"incident-2 alice", "incident-2 alice", "incident-2 bob"}) {
+		t.Errorf("%v were called", p)
+	}
+	d.says("bob", "ack 2")
+	if i := d.incident("incident-2"); i.FirstAck.Sub(i.Opened).Round(time.Second) != time.Minute {
+		t.Errorf("first it was had after %v", i.FirstAck.Sub(i.Opened))
+	}
+	d.sends(d.alert("firing", key("c")))
+	d.passes(time.Hour) // everybody was called, and nobody came
+	n := len(d.pages())
+	d.sends(d.alert("acknowledged", key("c")))
+	d.passes(time.Minute)
+	d.sends(d.alert("unacknowledged", key("c")))
+	d.passes(callEvery)
+	if p := d.pages(); len(p) != n+1 || p[n] != "incident-3 alice" {
+		t.Errorf("anew, %v were called", p[n:])
+	}
+	d.says("bob", "reassign 3 @bob")
+	if len(d.pages()) != n+1 {
+		t.Error("bob took it, and is called")
+	}
+	d.says("bob", "snooze 3 3h")
+	d.passes(2 * time.Hour)
+	if all := strings.Join(d.shown("incident-3"), "\n"); strings.Contains(all, "incident-reminder") {
+		t.Errorf("it is snoozed, and bob is reminded: %s", all)
+	}
+}
+
+// Somebody who stands in a step twice is called once.
+func TestNobodyIsCalledTwiceAtOnce(t *testing.T) {
+	d := newDesk(t)
+	d.cfg.Escalations = []Rule{{Steps: []Step{{Call: []string{"platform", "alice", "all"}}}}}
+	d.sends(d.alert("firing"))
+	if p := d.pages(); !slices.Equal(p, []string{"incident-1 alice", "incident-1 bob"}) {
+		t.Errorf("%v were called", p)
+	}
+}
+
+// A storm counts what becomes of those that it stands for, is as bad as the worst of them,
+// and is ended for all.
+func TestWhatAStormStandsFor(t *testing.T) {
+	d := newDesk(t)
+	for n := range 8 {
+		d.sends(d.alert("firing", key(fmt.Sprint(n)), severity("warning")))
+	}
+	storm := d.incident("incident-8").Storm
+	members := func(all, open, acked int, severity string) {
+		t.Helper()
+		if s := d.incident(storm); s.Members.All != all || s.Members.Open != open || s.Members.Acked != acked || s.Severity != severity || s.Over.IsZero() != (open > 0) {
+			t.Errorf("it is %+v, %s, over at %v; want %d, %d, %d, %s", s.Members, s.Severity, s.Over, all, open, acked, severity)
+		}
+	}
+	members(3, 3, 0, "warning")
+	d.sends(d.alert("firing", key("worse"), severity("critical")))
+	members(4, 4, 0, "critical")
+	d.sends(d.alert("acknowledged", key("6")))
+	members(4, 4, 1, "critical")
+	d.sends(d.alert("unacknowledged", key("6")))
+	members(4, 4, 0, "critical")
+	d.says("bob", "snooze 8 30m")
+	members(4, 4, 1, "critical")
+	d.passes(30*time.Minute + callEvery)
+	members(4, 4, 0, "critical")
+	if no := d.refuses("bob", "ack", "several"); strings.Contains(no.What, "incident-8") {
+		t.Errorf("one that a storm stands for is named by itself: %s", no.What)
+	}
+	d.says("bob", "all-clear "+storm+" the switch is back")
+	members(4, 0, 0, "critical")
+	if n := d.open(); n != 5 {
+		t.Errorf("%d are open", n)
+	}
+	for k := range 3 {
+		if i := d.incident(fmt.Sprintf("incident-%d", 8+k)); i.Over.IsZero() || i.OverBy.Name != "bob" {
+			t.Errorf("%s is %+v", i.ID, i)
+		}
+	}
+	d.passes(time.Minute)
+	d.sends(d.alert("firing", key("6"), severity("warning")))
+	members(4, 1, 0, "critical")
+}
+
+// The trail of a thing that breaks again and again stays short, and what was deployed long
+// before, or after, is not named.
+func TestWhatIsNotNamed(t *testing.T) {
+	d := newDesk(t)
+	for range mostPast + 5 {
+		d.sends(d.alert("firing"))
+		d.passes(callEvery)
+		d.sends(d.alert("resolved"))
+		if err := d.clock.Advance(context.Background(), time.Hour, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := d.store.View(func(tx *store.Tx) error {
+		got, _, err := trails(tx).Get(trailKey("sensu", "web-1/disk"))
+		if len(got.Past) != mostPast {
+			t.Errorf("%d are kept", len(got.Past))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.sends(d.alert("firing", key("other")))
+	id := fmt.Sprintf("incident-%d", mostPast+6)
+	for n, ended := range []time.Duration{-justNow - time.Minute, time.Minute} {
+		op := &store.Operation{ID: fmt.Sprintf("op-%d", n+1), Kind: "deploy", State: store.OpSucceeded, Service: "web", Environment: "production", Ended: d.clock.Now().Add(ended)}
+		if err := d.store.Update(context.Background(), func(tx *store.Tx) error { return tx.PutOperation(op) }); err != nil {
+			t.Fatal(err)
+		}
+		if text, _ := d.card(id); strings.Contains(text, "🚢") {
+			t.Errorf("%v: it names %s", ended, text)
+		}
 	}
 }

@@ -194,7 +194,7 @@ func (i *Incident) buttons() (out []integrations.Button) {
 	}
 	out = append(out, integrations.Button{Label: "Resolve", Command: "all-clear " + i.ID, Confirm: "Is it well again?"},
 		integrations.Button{Label: "Escalate", Command: "escalate " + i.ID, Confirm: "Call whoever is next?"},
-		integrations.Button{Label: "Snooze 1 h", Command: "snooze " + i.ID + " 1h"}, integrations.Button{Label: "Note…", Command: "note " + i.ID})
+		integrations.Button{Label: "Snooze 1 h", Command: "snooze " + i.ID + " 1h"}, integrations.Button{Label: "Note…", Command: "note " + i.ID}, integrations.Button{Label: "Reassign…", Command: "reassign " + i.ID})
 	return out
 }
 
@@ -241,7 +241,7 @@ func (f *feature) background(tx *store.Tx, i *Incident) (out background, err err
 			if err != nil {
 				return out, err
 			}
-			if found && id != i.ID && i.Opened.Sub(before.Opened) < lately {
+			if found && i.Opened.Sub(before.Opened) < lately {
 				times++
 				if n := len(before.Notes); n > 0 {
 					helped = before.Notes[n-1].Text

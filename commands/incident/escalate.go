@@ -50,7 +50,7 @@ func (f *feature) frozen(service, environment, severity string) *Escalation {
 	if r == nil {
 		return nil
 	}
-	return &Escalation{Steps: slices.Clone(r.Steps), Repeat: r.Repeat, Due: f.Clock.Now()}
+	return &Escalation{Steps: r.Steps, Repeat: r.Repeat, Due: f.Clock.Now()}
 }
 
 func (f *feature) freeze(i *Incident) { i.Escalation = f.frozen(i.Service, i.Environment, i.Severity) }
