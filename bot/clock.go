@@ -12,9 +12,9 @@ import (
 )
 
 // clockDoor is where time comes in: it runs each feature's ticks, once at the
-// start and then whenever their time comes round, by the clock: one of each minute at
-// the full minutes, so that those whose times fall together do, and a clock that is moved
-// has few moments to stop at. A tick that is still at work is not begun again.
+// start and then whenever their time comes round, counted from the start however long
+// each takes: so those whose times fall together do, and a clock that is moved has few
+// moments to stop at. A tick that is still at work is not begun again.
 type clockDoor struct {
 	clock clock.Clock
 	log   *slog.Logger
@@ -41,13 +41,14 @@ func (d *clockDoor) kick(name string) chan struct{} {
 func (d *clockDoor) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	defer all.Wait()
+	start := d.clock.Now()
 	for _, t := range d.ticks {
 		all.Add(1)
 		go func() {
 			defer all.Done()
 			for {
 				d.tick(ctx, t)
-				timer := d.clock.NewTimer(untilNext(d.clock.Now(), t.Every))
+				timer := d.clock.NewTimer(untilNext(start, d.clock.Now(), t.Every))
 				select {
 				case <-ctx.Done():
 					timer.Stop()
@@ -62,9 +63,9 @@ func (d *clockDoor) Run(ctx context.Context) error {
 	return nil
 }
 
-// untilNext is how long it is to the next full round.
-func untilNext(now time.Time, every time.Duration) time.Duration {
-	return now.Truncate(every).Add(every).Sub(now)
+// untilNext is how long it is to the next full round since the start.
+func untilNext(start, now time.Time, every time.Duration) time.Duration {
+	return every - now.Sub(start)%every
 }
 
 func (d *clockDoor) tick(ctx context.Context, t commands.Tick) {
