@@ -152,7 +152,7 @@ func (d *hostDoor) serve(ctx context.Context, conn *net.UnixConn) {
 	// The line is read also of somebody who is refused: what is left unread when the
 	// socket is closed takes the answer with it.
 	// Without a deadline it only waits longer; the listener ends it all the same.
-	_ = conn.SetReadDeadline(time.Now().Add(hostPatient))
+	_ = conn.SetReadDeadline(time.Now().Add(hostPatient)) // a connection that takes none has gone, and the read says so
 	line, err := bufio.NewReaderSize(conn, hostLine).ReadSlice('\n')
 	if err != nil {
 		return
@@ -172,8 +172,8 @@ func (d *hostDoor) serve(ctx context.Context, conn *net.UnixConn) {
 		out.Text, out.Code = d.answer(ctx, who, ask.Line)
 	}
 	// Without a deadline a write that nobody reads ends with the process.
-	_ = conn.SetWriteDeadline(time.Now().Add(hostPatient))
-	_ = json.NewEncoder(conn).Encode(out) // whoever asked has gone when it fails
+	_ = conn.SetWriteDeadline(time.Now().Add(hostPatient)) // as above, and the write fails
+	_ = json.NewEncoder(conn).Encode(out)                  // whoever asked has gone when it fails
 }
 
 // nobody is a user who is not one person.
