@@ -6,14 +6,21 @@ import (
 	"fmt"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
-	"github.com/signalbox-chatops/signalbox/integrations/github"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/git"
 )
 
 // trees gives the deploy feature its work trees, by the names of repositories.
 type trees struct {
 	mirrors *git.Mirrors
-	github  *github.Client
+	github  cloner
+}
+
+// cloner is what the work trees need of the place that repositories are cloned from.
+type cloner interface {
+	// CloneURL is where a repository, "owner/name", is fetched from.
+	CloneURL(repo string) string
+	// Answers asks whether it can be reached: an *[integrations.Away] when not.
+	Answers(ctx context.Context) error
 }
 
 func (t trees) repo(name string) (*git.Repo, error) { return t.mirrors.Repo(t.github.CloneURL(name)) }
