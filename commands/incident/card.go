@@ -81,6 +81,8 @@ func (i *Incident) state(now time.Time) integrations.Rich {
 		return integrations.R("acknowledged by ", i.took())
 	case i.Flaps:
 		return integrations.R("goes to and fro")
+	case len(i.assigned()) > 0:
+		return integrations.R("waits for ", strings.Join(i.assigned(), ", "))
 	case i.Escalation != nil && i.Escalation.Over && len(i.Escalation.Steps) > 0:
 		return integrations.R("nobody came")
 	}
@@ -162,6 +164,9 @@ func (i *Incident) small(counts bool) integrations.Rich {
 	}
 	if i.Reopened > 0 {
 		parts = append(parts, integrations.R(fmt.Sprintf("came back %d times", i.Reopened)))
+	}
+	if e := i.Elsewhere; e != nil && e.Why != "" {
+		parts = append(parts, integrations.R("⏳ ", i.Source, " does not answer, and is told as soon as it does"))
 	}
 	if !i.FirstAck.IsZero() {
 		parts = append(parts, integrations.R("acknowledged after ", gate.Age(i.FirstAck.Sub(i.Opened))))

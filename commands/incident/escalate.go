@@ -53,7 +53,13 @@ func (f *feature) frozen(service, environment, severity string) *Escalation {
 	return &Escalation{Steps: r.Steps, Repeat: r.Repeat, Due: f.Clock.Now()}
 }
 
-func (f *feature) freeze(i *Incident) { i.Escalation = f.frozen(i.Service, i.Environment, i.Severity) }
+// freeze gives an incident its escalation; one for which another system pages people has
+// none here.
+func (f *feature) freeze(i *Incident) {
+	if f.elsewhere(i) == nil {
+		i.Escalation = f.frozen(i.Service, i.Environment, i.Severity)
+	}
+}
 
 // turn has an incident that is nobody's any more call again, from the step that it was at.
 func (f *feature) turn(i *Incident) {

@@ -27,6 +27,7 @@ type desk struct {
 	cfg   Config
 	feat  commands.Feature
 	event uint64
+	pager *pager // nil where no other system pages people
 }
 
 // newDesk is one at which alice is on call of the schedule platform, and bob the second.
@@ -80,7 +81,7 @@ func (d *desk) starts() {
 				return nil, nil
 			}
 			return d.cat.Named(name)
-		}})
+		}, Remote: d.remote})
 }
 
 func (d *desk) says(who, line string) commands.Reply {

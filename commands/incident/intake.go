@@ -66,8 +66,12 @@ func (f *feature) take(tx *store.Tx, a integrations.Alert, cat *integrations.Cat
 	if !ok {
 		do = changes[integrations.AlertUpdated]
 	}
+	if i.overtaken(a) || i.knows(a) {
+		return &i, nil
+	}
 	if was := i; a.At.IsZero() || !a.At.Before(i.Alert.At) || a.State == integrations.AlertNoted { // one that was overtaken changes nothing
 		if urgent, changed := do(&i, a, f.Clock.Now()); changed {
+			f.name(&i, &was, a)
 			if !i.open() {
 				return &i, f.end(tx, &i, key, t)
 			}
@@ -121,6 +125,10 @@ var changes = map[string]func(i *Incident, a integrations.Alert, now time.Time) 
 	integrations.AlertUpdated: func(i *Incident, a integrations.Alert, now time.Time) (bool, bool) {
 		was := i.Title
 		i.Title = cmp.Or(a.Title, i.Title)
+		if e := i.Elsewhere; e != nil && len(a.Assigned) > 0 {
+			e.Assigned = a.Assigned
+			return false, true
+		}
 		return false, was != i.Title
 	},
 }
@@ -161,6 +169,9 @@ func (f *feature) begin(tx *store.Tx, key string, t trail, a integrations.Alert)
 	if !t.Closed.IsZero() && !a.At.IsZero() && a.At.Before(t.Closed.Add(-skew)) { // it was overtaken by its end
 		return nil, nil
 	}
+	if echo, err := f.echo(tx, t, a); err != nil || echo {
+		return nil, err
+	}
 	held, err := f.hush(tx, key, a)
 	if err != nil || held {
 		return nil, err
@@ -182,8 +193,12 @@ func (f *feature) begin(tx *store.Tx, key string, t trail, a integrations.Alert)
 		return nil, err
 	}
 	i.Source, i.Title, i.Service, i.Environment, i.Opened, i.Channel = a.Source, a.Title, a.Service, a.Environment, now, f.Channel(room)
+	if f.elsewhere(i) != nil {
+		i.Elsewhere = &Elsewhere{Assigned: a.Assigned}
+	}
 	if a.State == integrations.AlertAcknowledged {
 		i.ack(now, store.Person{}, cmp.Or(a.By.Name, a.By.Email, a.Source))
+		f.name(i, &Incident{}, a)
 	}
 	t.Open = i.ID
 	if err := trails(tx).Put(key, t); err != nil {

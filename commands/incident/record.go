@@ -42,6 +42,8 @@ type Incident struct {
 	Touched  time.Time    `json:"touched,omitzero"`  // when a person last did something about it
 
 	Escalation *Escalation `json:"escalation,omitempty"`
+	// Elsewhere is what is known of it at the system that pages people for it.
+	Elsewhere *Elsewhere `json:"elsewhere,omitempty"`
 	// Storm is the incident that stands for this one and others that came at once.
 	Storm string `json:"storm,omitempty"`
 	// Members counts, in a storm, the incidents that it stands for.

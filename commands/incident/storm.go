@@ -76,7 +76,7 @@ func (f *feature) storm(tx *store.Tx, i *Incident) (bool, error) {
 	if s.Last = now; rank(i.Severity) < rank(s.Severity) {
 		s.Severity = i.Severity
 	}
-	if !s.Acked.IsZero() && i.Acked.IsZero() { // whoever has the storm has it
+	if !s.Acked.IsZero() && i.Acked.IsZero() && f.elsewhere(i) == nil { // whoever has the storm has it
 		i.ack(now, s.AckedBy, s.AckedName)
 	}
 	return true, f.count(tx, s, 1, acks(i))

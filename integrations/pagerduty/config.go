@@ -19,6 +19,9 @@ type Config struct {
 	// EventsURL is the base of the Events API: "" is https://events.pagerduty.com, or
 	// https://events.eu.pagerduty.com where URL is that of the EU.
 	EventsURL string `yaml:"events_url"`
+	// Services are the ids of those whose incidents are read; none are all that the token
+	// sees.
+	Services []string `yaml:"services"`
 }
 
 // Validate names every mistake at once, each line with the field that holds it:
@@ -39,6 +42,11 @@ func (c Config) Validate() error {
 	}
 	if c.EventsURL != "" {
 		errs = append(errs, checkEventsURL(c.EventsURL))
+	}
+	for n, id := range c.Services {
+		if !idShape.MatchString(id) {
+			errs = append(errs, fmt.Errorf("services[%d]: %q is no id of a service; it stands at the end of the address of its page: PABC123", n, id))
+		}
 	}
 	return errors.Join(errs...)
 }
