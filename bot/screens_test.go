@@ -80,6 +80,8 @@ var screenless = map[string]string{
 	"bots":                "a list of counts; its conversation shows it",
 	"your change is live": "one sentence",
 	"outage":              "one sentence",
+	"incident-there":      "one sentence, in the thread",
+	"incident-mended":     "one sentence",
 	"check your change":   "one sentence and a button",
 	"digest":              "a list of what stands in its thread; its conversation shows it",
 	"old":                 "one sentence, with the buttons of the hold's message",

@@ -119,6 +119,13 @@ var talkLines = []talkLine{
 	{form: talkForm(`on PagerDuty's page (\w+) is put on call for (\w+)`), looks: true, do: (*talk).putOnCall}, // when that is noticed is the clock's to say
 	{form: talkForm(`PagerDuty's page`), looks: true, do: (*talk).lookAtPagerDuty},
 	{form: talkForm(`PagerDuty answers (nothing|again)`), looks: true, do: (*talk).pagerDutyAnswers},
+	{form: talkForm(`PagerDuty pages for (\w+): (.*)`), do: (*talk).pagerDutyPages},
+	{form: talkForm(`in PagerDuty (\w+) (acknowledge|resolve)s the newest incident`), do: (*talk).actsInPagerDuty},
+	{form: talkForm(`PagerDuty's newest incident`), looks: true, do: (*talk).lookAtPagerDutyIncident},
+	{form: talkForm(`PagerDuty loses its webhooks`), looks: true, do: func(k *talk, _ []string) error {
+		return k.call("", "POST", "/sim/fault", map[string]any{"system": "pagerduty", "kind": "lose_webhook", "count": -1}, nil)
+	}},
+	{form: talkForm(`PagerDuty disables its webhooks`), looks: true, do: func(k *talk, _ []string) error { return k.fault("pagerduty", "disable") }},
 	{form: talkForm(`Statuspage's page`), looks: true, do: (*talk).lookAtStatuspage},
 	{form: talkForm(`on Statuspage's page (\S+) is (\w+): (.*)`), looks: true, do: (*talk).postOnStatuspage}, // when that is noticed is the clock's to say
 	{form: talkForm(`on Statuspage's page the component (\w+) is (\w+)`), looks: true, do: (*talk).setOnStatuspage},

@@ -367,7 +367,7 @@ func (f *feature) snooze(tx *store.Tx, c *commands.Call, i *Incident) (commands.
 	if err := f.wish(tx, c, i, Wish{Act: actSnooze, For: long}); err != nil {
 		return commands.Reply{}, err
 	}
-	i.Snoozed, i.Touched = f.Clock.Now().Add(long), f.Clock.Now()
+	i.Snoozed, i.SnoozedBy, i.Touched = f.Clock.Now().Add(long), gate.ToStore(c.Who), f.Clock.Now()
 	text := integrations.R(i.ID, " is quiet until ", integrations.When(i.Snoozed, nil), ".")
 	return commands.Reply{Private: &integrations.Message{Text: text.Plain(), Blocks: []integrations.Block{{Text: text}}}}, put(tx, i, true)
 }

@@ -76,7 +76,7 @@ func (i *Incident) icon() string {
 func (i *Incident) state(now time.Time) integrations.Rich {
 	switch {
 	case now.Before(i.Snoozed):
-		return integrations.R("snoozed by ", i.took(), " until ", integrations.When(i.Snoozed, nil))
+		return integrations.R("snoozed by ", gate.FromStore(i.SnoozedBy).Display(), " until ", integrations.When(i.Snoozed, nil))
 	case !i.Acked.IsZero():
 		return integrations.R("acknowledged by ", i.took())
 	case i.Flaps:

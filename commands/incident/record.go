@@ -34,12 +34,13 @@ type Incident struct {
 	AckedName string       `json:"acked_name,omitempty"`
 	FirstAck  time.Time    `json:"first_ack,omitzero"` // for the time it took
 	// OverName says who ended it, where it was no person here.
-	OverName string       `json:"over_name,omitempty"`
-	Owner    store.Person `json:"owner,omitzero"` // to whom it was given
-	Snoozed  time.Time    `json:"snoozed,omitzero"`
-	Notes    []Note       `json:"notes,omitempty"`
-	Reminded time.Time    `json:"reminded,omitzero"` // that somebody has it and it is still open
-	Touched  time.Time    `json:"touched,omitzero"`  // when a person last did something about it
+	OverName  string       `json:"over_name,omitempty"`
+	Owner     store.Person `json:"owner,omitzero"` // to whom it was given
+	Snoozed   time.Time    `json:"snoozed,omitzero"`
+	SnoozedBy store.Person `json:"snoozed_by,omitzero"`
+	Notes     []Note       `json:"notes,omitempty"`
+	Reminded  time.Time    `json:"reminded,omitzero"` // that somebody has it and it is still open
+	Touched   time.Time    `json:"touched,omitzero"`  // when a person last did something about it
 
 	Escalation *Escalation `json:"escalation,omitempty"`
 	// Elsewhere is what is known of it at the system that pages people for it.

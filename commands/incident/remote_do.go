@@ -255,10 +255,8 @@ func (f *feature) tell(tx *store.Tx, i *Incident, w Wish, what, more string) err
 	})
 }
 
-// acted are the words for what was asked for, as in “alice's acknowledgement”.
-var actedWords = map[string]string{
-	actAck: "acknowledgement", actResolve: "end", actEscalate: "escalation", actReassign: "reassignment", actSnooze: "snooze", actNote: "note",
-}
+// verbOf is what people type for an act; the others are typed as they are called.
+var verbOf = map[string]string{actResolve: "all-clear"}
 
 // thereCard says in the thread what the other system said.
 func (f *feature) thereCard(_ *store.Tx, s *store.Surface) (integrations.Message, error) {
@@ -267,7 +265,7 @@ func (f *feature) thereCard(_ *store.Tx, s *store.Surface) (integrations.Message
 	var row integrations.Rich
 	switch w["what"] {
 	case saidNo:
-		row = integrations.R("⛔ ", system, " did not take ", by, "'s ", actedWords[w["act"]], ": ", integrations.Italic(more))
+		row = integrations.R("⛔ ", system, " did not take ", by, "'s ", integrations.Code(cmp.Or(verbOf[w["act"]], w["act"])), ": ", integrations.Italic(more))
 	case saidFirst:
 		row = integrations.R("☝️ ", more, " was first, in ", system, ": it is theirs, and not ", by, "'s.")
 	case saidCalls:

@@ -433,7 +433,7 @@ func TestAStrangerWhoWasNotKnownToBeOne(t *testing.T) {
 	if text, _ := d.card("incident-1"); !strings.Contains(text, "waits for alice") {
 		t.Errorf("the card says\n%s", text)
 	}
-	if text := strings.Join(d.shown("incident-1"), "\n"); !strings.Contains(text, "PagerDuty did not take dave's acknowledgement: no PagerDuty user has the address dave@acme.example") {
+	if text := strings.Join(d.shown("incident-1"), "\n"); !strings.Contains(text, "PagerDuty did not take dave's ack: no PagerDuty user has the address dave@acme.example") {
 		t.Errorf("it tells\n%s", text)
 	}
 }
