@@ -34,11 +34,11 @@ const talkQuiet = 2500 * time.Millisecond
 const talkLook = 200 * time.Millisecond
 
 // talkAtOnce is how many conversations go on at once: most of their time is
-// spent waiting. Under the race detector it is spent computing, and whoever types
+// spent waiting. Under the race detector more of it is spent computing, and whoever types
 // something gets no answer within Slack's time when too many do.
 func talkAtOnce() int {
 	if raceDetector {
-		return 5
+		return 7
 	}
 	return 14
 }
@@ -60,6 +60,9 @@ func TestTalk(t *testing.T) {
 	var all sync.WaitGroup
 	slots := make(chan struct{}, talkAtOnce())
 	for _, file := range files {
+		if testing.Short() && strings.HasSuffix(file, "-nihongo.txt") { // its English twin runs the same code
+			continue
+		}
 		all.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
