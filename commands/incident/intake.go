@@ -192,7 +192,7 @@ func (f *feature) begin(tx *store.Tx, key string, t trail, a integrations.Alert)
 	if i.ID, err = tx.NextID("incident"); err != nil {
 		return nil, err
 	}
-	i.Source, i.Title, i.Service, i.Environment, i.Opened, i.Channel = a.Source, a.Title, a.Service, a.Environment, now, f.Channel(room)
+	i.Source, i.Title, i.Service, i.Environment, i.Opened, i.Channel, i.Room = a.Source, a.Title, a.Service, a.Environment, now, f.Channel(room), room
 	if f.elsewhere(i) != nil {
 		i.Elsewhere = &Elsewhere{Assigned: a.Assigned}
 	}

@@ -16,7 +16,10 @@ import (
 // over. One that a person declared has no source.
 type Incident struct {
 	gate.Incident
-	Key      string `json:"key,omitempty"` // of its alerts, see integrations.Alert
+	Key string `json:"key,omitempty"` // of its alerts, see integrations.Alert
+	// Room is its channel as the configuration names it: what that is in Slack may not be
+	// known when the process has just begun.
+	Room     string `json:"room,omitempty"`
 	Severity string `json:"severity,omitempty"`
 	// Alert is the newest one that said that something is wrong.
 	Alert integrations.Alert `json:"alert,omitzero"`

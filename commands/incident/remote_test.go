@@ -136,7 +136,9 @@ func (p *pager) Resolve(_ context.Context, a integrations.RemoteAct) (integratio
 
 func (p *pager) Reassign(_ context.Context, a integrations.RemoteAct, to integrations.RemoteTarget) (integrations.RemoteActed, error) {
 	who := p.byWhom(integrations.RemoteAct{As: to.Email})
-	return p.act("reassign", a, func(i *integrations.RemoteIncident) bool { return slices.Equal(i.Assigned, []integrations.AlertPerson{who}) }, func(i *integrations.RemoteIncident) {
+	return p.act("reassign", a, func(i *integrations.RemoteIncident) bool {
+		return slices.Equal(i.Assigned, []integrations.AlertPerson{who})
+	}, func(i *integrations.RemoteIncident) {
 		i.Status, i.Assigned, i.AcknowledgedBy = integrations.RemoteTriggered, []integrations.AlertPerson{who}, nil
 	})
 }

@@ -32,7 +32,7 @@ const (
 // come; false where it is told by itself.
 func (f *feature) storm(tx *store.Tx, i *Incident) (bool, error) {
 	now := f.Clock.Now()
-	r, _, err := rooms(tx).Get(i.Channel)
+	r, _, err := rooms(tx).Get(i.Room)
 	if err != nil {
 		return false, err
 	}
@@ -53,7 +53,7 @@ func (f *feature) storm(tx *store.Tx, i *Incident) (bool, error) {
 	}
 	if s == nil {
 		if len(r.Recent) <= f.Config().storm() {
-			return false, rooms(tx).Put(i.Channel, r)
+			return false, rooms(tx).Put(i.Room, r)
 		}
 		if s, err = f.brews(tx, i); err != nil {
 			return false, err
@@ -63,7 +63,7 @@ func (f *feature) storm(tx *store.Tx, i *Incident) (bool, error) {
 		r.Recent = r.Recent[len(r.Recent)-most:]
 	}
 	r.Storm, r.Joined = s.ID, now
-	if err := rooms(tx).Put(i.Channel, r); err != nil {
+	if err := rooms(tx).Put(i.Room, r); err != nil {
 		return false, err
 	}
 	i.Storm = s.ID
@@ -89,7 +89,7 @@ func (f *feature) brews(tx *store.Tx, i *Incident) (*Incident, error) {
 	if s.ID, err = tx.NextID("incident"); err != nil {
 		return nil, err
 	}
-	s.Source, s.Title, s.Opened, s.Channel = i.Source, "a storm of alerts", i.Opened, i.Channel
+	s.Source, s.Title, s.Opened, s.Channel, s.Room = i.Source, "a storm of alerts", i.Opened, i.Channel, i.Room
 	s.Escalation = f.frozen(i.Service, i.Environment, i.Severity)
 	if err := openCard(tx, s); err != nil || !s.due(f.Clock.Now()) {
 		return s, err
