@@ -41,6 +41,7 @@ var talkLines = []talkLine{
 	{form: talkForm(`(\w+) to signalbox: (.*)`), do: func(k *talk, m []string) error { return k.say(m[0], "@signalbox", m[1], "") }},
 	{form: talkForm(`(\w+) in the thread of (op-\d+): (.*)`), do: func(k *talk, m []string) error { return k.say(m[0], "ops", m[2], k.cards[m[1]]) }},
 	{form: talkForm(`(\w+) presses ([\w\p{L} ….-]+?)(?: on (\S+))?`), do: func(k *talk, m []string) error { return k.press(m[0], m[1], m[2]) }},
+	{form: talkForm(`(\w+) presses the same button, seeing it still`), do: (*talk).pressAgain},
 	{form: talkForm(`(\w+) submits (.*)`), do: (*talk).submit},
 	{form: talkForm(`(\w+) on GitHub merges (\S+)#(\d+)`), do: func(k *talk, m []string) error {
 		return k.call(m[0], "PUT", talkPull(m[1], m[2])+"/merge", map[string]string{"merge_method": "merge"}, nil)

@@ -202,6 +202,7 @@ type talk struct {
 	editsFrom time.Time // when Slack edits messages again
 	hello     string    // how the bot introduced itself
 	alerts    int       // that were sent
+	last      pressed   // what was pressed last
 }
 
 func newTalk(t testing.TB, edit func([]byte) []byte) *talk {
@@ -349,6 +350,7 @@ func (k *talk) press(who, label, on string) error {
 		if !ok {
 			return fmt.Errorf("there is no button %q to press", label)
 		}
+		k.remember(b, label)
 		var a slacksim.Answer
 		err := k.call("", "POST", "/sim/slack/click", map[string]string{"user": who, "channel": b.channel, "ts": b.ts, "label": label}, &a)
 		if err == nil {
