@@ -145,7 +145,7 @@ func (f *feature) ackVerb(tx *store.Tx, c *commands.Call) (commands.Reply, error
 // ackOne gives an incident to whoever asks; of a storm, all that it stands for too.
 func (f *feature) ackOne(tx *store.Tx, c *commands.Call, i *Incident) error {
 	now, who := f.Clock.Now(), gate.ToStore(c.Who)
-	if err := f.wish(tx, c, i, Wish{Act: actAck}); err != nil {
+	if err := f.wantThere(tx, c, i, Wish{Act: actAck}); err != nil {
 		return err
 	}
 	i.ack(now, who, "")
@@ -161,7 +161,7 @@ func (f *feature) ackOne(tx *store.Tx, c *commands.Call, i *Incident) error {
 	}
 	for _, m := range members {
 		if m.Acked.IsZero() {
-			if err := f.wish(tx, c, m, Wish{Act: actAck}); err != nil {
+			if err := f.wantThere(tx, c, m, Wish{Act: actAck}); err != nil {
 				return err
 			}
 			m.ack(now, who, "")
@@ -222,11 +222,11 @@ func (f *feature) resolve(tx *store.Tx, c *commands.Call, i *Incident) (commands
 	now, who := f.Clock.Now(), gate.ToStore(c.Who)
 	if text := strings.TrimSpace(c.Arg("text")); text != "" {
 		i.note(Note{At: now, By: who, Text: text})
-		if err := f.wish(tx, c, i, Wish{Act: actNote, Text: text}); err != nil {
+		if err := f.wantThere(tx, c, i, Wish{Act: actNote, Text: text}); err != nil {
 			return commands.Reply{}, err
 		}
 	}
-	if err := f.wish(tx, c, i, Wish{Act: actResolve}); err != nil {
+	if err := f.wantThere(tx, c, i, Wish{Act: actResolve}); err != nil {
 		return commands.Reply{}, err
 	}
 	i.Over, i.OverBy = now, who
@@ -235,7 +235,7 @@ func (f *feature) resolve(tx *store.Tx, c *commands.Call, i *Incident) (commands
 		return commands.Reply{}, err
 	}
 	for _, m := range members {
-		if err := f.wish(tx, c, m, Wish{Act: actResolve}); err != nil {
+		if err := f.wantThere(tx, c, m, Wish{Act: actResolve}); err != nil {
 			return commands.Reply{}, err
 		}
 		m.Over, m.OverBy = now, who
@@ -364,7 +364,7 @@ func (f *feature) snooze(tx *store.Tx, c *commands.Call, i *Incident) (commands.
 			return commands.Reply{}, err
 		}
 	}
-	if err := f.wish(tx, c, i, Wish{Act: actSnooze, For: long}); err != nil {
+	if err := f.wantThere(tx, c, i, Wish{Act: actSnooze, For: long}); err != nil {
 		return commands.Reply{}, err
 	}
 	i.Snoozed, i.SnoozedBy, i.Touched = f.Clock.Now().Add(long), gate.ToStore(c.Who), f.Clock.Now()
@@ -377,7 +377,7 @@ func (f *feature) noteDown(tx *store.Tx, c *commands.Call, i *Incident) (command
 	if text == "" {
 		return commands.Reply{}, commands.Refuse("no_text", "What is to be written down?").WithExample("note " + i.ID + " the disk was full")
 	}
-	if err := f.wish(tx, c, i, Wish{Act: actNote, Text: text}); err != nil {
+	if err := f.wantThere(tx, c, i, Wish{Act: actNote, Text: text}); err != nil {
 		return commands.Reply{}, err
 	}
 	i.note(Note{At: f.Clock.Now(), By: gate.ToStore(c.Who), Text: text})

@@ -125,9 +125,9 @@ func (f *feature) elsewhere(i *Incident) *Remote {
 	return r
 }
 
-// wish has something done there by whoever asks, where the incident is of such a system.
+// wantThere has something done there by whoever asks, where the incident is of such a system.
 // The caller puts the incident.
-func (f *feature) wish(tx *store.Tx, c *commands.Call, i *Incident, w Wish) error {
+func (f *feature) wantThere(tx *store.Tx, c *commands.Call, i *Incident, w Wish) error {
 	r := f.elsewhere(i)
 	if r == nil {
 		return nil
@@ -244,11 +244,11 @@ func (i *Incident) assigned() (names []string) {
 func (f *feature) escalateThere(tx *store.Tx, c *commands.Call, i *Incident, r *Remote) (commands.Reply, error) {
 	if text := strings.TrimSpace(c.Arg("text")); text != "" {
 		i.note(Note{At: f.Clock.Now(), By: gate.ToStore(c.Who), Text: text})
-		if err := f.wish(tx, c, i, Wish{Act: actNote, Text: text}); err != nil {
+		if err := f.wantThere(tx, c, i, Wish{Act: actNote, Text: text}); err != nil {
 			return commands.Reply{}, err
 		}
 	}
-	if err := f.wish(tx, c, i, Wish{Act: actEscalate}); err != nil {
+	if err := f.wantThere(tx, c, i, Wish{Act: actEscalate}); err != nil {
 		return commands.Reply{}, err
 	}
 	i.Touched = f.Clock.Now()
@@ -260,7 +260,7 @@ func (f *feature) reassignThere(tx *store.Tx, c *commands.Call, i *Incident, r *
 	if to.Email == "" {
 		return commands.Reply{}, f.unknown(r, to, "")
 	}
-	if err := f.wish(tx, c, i, Wish{Act: actReassign, To: integrations.RemoteTarget{Email: to.Email}}); err != nil {
+	if err := f.wantThere(tx, c, i, Wish{Act: actReassign, To: integrations.RemoteTarget{Email: to.Email}}); err != nil {
 		return commands.Reply{}, err
 	}
 	if !i.Acked.IsZero() {
