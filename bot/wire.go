@@ -258,12 +258,16 @@ func (s *systems) pagers(c PagerDutyConfig, sources func() []AlertsConfig) {
 	name := func(email string) (string, bool) { return nameByEmail(s.catalog(), email) }
 	email := func(name string) (string, bool) { return emailByName(s.catalog(), name) }
 	s.pager = pagerduty.New(c, pagerduty.Options{Clock: s.clock, Log: s.log, Name: name, Email: email, NoWait: true})
+	events := &pagedServices{pagerduty.NewEvents(c, pagerduty.Options{Clock: s.clock, Log: s.log}), c.RoutingKeys}
 	s.paged = func() *incident.Remote {
 		source := pagerDutySource(sources())
 		if source == "" {
 			return nil
 		}
 		r := &incident.Remote{System: "PagerDuty", Source: source, Services: c.Services, Read: s.pager, Act: s.pager}
+		if len(c.RoutingKeys) > 0 {
+			r.Page = events
+		}
 		if s.url != "" {
 			r.Mend = func(ctx context.Context) ([]string, error) {
 				h, err := s.pager.MendHook(ctx, strings.TrimRight(s.url, "/")+alertPath+source)
@@ -272,6 +276,20 @@ func (s *systems) pagers(c PagerDutyConfig, sources func() []AlertsConfig) {
 		}
 		return r
 	}
+}
+
+// pagedServices has PagerDuty page for its services, by their names in the configuration.
+type pagedServices struct {
+	events *pagerduty.Events
+	keys   map[string]integrations.Secret
+}
+
+func (p *pagedServices) Page(ctx context.Context, service string, e integrations.RemoteEvent) error {
+	return p.events.Trigger(ctx, p.keys[service], e)
+}
+
+func (p *pagedServices) Over(ctx context.Context, service, dedup string) error {
+	return p.events.ResolveEvent(ctx, p.keys[service], dedup)
 }
 
 // pagerDutySource is the source that PagerDuty's own webhooks come from; "" is none.

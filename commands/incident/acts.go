@@ -2,6 +2,7 @@ package incident
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -231,42 +232,25 @@ func (f *feature) resolve(tx *store.Tx, c *commands.Call, i *Incident) (commands
 	}
 	i.Over, i.OverBy = now, who
 	members, err := membersOf(tx, i.ID)
-	if err != nil {
+	for _, m := range members {
+		if err == nil {
+			err = f.wantThere(tx, c, m, Wish{Act: actResolve})
+		}
+		if err == nil {
+			err = records(tx).Put(m.ID, *m)
+		}
+	}
+	if err := errors.Join(err, f.endMembers(tx, i)); err != nil {
 		return commands.Reply{}, err
 	}
-	for _, m := range members {
-		if err := f.wantThere(tx, c, m, Wish{Act: actResolve}); err != nil {
-			return commands.Reply{}, err
-		}
-		m.Over, m.OverBy = now, who
-		if err := f.close(tx, m); err != nil {
-			return commands.Reply{}, err
-		}
-	}
-	if i.Members != nil {
-		i.Members.Open, i.Members.Acked = 0, 0
-	}
-	return commands.Reply{Private: say(fmt.Sprintf("%s is over.", i.ID))}, f.close(tx, i)
-}
-
-// close ends an incident, and the trail of what its alerts are about.
-func (f *feature) close(tx *store.Tx, i *Incident) error {
-	if i.Key == "" {
-		return put(tx, i, true)
-	}
-	key := trailKey(i.Source, i.Key)
-	t, _, err := trails(tx).Get(key)
-	if err != nil {
-		return err
-	}
-	return f.end(tx, i, key, t)
+	return commands.Reply{Private: say(fmt.Sprintf("%s is over.", i.ID))}, f.end(tx, i)
 }
 
 func (f *feature) escalate(tx *store.Tx, c *commands.Call, i *Incident) (commands.Reply, error) {
 	if err := f.stillOpen(i); err != nil {
 		return commands.Reply{}, err
 	}
-	if r := f.elsewhere(i); r != nil {
+	if r := f.elsewhere(i); r != nil && i.Escalation == nil {
 		return f.escalateThere(tx, c, i, r)
 	}
 	if i.Escalation == nil {
@@ -284,7 +268,10 @@ func (f *feature) escalate(tx *store.Tx, c *commands.Call, i *Incident) (command
 	}
 	last := i.Escalation.Calls[len(i.Escalation.Calls)-1]
 	said := fmt.Sprintf("%s is called for %s.", strings.Join(last.People, ", "), i.ID)
-	if len(last.People) == 0 {
+	switch {
+	case last.There != "":
+		said = fmt.Sprintf("PagerDuty is asked to page for %s.", i.ID)
+	case len(last.People) == 0:
 		said = fmt.Sprintf("Nobody could be called for %s.", i.ID)
 	}
 	return commands.Reply{Private: say(said)}, put(tx, i, true)

@@ -333,8 +333,14 @@ func (f *feature) calledCard(tx *store.Tx, s *store.Surface) (integrations.Messa
 		}
 		row = append(row, integrations.Who(person(f.Catalog(), name)))
 	}
+	if c.There != "" {
+		if len(c.People) > 0 {
+			row = append(row, integrations.R(" · ")...)
+		}
+		row = append(row, integrations.R("PagerDuty pages for ", c.There)...)
+	}
 	for k, name := range c.Nobody {
-		if k > 0 || len(c.People) > 0 {
+		if k > 0 || len(c.People) > 0 || c.There != "" {
 			row = append(row, integrations.R(" · ")...)
 		}
 		row = append(row, integrations.R("nobody stands behind ", name, " now")...)

@@ -3,6 +3,7 @@ package incident
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -50,13 +51,22 @@ func (f *feature) take(tx *store.Tx, a integrations.Alert, cat *integrations.Cat
 	if now := f.Clock.Now(); a.At.After(now) { // by a clock that is wrong: what comes next would seem to be overtaken
 		a.At = now
 	}
+	joined, err := f.join(tx, a)
+	if err != nil {
+		return nil, err
+	}
 	key := trailKey(a.Source, a.Key)
 	t, _, err := trails(tx).Get(key)
 	if err != nil {
 		return nil, err
 	}
-	if t.Open == "" {
+	switch {
+	case t.Open == "" && joined: // it was over here before it was told there
+		return nil, nil
+	case t.Open == "":
 		return f.begin(tx, key, t, a)
+	case joined && a.State == integrations.AlertFiring: // which is ours
+		a.State, a.Title = integrations.AlertUpdated, ""
 	}
 	i, found, err := records(tx).Get(t.Open)
 	if err != nil || !found {
@@ -73,7 +83,12 @@ func (f *feature) take(tx *store.Tx, a integrations.Alert, cat *integrations.Cat
 		if urgent, changed := do(&i, a, f.Clock.Now()); changed {
 			f.name(&i, &was, a)
 			if !i.open() {
-				return &i, f.end(tx, &i, key, t)
+				if !joined {
+					if err := f.overHere(tx, &i); err != nil {
+						return nil, err
+					}
+				}
+				return &i, errors.Join(f.endMembers(tx, &i), f.end(tx, &i), f.stormOver(tx, &i))
 			}
 			if was.Acked.IsZero() != i.Acked.IsZero() {
 				if err := f.counted(tx, &i, 0, acks(&i)-acks(&was)); err != nil {
@@ -256,14 +271,23 @@ func (f *feature) reopen(tx *store.Tx, i *Incident, key string, t trail, a integ
 }
 
 // end writes down that an incident is over.
-func (f *feature) end(tx *store.Tx, i *Incident, key string, t trail) error {
-	t.Open, t.Closed = "", i.Over
-	t.Past = append(t.Past, i.ID)
-	if over := len(t.Past) - mostPast; over > 0 {
-		t.Past = slices.Delete(t.Past, 0, over)
-	}
-	if err := trails(tx).Put(key, t); err != nil {
-		return err
+func (f *feature) end(tx *store.Tx, i *Incident) error {
+	for _, key := range f.trailsOf(i) {
+		t, _, err := trails(tx).Get(key)
+		if err != nil {
+			return err
+		}
+		if t.Open != i.ID {
+			continue
+		}
+		t.Open, t.Closed = "", i.Over
+		t.Past = append(t.Past, i.ID)
+		if over := len(t.Past) - mostPast; over > 0 {
+			t.Past = slices.Delete(t.Past, 0, over)
+		}
+		if err := trails(tx).Put(key, t); err != nil {
+			return err
+		}
 	}
 	acked := 0
 	if !i.Acked.IsZero() {

@@ -44,6 +44,7 @@ type Remote struct {
 	Services []string
 	Read     RemoteReader
 	Act      RemoteResponder
+	Page     RemotePager // nil where none of its services is named
 	// Mend has what was disabled there tell us again, and says what it did; nil where it
 	// cannot tell us.
 	Mend func(ctx context.Context) (did []string, err error)
@@ -60,6 +61,11 @@ type Elsewhere struct {
 	Done     time.Time                  `json:"done,omitzero"`
 	Seen     time.Time                  `json:"seen,omitzero"`
 	Assigned []integrations.AlertPerson `json:"assigned,omitempty"`
+	// Of one that we had opened there: for which service, by which key, and its id once it
+	// is known.
+	Paged string `json:"paged,omitempty"`
+	Dedup string `json:"dedup,omitempty"`
+	ID    string `json:"id,omitempty"`
 }
 
 // Wish is one thing that somebody wants done there.
@@ -119,7 +125,7 @@ func (f *feature) remote() *Remote {
 // elsewhere is the system that pages people for an incident; nil where that is us.
 func (f *feature) elsewhere(i *Incident) *Remote {
 	r := f.remote()
-	if r == nil || i.Key == "" || i.Source != r.Source {
+	if r == nil || (i.Key == "" || i.Source != r.Source) && (i.Elsewhere == nil || i.Elsewhere.Dedup == "") {
 		return nil
 	}
 	return r
@@ -138,14 +144,8 @@ func (f *feature) wantThere(tx *store.Tx, c *commands.Call, i *Incident, w Wish)
 	if i.Elsewhere == nil {
 		i.Elsewhere = &Elsewhere{}
 	}
-	e := i.Elsewhere
-	w.N, w.By, w.As, w.At = e.Next, gate.ToStore(c.Who), c.Who.Email, f.Clock.Now()
-	e.Next++
-	if e.Wishes = append(e.Wishes, w); e.Job {
-		return nil // which comes to it
-	}
-	e.Job = true
-	return beginCarrying(tx, i.ID, w.N)
+	w.By, w.As = gate.ToStore(c.Who), c.Who.Email
+	return f.want(tx, i, w)
 }
 
 // unknown refuses somebody whom the other system does not know.

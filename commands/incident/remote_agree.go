@@ -68,9 +68,13 @@ func (f *feature) withEnded(ctx context.Context, r *Remote, all []integrations.R
 		ids = nil
 		open, err := openOnes(tx)
 		for _, i := range open {
-			there := slices.ContainsFunc(all, func(o integrations.RemoteIncident) bool { return o.ID == i.Key })
-			if f.elsewhere(i) != nil && !there {
-				ids = append(ids, i.Key)
+			id := i.Key
+			if e := i.Elsewhere; e != nil && e.Dedup != "" {
+				id = e.ID
+			}
+			there := slices.ContainsFunc(all, func(o integrations.RemoteIncident) bool { return o.ID == id })
+			if f.elsewhere(i) != nil && id != "" && !there {
+				ids = append(ids, id)
 			}
 		}
 		return err
@@ -91,12 +95,14 @@ func (f *feature) withEnded(ctx context.Context, r *Remote, all []integrations.R
 
 // agreeOn has one incident be as the other system has it, and says whether it was not.
 func (f *feature) agreeOn(tx *store.Tx, r *Remote, there integrations.RemoteIncident, asked time.Time) (missed bool, err error) {
-	key := trailKey(r.Source, there.ID)
+	key, a := trailKey(r.Source, there.ID), alertOf(r, there, asked)
+	if _, err := f.join(tx, a); err != nil {
+		return false, err
+	}
 	t, _, err := trails(tx).Get(key)
 	if err != nil {
 		return false, err
 	}
-	a := alertOf(r, there, asked)
 	if t.Open == "" {
 		if there.Status == integrations.RemoteResolved || f.held(tx, key) {
 			return false, nil
@@ -145,7 +151,8 @@ func alertOf(r *Remote, there integrations.RemoteIncident, at time.Time) integra
 	case "low":
 		severity = integrations.SeverityWarning
 	}
-	a := integrations.Alert{Source: r.Source, Key: there.ID, Kind: "read", Severity: severity, Title: there.Title, Service: there.Service, URL: there.URL, At: at, Opened: there.CreatedAt, Assigned: there.Assigned}
+	a := integrations.Alert{Source: r.Source, Key: there.ID, Kind: "read", Severity: severity, Title: there.Title, Service: there.Service, URL: there.URL, At: at, Opened: there.CreatedAt, Assigned: there.Assigned,
+		Labels: map[string]string{labelDedup: there.Key}}
 	if len(there.AcknowledgedBy) > 0 {
 		a.By = there.AcknowledgedBy[0]
 	}
@@ -190,7 +197,7 @@ func (f *feature) seen(tx *store.Tx, id string, there integrations.RemoteInciden
 	e := i.Elsewhere
 	same := slices.Equal(e.Assigned, there.Assigned)
 	e.Seen, e.Assigned = asked, there.Assigned
-	if there.Title != "" && there.Title != i.Title {
+	if there.Title != "" && there.Title != i.Title && e.Dedup == "" {
 		i.Title, same = there.Title, false
 	}
 	if i.AckedBy == (store.Person{}) && !i.Acked.IsZero() && len(there.AcknowledgedBy) > 0 {

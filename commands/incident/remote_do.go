@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
@@ -70,16 +69,7 @@ func (f *feature) carryOne(ctx context.Context, id string) (more bool, after tim
 		return false, 0, err
 	}
 	w := i.Elsewhere.Wishes[0]
-	var acted integrations.RemoteActed
-	var failed error
-	switch r := f.elsewhere(&i); {
-	case r == nil:
-		failed = errors.New("no system that pages people is configured for it any more")
-	case carriers[w.Act] == nil:
-		failed = fmt.Errorf("there is no act %q", w.Act)
-	default:
-		acted, failed = carriers[w.Act](ctx, r.Act, integrations.RemoteAct{As: w.As, ID: i.Key, Asked: w.At}, w)
-	}
+	acted, failed := f.do(ctx, &i, w)
 	if ctx.Err() != nil {
 		return false, 0, nil
 	}
@@ -134,7 +124,9 @@ func (f *feature) settle(tx *store.Tx, i *Incident, w Wish, acted integrations.R
 	var gone *integrations.Gone
 	switch {
 	case failed == nil:
-		e.Assigned = acted.Incident.Assigned
+		if acted.Incident.ID != "" {
+			e.Assigned = acted.Incident.Assigned
+		}
 		err = f.agreed(tx, i, w, acted)
 	case errors.As(failed, &over):
 		err = f.overThere(tx, i, w, over.Incident)
@@ -185,7 +177,7 @@ func (f *feature) overThere(tx *store.Tx, i *Incident, w Wish, r integrations.Re
 	}
 	if i.open() {
 		i.Over, i.OverBy, i.OverName = f.Clock.Now(), by, name
-		if err := f.close(tx, i); err != nil {
+		if err := f.end(tx, i); err != nil {
 			return err
 		}
 	}
@@ -218,17 +210,18 @@ func (f *feature) undoAck(tx *store.Tx, i *Incident, w Wish) error {
 
 // revive has an incident go on that was ended here alone.
 func (f *feature) revive(tx *store.Tx, i *Incident) error {
-	key := trailKey(i.Source, i.Key)
-	t, _, err := trails(tx).Get(key)
-	if err != nil || t.Open != "" { // it came back as another
-		return err
-	}
-	if n := len(t.Past); n > 0 && t.Past[n-1] == i.ID {
-		t.Past = t.Past[:n-1]
-	}
-	t.Open = i.ID
-	if err := trails(tx).Put(key, t); err != nil {
-		return err
+	for _, key := range f.trailsOf(i) {
+		t, _, err := trails(tx).Get(key)
+		if err != nil || t.Open != "" { // it came back as another
+			return err
+		}
+		if n := len(t.Past); n > 0 && t.Past[n-1] == i.ID {
+			t.Past = t.Past[:n-1]
+		}
+		t.Open = i.ID
+		if err := trails(tx).Put(key, t); err != nil {
+			return err
+		}
 	}
 	i.Over, i.OverBy, i.OverName = time.Time{}, store.Person{}, ""
 	f.turn(i)
@@ -251,7 +244,7 @@ func (f *feature) tell(tx *store.Tx, i *Incident, w Wish, what, more string) err
 		system = r.System
 	}
 	return f.under(tx, i, cardThere, fmt.Sprintf("%d-%s", w.N, what), map[string]string{
-		"what": what, "act": w.Act, "by": gate.FromStore(w.By).Display(), "system": system, "more": cut(more, mostText),
+		"what": what, "act": w.Act, "by": byWhom(w), "system": system, "more": cut(more, mostText),
 	})
 }
 

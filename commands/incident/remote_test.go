@@ -20,11 +20,12 @@ var errKilled = errors.New("killed")
 // A pager is the system that pages people, of which a client speaks: it acts as the person,
 // asks "already so?" first, and refuses what is over.
 type pager struct {
-	clock clock.Clock
-	all   map[string]*integrations.RemoteIncident
-	did   []string // what was changed there: "ack alice P1"
-	hooks []string // what mending does next
-	asked int
+	clock  clock.Clock
+	all    map[string]*integrations.RemoteIncident
+	did    []string // what was changed there: "ack alice P1"
+	hooks  []string // what mending does next
+	asked  int
+	events []string // what machines told it
 	// fault fails a call, before it is done or after.
 	fault func(call string, before bool) error
 }
@@ -160,12 +161,44 @@ func (p *pager) Note(_ context.Context, a integrations.RemoteAct, text string) (
 	return p.act("note", a, func(*integrations.RemoteIncident) bool { return slices.Contains(p.did, line) }, func(*integrations.RemoteIncident) {})
 }
 
+// Page opens an incident, if none of its key is open.
+func (p *pager) Page(_ context.Context, service string, e integrations.RemoteEvent) error {
+	if err := p.hit("page", true); err != nil {
+		return err
+	}
+	p.events = append(p.events, "page "+service+" "+e.Summary)
+	if p.open(e.Dedup) == nil {
+		p.triggers(fmt.Sprintf("Q%d", len(p.all)+1)).Key = e.Dedup
+	}
+	return p.hit("page", false)
+}
+
+func (p *pager) Over(_ context.Context, service, dedup string) error {
+	if err := p.hit("over", true); err != nil {
+		return err
+	}
+	p.events = append(p.events, "over "+service)
+	if i := p.open(dedup); i != nil {
+		i.Status = integrations.RemoteResolved
+	}
+	return p.hit("over", false)
+}
+
+func (p *pager) open(dedup string) *integrations.RemoteIncident {
+	for _, i := range p.all {
+		if i.Key == dedup && i.Status != integrations.RemoteResolved {
+			return i
+		}
+	}
+	return nil
+}
+
 // remote is the pager as the feature has it.
 func (d *desk) remote() *Remote {
 	if d.pager == nil {
 		return nil
 	}
-	return &Remote{System: "PagerDuty", Source: "pagerduty", Read: d.pager, Act: d.pager, Mend: func(context.Context) ([]string, error) {
+	return &Remote{System: "PagerDuty", Source: "pagerduty", Read: d.pager, Act: d.pager, Page: d.pager, Mend: func(context.Context) ([]string, error) {
 		did := d.pager.hooks
 		d.pager.hooks = nil
 		return did, nil

@@ -135,3 +135,35 @@ func membersOf(tx *store.Tx, storm string) ([]*Incident, error) {
 	}
 	return out, err
 }
+
+// endMembers ends what a storm that is over stands for.
+func (f *feature) endMembers(tx *store.Tx, s *Incident) error {
+	if s.Members == nil {
+		return nil
+	}
+	members, err := membersOf(tx, s.ID)
+	for _, m := range members {
+		if err == nil {
+			m.Over, m.OverBy, m.OverName = s.Over, s.OverBy, s.OverName
+			err = f.end(tx, m)
+		}
+	}
+	s.Members.Open, s.Members.Acked = 0, 0
+	return err
+}
+
+// stormOver tells the other system, if it was to page for the storm of an incident, that
+// this was the last of it.
+func (f *feature) stormOver(tx *store.Tx, i *Incident) error {
+	if i.Storm == "" {
+		return nil
+	}
+	s, found, err := records(tx).Get(i.Storm)
+	if err != nil || !found || s.open() || s.Elsewhere == nil || s.Elsewhere.Dedup == "" {
+		return err
+	}
+	if err := f.overHere(tx, &s); err != nil {
+		return err
+	}
+	return records(tx).Put(s.ID, s)
+}
