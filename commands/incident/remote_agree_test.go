@@ -105,6 +105,34 @@ func TestALateWebhook(t *testing.T) {
 	d.same("P1")
 }
 
+// A note that came from here is not written down once more.
+func TestTheEchoOfANote(t *testing.T) {
+	d := newPagedDesk(t)
+	d.told("P1")
+	d.says("bob", "note incident-1 it is the second disk")
+	d.carries()
+	for _, text := range []string{"it is the second disk", "no, the third"} {
+		a := alertOf(d.remote(), *d.pager.all["P1"], d.clock.Now())
+		a.Kind, a.State, a.Text, a.By = "incident.annotated", integrations.AlertNoted, text, integrations.AlertPerson{Name: "carol"}
+		d.sendsOf("pagerduty", a)
+	}
+	if notes := d.incident("incident-1").Notes; len(notes) != 2 || notes[1].Name != "carol" {
+		t.Errorf("the notes are %+v", notes)
+	}
+}
+
+// Whoever acknowledges there, and is known here, answers for it here.
+func TestWhoAcknowledgesThereAnswersForIt(t *testing.T) {
+	d := newPagedDesk(t)
+	d.pager.triggers("P1")
+	d.agrees()
+	d.pager.acks("P1", "carol")
+	d.agrees()
+	if i := d.incident("incident-1"); i.By.Name != "carol" || i.AckedBy.Slack != "UC" {
+		t.Errorf("it is %+v's, acknowledged by %+v", i.By, i.AckedBy)
+	}
+}
+
 func TestAckMineIsWhatCallsMeThere(t *testing.T) {
 	d := newPagedDesk(t)
 	d.told("P1")

@@ -365,6 +365,7 @@ func TestAnActIsBrokenAtEachBoundary(t *testing.T) {
 	for _, line := range []string{"ack incident-1", "all-clear incident-1 it was full", "escalate incident-1", "reassign incident-1 carol", "snooze incident-1 30m", "note incident-1 hm"} {
 		for name, fault := range faults {
 			t.Run(name+" "+line, func(t *testing.T) {
+				t.Parallel()
 				for n := 0; ; n++ {
 					d := newPagedDesk(t)
 					d.told("P1")
@@ -470,6 +471,54 @@ func TestAStrangerWhoWasNotKnownToBeOne(t *testing.T) {
 	}
 	if text := strings.Join(d.shown("incident-1"), "\n"); !strings.Contains(text, "PagerDuty did not take dave's ack: no PagerDuty user has the address dave@acme.example") {
 		t.Errorf("it tells\n%s", text)
+	}
+}
+
+// What is over there takes notes still, of those whom it knows.
+func TestANoteOfAStrangerOnWhatIsOver(t *testing.T) {
+	d := newPagedDesk(t)
+	d.told("P1")
+	d.says("bob", "all-clear incident-1")
+	d.carries()
+	d.refuses("erin", "note incident-1 it was the disk", "stranger")
+	d.says("carol", "note incident-1 it was the disk")
+	if d.carries(); d.pager.did[len(d.pager.did)-1] != "note carol P1" {
+		t.Errorf("it did %q", d.pager.did)
+	}
+}
+
+// One job carries out what is wanted of an incident, also what is wanted while it works.
+func TestOneJobForAnIncident(t *testing.T) {
+	d := newPagedDesk(t)
+	d.told("P1")
+	d.says("bob", "ack incident-1")
+	d.says("bob", "note incident-1 one")
+	d.pager.fault = func(call string, before bool) error {
+		if call == "note" && before && len(d.pager.did) == 1 {
+			d.says("carol", "note incident-1 two")
+		}
+		return nil
+	}
+	if runs := d.carries(); runs != 1 || strings.Join(d.pager.did, ", ") != "ack bob P1, note bob P1, note carol P1" {
+		t.Errorf("in %d runs it did %q", runs, d.pager.did)
+	}
+}
+
+// After a day nobody wants it any more, and that is said.
+func TestWhatCouldNotBeDoneForADay(t *testing.T) {
+	d := newPagedDesk(t)
+	d.told("P1")
+	d.says("bob", "ack incident-1")
+	d.pager.fault = func(call string, _ bool) error {
+		d.moves(30 * time.Minute)
+		return &integrations.Later{After: time.Second, Err: errors.New("503 Service Unavailable")}
+	}
+	d.carries()
+	if text := strings.Join(d.shown("incident-1"), "\n"); !strings.Contains(text, "PagerDuty did not take bob's ack: 503 Service Unavailable") {
+		t.Errorf("it tells\n%s", text)
+	}
+	if i := d.incident("incident-1"); !i.Acked.IsZero() {
+		t.Error("it is still bob's")
 	}
 }
 
