@@ -198,7 +198,8 @@ func (c *Config) checkHAProxy() {
 	}
 }
 
-// checkIncidents wants whoever is to be called to be somebody.
+// checkIncidents wants whoever is to be called to be somebody, and what is to be quiet in
+// an environment to be in one that there is.
 func (c *Config) checkIncidents() {
 	c.checkPart("incidents", c.Incidents)
 	known := slices.Concat(c.personNames(), c.OnCall.Names(), c.groupNames())
@@ -207,6 +208,11 @@ func (c *Config) checkIncidents() {
 			for m, name := range s.Call {
 				c.wantOne(fmt.Sprintf("incidents.escalations[%d].steps[%d].call[%d]", n, k, m), "person, schedule or group", name, known)
 			}
+		}
+	}
+	for n, s := range c.Incidents.Silences {
+		if s.Environment != "" {
+			c.wantOne(fmt.Sprintf("incidents.silences[%d].environment", n), "environment", s.Environment, c.environmentNames())
 		}
 	}
 }

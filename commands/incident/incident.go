@@ -32,6 +32,7 @@ const (
 	cardCalled   = "incident-called"
 	cardAwake    = "incident-awake"
 	cardReminder = "incident-reminder"
+	cardSilence  = "incident-silence"
 	placeMessage = "slack.message"
 
 	keepFor = 180 * 24 * time.Hour // what is over
@@ -54,6 +55,9 @@ type Deps struct {
 	Called func(name string, at time.Time) ([]integrations.Person, error)
 	// Drains says that instances can be drained.
 	Drains bool
+	// Sources are those that alerts come from, as far as they can be asked for more; nil
+	// is none.
+	Sources func() []Source
 }
 
 type feature struct{ Deps }
@@ -63,12 +67,15 @@ func New(d Deps) commands.Feature {
 	if d.Config == nil {
 		d.Config = func() Config { return Config{} }
 	}
+	if d.Sources == nil {
+		d.Sources = func() []Source { return nil }
+	}
 	f := &feature{d}
 	return commands.Feature{
 		Name: "incident", Words: map[string]string{"ja": ja}, Verbs: append([]commands.Verb{f.openVerb(), f.overVerb(), f.listVerb()}, f.actVerbs()...),
 		Events: map[string]commands.Handler{"alert.": f.hear},
-		Ticks:  []commands.Tick{{Name: "watch the incidents", Every: callEvery, Run: f.watch}},
-		Cards:  map[string]tell.Card{card: f.card, cardPage: f.pageCard, cardCalled: f.calledCard, cardAwake: f.awakeCard, cardReminder: f.reminderCard},
+		Ticks:  []commands.Tick{{Name: "watch the incidents", Every: callEvery, Run: f.watch}, {Name: "carry the silences", Every: carryEvery, Run: f.carrySilences}},
+		Cards:  map[string]tell.Card{card: f.card, cardPage: f.pageCard, cardCalled: f.calledCard, cardAwake: f.awakeCard, cardReminder: f.reminderCard, cardSilence: f.silenceCard},
 		Prune:  f.prune,
 	}
 }
@@ -286,6 +293,9 @@ func (f *feature) prune(ctx context.Context) error {
 			return err
 		}
 		if err := forget(silences(tx), func(s Silence) bool { return s.Over && now.Sub(s.Until) > keepFor }); err != nil {
+			return err
+		}
+		if err := forget(carried(tx), func(c Carried) bool { return now.Sub(c.Quiet.Until) > keepCarried }); err != nil {
 			return err
 		}
 		return forget(pages(tx), func(p integrations.Page) bool { return now.Sub(p.At) > keepFor })
