@@ -179,6 +179,9 @@ var alertSources = map[string]alertMaker{
 
 // incidentSources are those that alerts come from, as far as they can be asked for more.
 func (s systems) incidentSources() (out []incident.Source) {
+	if s.sources == nil { // it is asked for its verbs alone
+		return nil
+	}
 	for _, one := range s.sources() {
 		silencer, _ := one.read.(integrations.AlertSilencer)
 		looker, _ := one.read.(integrations.AlertLooker)

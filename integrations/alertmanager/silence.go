@@ -2,6 +2,7 @@ package alertmanager
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -177,14 +178,17 @@ func (c client) Wrong(ctx context.Context) (map[string]bool, error) {
 	if now, err := http.ParseTime(header.Get("Date")); err == nil && now.Sub(about.Uptime) < youngest {
 		return nil, &integrations.Later{After: youngest - now.Sub(about.Uptime), Err: fmt.Errorf("alertmanager: it is up for less than %d minutes, and may not have heard of all that is wrong", int(youngest.Minutes()))}
 	}
-	var all []map[string]any
+	var all []json.RawMessage
 	query := map[string][]string{"active": {"true"}, "silenced": {"true"}, "inhibited": {"true"}, "unprocessed": {"true"}}
 	if _, err := c.do(ctx, jsonapi.Call{Act: "list the alerts", Method: http.MethodGet, Path: []string{"api", "v2", "alerts"}, Query: query}, &all); err != nil {
 		return nil, err
 	}
 	out := map[string]bool{}
 	for _, one := range all {
-		a := loose.Of(one)
+		a, err := loose.Object(one)
+		if err != nil {
+			return nil, fmt.Errorf("alertmanager list the alerts: %w", err)
+		}
 		for _, key := range []string{strings.TrimSpace(a.At("fingerprint").Text()), digest(a.At("labels").Map())} {
 			out[integrations.AlertKey(key)] = true
 		}

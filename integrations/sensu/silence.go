@@ -3,6 +3,7 @@ package sensu
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -218,13 +219,16 @@ func (c client) Wrong(ctx context.Context) (map[string]bool, error) {
 		if next != "" {
 			query["continue"] = []string{next}
 		}
-		var all []map[string]any
+		var all []json.RawMessage
 		header, err := c.do(ctx, jsonapi.Call{Act: "list", Thing: "the events", Method: http.MethodGet, Path: []string{"events"}, Query: query}, &all)
 		if err != nil {
 			return nil, err
 		}
 		for _, one := range all {
-			e := loose.Of(one)
+			e, err := loose.Object(one)
+			if err != nil {
+				return nil, fmt.Errorf("sensu list the events: %w", err)
+			}
 			if !e.At("check").IsObject() {
 				continue
 			}

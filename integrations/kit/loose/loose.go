@@ -39,9 +39,6 @@ func Parse(body []byte) (Value, error) {
 	return Value{v}, nil
 }
 
-// Of is a value that was decoded by encoding/json already.
-func Of(v any) Value { return Value{v} }
-
 // Object is Parse of a body that has to be a JSON object.
 func Object(body []byte) (Value, error) {
 	v, err := Parse(body)
