@@ -113,7 +113,7 @@ func (f *feature) carry(tx *store.Tx, s *Silence, cat *integrations.Catalog) err
 		c := Carried{Source: source.Name, Quiet: s.quiet(cat), State: carryWanted}
 		c.Quiet.Nonce = ulid.Make().String()
 		if err := source.Silencer.Keeps(c.Quiet); err != nil {
-			c.State, c.Why = carryRefused, err.Error()
+			c.State, c.Why = carryRefused, reasonOf(err)
 		}
 		if err := carried(tx).Put(c.key(), c); err != nil {
 			return err
@@ -135,14 +135,22 @@ func (f *feature) lift(tx *store.Tx, silence string) error {
 	return err
 }
 
+// reasonOf is an error for people: in the words of others, but for one.
+func reasonOf(err error) string {
+	if errors.Is(err, integrations.ErrQuietNoService) {
+		return err.Error()
+	}
+	return fmt.Sprintf("“%v”", err)
+}
+
 // saidOf is what is said of each state, without a reason and with one.
 var saidOf = map[string][2]string{
-	carryWanted:  {"⏳ %s does not have it yet.", "⏳ %s does not have it yet: “%s”"},
+	carryWanted:  {"⏳ %s does not have it yet.", "⏳ %s does not have it yet: %s"},
 	carryMade:    {"🔕 %s calls nobody either.", ""},
-	carryRefused: {"⚠️ %s does not have it.", "⚠️ %s does not have it: “%s”"},
-	carryLifting: {"⏳ %s still has it.", "⏳ %s still has it: “%s”"},
+	carryRefused: {"⚠️ %s does not have it.", "⚠️ %s does not have it: %s"},
+	carryLifting: {"⏳ %s still has it.", "⏳ %s still has it: %s"},
 	carryLifted:  {"🔔 %s has it no more.", ""},
-	carryStuck:   {"⚠️ %s has it until its end.", "⚠️ %s has it until its end: “%s”"},
+	carryStuck:   {"⚠️ %s has it until its end.", "⚠️ %s has it until its end: %s"},
 }
 
 // carriedLines are those of the turn that is on, or was the last, and of what is to be
@@ -259,7 +267,7 @@ func (f *feature) makeThere(ctx context.Context, c *Carried, at integrations.Ale
 		}
 	}
 	if err := at.Keeps(c.Quiet); err != nil {
-		return f.record(ctx, c, func(n *Carried) { n.State, n.Why, n.Tried = carryRefused, err.Error(), time.Time{} })
+		return f.record(ctx, c, func(n *Carried) { n.State, n.Why, n.Tried = carryRefused, reasonOf(err), time.Time{} })
 	}
 	wanted := false
 	err := f.record(ctx, c, func(n *Carried) {
@@ -326,7 +334,7 @@ func (f *feature) unfound(ctx context.Context, c *Carried, err error) error {
 		later = &integrations.Later{After: slowest, Err: err}
 	}
 	return f.failed(ctx, c, later, func(n *Carried, _ bool) {
-		n.Why = fmt.Sprintf("its answer was lost, and it cannot be looked for: %v", later.Err)
+		n.Why = fmt.Sprintf("its answer was lost, and it cannot be looked for: %s", reasonOf(later.Err))
 	}, "")
 }
 
@@ -342,14 +350,14 @@ func (f *feature) failed(ctx context.Context, c *Carried, err error, also func(n
 	now := f.Clock.Now()
 	return f.record(ctx, c, func(n *Carried) {
 		if !errors.As(err, &later) {
-			n.Fails, n.Why = 0, err.Error()
+			n.Fails, n.Why = 0, reasonOf(err)
 			if n.State == c.State {
 				n.State = refused
 			}
 			also(n, false)
 			return
 		}
-		n.Why = fmt.Sprint(later.Err)
+		n.Why = reasonOf(later.Err)
 		n.Fails++
 		n.Next = now.Add(max(later.After, min(lookAgain<<min(n.Fails-1, 6), slowest)))
 		also(n, !later.Unsent)

@@ -198,7 +198,7 @@ func TestWhatIsNotCarried(t *testing.T) {
 	d := newDesk(t)
 	e := d.carries("alertmanager")
 	d.says("bob", "silence web-1 1h the disks are replaced")
-	d.saying("silence-1", "⚠️ alertmanager does not have it: “only what is a service is carried there”", "[End it]")
+	d.saying("silence-1", "⚠️ alertmanager does not have it: only what is a service is carried there", "[End it]")
 	e.fault = func(call string, _ bool) error { return errors.New("400 Bad Request: no") }
 	d.says("bob", "silence web 1h the disks are replaced")
 	d.rounds(3)
@@ -217,7 +217,7 @@ func TestWhatIsNotCarried(t *testing.T) {
 	d.says("bob", "silence web 1h the disks are replaced")
 	d.sources = nil
 	d.rounds(1)
-	d.saying("silence-4", "⚠️ alertmanager does not have it: “it is not in the configuration any more”", "[End it]")
+	d.saying("silence-4", "⚠️ alertmanager does not have it: it is not in the configuration any more", "[End it]")
 	d.passes(time.Hour)
 	d.saying("silence-3", "🔔 alertmanager has it no more.")
 }
@@ -341,7 +341,7 @@ func TestALostAnswerIsGivenItsTime(t *testing.T) {
 	}
 	d.says("bob", "silence web 1h the disks are replaced")
 	d.rounds(2)
-	d.saying("silence-1", "⏳ alertmanager does not have it yet: “its answer was lost, and it cannot be looked for: 429 Too Many Requests”", "[End it]")
+	d.saying("silence-1", "⏳ alertmanager does not have it yet: its answer was lost, and it cannot be looked for: “429 Too Many Requests”", "[End it]")
 	d.rounds(20)
 	if got := strings.Join(e.asked, " "); got != "make find find find make" || e.inForce() != 1 {
 		t.Errorf("it asked %s", got)
