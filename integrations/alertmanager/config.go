@@ -35,9 +35,9 @@ var labelShape = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 func (c Config) check() error {
 	var errs []error
 	bad := func(field, say string) { errs = append(errs, errors.New("settings."+field+": "+say)) }
-	for field, label := range map[string]string{"service_label": c.ServiceLabel, "environment_label": c.EnvironmentLabel} {
-		if label != "" && !labelShape.MatchString(label) {
-			bad(field, "is no name of a label; want letters, digits and _, such as service")
+	for _, one := range [][2]string{{"service_label", c.ServiceLabel}, {"environment_label", c.EnvironmentLabel}} {
+		if one[1] != "" && !labelShape.MatchString(one[1]) {
+			bad(one[0], "is no name of a label; want letters, digits and _, such as service")
 		}
 	}
 	if c.URL != "" {
