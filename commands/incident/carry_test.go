@@ -393,3 +393,59 @@ func TestWhatWasCarriedIsForgotten(t *testing.T) {
 		}
 	}
 }
+
+// What was asked for can arrive after its answer was lost: it is neither made again before
+// that, nor taken for removed.
+func TestWhatArrivesLate(t *testing.T) {
+	for _, ends := range []bool{false, true} {
+		d := newDesk(t)
+		e := d.carries("alertmanager")
+		var sent integrations.Quiet
+		e.fault = func(call string, before bool) error {
+			if call == "make" && before && sent.Nonce == "" {
+				if err := d.store.View(func(tx *store.Tx) error {
+					all, err := carriedOf(tx, "silence-1")
+					sent = all[0].Quiet
+					return err
+				}); err != nil {
+					t.Fatal(err)
+				}
+				return faults["lost"]
+			}
+			return nil
+		}
+		d.says("bob", "silence web 1h the disks are replaced")
+		d.rounds(1)
+		if ends {
+			d.says("bob", "unsilence silence-1")
+		}
+		d.rounds(1)
+		e.silences = append(e.silences, sent)
+		d.rounds(10)
+		if want := map[bool]int{true: 0, false: 1}[ends]; len(e.silences) != 1 || e.inForce() != want {
+			t.Errorf("ended %v: %d are made, %d in force; it asked %v", ends, len(e.silences), e.inForce(), e.asked)
+		}
+	}
+}
+
+// Somebody ends it while the source is being asked to make it.
+func TestEndedWhileItIsMade(t *testing.T) {
+	for _, early := range []bool{false, true} {
+		d := newDesk(t)
+		e := d.carries("alertmanager")
+		ended := false
+		e.fault = func(call string, before bool) error {
+			if call == "make" && before == early && !ended {
+				ended = true
+				d.says("bob", "unsilence silence-1")
+			}
+			return nil
+		}
+		d.says("bob", "silence web 1h the disks are replaced")
+		d.rounds(3)
+		d.saying("silence-1", "🔔 alertmanager has it no more.")
+		if e.inForce() > 0 {
+			t.Errorf("%d are in force; it asked %v", e.inForce(), e.asked)
+		}
+	}
+}
