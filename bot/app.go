@@ -201,7 +201,7 @@ func (a *app) assemble() error {
 	s.digest = func() WeeklyConfig { return a.config.Load().Digest }
 	s.born = func() BirthConfig { return a.config.Load().Birth }
 	s.incidents = func() IncidentsConfig { return a.config.Load().Incidents }
-	s.alerts = &alertReader{sources: a.alertSources, log: a.Log}
+	s.alerts, s.sources = &alertReader{sources: a.alertSources, log: a.Log}, a.alertSources
 	s.language = func() string { return a.config.Load().Slack.Language }
 	a.systems = s
 	if a.wired, err = wire(features(s)); err != nil {
@@ -324,6 +324,11 @@ func (c *Config) secrets() []string {
 	all = append(all, c.Statuspage.Secrets()...)
 	for _, s := range c.Alerts {
 		all = append(append(all, s.Tokens...), s.Secrets...)
+	}
+	for _, s := range c.sources {
+		if has, ok := s.read.(integrations.AlertSecrets); ok {
+			all = append(all, has.Secrets()...)
+		}
 	}
 	for _, t := range c.Targets {
 		for _, env := range []map[string]integrations.Secret{t.PlanEnv, t.ApplyEnv} {

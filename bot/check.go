@@ -91,6 +91,7 @@ func outside(ctx context.Context, c *Config, log *slog.Logger, tell say) {
 	tell(cloudFindings(ctx, c.AWS, c.Birth)...)
 	tell(pagerDutyFindings(ctx, c)...)
 	tell(statuspageFindings(ctx, c.Statuspage)...)
+	tell(silenceFindings(ctx, c)...)
 	tell(groupFindings(ctx, c)...)
 	tell(proxyFindings(ctx, c.HAProxy)...)
 	client, err := github.New(c.github(), clock.Real(), log)

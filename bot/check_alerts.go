@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/url"
@@ -36,6 +37,22 @@ func alertFindings(c *Config) (out []integrations.Finding) {
 			f.OK, f.Warn, f.Do = false, true, "say in public_url where signalbox is reached from outside"
 		} else if f.OK && u.Scheme != "https" && !loopbackHost(u.Hostname()) {
 			f.OK, f.Warn, f.Do = false, true, "its token goes through the net for everybody to see; put TLS before it, and https into public_url"
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// silenceFindings asks the sources that silences are carried to for one that there is not.
+func silenceFindings(ctx context.Context, c *Config) (out []integrations.Finding) {
+	for _, s := range c.sources {
+		at, ok := s.read.(integrations.AlertSilencer)
+		if !ok {
+			continue
+		}
+		f := integrations.Finding{What: "Silences at " + s.Name, OK: true, Say: "they can be listed there"}
+		if _, _, err := at.FindSilence(ctx, "of nobody"); err != nil {
+			f.OK, f.Say, f.Do = false, err.Error(), "mend alerts."+s.Name+".settings; see docs/alerts.md"
 		}
 		out = append(out, f)
 	}

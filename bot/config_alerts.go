@@ -87,7 +87,7 @@ func (c *Config) checkAlerts() {
 }
 
 func (c *Config) makeSource(at string, s AlertsConfig) {
-	made, err := alertSources[s.Kind](integrations.AlertOptions{Secrets: s.Secrets, Decode: func(into any) error { return c.r.decode(s.Settings, into) }})
+	made, err := alertSources[s.Kind](integrations.AlertOptions{Secrets: s.Secrets, Environment: s.Environment, Decode: func(into any) error { return c.r.decode(s.Settings, into) }})
 	var told *ConfigError
 	switch {
 	case errors.As(err, &told): // decode has recorded it

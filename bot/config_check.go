@@ -199,7 +199,8 @@ func (c *Config) checkHAProxy() {
 	}
 }
 
-// checkIncidents wants whoever is to be called to be somebody.
+// checkIncidents wants whoever is to be called to be somebody, and what is to be quiet in
+// an environment to be in one that there is.
 func (c *Config) checkIncidents() {
 	c.checkPart("incidents", c.Incidents)
 	known := slices.Concat(c.personNames(), c.OnCall.Names(), c.groupNames())
@@ -214,6 +215,11 @@ func (c *Config) checkIncidents() {
 			if s.PagerDuty != "" && pagerDutySource(c.Alerts) == "" {
 				c.bad(fmt.Sprintf("incidents.escalations[%d].steps[%d].pagerduty", n, k), "has PagerDuty page, and no source of alerts is of the kind pagerduty; what becomes of it there would not be known here")
 			}
+		}
+	}
+	for n, s := range c.Incidents.Silences {
+		if s.Environment != "" {
+			c.wantOne(fmt.Sprintf("incidents.silences[%d].environment", n), "environment", s.Environment, c.environmentNames())
 		}
 	}
 }

@@ -102,6 +102,7 @@ type systems struct {
 	pageOf    StatuspageConfig
 	born      func() BirthConfig
 	alerts    *alertReader // reads the events of the kinds "alert."
+	sources   func() []alertSource
 	digest    func() WeeklyConfig
 	language  func() string // of who asked for none
 }
@@ -129,7 +130,7 @@ func features(s systems) []commands.Feature {
 		rota.Feature(),
 		deploy.New(deploy.Deps{Roster: rota, Scaling: leases, Store: s.store, Forge: s.forge, Trees: s.trees, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
-		incident.New(incident.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.incidents, Channel: s.channel, Read: s.alerts.Read, Called: rota.Called, Drains: s.cloud != nil, Remote: s.paged}),
+		incident.New(incident.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.incidents, Channel: s.channel, Read: s.alerts.Read, Called: rota.Called, Drains: s.cloud != nil, Remote: s.paged, Sources: s.incidentSources}),
 		joining.New(joiningDeps(s)),
 		status.New(status.Deps{Clock: s.clock, Watched: s.watched, Also: []func(*store.Tx) ([]integrations.Rich, error){drain.UnderWay, scaling.UnderWay, birth.Failed}}),
 		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Monitor: s.monitor, Self: s.self, Config: s.drains, Channel: s.channel, Notes: birth.Going}),
@@ -178,6 +179,19 @@ var alertSources = map[string]alertMaker{
 	"pingdom":      pingdom.New,
 	"cloudwatch":   cloudwatch.New,
 	"described":    described.New,
+}
+
+// incidentSources are those that alerts come from, as far as they can be asked for more.
+func (s systems) incidentSources() (out []incident.Source) {
+	if s.sources == nil { // it is asked for its verbs alone
+		return nil
+	}
+	for _, one := range s.sources() {
+		silencer, _ := one.read.(integrations.AlertSilencer)
+		looker, _ := one.read.(integrations.AlertLooker)
+		out = append(out, incident.Source{Name: one.Name, Silencer: silencer, Looker: looker})
+	}
+	return out
 }
 
 // groupSources are where the people of a group are read live, by the keys of the

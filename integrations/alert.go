@@ -146,9 +146,14 @@ type AlertOptions struct {
 	Secrets []Secret
 	// Decode lays the settings of the configuration over a struct, strictly.
 	Decode func(into any) error
+	// Environment is what its alerts are taken for where they do not say; "" is nothing.
+	Environment string
 	// HTTP makes requests, where a source has to ask its system; nil is one of its own.
 	HTTP http.RoundTripper
 }
+
+// AlertSecrets is a source whose settings hold what must not be seen.
+type AlertSecrets interface{ Secrets() []Secret }
 
 // NoSettings is what a source that has no settings makes of them: a mistake, where there
 // are any.

@@ -27,6 +27,8 @@ type Config struct {
 	Remind time.Duration `yaml:"remind"`
 	// Escalations are tried in this order: the first that fits an incident is taken.
 	Escalations []Rule `yaml:"escalations"`
+	// Silences are those that come every week by themselves.
+	Silences []Recurring `yaml:"silences"`
 }
 
 // Rule is who is called for which incidents.
@@ -106,6 +108,12 @@ func (c Config) Validate() error {
 				bad(fmt.Sprintf("%s.steps[%d].wait", at, k), "is %v; want at most 24h", s.Wait)
 			}
 		}
+	}
+	if len(c.Silences) > mostRecurring {
+		bad("silences", "are %d; want at most %d", len(c.Silences), mostRecurring)
+	}
+	for n, r := range c.Silences {
+		r.check(func(field, format string, args ...any) { bad(fmt.Sprintf("silences[%d]%s", n, field), format, args...) })
 	}
 	return errors.Join(errs...)
 }

@@ -107,7 +107,7 @@ func (f *feature) watch(ctx context.Context) error {
 			}
 		}
 		return errors.Join(err, silences(tx).Each("", func(id string, s Silence) error {
-			if !s.Over && !now.Before(s.Until) {
+			if !s.Over && !now.Before(s.Until) && !f.asks() {
 				quiet = append(quiet, id)
 			}
 			return nil

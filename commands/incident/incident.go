@@ -35,6 +35,7 @@ const (
 	cardReminder = "incident-reminder"
 	cardThere    = "incident-there"
 	cardMended   = "incident-mended"
+	cardSilence  = "incident-silence"
 	placeMessage = "slack.message"
 
 	keepFor = 180 * 24 * time.Hour // what is over
@@ -60,6 +61,9 @@ type Deps struct {
 	// Remote is the system that pages people for incidents of its own, as the configuration
 	// of this moment has it; nil is none.
 	Remote func() *Remote
+	// Sources are those that alerts come from, as far as they can be asked for more; nil
+	// is none.
+	Sources func() []Source
 }
 
 type feature struct {
@@ -75,14 +79,18 @@ func New(d Deps) commands.Feature {
 	if d.Config == nil {
 		d.Config = func() Config { return Config{} }
 	}
+	if d.Sources == nil {
+		d.Sources = func() []Source { return nil }
+	}
 	f := &feature{Deps: d}
 	return commands.Feature{
 		Name: "incident", Words: map[string]string{"ja": ja}, Verbs: append([]commands.Verb{f.openVerb(), f.overVerb(), f.listVerb()}, f.actVerbs()...),
 		Events: map[string]commands.Handler{"alert.": f.hear},
-		Ticks:  []commands.Tick{{Name: "watch the incidents", Every: callEvery, Run: f.watch}, {Name: "agree on the incidents elsewhere", Every: agreeEvery, Run: f.agree}},
-		Kinds:  []runner.Kind{{Name: kindRemote, Quiet: true, Run: f.carry}},
+		Ticks: []commands.Tick{{Name: "watch the incidents", Every: callEvery, Run: f.watch}, {Name: "agree on the incidents elsewhere", Every: agreeEvery, Run: f.agree},
+			{Name: "carry the silences", Every: carryEvery, Run: f.carrySilences}},
+		Kinds: []runner.Kind{{Name: kindRemote, Quiet: true, Run: f.doThere}},
 		Cards: map[string]tell.Card{card: f.card, cardPage: f.pageCard, cardCalled: f.calledCard, cardAwake: f.awakeCard, cardReminder: f.reminderCard,
-			cardThere: f.thereCard, cardMended: f.mendedCard},
+			cardThere: f.thereCard, cardMended: f.mendedCard, cardSilence: f.silenceCard},
 		Prune: f.prune,
 	}
 }
@@ -300,6 +308,9 @@ func (f *feature) prune(ctx context.Context) error {
 			return err
 		}
 		if err := forget(silences(tx), func(s Silence) bool { return s.Over && now.Sub(s.Until) > keepFor }); err != nil {
+			return err
+		}
+		if err := forget(carried(tx), func(c Carried) bool { return now.Sub(c.Quiet.Until) > keepCarried }); err != nil {
 			return err
 		}
 		return forget(pages(tx), func(p integrations.Page) bool { return now.Sub(p.At) > keepFor })

@@ -28,6 +28,8 @@ type desk struct {
 	feat  commands.Feature
 	event uint64
 	pager *pager // nil where no other system pages people
+	// sources are those that can be asked for more.
+	sources []Source
 }
 
 // newDesk is one at which alice is on call of the schedule platform, and bob the second.
@@ -68,7 +70,7 @@ func (d *desk) starts() {
 		d.t.Fatal(err)
 	}
 	d.feat = New(Deps{Store: d.store, Clock: d.clock, Log: slog.New(slog.DiscardHandler), Catalog: func() *integrations.Catalog { return d.cat }, Config: func() Config { return d.cfg },
-		Channel: func(name string) string { return "C-" + name }, Drains: true,
+		Channel: func(name string) string { return "C-" + name }, Drains: true, Sources: func() []Source { return d.sources },
 		Read: func(_ string, body []byte) (n integrations.AlertNotice, err error) {
 			err = json.Unmarshal(body, &n)
 			return n, err
@@ -197,4 +199,16 @@ func TestAnIncidentThatIsOverIsNotFound(t *testing.T) {
 	if r := d.says("bob", `incident in production "the shop is down"`); r.Subject != "incident-2" {
 		t.Errorf("it is %s", r.Subject)
 	}
+}
+
+// ticking is what one of the feature's clocks does.
+func (d *desk) ticking(name string) func(context.Context) error {
+	d.t.Helper()
+	for _, t := range d.feat.Ticks {
+		if t.Name == name {
+			return t.Run
+		}
+	}
+	d.t.Fatalf("no tick is called %q", name)
+	return nil
 }

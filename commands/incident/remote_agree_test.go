@@ -55,7 +55,7 @@ func TestAPollDoesNotUndoWhatIsOnItsWay(t *testing.T) {
 	if text, _ := d.card("incident-1"); !strings.Contains(text, "acknowledged by bob") {
 		t.Errorf("the card says\n%s", text)
 	}
-	d.carries()
+	d.doesThere()
 	d.agrees()
 	d.same("P1")
 	d.says("bob", "all-clear incident-1")
@@ -63,7 +63,7 @@ func TestAPollDoesNotUndoWhatIsOnItsWay(t *testing.T) {
 	if i := d.incident("incident-1"); i.open() {
 		t.Error("it is open again")
 	}
-	d.carries()
+	d.doesThere()
 	d.agrees()
 	d.same("P1")
 }
@@ -75,7 +75,7 @@ func TestEchoes(t *testing.T) {
 	d.says("bob", "ack incident-1")
 	d.says("bob", "note incident-1 it is the second disk")
 	d.says("bob", "all-clear incident-1")
-	d.carries()
+	d.doesThere()
 	before := d.incident("incident-1")
 	for _, state := range []string{integrations.AlertAcknowledged, integrations.AlertNoted, integrations.AlertResolved} {
 		a := alertOf(d.remote(), *d.pager.all["P1"], d.clock.Now())
@@ -110,7 +110,7 @@ func TestTheEchoOfANote(t *testing.T) {
 	d := newPagedDesk(t)
 	d.told("P1")
 	d.says("bob", "note incident-1 it is the second disk")
-	d.carries()
+	d.doesThere()
 	for _, text := range []string{"it is the second disk", "no, the third"} {
 		a := alertOf(d.remote(), *d.pager.all["P1"], d.clock.Now())
 		a.Kind, a.State, a.Text, a.By = "incident.annotated", integrations.AlertNoted, text, integrations.AlertPerson{Name: "carol"}
@@ -139,7 +139,7 @@ func TestAckMineIsWhatCallsMeThere(t *testing.T) {
 	d.agrees()
 	d.refuses("bob", "ack mine", "none")
 	d.says("alice", "ack mine")
-	d.carries()
+	d.doesThere()
 	if got := strings.Join(d.pager.did, ","); got != "ack alice P1" {
 		t.Errorf("it did %q", got)
 	}

@@ -38,13 +38,13 @@ func beginCarrying(tx *store.Tx, id string, n int) error {
 	return err
 }
 
-func (f *feature) carry(ctx context.Context, r *runner.Run) runner.End {
+func (f *feature) doThere(ctx context.Context, r *runner.Run) runner.End {
 	var data remoteData
 	if err := json.Unmarshal(r.Job.Data, &data); err != nil {
 		return runner.Failed(fmt.Errorf("read what %s is for: %w", r.Job.ID, err))
 	}
 	for {
-		more, after, err := f.carryOne(ctx, data.Incident)
+		more, after, err := f.doOne(ctx, data.Incident)
 		switch {
 		case ctx.Err() != nil:
 			return runner.End{State: store.JobQueued, Uncounted: true}
@@ -60,9 +60,9 @@ func (f *feature) carry(ctx context.Context, r *runner.Run) runner.End {
 
 const afterTrouble = 5 * time.Second
 
-// carryOne does the oldest wish of an incident, and says whether there are more; after is
+// doOne does the oldest wish of an incident, and says whether there are more; after is
 // when to come again for the same one. An error is of the store.
-func (f *feature) carryOne(ctx context.Context, id string) (more bool, after time.Duration, err error) {
+func (f *feature) doOne(ctx context.Context, id string) (more bool, after time.Duration, err error) {
 	var i Incident
 	err = f.Store.View(func(tx *store.Tx) (err error) { i, _, err = records(tx).Get(id); return err })
 	if err != nil || i.Elsewhere == nil || len(i.Elsewhere.Wishes) == 0 {

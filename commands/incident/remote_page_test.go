@@ -16,7 +16,7 @@ func pagingDesk(t *testing.T) *desk {
 	d := newPagedDesk(t)
 	d.cfg.Escalations = []Rule{{Steps: []Step{{PagerDuty: "web", Wait: 10 * time.Minute}, {Call: []string{"bob"}}}}}
 	d.sends(d.alert(integrations.AlertFiring))
-	d.carries()
+	d.doesThere()
 	return d
 }
 
@@ -44,7 +44,7 @@ func TestPagedThere(t *testing.T) {
 		t.Errorf("called are %q too", d.pages())
 	}
 	d.says("bob", "all-clear incident-1")
-	d.carries()
+	d.doesThere()
 	if got := strings.Join(d.pager.did, ","); got != "resolve bob Q1" {
 		t.Errorf("it did %q", got)
 	}
@@ -66,7 +66,7 @@ func TestActsOnWhatIsNotKnownThereYet(t *testing.T) {
 		}
 		return nil
 	}
-	d.carries()
+	d.doesThere()
 	if got := strings.Join(d.pager.did, ","); got != "ack bob Q1" {
 		t.Errorf("it did %q", got)
 	}
@@ -76,7 +76,7 @@ func TestActsOnWhatIsNotKnownThereYet(t *testing.T) {
 func TestTheEndOfWhatIsPagedThere(t *testing.T) {
 	d := pagingDesk(t)
 	d.sends(d.alert(integrations.AlertResolved))
-	d.carries()
+	d.doesThere()
 	if got := d.pager.events[len(d.pager.events)-1]; got != "over web" || d.pager.all["Q1"].Status != integrations.RemoteResolved {
 		t.Errorf("it was told %q", d.pager.events)
 	}
@@ -88,7 +88,7 @@ func TestTheEndOfWhatIsPagedThere(t *testing.T) {
 	d.webhook("Q1", integrations.AlertFiring, "")
 	d.pager.resolves("Q1", "carol")
 	d.webhook("Q1", integrations.AlertResolved, "carol")
-	d.carries()
+	d.doesThere()
 	if i := d.incident("incident-1"); i.open() || i.ender() != "carol" {
 		t.Errorf("it is open: %v, ended by %s", i.open(), i.ender())
 	}
@@ -122,7 +122,7 @@ func TestAPageThatFails(t *testing.T) {
 				return fault
 			}
 			d.sends(d.alert(integrations.AlertFiring))
-			d.carries()
+			d.doesThere()
 			open := 0
 			for _, i := range d.pager.all {
 				if i.Status != integrations.RemoteResolved {
@@ -152,7 +152,7 @@ func TestAStormIsPagedOnce(t *testing.T) {
 		all = append(all, d.alert(integrations.AlertFiring, key(k)))
 	}
 	d.sends(all...)
-	d.carries()
+	d.doesThere()
 	if got := strings.Join(d.pager.events, ", "); got != "page web a is broken, page web a storm of alerts" {
 		t.Fatalf("it was told %s", got)
 	}
@@ -160,7 +160,7 @@ func TestAStormIsPagedOnce(t *testing.T) {
 		all[n].State, all[n].At = integrations.AlertResolved, d.clock.Now()
 	}
 	d.sends(all...)
-	d.carries()
+	d.doesThere()
 	if got := strings.Join(d.pager.events[2:], ", "); got != "over web, over web" || d.pager.open(d.pager.all["Q1"].Key) != nil || d.pager.open(d.pager.all["Q2"].Key) != nil {
 		t.Errorf("then it was told %s", got)
 	}
@@ -172,7 +172,7 @@ func TestAStormIsPagedOnce(t *testing.T) {
 		all[n].State, all[n].At = integrations.AlertFiring, d.clock.Now()
 	}
 	d.sends(all...)
-	d.carries()
+	d.doesThere()
 	d.agrees()
 	d.pager.resolves("Q2", "carol") // which is the storm
 	if d.agrees(); !slices.Equal(d.opened(), []string{"incident-1"}) {

@@ -15,8 +15,6 @@ import (
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
-var errKilled = errors.New("killed")
-
 // A pager is the system that pages people, of which a client speaks: it acts as the person,
 // asks "already so?" first, and refuses what is over.
 type pager struct {
@@ -235,9 +233,9 @@ func (d *desk) told(id string) string {
 	return "incident-1"
 }
 
-// carries runs the jobs that are queued, as the runner does, and counts the runs; one that
+// doesThere runs the jobs that are queued, as the runner does, and counts the runs; one that
 // panics was killed.
-func (d *desk) carries() (runs int) {
+func (d *desk) doesThere() (runs int) {
 	d.t.Helper()
 	for range 100 {
 		var job *store.Job
@@ -308,7 +306,7 @@ func (d *desk) moves(by time.Duration) {
 func (d *desk) agrees() {
 	d.t.Helper()
 	d.moves(agreeEvery)
-	if err := d.feat.Ticks[1].Run(context.Background()); err != nil {
+	if err := d.ticking("agree on the incidents elsewhere")(context.Background()); err != nil {
 		d.t.Fatal(err)
 	}
 }
@@ -334,7 +332,7 @@ func TestActsAreThoseOfWhoPressed(t *testing.T) {
 			if d.says("bob", c.line); len(d.pager.did) > 0 {
 				t.Fatalf("%q was done before it was stored", d.pager.did)
 			}
-			d.carries()
+			d.doesThere()
 			if got := strings.Join(d.pager.did, ", "); got != c.did {
 				t.Errorf("it did %q, want %q", got, c.did)
 			}
@@ -383,7 +381,7 @@ func TestAnActIsBrokenAtEachBoundary(t *testing.T) {
 						}
 						return fault
 					}
-					d.carries()
+					d.doesThere()
 					if !reached {
 						if n == 0 {
 							t.Fatal("there was no boundary")
@@ -439,7 +437,7 @@ func TestStrangersAreRefused(t *testing.T) {
 	}
 	d.refuses("alice", "reassign incident-1 dave", "stranger")
 	d.refuses("alice", "reassign incident-1 erin", "stranger")
-	if d.carries(); len(d.pager.did) > 0 {
+	if d.doesThere(); len(d.pager.did) > 0 {
 		t.Errorf("it did %q", d.pager.did)
 	}
 	if i := d.incident("incident-1"); !i.Acked.IsZero() || !i.open() {
@@ -465,7 +463,7 @@ func TestAStrangerWhoWasNotKnownToBeOne(t *testing.T) {
 		}
 		return nil
 	}
-	d.carries()
+	d.doesThere()
 	if text, _ := d.card("incident-1"); !strings.Contains(text, "waits for alice") {
 		t.Errorf("the card says\n%s", text)
 	}
@@ -479,10 +477,10 @@ func TestANoteOfAStrangerOnWhatIsOver(t *testing.T) {
 	d := newPagedDesk(t)
 	d.told("P1")
 	d.says("bob", "all-clear incident-1")
-	d.carries()
+	d.doesThere()
 	d.refuses("erin", "note incident-1 it was the disk", "stranger")
 	d.says("carol", "note incident-1 it was the disk")
-	if d.carries(); d.pager.did[len(d.pager.did)-1] != "note carol P1" {
+	if d.doesThere(); d.pager.did[len(d.pager.did)-1] != "note carol P1" {
 		t.Errorf("it did %q", d.pager.did)
 	}
 }
@@ -499,7 +497,7 @@ func TestOneJobForAnIncident(t *testing.T) {
 		}
 		return nil
 	}
-	if runs := d.carries(); runs != 1 || strings.Join(d.pager.did, ", ") != "ack bob P1, note bob P1, note carol P1" {
+	if runs := d.doesThere(); runs != 1 || strings.Join(d.pager.did, ", ") != "ack bob P1, note bob P1, note carol P1" {
 		t.Errorf("in %d runs it did %q", runs, d.pager.did)
 	}
 }
@@ -513,7 +511,7 @@ func TestWhatCouldNotBeDoneForADay(t *testing.T) {
 		d.moves(30 * time.Minute)
 		return &integrations.Later{After: time.Second, Err: errors.New("503 Service Unavailable")}
 	}
-	d.carries()
+	d.doesThere()
 	if text := strings.Join(d.shown("incident-1"), "\n"); !strings.Contains(text, "PagerDuty did not take bob's ack: 503 Service Unavailable") {
 		t.Errorf("it tells\n%s", text)
 	}
@@ -528,7 +526,7 @@ func TestTheFirstThereWins(t *testing.T) {
 	d.told("P1")
 	d.pager.acks("P1", "carol")
 	d.says("bob", "ack incident-1")
-	d.carries()
+	d.doesThere()
 	if text, _ := d.card("incident-1"); !strings.Contains(text, "acknowledged by carol") {
 		t.Errorf("the card says\n%s", text)
 	}
@@ -547,7 +545,7 @@ func TestAStaleButton(t *testing.T) {
 		d.told("P1")
 		d.pager.resolves("P1", "carol")
 		d.says("bob", line)
-		d.carries()
+		d.doesThere()
 		if i := d.incident("incident-1"); i.open() || i.ender() != "carol" || d.pager.all["P1"].Status != integrations.RemoteResolved {
 			t.Errorf("%s: it is over: %v, by %s", line, !i.open(), i.ender())
 		}

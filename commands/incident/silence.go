@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
+	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
 )
@@ -24,6 +26,10 @@ type Silence struct {
 	Until       time.Time    `json:"until"`
 	Over        bool         `json:"over,omitempty"`
 	Count       int          `json:"count,omitempty"` // of alerts that it kept quiet
+	// Recurs is the digest of the setting that it comes of by itself; "" is a person's.
+	// Turn is when its turn ends by the setting.
+	Recurs string    `json:"recurs,omitempty"`
+	Turn   time.Time `json:"turn,omitzero"`
 	// Held are the alerts that would have begun an incident, by their trails.
 	Held map[string]integrations.Alert `json:"held,omitempty"`
 	Lost int                           `json:"lost,omitempty"` // of those beyond mostHeld
@@ -55,6 +61,11 @@ func (f *feature) hush(tx *store.Tx, key string, a integrations.Alert) (bool, er
 	}
 	hushed := false
 	now := f.Clock.Now()
+	if f.recurs(a) {
+		if err := f.recur(tx, now); err != nil {
+			return false, err
+		}
+	}
 	all, err := activeSilences(tx, now)
 	for _, s := range all {
 		if err != nil || !s.covers(a) {
@@ -74,11 +85,12 @@ func (f *feature) hush(tx *store.Tx, key string, a integrations.Alert) (bool, er
 	return hushed, err
 }
 
-// calm takes an alert out of the silences that hold it: it is well again.
+// calm takes an alert out of the silences that hold it, also of those whose end is being
+// looked into: it is well again.
 func (f *feature) calm(tx *store.Tx, key string) error {
-	all, err := activeSilences(tx, f.Clock.Now())
+	all, err := silencesThat(tx, func(s *Silence) bool { _, held := s.Held[key]; return held && !s.Over })
 	for _, s := range all {
-		if _, held := s.Held[key]; held && err == nil {
+		if err == nil {
 			delete(s.Held, key)
 			err = silences(tx).Put(s.ID, s)
 		}
@@ -86,9 +98,13 @@ func (f *feature) calm(tx *store.Tx, key string) error {
 	return err
 }
 
-func activeSilences(tx *store.Tx, now time.Time) (out []Silence, err error) {
+func activeSilences(tx *store.Tx, now time.Time) ([]Silence, error) {
+	return silencesThat(tx, func(s *Silence) bool { return s.on(now) })
+}
+
+func silencesThat(tx *store.Tx, is func(s *Silence) bool) (out []Silence, err error) {
 	err = silences(tx).Each("", func(_ string, s Silence) error {
-		if s.on(now) {
+		if is(&s) {
 			out = append(out, s)
 		}
 		return nil
@@ -99,8 +115,14 @@ func activeSilences(tx *store.Tx, now time.Time) (out []Silence, err error) {
 // over ends a silence: what it held and is wrong still becomes incidents.
 func (f *feature) endSilence(tx *store.Tx, s Silence, cat *integrations.Catalog) (n int, err error) {
 	held := s.Held
+	if now := f.Clock.Now(); now.Before(s.Until) {
+		s.Until = now
+	}
 	s.Over, s.Held = true, nil
 	if err := silences(tx).Put(s.ID, s); err != nil {
+		return 0, err
+	}
+	if err := tell.Mark(tx, s.ID, false); err != nil {
 		return 0, err
 	}
 	for _, key := range sortedKeys(held) {
@@ -153,9 +175,46 @@ func (f *feature) silence(tx *store.Tx, c *commands.Call) (commands.Reply, error
 	if err := silences(tx).Put(s.ID, s); err != nil {
 		return commands.Reply{}, err
 	}
-	text := integrations.R("🔕 ", integrations.Code(s.ID), " ", integrations.Bold(s.where()), " is quiet until ", integrations.When(s.Until, nil), " · ", c.Who.Display(), " · ", integrations.Italic(s.Reason))
-	m := &integrations.Message{Text: text.Plain(), Blocks: []integrations.Block{{Text: text}, {Buttons: []integrations.Button{{Label: "End it", Command: "unsilence " + s.ID}}}}}
-	return commands.Reply{Public: m, Subject: s.ID, Environment: s.Environment}, nil
+	if err := f.carry(tx, &s, c.Catalog); err != nil {
+		return commands.Reply{}, err
+	}
+	reply := commands.Reply{Subject: s.ID, Environment: s.Environment}
+	if c.Heard.Channel == "" {
+		m, err := f.silenceMessage(tx, &s)
+		reply.Public = &m
+		return reply, err
+	}
+	where := map[string]string{"channel": c.Heard.Channel}
+	if c.Heard.Thread != "" {
+		where["thread"] = c.Heard.Thread
+	}
+	return reply, tell.Open(tx, store.Surface{ID: tell.ID(placeMessage, s.ID), Place: placeMessage, Card: cardSilence, Subject: s.ID, Where: where})
+}
+
+// silenceCard is the message of a silence that somebody asked for, until it is over.
+func (f *feature) silenceCard(tx *store.Tx, at *store.Surface) (integrations.Message, error) {
+	s, found, err := silences(tx).Get(at.Subject)
+	if err != nil || !found {
+		return integrations.Message{Hold: true}, err
+	}
+	return f.silenceMessage(tx, &s)
+}
+
+func (f *feature) silenceMessage(tx *store.Tx, s *Silence) (integrations.Message, error) {
+	by := gate.FromStore(s.By).Display()
+	text := integrations.R("🔕 ", integrations.Code(s.ID), " ", integrations.Bold(s.where()), " is quiet until ", integrations.When(s.Until, nil), " · ", by, " · ", integrations.Italic(s.Reason))
+	if !s.on(f.Clock.Now()) {
+		text = integrations.R("🔔 ", integrations.Code(s.ID), " ", integrations.Bold(s.where()), " was quiet until ", integrations.When(s.Until, nil), " · ", by, " · ", integrations.Italic(s.Reason))
+	}
+	m := integrations.Message{Text: text.Plain(), Blocks: []integrations.Block{{Text: text}}}
+	lines, err := f.carriedLines(tx, s.ID)
+	for _, line := range lines {
+		m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R(line)})
+	}
+	if s.on(f.Clock.Now()) {
+		m.Blocks = append(m.Blocks, integrations.Block{Buttons: []integrations.Button{{Label: "End it", Command: "unsilence " + s.ID}}})
+	}
+	return m, err
 }
 
 // where is what is silent.
@@ -183,6 +242,14 @@ func (f *feature) unsilence(tx *store.Tx, c *commands.Call) (commands.Reply, err
 	case !s.on(f.Clock.Now()):
 		return commands.Reply{}, commands.Refuse("over", fmt.Sprintf("%s is over already.", s.ID))
 	}
+	if err := f.lift(tx, s.ID); err != nil {
+		return commands.Reply{}, err
+	}
+	if f.asks() {
+		s.Until = f.Clock.Now()
+		said := fmt.Sprintf("🔔 %s is over: %s may be heard again. What is still wrong is being looked up.", s.ID, s.What)
+		return commands.Reply{Public: say(said), Subject: s.ID, Environment: s.Environment}, errors.Join(silences(tx).Put(s.ID, s), tell.Mark(tx, s.ID, false))
+	}
 	n, err := f.endSilence(tx, s, c.Catalog)
 	if err != nil {
 		return commands.Reply{}, err
@@ -197,19 +264,41 @@ func (f *feature) unsilence(tx *store.Tx, c *commands.Call) (commands.Reply, err
 func (f *feature) silencesVerb() commands.Verb {
 	return commands.Verb{
 		Name: "silences", Summary: "List what is kept quiet", Effect: commands.Reads, Examples: []string{"silences"},
-		Decide: f.decide(func(tx *store.Tx, _ *commands.Call) (commands.Reply, error) {
-			all, err := activeSilences(tx, f.Clock.Now())
-			if err != nil || len(all) == 0 {
-				return commands.Reply{Private: say("Nothing is kept quiet.")}, err
-			}
-			m := &integrations.Message{}
-			for _, s := range all {
-				row := integrations.R("🔕 ", integrations.Code(s.ID), " ", integrations.Bold(s.where()), " · until ", integrations.When(s.Until, nil), " · ", gate.FromStore(s.By).Display(), " · ", integrations.Italic(s.Reason), fmt.Sprintf(" · %d kept quiet", s.Count))
-				m.Text += row.Plain() + "\n"
-				m.Blocks = append(m.Blocks, integrations.Block{Text: row}, integrations.Block{Buttons: []integrations.Button{{Label: "End it", Command: "unsilence " + s.ID}}})
-			}
-			m.Text = strings.TrimSpace(m.Text)
-			return commands.Reply{Private: m}, nil
-		}),
+		Decide: f.decide(func(tx *store.Tx, _ *commands.Call) (commands.Reply, error) { return f.listSilences(tx) }),
 	}
+}
+
+func (f *feature) listSilences(tx *store.Tx) (commands.Reply, error) {
+	now := f.Clock.Now()
+	all, err := activeSilences(tx, now)
+	if err != nil {
+		return commands.Reply{}, err
+	}
+	m := &integrations.Message{}
+	add := func(row integrations.Rich) {
+		m.Text += row.Plain() + "\n"
+		m.Blocks = append(m.Blocks, integrations.Block{Text: row})
+	}
+	for _, s := range all {
+		by := gate.FromStore(s.By).Display()
+		if s.Recurs != "" {
+			by = "every week"
+		}
+		add(integrations.R("🔕 ", integrations.Code(s.ID), " ", integrations.Bold(s.where()), " · until ", integrations.When(s.Until, nil), " · ", by, " · ", integrations.Italic(s.Reason), fmt.Sprintf(" · %d kept quiet", s.Count)))
+		lines, err := f.carriedLines(tx, s.ID)
+		if err != nil {
+			return commands.Reply{}, err
+		}
+		for _, line := range lines {
+			add(integrations.R(line))
+		}
+		m.Blocks = append(m.Blocks, integrations.Block{Buttons: []integrations.Button{{Label: "End it", Command: "unsilence " + s.ID}}})
+	}
+	for _, row := range f.toCome(now) {
+		add(row)
+	}
+	if m.Text = strings.TrimSpace(m.Text); m.Text == "" {
+		return commands.Reply{Private: say("Nothing is kept quiet.")}, nil
+	}
+	return commands.Reply{Private: m}, nil
 }

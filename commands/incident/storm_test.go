@@ -80,9 +80,9 @@ func TestAStorm(t *testing.T) {
 // and what is well again never.
 func TestASilence(t *testing.T) {
 	d := newDesk(t)
-	r := d.says("bob", "silence web 1h the disks are replaced")
-	if r.Public == nil || !strings.HasPrefix(r.Public.Text, "🔕 silence-1 web is quiet until ") {
-		t.Fatalf("%+v", r)
+	d.says("bob", "silence web 1h the disks are replaced")
+	if got := d.shown("silence-1"); len(got) != 1 || !strings.HasPrefix(got[0], "incident-silence in C1: 🔕 silence-1 web is quiet until ") {
+		t.Fatalf("it shows %q", got)
 	}
 	d.sends(d.alert("firing"))
 	d.sends(d.alert("firing", key("well")))
@@ -99,6 +99,9 @@ func TestASilence(t *testing.T) {
 	d.passes(2 * callEvery)
 	if n, i := d.open(), d.incident("incident-2"); n != 2 || i.Title != "disk is full on web-1" {
 		t.Errorf("at its end %d are open: %+v", n, i)
+	}
+	if got := d.shown("silence-1"); !strings.HasPrefix(got[0], "incident-silence in C1: 🔔 silence-1 web was quiet until ") {
+		t.Errorf("at its end it shows %q", got)
 	}
 	d.refuses("bob", "unsilence silence-1", "over")
 	d.refuses("bob", "unsilence silence-9", "unknown_silence")

@@ -18,12 +18,22 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/kit/loose"
 )
 
-// New makes the source.
+// New makes the source. With a URL among its settings it is an integrations.AlertSilencer
+// and an integrations.AlertLooker too.
 func New(o integrations.AlertOptions) (integrations.AlertSource, error) {
-	return source{}, o.NoSettings()
+	var s source
+	if o.Decode != nil {
+		if err := o.Decode(&s.cfg); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.cfg.check(); err != nil || s.cfg.URL == "" {
+		return s, err
+	}
+	return newClient(s, o), nil
 }
 
-type source struct{}
+type source struct{ cfg Config }
 
 // Headers implements integrations.AlertSource.
 func (source) Headers() []string { return nil }
@@ -32,7 +42,7 @@ func (source) Headers() []string { return nil }
 // stands for itself: its key is its fingerprint, which stays the same from the first time
 // that it fires (prometheus.io/docs/alerting/latest/configuration, webhook_config). A
 // delivery has no id, and one that is repeated after repeat_interval is the same again.
-func (source) Read(_ http.Header, body []byte) (integrations.AlertNotice, error) {
+func (s source) Read(_ http.Header, body []byte) (integrations.AlertNotice, error) {
 	d, err := loose.Object(body)
 	if err != nil {
 		return integrations.AlertNotice{}, err
@@ -49,12 +59,12 @@ func (source) Read(_ http.Header, body []byte) (integrations.AlertNotice, error)
 			n.More++
 			continue
 		}
-		n.Alerts = append(n.Alerts, alert(d, a))
+		n.Alerts = append(n.Alerts, s.alert(d, a))
 	}
 	return n.Tidy(), nil
 }
 
-func alert(d, a loose.Value) integrations.Alert {
+func (s source) alert(d, a loose.Value) integrations.Alert {
 	labels := a.At("labels").Map()
 	label := func(names ...string) string { return firstOf(labels, names) }
 	note := func(names ...string) string { return firstOf(a.At("annotations").Map(), names) }
@@ -62,7 +72,7 @@ func alert(d, a loose.Value) integrations.Alert {
 	out := integrations.Alert{
 		Key: cmp.Or(strings.TrimSpace(a.At("fingerprint").Text()), digest(labels)), Group: d.At("groupKey").Text(), State: integrations.AlertFiring, Kind: a.At("status").Text(),
 		Severity: integrations.Severity(label("severity", "priority")), Text: note("description", "message"),
-		Service: label("service", "job"), Environment: label("environment", "env"), Roles: []string{label("role")},
+		Service: label(s.cfg.serviceLabel(), "service", "job"), Environment: label(s.cfg.environmentLabel(), "environment", "env"), Roles: []string{label("role")},
 		Host: host(label("host", "hostname", "node", "instance")), Instance: integrations.InstanceID(label("instance_id"), label("instance"), label("host"), label("node")),
 		Check: name, URL: cmp.Or(a.At("generatorURL").Text(), d.At("externalURL").Text()), Runbook: note("runbook_url", "runbook"),
 		Image: cmp.Or(a.At("imageURL").Text(), note("image", "image_url")), Labels: labels,

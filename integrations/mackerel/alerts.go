@@ -11,9 +11,19 @@ import (
 )
 
 // NewAlerts makes the source of what Mackerel's webhook channels send
-// (mackerel.io/docs/entry/howto/alerts/webhook). Nothing of it is signed.
+// (mackerel.io/docs/entry/howto/alerts/webhook). Nothing of it is signed. With a key among
+// its settings it is an integrations.AlertSilencer and an integrations.AlertLooker too.
 func NewAlerts(o integrations.AlertOptions) (integrations.AlertSource, error) {
-	return alertSource{}, o.NoSettings()
+	var c AlertsConfig
+	if o.Decode != nil {
+		if err := o.Decode(&c); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.check(); err != nil || c.APIKey.IsZero() {
+		return alertSource{}, err
+	}
+	return newQuieter(c, o), nil
 }
 
 type alertSource struct{}

@@ -82,7 +82,7 @@ func TestDowntimesUnderWay(t *testing.T) {
 		"yearly":            {`"duration":60,"recurrence":{"type":"yearly","interval":1}`, []string{"2027-11-27 10:30 to 11:00", "2096-11-27 10:59 to 11:00"}, []string{"2027-10-27 10:30", "2027-11-28 10:30"}},
 	} {
 		t.Run(what, func(t *testing.T) {
-			o := found(t)
+			o := found(t, mackerelsim.Host{Name: "mail-1", Roles: []string{"mail:app"}})
 			clock := func(text string) time.Time { return moment(t, text) }
 			body := strings.NewReplacer("UNTIL", number(clock("2026-11-29 23:00"))).Replace(`{"name":"night","memo":"batch","start":` + number(clock("2026-11-27 10:00")) + `,"roleScopes":["shop:app"],"serviceScopes":["mail"],` + tt.body + `}`)
 			o.registers(body)

@@ -11,9 +11,19 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/kit/loose"
 )
 
-// New makes the source.
+// New makes the source. With a URL among its settings, that of Sensu Go, it is an
+// integrations.AlertSilencer and an integrations.AlertLooker too.
 func New(o integrations.AlertOptions) (integrations.AlertSource, error) {
-	return source{}, o.NoSettings()
+	var c Config
+	if o.Decode != nil {
+		if err := o.Decode(&c); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.check(); err != nil || c.URL == "" {
+		return source{}, err
+	}
+	return newClient(c, o), nil
 }
 
 type source struct{}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // downtime is one as it stands at the wire (mackerel.io/api-docs/entry/downtimes).
@@ -37,6 +38,37 @@ var (
 	weekdays = []string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"}
 )
 
+// A Down is a downtime as it is now.
+type Down struct {
+	ID, Name, Memo string
+	Services       []string
+	From, Until    time.Time
+}
+
+// Downtimes lists all that there are, in the order in which they were made. Of those that
+// recur it is the first turn.
+func (s *Sim) Downtimes() (out []Down) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.downtimes {
+		from := time.Unix(d.Start, 0).UTC()
+		out = append(out, Down{d.ID, d.Name, d.Memo, slices.Clone(d.ServiceScopes), from, from.Add(time.Duration(d.Duration) * time.Minute)})
+	}
+	return out
+}
+
+// NoteDowntime gives a downtime another memo, as somebody does in the console.
+func (s *Sim) NoteDowntime(id, memo string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := slices.IndexFunc(s.downtimes, func(d *downtime) bool { return d.ID == id })
+	if n < 0 {
+		return fmt.Errorf("no downtime has the id %q", id)
+	}
+	s.downtimes[n].Memo = memo
+	return s.save()
+}
+
 func (s *Sim) listDowntimes(*call) (any, *refusal) {
 	return map[string]any{"downtimes": append([]*downtime{}, s.downtimes...)}, nil
 }
@@ -61,6 +93,12 @@ func (s *Sim) createDowntime(c *call) (any, *refusal) {
 	for _, full := range slices.Concat(d.RoleScopes, d.RoleExcludeScopes) {
 		if service, role, ok := strings.Cut(full, ":"); !ok || service == "" || role == "" {
 			return nil, refuse(http.StatusBadRequest, "the role %q does not exist", full)
+		}
+	}
+	there := s.services()
+	for _, service := range slices.Concat(d.ServiceScopes, d.ServiceExcludeScopes) {
+		if _, ok := there[service]; !ok {
+			return nil, refuse(http.StatusBadRequest, "the service %q does not exist", service)
 		}
 	}
 	highest := 0
