@@ -209,6 +209,7 @@ func (c *Config) checkIncidents() {
 			}
 		}
 	}
+	c.checkTexts()
 }
 
 // checkOnCall wants the people of rotations to be known, and their names to be no

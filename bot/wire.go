@@ -86,6 +86,7 @@ type systems struct {
 	cloud     drain.Cloud                   // nil where no account is configured
 	scaling   scaling.Cloud                 // the same accounts
 	births    birth.Cloud                   // the same accounts
+	texts     incident.Texter               // the same accounts
 	monitor   drain.Monitor                 // nil where none is configured
 	hosts     rounds.Monitor                // the same
 	graphs    map[string]integrations.Place // on which deploys are marked; the same
@@ -127,7 +128,7 @@ func features(s systems) []commands.Feature {
 		rota.Feature(),
 		deploy.New(deploy.Deps{Roster: rota, Scaling: leases, Store: s.store, Forge: s.forge, Trees: s.trees, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
-		incident.New(incident.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.incidents, Channel: s.channel, Read: s.alerts.Read, Called: rota.Called, Drains: s.cloud != nil}),
+		incident.New(incident.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.incidents, Channel: s.channel, Read: s.alerts.Read, Called: rota.Called, Drains: s.cloud != nil, Texts: s.texts}),
 		joining.New(joiningDeps(s)),
 		status.New(status.Deps{Clock: s.clock, Watched: s.watched, Also: []func(*store.Tx) ([]integrations.Rich, error){drain.UnderWay, scaling.UnderWay, birth.Failed}}),
 		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Monitor: s.monitor, Self: s.self, Config: s.drains, Channel: s.channel, Notes: birth.Going}),
@@ -355,7 +356,7 @@ func (s *systems) clouds(c AWSConfig, behind HAProxyConfig) error {
 	if err != nil {
 		return err
 	}
-	s.cloud, s.scaling, s.births, s.metrics = fleet, fleet, fleet, append(s.metrics, fleet)
+	s.cloud, s.scaling, s.births, s.texts, s.metrics = fleet, fleet, fleet, fleet, append(s.metrics, fleet)
 	if len(behind) == 0 {
 		return nil
 	}
@@ -412,6 +413,21 @@ func proxyFindings(ctx context.Context, c HAProxyConfig) []integrations.Finding 
 		return []integrations.Finding{{What: "HAProxy", Say: err.Error(), Do: "mend haproxy in the configuration"}}
 	}
 	return proxies.Check(ctx)
+}
+
+// phoneFindings asks whether phones take text messages.
+func phoneFindings(ctx context.Context, c *Config, phones map[string]string) (out []integrations.Finding) {
+	at := integrations.Site{Account: c.Incidents.SMS.Account, Region: c.Incidents.SMS.Region}
+	fleet, err := aws.New(c.AWS, aws.Options{})
+	if err != nil || len(phones) == 0 {
+		return nil // the accounts say why
+	}
+	for _, name := range slices.Sorted(maps.Keys(phones)) {
+		if err := fleet.CheckPhone(ctx, at, phones[name]); err != nil {
+			out = append(out, integrations.Finding{What: "Text messages to " + name, Warn: true, Say: err.Error(), Do: "see that the phone takes text messages, and that the account's role may sns:Publish and sns:CheckIfPhoneNumberIsOptedOut"})
+		}
+	}
+	return out
 }
 
 // heartbeats sends them.

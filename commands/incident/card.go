@@ -327,6 +327,13 @@ func (f *feature) calledCard(tx *store.Tx, s *store.Surface) (integrations.Messa
 			row = append(row, integrations.R(", ")...)
 		}
 		row = append(row, integrations.Who(person(f.Catalog(), name)))
+		sent, err := texted(tx, i.ID, n, name)
+		if err != nil {
+			return integrations.Message{}, err
+		}
+		if sent {
+			row = append(row, integrations.R(" 📱")...)
+		}
 	}
 	for k, name := range c.Nobody {
 		if k > 0 || len(c.People) > 0 {

@@ -32,6 +32,7 @@ const (
 	cardCalled   = "incident-called"
 	cardAwake    = "incident-awake"
 	cardReminder = "incident-reminder"
+	cardUntexted = "incident-untexted"
 	placeMessage = "slack.message"
 
 	keepFor = 180 * 24 * time.Hour // what is over
@@ -54,6 +55,8 @@ type Deps struct {
 	Called func(name string, at time.Time) ([]integrations.Person, error)
 	// Drains says that instances can be drained.
 	Drains bool
+	// Texts sends text messages; nil where no account is configured.
+	Texts Texter
 }
 
 type feature struct{ Deps }
@@ -67,8 +70,8 @@ func New(d Deps) commands.Feature {
 	return commands.Feature{
 		Name: "incident", Words: map[string]string{"ja": ja}, Verbs: append([]commands.Verb{f.openVerb(), f.overVerb(), f.listVerb()}, f.actVerbs()...),
 		Events: map[string]commands.Handler{"alert.": f.hear},
-		Ticks:  []commands.Tick{{Name: "watch the incidents", Every: callEvery, Run: f.watch}},
-		Cards:  map[string]tell.Card{card: f.card, cardPage: f.pageCard, cardCalled: f.calledCard, cardAwake: f.awakeCard, cardReminder: f.reminderCard},
+		Ticks:  []commands.Tick{{Name: "watch the incidents", Every: callEvery, Run: f.watch}, {Name: "send text messages", Every: textEvery, Run: f.send}},
+		Cards:  map[string]tell.Card{card: f.card, cardPage: f.pageCard, cardCalled: f.calledCard, cardAwake: f.awakeCard, cardReminder: f.reminderCard, cardUntexted: f.untextedCard},
 		Prune:  f.prune,
 	}
 }
@@ -286,6 +289,9 @@ func (f *feature) prune(ctx context.Context) error {
 			return err
 		}
 		if err := forget(silences(tx), func(s Silence) bool { return s.Over && now.Sub(s.Until) > keepFor }); err != nil {
+			return err
+		}
+		if err := forget(textsOver(tx), func(t Text) bool { return now.Sub(t.Wanted) > keepFor }); err != nil {
 			return err
 		}
 		return forget(pages(tx), func(p integrations.Page) bool { return now.Sub(p.At) > keepFor })

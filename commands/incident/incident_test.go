@@ -27,6 +27,7 @@ type desk struct {
 	cfg   Config
 	feat  commands.Feature
 	event uint64
+	texts Texter
 }
 
 // newDesk is one at which alice is on call of the schedule platform, and bob the second.
@@ -67,7 +68,7 @@ func (d *desk) starts() {
 		d.t.Fatal(err)
 	}
 	d.feat = New(Deps{Store: d.store, Clock: d.clock, Log: slog.New(slog.DiscardHandler), Catalog: func() *integrations.Catalog { return d.cat }, Config: func() Config { return d.cfg },
-		Channel: func(name string) string { return "C-" + name }, Drains: true,
+		Channel: func(name string) string { return "C-" + name }, Drains: true, Texts: d.texts,
 		Read: func(_ string, body []byte) (n integrations.AlertNotice, err error) {
 			err = json.Unmarshal(body, &n)
 			return n, err
