@@ -200,11 +200,10 @@ func newLiveGroups(s systems) *liveGroups {
 }
 
 // shortcuts are the entries of Slack's menus; each opens the form of a verb.
-// Escalations go by the verb that declares an incident until there is one of theirs.
 var shortcuts = []slack.Shortcut{
 	{Name: "Deploy…", Description: "Open a deploy pull request, with its plan", Verb: "deploy"},
-	{Name: "Escalate…", Description: "Declare an incident, which lets the person on call act alone", Verb: "incident"},
-	{Name: "Escalate this", Description: "Declare an incident because of this message", Verb: "incident", Message: "title"},
+	{Name: "Escalate…", Description: "Declare an incident, and call whoever is on call", Verb: "raise"},
+	{Name: "Escalate this", Description: "Declare an incident because of this message, and call whoever is on call", Verb: "raise", Message: "title"},
 }
 
 // configHome and configChanges are what people see of the configuration.

@@ -247,10 +247,13 @@ func (f *feature) escalate(tx *store.Tx, c *commands.Call, i *Incident) (command
 	if err := f.stillOpen(i); err != nil {
 		return commands.Reply{}, err
 	}
-	if i.Escalation == nil {
+	if was := i.Escalation; was == nil || len(was.Steps) == 0 { // nobody was to be called, or only by name
 		if i.Escalation = f.frozen(i.Service, i.Environment, integrations.SeverityCritical); i.Escalation == nil {
 			return commands.Reply{}, commands.Refuse("no_escalation", fmt.Sprintf("The configuration names nobody to call for %s.", i.ID)).
 				WithHint("Call somebody by name.").WithExample("page @" + c.Who.Name + " " + i.Title)
+		}
+		if was != nil {
+			i.Escalation.Calls = was.Calls
 		}
 	}
 	i.Touched = f.Clock.Now()
@@ -260,12 +263,7 @@ func (f *feature) escalate(tx *store.Tx, c *commands.Call, i *Incident) (command
 	if err := f.step(tx, i, c.Who.Display(), strings.TrimSpace(c.Arg("text"))); err != nil {
 		return commands.Reply{}, err
 	}
-	last := i.Escalation.Calls[len(i.Escalation.Calls)-1]
-	said := fmt.Sprintf("%s is called for %s.", strings.Join(last.People, ", "), i.ID)
-	if len(last.People) == 0 {
-		said = fmt.Sprintf("Nobody could be called for %s.", i.ID)
-	}
-	return commands.Reply{Private: say(said)}, put(tx, i, true)
+	return commands.Reply{Private: say(i.lastCall())}, put(tx, i, true)
 }
 
 func (f *feature) reassign(tx *store.Tx, c *commands.Call, i *Incident) (commands.Reply, error) {

@@ -110,7 +110,11 @@ func (i *Incident) said() (out []integrations.Block) {
 		rows = append(rows, integrations.Code(measured))
 	}
 	var links integrations.Rich
-	for _, l := range []struct{ text, url string }{{"source", a.URL}, {"runbook", a.Runbook}, {"picture", a.Image}} {
+	of := "source"
+	if i.Source == "" {
+		of = "message"
+	}
+	for _, l := range []struct{ text, url string }{{of, a.URL}, {"runbook", a.Runbook}, {"picture", a.Image}} {
 		if l.url == "" {
 			continue
 		}
