@@ -195,7 +195,7 @@ func (a *app) assemble() error {
 	s.self = ownInstance(c.AWS)
 	s.drains = func() DrainConfig { return a.config.Load().Drain }
 	s.pagerDuty, s.url = c.PagerDuty, c.PublicURL
-	s.pages(c.Statuspage)
+	s.pages(c.Statuspage, c.sourcesOf(kindOutages))
 	s.oncall = func() OnCallConfig { return a.config.Load().OnCall }
 	s.digest = func() WeeklyConfig { return a.config.Load().Digest }
 	s.born = func() BirthConfig { return a.config.Load().Birth }

@@ -64,6 +64,7 @@ func (c *Config) check() {
 	c.checkTargets()
 	c.checkServices()
 	c.checkAlerts()
+	c.checkOffers()
 }
 
 func (c *Config) want(field, value string) bool {

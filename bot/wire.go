@@ -99,6 +99,7 @@ type systems struct {
 	pagerDuty PagerDutyConfig
 	page      pagefeature.Page // nil where none is configured
 	pageOf    StatuspageConfig
+	customers func(tx *store.Tx, s integrations.PageSubject) ([]integrations.Button, error) // nil likewise
 	born      func() BirthConfig
 	alerts    *alertReader // reads the events of the kinds "alert."
 	digest    func() WeeklyConfig
@@ -128,7 +129,7 @@ func features(s systems) []commands.Feature {
 		rota.Feature(),
 		deploy.New(deploy.Deps{Roster: rota, Scaling: leases, Store: s.store, Forge: s.forge, Trees: s.trees, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
-		incident.New(incident.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.incidents, Channel: s.channel, Read: s.alerts.Read, Called: rota.Called, Drains: s.cloud != nil, Texts: s.texts}),
+		incident.New(incident.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.incidents, Channel: s.channel, Read: s.alerts.Read, Called: rota.Called, Drains: s.cloud != nil, Texts: s.texts, Customers: s.customers}),
 		joining.New(joiningDeps(s)),
 		status.New(status.Deps{Clock: s.clock, Watched: s.watched, Also: []func(*store.Tx) ([]integrations.Rich, error){drain.UnderWay, scaling.UnderWay, birth.Failed}}),
 		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Monitor: s.monitor, Self: s.self, Config: s.drains, Channel: s.channel, Notes: birth.Going}),
@@ -296,12 +297,22 @@ func pagerDutyFindings(ctx context.Context, c *Config) []integrations.Finding {
 // StatuspageConfig is where customers read of incidents.
 type StatuspageConfig = statuspage.Config
 
-// pages hands out the status page.
-func (s *systems) pages(c StatuspageConfig) {
-	if s.pageOf = c; !c.None() {
-		s.page = statuspage.New(c, statuspage.Options{Clock: s.clock, Log: s.log})
+// pages hands out the status page. What these sources report is proposed to customers where
+// the configuration proposes nothing else.
+func (s *systems) pages(c StatuspageConfig, sources []string) {
+	if s.pageOf = c; c.None() {
+		return
 	}
+	s.page = statuspage.New(c, statuspage.Options{Clock: s.clock, Log: s.log})
+	offers := pagefeature.Offers(slices.Clone(c.Offers))
+	if len(sources) > 0 {
+		offers = append(offers, integrations.PageOffer{Sources: sources})
+	}
+	s.customers = offers.Buttons
 }
+
+// kindOutages is the kind of sources that see what customers see.
+const kindOutages = "pingdom"
 
 // statuspageFindings tries the key and the page's id.
 func statuspageFindings(ctx context.Context, c StatuspageConfig) []integrations.Finding {

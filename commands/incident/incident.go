@@ -55,6 +55,8 @@ type Deps struct {
 	Called func(name string, at time.Time) ([]integrations.Person, error)
 	// Drains says that instances can be drained.
 	Drains bool
+	// Customers are the buttons by which customers are told of an incident; nil shows none.
+	Customers func(tx *store.Tx, s integrations.PageSubject) ([]integrations.Button, error)
 	// Texts sends text messages; nil where no account is configured.
 	Texts Texter
 }

@@ -19,15 +19,16 @@ import (
 
 // A desk is the feature on a real store.
 type desk struct {
-	t     *testing.T
-	dir   string
-	store *store.Store
-	clock *clock.Movable
-	cat   *integrations.Catalog
-	cfg   Config
-	feat  commands.Feature
-	event uint64
-	texts Texter
+	t         *testing.T
+	dir       string
+	store     *store.Store
+	clock     *clock.Movable
+	cat       *integrations.Catalog
+	cfg       Config
+	feat      commands.Feature
+	event     uint64
+	texts     Texter
+	customers func(*store.Tx, integrations.PageSubject) ([]integrations.Button, error)
 }
 
 // newDesk is one at which alice is on call of the schedule platform, and bob the second.
@@ -68,7 +69,7 @@ func (d *desk) starts() {
 		d.t.Fatal(err)
 	}
 	d.feat = New(Deps{Store: d.store, Clock: d.clock, Log: slog.New(slog.DiscardHandler), Catalog: func() *integrations.Catalog { return d.cat }, Config: func() Config { return d.cfg },
-		Channel: func(name string) string { return "C-" + name }, Drains: true, Texts: d.texts,
+		Channel: func(name string) string { return "C-" + name }, Drains: true, Texts: d.texts, Customers: d.customers,
 		Read: func(_ string, body []byte) (n integrations.AlertNotice, err error) {
 			err = json.Unmarshal(body, &n)
 			return n, err
