@@ -138,7 +138,7 @@ func features(s systems) []commands.Feature {
 		pagefeature.New(pagefeature.Deps{Store: s.store, Clock: s.clock, Log: s.log, Page: s.page, Every: s.pageOf.Often(), Room: s.pageOf.Channel, Channel: s.channel}),
 		outage.New(outage.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Watched: s.watched, Channel: s.channel}),
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
-		digest.New(digest.Deps{Store: s.store, Clock: s.clock, Log: s.log, Config: s.digest, Channel: s.channel, Zone: s.slack.Zone, Language: s.languageOf, Deploys: past.Deploys, Pages: incident.Pages, Served: rota.Served, Dir: filepath.Join(s.data, "digest")}),
+		digest.New(digest.Deps{Store: s.store, Clock: s.clock, Log: s.log, Config: s.digest, Channel: s.channel, Zone: s.slack.Zone, Language: s.languageOf, Deploys: past.Deploys, Pages: incident.Pages, Handled: incident.Handled, Served: rota.Served, Dir: filepath.Join(s.data, "digest")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "audit")}),
 		graph.New(graph.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Metrics: s.metrics, Zone: s.slack.Zone, Language: s.languageOf, Dir: filepath.Join(s.data, "graph")}),
 		help.New(s.verbs),

@@ -293,6 +293,9 @@ func (f *feature) prune(ctx context.Context) error {
 		if err := forget(silences(tx), func(s Silence) bool { return s.Over && now.Sub(s.Until) > keepFor }); err != nil {
 			return err
 		}
+		if err := forget(handled(tx), func(h integrations.Handled) bool { return now.Sub(h.Over) > keepFor }); err != nil {
+			return err
+		}
 		if err := forget(textsOver(tx), func(t Text) bool { return now.Sub(t.Wanted) > keepFor }); err != nil {
 			return err
 		}
