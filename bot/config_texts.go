@@ -26,12 +26,21 @@ func (c *Config) checkTexts() {
 	if len(c.AWS.Accounts) == 1 {
 		orElse(&s.Account, c.AWS.Accounts[0].Name)
 	}
-	if !c.wantOne("incidents.sms.account", "account of aws.accounts", s.Account, names(c.AWS.Accounts, func(a awsAccount) string { return a.Name })) {
+	accounts := names(c.AWS.Accounts, func(a awsAccount) string { return a.Name })
+	if s.Account == "" {
+		c.bad("incidents.sms.account", "is missing: who sends the text messages? There are %s", strings.Join(accounts, ", "))
+		return
+	}
+	if !c.wantOne("incidents.sms.account", "account of aws.accounts", s.Account, accounts) {
 		return
 	}
 	account := c.AWS.Accounts[slices.IndexFunc(c.AWS.Accounts, func(a awsAccount) bool { return a.Name == s.Account })]
 	if len(account.Regions) == 1 {
 		orElse(&s.Region, account.Regions[0])
+	}
+	if s.Region == "" {
+		c.bad("incidents.sms.region", "is missing: where does %s send text messages? It has %s", s.Account, strings.Join(account.Regions, ", "))
+		return
 	}
 	c.wantOne("incidents.sms.region", "region of the account", s.Region, account.Regions)
 }

@@ -121,7 +121,7 @@ func (h handling) told() integrations.Rich {
 	if s, was := h.Now.Acked, h.Before.Acked; s.N > 0 {
 		what := integrations.R("acknowledged after ", gate.Age(s.Half))
 		if s.N > 1 {
-			what = integrations.R(fmt.Sprintf("%d acknowledged: half within %s, 90 %% within %s, the longest after %s", s.N, gate.Age(s.Half), gate.Age(s.Most), gate.Age(s.Longest)))
+			what = integrations.R(fmt.Sprintf("%d acknowledged: half within %s, nine of ten within %s, the longest after %s", s.N, gate.Age(s.Half), gate.Age(s.Most), gate.Age(s.Longest)))
 		}
 		parts = append(parts, compared(what, float64(s.Half), float64(was.Half), was.N > 0 && gate.Age(was.Half) != gate.Age(s.Half), gate.Age(was.Half)))
 	} else {
@@ -130,7 +130,7 @@ func (h handling) told() integrations.Rich {
 	s, was := h.Now.Over, h.Before.Over
 	what := integrations.R("over after ", gate.Age(s.Half))
 	if s.N > 1 {
-		what = integrations.R(fmt.Sprintf("%d over: half within %s, 90 %% within %s, the longest after %s", s.N, gate.Age(s.Half), gate.Age(s.Most), gate.Age(s.Longest)))
+		what = integrations.R(fmt.Sprintf("%d over: half within %s, nine of ten within %s, the longest after %s", s.N, gate.Age(s.Half), gate.Age(s.Most), gate.Age(s.Longest)))
 	}
 	return joined(append(parts, compared(what, float64(s.Half), float64(was.Half), was.N > 0 && gate.Age(was.Half) != gate.Age(s.Half), gate.Age(was.Half))))
 }

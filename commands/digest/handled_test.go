@@ -32,11 +32,11 @@ func TestHowLongIncidentsTook(t *testing.T) {
 	s.took(10, "pingdom", "web", 7*time.Minute, 20*time.Minute)
 	s.took(23, "pingdom", "web", time.Hour, 20*time.Hour)
 	want := `
-⏱ How long incidents took: 11 acknowledged: half within 5 min, 90 % within 9 min, the longest after 10 min (↓ from 7 min) · 12 over: half within 50 min, 90 % within 1 h 40 min, the longest after 3 h (↑ from 20 min)
-• pingdom: 10 acknowledged: half within 5 min, 90 % within 9 min, the longest after 10 min (↓ from 7 min) · 10 over: half within 50 min, 90 % within 1 h 30 min, the longest after 1 h 40 min (↑ from 20 min)
+⏱ How long incidents took: 11 acknowledged: half within 5 min, nine of ten within 9 min, the longest after 10 min (↓ from 7 min) · 12 over: half within 50 min, nine of ten within 1 h 40 min, the longest after 3 h (↑ from 20 min)
+• pingdom: 10 acknowledged: half within 5 min, nine of ten within 9 min, the longest after 10 min (↓ from 7 min) · 10 over: half within 50 min, nine of ten within 1 h 30 min, the longest after 1 h 40 min (↑ from 20 min)
 • What people declared: acknowledged after 30 s · over after 40 min
 • sensu: nobody acknowledged · over after 3 h
-• web: 10 acknowledged: half within 5 min, 90 % within 9 min, the longest after 10 min (↓ from 7 min) · 10 over: half within 50 min, 90 % within 1 h 30 min, the longest after 1 h 40 min (↑ from 20 min)
+• web: 10 acknowledged: half within 5 min, nine of ten within 9 min, the longest after 10 min (↓ from 7 min) · 10 over: half within 50 min, nine of ten within 1 h 30 min, the longest after 1 h 40 min (↑ from 20 min)
 • Of no service: acknowledged after 30 s · over after 40 min
 • api: nobody acknowledged · over after 3 h
 arrows compare with the time before`

@@ -14,20 +14,15 @@ const (
 	longestUCS2 = 70
 )
 
-// The GSM 7-bit alphabet (3GPP TS 23.038, 6.2.1), without what moves the cursor; those of
-// its extension count twice.
-const (
-	gsmBasic    = "@£$¥èéùìòÇØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-	gsmExtended = "^{}\\[~]|€"
-)
-
-// gsm is how many characters of the GSM alphabet a text takes; false where it has others.
+// gsm is how many characters of the GSM 7-bit alphabet a text takes (3GPP TS 23.038, 6.2.1,
+// without what moves the cursor; those of its extension count twice); false where it has
+// others.
 func gsm(s string) (n int, ok bool) {
 	for _, r := range s {
 		switch {
-		case strings.ContainsRune(gsmBasic, r):
+		case strings.ContainsRune("@£$¥èéùìòÇØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà", r):
 			n++
-		case strings.ContainsRune(gsmExtended, r):
+		case strings.ContainsRune("^{}\\[~]|€", r):
 			n += 2
 		default:
 			return 0, false

@@ -39,7 +39,8 @@ type Text struct {
 	Next     time.Time `json:"next"` // not before
 	Sent     time.Time `json:"sent,omitzero"`
 	Remote   string    `json:"remote,omitempty"` // its id where it was sent
-	Why      string    `json:"why,omitempty"`    // it was not sent; or, while it waits, what the last try said
+	Why      string    `json:"why,omitempty"`    // it was not sent
+	Last     string    `json:"last,omitempty"`   // what the last try that failed said, in the words of others
 }
 
 const (
@@ -142,26 +143,19 @@ func (f *feature) begun(tx *store.Tx, id string) (t Text, phone, text string, er
 		t.Why = "nobody had to be called any more"
 		return t, "", "", f.textOver(tx, t, false)
 	case now.Sub(t.Wanted) > oldestText:
-		t.Why = said("it would be too late", t.Why)
+		t.Why = "it would be too late"
 	case phone == "":
 		t.Why = "the configuration has no phone of them any more"
 	case f.Texts == nil || f.Config().SMS.Account == "":
 		t.Why = "the configuration says no more how it is sent"
 	case t.Tries >= mostTries:
-		t.Why = said(fmt.Sprintf("%d tries were not enough", t.Tries), t.Why)
+		t.Why = fmt.Sprintf("%d tries were not enough", t.Tries)
 	default:
 		t.Tries++
 		t.Next = now.Add(pause(t.Tries))
 		return t, phone, i.short(), texts(tx).Put(t.ID, t)
 	}
 	return t, "", "", f.textOver(tx, t, true)
-}
-
-func said(what, why string) string {
-	if why == "" {
-		return what
-	}
-	return what + ": " + why
 }
 
 // pause is how long after a try the next one may be: 15 s, 30 s, 1 min, 2 min.
@@ -172,22 +166,22 @@ func (f *feature) tried(tx *store.Tx, t Text, remote string, failed error) error
 	var later *integrations.Later
 	switch {
 	case failed == nil:
-		t.Sent, t.Remote, t.Why = f.Clock.Now(), remote, ""
+		t.Sent, t.Remote, t.Last = f.Clock.Now(), remote, ""
 		return f.textOver(tx, t, true)
 	case errors.As(failed, &later):
 		if later.Err != nil {
 			failed = later.Err
 		}
-		t.Why = fmt.Sprintf("“%v”", failed)
+		t.Last = failed.Error()
 		if at := f.Clock.Now().Add(later.After); at.After(t.Next) {
 			t.Next = at
 		}
 		if t.Tries < mostTries {
 			return texts(tx).Put(t.ID, t)
 		}
-		t.Why = said(fmt.Sprintf("%d tries were not enough", t.Tries), t.Why)
+		t.Why = fmt.Sprintf("%d tries were not enough", t.Tries)
 	default:
-		t.Why = fmt.Sprintf("“%v”", failed)
+		t.Why, t.Last = "it was refused", failed.Error()
 	}
 	return f.textOver(tx, t, true)
 }
@@ -223,7 +217,10 @@ func (f *feature) untextedCard(tx *store.Tx, s *store.Surface) (integrations.Mes
 	if err != nil || !found {
 		return integrations.Message{Hold: true}, err
 	}
-	text := integrations.R("📵 no text message to ", t.Person, ": ", cut(t.Why, mostText))
+	text := integrations.R("📵 no text message to ", t.Person, ": ", t.Why)
+	if t.Last != "" {
+		text = append(text, integrations.R(" · “", cut(t.Last, mostText), "”")...)
+	}
 	return integrations.Message{Text: text.Plain(), Blocks: []integrations.Block{{Text: text}}}, nil
 }
 
@@ -231,6 +228,6 @@ func (f *feature) untextedCard(tx *store.Tx, s *store.Surface) (integrations.Mes
 // is one part of at most 140 characters of GSM, or 70 where it has others (the API
 // reference of SNS Publish).
 func (i *Incident) short() string {
-	head, tail := i.ID+": ", " "+commands.Prompt+" ack "+strings.TrimPrefix(i.ID, "incident-")
+	head, tail := i.ID+": ", strings.Join([]string{"", commands.Prompt, "ack", strings.TrimPrefix(i.ID, "incident-")}, " ")
 	return fitPhone(head, strings.Join(strings.Fields(i.Title), " "), tail)
 }

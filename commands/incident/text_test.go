@@ -156,10 +156,10 @@ func TestATextMessageThatIsNotSent(t *testing.T) {
 		says  string
 	}{
 		{name: "for a moment", fails: []error{busy, busy}, sent: 1},
-		{name: "for long", fails: []error{busy, busy, busy, busy, busy, busy}, says: "📵 no text message to alice: 5 tries were not enough: “Throttled”"},
-		{name: "never", fails: []error{errors.New("aws send a text message: InvalidParameter: no")}, says: "📵 no text message to alice: “aws send a text message: InvalidParameter: no”"},
+		{name: "for long", fails: []error{busy, busy, busy, busy, busy, busy}, says: "📵 no text message to alice: 5 tries were not enough · “Throttled”"},
+		{name: "never", fails: []error{errors.New("aws send a text message: InvalidParameter: no")}, says: "📵 no text message to alice: it was refused · “aws send a text message: InvalidParameter: no”"},
 		{name: "too late", first: oldestText + time.Second, says: "📵 no text message to alice: it would be too late"},
-		{name: "too late at last", fails: []error{&integrations.Later{After: time.Hour, Err: errors.New("no")}}, says: "📵 no text message to alice: it would be too late: “no”"},
+		{name: "too late at last", fails: []error{&integrations.Later{After: time.Hour, Err: errors.New("no")}}, says: "📵 no text message to alice: it would be too late · “no”"},
 		{name: "somebody came", after: func(d *desk) { d.says("bob", "ack 1") }},
 		{name: "it is over", after: func(d *desk) { d.sends(d.alert("resolved")) }},
 		{name: "no phone any more", after: func(d *desk) { d.cat.People[0].Phone = "" }, says: "📵 no text message to alice: the configuration has no phone of them any more"},
