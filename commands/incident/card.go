@@ -119,7 +119,7 @@ func (i *Incident) said() (out []integrations.Block) {
 	var links integrations.Rich
 	of := "source"
 	if i.Source == "" {
-		of = "message"
+		of = "original"
 	}
 	for _, l := range []struct{ text, url string }{{of, a.URL}, {"runbook", a.Runbook}, {"picture", a.Image}} {
 		if l.url == "" {

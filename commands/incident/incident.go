@@ -16,6 +16,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/commands"
@@ -61,20 +62,24 @@ type Deps struct {
 	Texts Texter
 }
 
-type feature struct{ Deps }
+type feature struct {
+	Deps
+	sending sync.Mutex
+}
 
 // New is the feature.
 func New(d Deps) commands.Feature {
 	if d.Config == nil {
 		d.Config = func() Config { return Config{} }
 	}
-	f := &feature{d}
+	f := &feature{Deps: d}
 	return commands.Feature{
 		Name: "incident", Words: map[string]string{"ja": ja}, Verbs: append([]commands.Verb{f.openVerb(), f.raiseVerb(), f.overVerb(), f.listVerb()}, f.actVerbs()...),
-		Events: map[string]commands.Handler{"alert.": f.hear},
-		Ticks:  []commands.Tick{{Name: "watch the incidents", Every: callEvery, Run: f.watch}, {Name: "texts", Every: textEvery, Run: f.send}},
-		Cards:  map[string]tell.Card{card: f.card, cardPage: f.pageCard, cardCalled: f.calledCard, cardAwake: f.awakeCard, cardReminder: f.reminderCard, cardUntexted: f.untextedCard},
-		Prune:  f.prune,
+		Events:  map[string]commands.Handler{"alert.": f.hear},
+		Ticks:   []commands.Tick{{Name: "watch the incidents", Every: callEvery, Run: f.watch}, {Name: "texts", Every: callEvery, Run: f.send}},
+		Workers: []commands.Worker{{Name: "texts", Run: f.sends}},
+		Cards:   map[string]tell.Card{card: f.card, cardPage: f.pageCard, cardCalled: f.calledCard, cardAwake: f.awakeCard, cardReminder: f.reminderCard, cardUntexted: f.untextedCard},
+		Prune:   f.prune,
 	}
 }
 

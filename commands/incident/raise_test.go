@@ -16,7 +16,7 @@ func TestRaised(t *testing.T) {
 		t.Fatalf("%+v, and %v were called", r, d.pages())
 	}
 	text, buttons := d.card("incident-1")
-	if !strings.HasPrefix(text, "🚨 incident-1 “the shop answers 500 & worse” · waits for somebody\nmessage\n") {
+	if !strings.HasPrefix(text, "🚨 incident-1 “the shop answers 500 & worse” · waits for somebody\noriginal\n") {
 		t.Errorf("the card says %s", text)
 	}
 	for _, want := range []string{"Acknowledge: ack incident-1", "Escalate: escalate incident-1", "Resolve: all-clear incident-1"} {

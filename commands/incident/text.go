@@ -47,7 +47,6 @@ const (
 	keptTexts    = "incident-text"      // those that wait
 	keptTextsWas = "incident-text-over" // and those that were sent, or will not be
 
-	textEvery   = 5 * time.Second
 	textLimit   = 15 * time.Second // of one try, in wall time
 	oldestText  = 15 * time.Minute // by then the next steps were taken
 	mostTries   = 5
@@ -72,12 +71,32 @@ func (f *feature) wish(tx *store.Tx, i *Incident, n int, people []integrations.P
 	return nil
 }
 
+// sends sends text messages as soon as they are wanted, until ctx ends: whoever is called
+// has a surface opened in the same transaction. The tick sends those that are to be tried
+// again.
+func (f *feature) sends(ctx context.Context) error {
+	opened, stop := f.Store.Watch(store.TopicSurfaces)
+	defer stop()
+	for {
+		if err := f.send(ctx); err != nil {
+			f.Log.Warn("a text message waits", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-opened:
+		}
+	}
+}
+
 func textID(incident string, call int, person string) string {
 	return fmt.Sprintf("%s-%03d-%s", incident, call, person)
 }
 
 // send sends the text messages that are due.
 func (f *feature) send(ctx context.Context) error {
+	f.sending.Lock() // each is tried once at a time
+	defer f.sending.Unlock()
 	var due []string
 	err := f.Store.View(func(tx *store.Tx) error {
 		due = nil

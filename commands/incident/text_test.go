@@ -244,3 +244,16 @@ func TestConfigOfTextMessages(t *testing.T) {
 		}
 	}
 }
+
+// A text message is on its way as soon as it is wanted, and waits for no round.
+func TestATextMessageWaitsForNoRound(t *testing.T) {
+	d, p := texting(t)
+	ctx, cut := context.WithCancel(t.Context())
+	p.cut = cut // it ends what sends
+	ended := make(chan error)
+	go func() { ended <- d.feat.Workers[0].Run(ctx) }()
+	d.sends(d.alert("firing"))
+	if err := <-ended; err != nil || len(p.sent) != 1 {
+		t.Errorf("%v; sent were %q", err, p.sent)
+	}
+}
