@@ -55,7 +55,7 @@ func texting(t *testing.T) (*desk, *pigeon) {
 
 func (d *desk) sendsTexts(ctx context.Context) {
 	d.t.Helper()
-	if err := d.feat.Ticks[1].Run(ctx); err != nil {
+	if err := d.ticking("texts")(ctx); err != nil {
 		d.t.Fatal(err)
 	}
 }
