@@ -194,7 +194,8 @@ func (a *app) assemble() error {
 	s.rounds = func() RoundsConfig { return a.config.Load().Rounds }
 	s.self = ownInstance(c.AWS)
 	s.drains = func() DrainConfig { return a.config.Load().Drain }
-	s.pagerDuty, s.url = c.PagerDuty, c.PublicURL
+	s.url = c.PublicURL
+	s.pagers(c.PagerDuty, func() []AlertsConfig { return a.config.Load().Alerts })
 	s.pages(c.Statuspage)
 	s.oncall = func() OnCallConfig { return a.config.Load().OnCall }
 	s.digest = func() WeeklyConfig { return a.config.Load().Digest }

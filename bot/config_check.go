@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"path"
@@ -207,6 +208,12 @@ func (c *Config) checkIncidents() {
 		for k, s := range r.Steps {
 			for m, name := range s.Call {
 				c.wantOne(fmt.Sprintf("incidents.escalations[%d].steps[%d].call[%d]", n, k, m), "person, schedule or group", name, known)
+			}
+			if s.PagerDuty != "" {
+				c.wantOne(fmt.Sprintf("incidents.escalations[%d].steps[%d].pagerduty", n, k), "routing key", s.PagerDuty, slices.Sorted(maps.Keys(c.PagerDuty.RoutingKeys)))
+			}
+			if s.PagerDuty != "" && pagerDutySource(c.Alerts) == "" {
+				c.bad(fmt.Sprintf("incidents.escalations[%d].steps[%d].pagerduty", n, k), "has PagerDuty page, and no source of alerts is of the kind pagerduty; what becomes of it there would not be known here")
 			}
 		}
 	}

@@ -41,6 +41,7 @@ var talkLines = []talkLine{
 	{form: talkForm(`(\w+) to signalbox: (.*)`), do: func(k *talk, m []string) error { return k.say(m[0], "@signalbox", m[1], "") }},
 	{form: talkForm(`(\w+) in the thread of (op-\d+): (.*)`), do: func(k *talk, m []string) error { return k.say(m[0], "ops", m[2], k.cards[m[1]]) }},
 	{form: talkForm(`(\w+) presses ([\w\p{L} ….-]+?)(?: on (\S+))?`), do: func(k *talk, m []string) error { return k.press(m[0], m[1], m[2]) }},
+	{form: talkForm(`(\w+) presses the same button, seeing it still`), do: (*talk).pressAgain},
 	{form: talkForm(`(\w+) submits (.*)`), do: (*talk).submit},
 	{form: talkForm(`(\w+) on GitHub merges (\S+)#(\d+)`), do: func(k *talk, m []string) error {
 		return k.call(m[0], "PUT", talkPull(m[1], m[2])+"/merge", map[string]string{"merge_method": "merge"}, nil)
@@ -119,6 +120,13 @@ var talkLines = []talkLine{
 	{form: talkForm(`on PagerDuty's page (\w+) is put on call for (\w+)`), looks: true, do: (*talk).putOnCall}, // when that is noticed is the clock's to say
 	{form: talkForm(`PagerDuty's page`), looks: true, do: (*talk).lookAtPagerDuty},
 	{form: talkForm(`PagerDuty answers (nothing|again)`), looks: true, do: (*talk).pagerDutyAnswers},
+	{form: talkForm(`PagerDuty pages for (\w+): (.*)`), do: (*talk).pagerDutyPages},
+	{form: talkForm(`in PagerDuty (\w+) (acknowledge|resolve)s the newest incident`), do: (*talk).actsInPagerDuty},
+	{form: talkForm(`PagerDuty's newest incident`), looks: true, do: (*talk).lookAtPagerDutyIncident},
+	{form: talkForm(`PagerDuty loses its webhooks`), looks: true, do: func(k *talk, _ []string) error {
+		return k.call("", "POST", "/sim/fault", map[string]any{"system": "pagerduty", "kind": "lose_webhook", "count": -1}, nil)
+	}},
+	{form: talkForm(`PagerDuty disables its webhooks`), looks: true, do: func(k *talk, _ []string) error { return k.fault("pagerduty", "disable") }},
 	{form: talkForm(`Statuspage's page`), looks: true, do: (*talk).lookAtStatuspage},
 	{form: talkForm(`on Statuspage's page (\S+) is (\w+): (.*)`), looks: true, do: (*talk).postOnStatuspage}, // when that is noticed is the clock's to say
 	{form: talkForm(`on Statuspage's page the component (\w+) is (\w+)`), looks: true, do: (*talk).setOnStatuspage},

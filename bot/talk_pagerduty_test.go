@@ -84,3 +84,54 @@ func (k *talk) pagerDutyAnswers(m []string) error {
 	}
 	return k.call("", "POST", "/sim/fault", map[string]any{"system": "pagerduty", "kind": "error", "status": 503, "count": -1}, nil)
 }
+
+// pagerDutyPages opens an incident there, as a machine does.
+func (k *talk) pagerDutyPages(m []string) error {
+	service := map[string]string{"web": "PWEB", "database": "PDB"}[m[0]]
+	return k.call("", "POST", "/sim/pagerduty/incidents", map[string]string{"service": service, "title": m[1]}, nil)
+}
+
+type pagerDutyIncident struct {
+	ID, Title, Status string
+	Assigned          []string
+	AcknowledgedBy    []string `json:"acknowledged_by"`
+	Log               []struct{ Kind, User, Text string }
+}
+
+func (w *talkWorld) newestIncident() (pagerDutyIncident, error) {
+	var got struct{ Incidents []pagerDutyIncident }
+	if err := w.call("", "GET", "/sim/pagerduty/incidents", nil, &got); err != nil {
+		return pagerDutyIncident{}, err
+	}
+	if len(got.Incidents) == 0 {
+		return pagerDutyIncident{}, fmt.Errorf("PagerDuty has no incident")
+	}
+	return got.Incidents[len(got.Incidents)-1], nil
+}
+
+// actsInPagerDuty is what somebody does on PagerDuty's own page.
+func (k *talk) actsInPagerDuty(m []string) error {
+	i, err := k.newestIncident()
+	if err != nil {
+		return err
+	}
+	return k.call("", "POST", "/sim/pagerduty/incidents/"+i.ID, map[string]string{"user": m[0], "act": m[1]}, nil)
+}
+
+// lookAtPagerDutyIncident shows it with its log.
+func (k *talk) lookAtPagerDutyIncident([]string) error {
+	i, err := k.newestIncident()
+	if err != nil {
+		return err
+	}
+	lines := []string{fmt.Sprintf("%s: %s, with %s", i.Title, i.Status, strings.Join(i.Assigned, " + "))}
+	for _, e := range i.Log {
+		line := strings.TrimSpace(e.Kind + " " + e.User)
+		if e.Kind == "annotate" {
+			line += ": " + e.Text
+		}
+		lines = append(lines, "  "+line)
+	}
+	k.write("", lines)
+	return nil
+}

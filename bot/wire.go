@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -95,7 +96,8 @@ type systems struct {
 	self      func(context.Context) (id string, onEC2 bool, err error)
 	drains    func() DrainConfig
 	oncall    func() OnCallConfig
-	pagerDuty PagerDutyConfig
+	pager     *pagerduty.Client // nil where none is configured
+	paged     func() *incident.Remote
 	page      pagefeature.Page // nil where none is configured
 	pageOf    StatuspageConfig
 	born      func() BirthConfig
@@ -122,13 +124,13 @@ type ownConfig struct {
 // done without being asked.
 func features(s systems) []commands.Feature {
 	leases := scaling.New(scaling.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cloud: s.scaling, Channel: s.channel})
-	rota := oncall.New(oncall.Deps{URL: s.url, Dir: filepath.Join(s.data, "oncall"), Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.oncall, Language: s.languageOf, Zone: s.slack.Zone, Channel: s.channel, Source: rotas(s.pagerDuty, s), Chat: s.slack, WithTopic: topicWith, HandedOver: []func(*store.Tx) ([]integrations.Rich, error){drain.Held}})
+	rota := oncall.New(oncall.Deps{URL: s.url, Dir: filepath.Join(s.data, "oncall"), Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.oncall, Language: s.languageOf, Zone: s.slack.Zone, Channel: s.channel, Source: s.rotas(), Chat: s.slack, WithTopic: topicWith, HandedOver: []func(*store.Tx) ([]integrations.Rich, error){drain.Held}})
 	return []commands.Feature{
 		leases.Feature(),
 		rota.Feature(),
 		deploy.New(deploy.Deps{Roster: rota, Scaling: leases, Store: s.store, Forge: s.forge, Trees: s.trees, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
-		incident.New(incident.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.incidents, Channel: s.channel, Read: s.alerts.Read, Called: rota.Called, Drains: s.cloud != nil, Sources: s.incidentSources}),
+		incident.New(incident.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.incidents, Channel: s.channel, Read: s.alerts.Read, Called: rota.Called, Drains: s.cloud != nil, Remote: s.paged, Sources: s.incidentSources}),
 		joining.New(joiningDeps(s)),
 		status.New(status.Deps{Clock: s.clock, Watched: s.watched, Also: []func(*store.Tx) ([]integrations.Rich, error){drain.UnderWay, scaling.UnderWay, birth.Failed}}),
 		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Monitor: s.monitor, Self: s.self, Config: s.drains, Channel: s.channel, Notes: birth.Going}),
@@ -165,13 +167,15 @@ func appliers(terraformBinary, providerCache string) map[string]applierMaker {
 // called with.
 var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main}
 
+const kindPagerDuty = "pagerduty"
+
 // alertSources are the kinds of what sends alerts. A new one is a folder and two lines
 // here: its import and its place in this table.
 var alertSources = map[string]alertMaker{
 	"sensu":        sensu.New,
 	"alertmanager": alertmanager.New,
 	"mackerel":     mackerel.NewAlerts,
-	"pagerduty":    pagerduty.NewWebhooks,
+	kindPagerDuty:  pagerduty.NewWebhooks,
 	"pingdom":      pingdom.New,
 	"cloudwatch":   cloudwatch.New,
 	"described":    described.New,
@@ -260,14 +264,64 @@ type (
 // PagerDutyConfig is who is asked of schedules that are PagerDuty's.
 type PagerDutyConfig = pagerduty.Config
 
-// rotas are the schedules that PagerDuty keeps; nil where none is configured.
-func rotas(c PagerDutyConfig, s systems) oncall.Source {
+// pagers hands out PagerDuty: to who is on call and to the incidents, which share its limits.
+func (s *systems) pagers(c PagerDutyConfig, sources func() []AlertsConfig) {
 	if c.None() {
-		return nil
+		return
 	}
 	name := func(email string) (string, bool) { return nameByEmail(s.catalog(), email) }
 	email := func(name string) (string, bool) { return emailByName(s.catalog(), name) }
-	return pagerduty.New(c, pagerduty.Options{Clock: s.clock, Log: s.log, Name: name, Email: email, NoWait: true})
+	s.pager = pagerduty.New(c, pagerduty.Options{Clock: s.clock, Log: s.log, Name: name, Email: email, NoWait: true})
+	events := &pagedServices{pagerduty.NewEvents(c, pagerduty.Options{Clock: s.clock, Log: s.log}), c.RoutingKeys}
+	s.paged = func() *incident.Remote {
+		source := pagerDutySource(sources())
+		if source == "" {
+			return nil
+		}
+		r := &incident.Remote{System: "PagerDuty", Source: source, Services: c.Services, Read: s.pager, Act: s.pager}
+		if len(c.RoutingKeys) > 0 {
+			r.Page = events
+		}
+		if s.url != "" {
+			r.Mend = func(ctx context.Context) ([]string, error) {
+				h, err := s.pager.MendHook(ctx, strings.TrimRight(s.url, "/")+alertPath+source)
+				return h.Did, err
+			}
+		}
+		return r
+	}
+}
+
+// pagedServices has PagerDuty page for its services, by their names in the configuration.
+type pagedServices struct {
+	events *pagerduty.Events
+	keys   map[string]integrations.Secret
+}
+
+func (p *pagedServices) Page(ctx context.Context, service string, e integrations.RemoteEvent) error {
+	return p.events.Trigger(ctx, p.keys[service], e)
+}
+
+func (p *pagedServices) Over(ctx context.Context, service, dedup string) error {
+	return p.events.ResolveEvent(ctx, p.keys[service], dedup)
+}
+
+// pagerDutySource is the source that PagerDuty's own webhooks come from; "" is none.
+func pagerDutySource(all []AlertsConfig) string {
+	for _, s := range all {
+		if cmp.Or(s.Kind, s.Name) == kindPagerDuty {
+			return s.Name
+		}
+	}
+	return ""
+}
+
+// rotas are the schedules that PagerDuty keeps; nil where none is configured.
+func (s *systems) rotas() oncall.Source {
+	if s.pager == nil {
+		return nil
+	}
+	return s.pager
 }
 
 func nameByEmail(cat *integrations.Catalog, email string) (string, bool) {
@@ -304,7 +358,17 @@ func pagerDutyFindings(ctx context.Context, c *Config) []integrations.Finding {
 		people.People = append(people.People, integrations.Person{Name: p.Name, Email: p.Email})
 	}
 	name := func(email string) (string, bool) { return nameByEmail(&people, email) }
-	return pagerduty.New(c.PagerDuty, pagerduty.Options{Name: name}).Check(ctx, ids)
+	client := pagerduty.New(c.PagerDuty, pagerduty.Options{Name: name})
+	out := client.Check(ctx, ids)
+	source := pagerDutySource(c.Alerts)
+	if source == "" {
+		return out
+	}
+	hook := ""
+	if c.PublicURL != "" {
+		hook = strings.TrimRight(c.PublicURL, "/") + alertPath + source
+	}
+	return append(out, client.CheckIncidents(ctx, hook)...)
 }
 
 // StatuspageConfig is where customers read of incidents.

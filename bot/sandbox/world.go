@@ -198,6 +198,7 @@ pagerduty:
   url: {{.Base}}/pagerduty
   events_url: {{.Base}}/pagerduty/events
   token: {{.PagerDutyKey}}
+  routing_keys: {web: sandbox-routing-key-of-web-00000, database: sandbox-routing-key-of-db-000000}
 statuspage:
   url: {{.Base}}/statuspage/v1
   api_key: {{.StatuspageKey}}

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,9 +18,13 @@ import (
 // right is what the policy grants to those who may say something of incidents.
 const right = "incident"
 
-// decide makes a verb of what needs nothing but the store.
-func decide(do func(tx *store.Tx, c *commands.Call) (commands.Reply, error)) func(context.Context, *commands.Call) (commands.Act, error) {
-	return func(_ context.Context, c *commands.Call) (commands.Act, error) {
+// decide makes a verb of what needs nothing but the store, besides whoever asks being
+// known where the incident is kept.
+func (f *feature) decide(do func(tx *store.Tx, c *commands.Call) (commands.Reply, error)) func(context.Context, *commands.Call) (commands.Act, error) {
+	return func(ctx context.Context, c *commands.Call) (commands.Act, error) {
+		if err := f.asWhom(ctx, c); err != nil {
+			return nil, err
+		}
 		return func(tx *store.Tx) (commands.Reply, error) { return do(tx, c) }, nil
 	}
 }
@@ -35,7 +40,7 @@ var incidentArg = commands.Arg{Name: "incident", Kind: commands.ArgWord, Help: "
 func (f *feature) actVerbs() []commands.Verb {
 	one := func(v commands.Verb, do func(tx *store.Tx, c *commands.Call, i *Incident) (commands.Reply, error)) commands.Verb {
 		v.Effect, v.Right, v.Args = commands.Changes, right, append([]commands.Arg{incidentArg}, v.Args...)
-		v.Decide = decide(func(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
+		v.Decide = f.decide(func(tx *store.Tx, c *commands.Call) (commands.Reply, error) {
 			i, err := f.find(tx, c, c.Arg("incident"))
 			if err != nil {
 				return commands.Reply{}, err
@@ -55,7 +60,7 @@ func (f *feature) actVerbs() []commands.Verb {
 			Args:     []commands.Arg{{Name: "incident", Kind: commands.ArgWord, Optional: true, Help: "its id; `all`, or `mine` for those that you were called for; the one that is open unless said"}},
 			Examples: []string{"ack incident-3", "ack", "ack mine"},
 			Detail:   "Nobody else is called for it then. Whoever is first has it.",
-			Decide:   decide(f.ackVerb),
+			Decide:   f.decide(f.ackVerb),
 		},
 		one(commands.Verb{
 			Name: "escalate", Summary: "Call whoever is next for an incident, now",
@@ -79,7 +84,7 @@ func (f *feature) actVerbs() []commands.Verb {
 			Args:     []commands.Arg{{Name: "who", Kind: commands.ArgWord, Help: "a person, a schedule or a group: @bob, platform"}, {Name: "message", Kind: commands.ArgText, Help: "why"}},
 			Examples: []string{`page @bob the payments queue does not move`},
 			Detail:   "They get a direct message with Acknowledge, again every five minutes, three times in all.",
-			Decide:   decide(f.page),
+			Decide:   f.decide(f.page),
 		},
 		f.silenceVerb(), f.unsilenceVerb(), f.silencesVerb(),
 	}
@@ -141,6 +146,9 @@ func (f *feature) ackVerb(tx *store.Tx, c *commands.Call) (commands.Reply, error
 // ackOne gives an incident to whoever asks; of a storm, all that it stands for too.
 func (f *feature) ackOne(tx *store.Tx, c *commands.Call, i *Incident) error {
 	now, who := f.Clock.Now(), gate.ToStore(c.Who)
+	if err := f.wantThere(tx, c, i, Wish{Act: actAck}); err != nil {
+		return err
+	}
 	i.ack(now, who, "")
 	if err := f.counted(tx, i, 0, 1); err != nil || i.Members == nil {
 		if err != nil {
@@ -154,6 +162,9 @@ func (f *feature) ackOne(tx *store.Tx, c *commands.Call, i *Incident) error {
 	}
 	for _, m := range members {
 		if m.Acked.IsZero() {
+			if err := f.wantThere(tx, c, m, Wish{Act: actAck}); err != nil {
+				return err
+			}
 			m.ack(now, who, "")
 			if err := put(tx, m, false); err != nil {
 				return err
@@ -199,7 +210,7 @@ func (f *feature) ackSeveral(tx *store.Tx, c *commands.Call, which string) (comm
 
 // called says whether somebody was called for it, or has been given it.
 func (i *Incident) called(p integrations.Person) bool {
-	if gate.FromStore(i.Owner).Same(p) {
+	if gate.FromStore(i.Owner).Same(p) || i.calledThere(p) {
 		return true
 	}
 	return i.Escalation != nil && slices.ContainsFunc(i.Escalation.Calls, func(c Called) bool { return slices.Contains(c.People, p.Display()) })
@@ -212,40 +223,35 @@ func (f *feature) resolve(tx *store.Tx, c *commands.Call, i *Incident) (commands
 	now, who := f.Clock.Now(), gate.ToStore(c.Who)
 	if text := strings.TrimSpace(c.Arg("text")); text != "" {
 		i.note(Note{At: now, By: who, Text: text})
-	}
-	i.Over, i.OverBy = now, who
-	members, err := membersOf(tx, i.ID)
-	if err != nil {
-		return commands.Reply{}, err
-	}
-	for _, m := range members {
-		m.Over, m.OverBy = now, who
-		if err := f.close(tx, m); err != nil {
+		if err := f.wantThere(tx, c, i, Wish{Act: actNote, Text: text}); err != nil {
 			return commands.Reply{}, err
 		}
 	}
-	if i.Members != nil {
-		i.Members.Open, i.Members.Acked = 0, 0
+	if err := f.wantThere(tx, c, i, Wish{Act: actResolve}); err != nil {
+		return commands.Reply{}, err
 	}
-	return commands.Reply{Private: say(fmt.Sprintf("%s is over.", i.ID))}, f.close(tx, i)
-}
-
-// close ends an incident, and the trail of what its alerts are about.
-func (f *feature) close(tx *store.Tx, i *Incident) error {
-	if i.Key == "" {
-		return put(tx, i, true)
+	i.Over, i.OverBy = now, who
+	members, err := membersOf(tx, i.ID)
+	for _, m := range members {
+		if err == nil {
+			err = f.wantThere(tx, c, m, Wish{Act: actResolve})
+		}
+		if err == nil {
+			err = records(tx).Put(m.ID, *m)
+		}
 	}
-	key := trailKey(i.Source, i.Key)
-	t, _, err := trails(tx).Get(key)
-	if err != nil {
-		return err
+	if err := errors.Join(err, f.endMembers(tx, i)); err != nil {
+		return commands.Reply{}, err
 	}
-	return f.end(tx, i, key, t)
+	return commands.Reply{Private: say(fmt.Sprintf("%s is over.", i.ID))}, f.end(tx, i)
 }
 
 func (f *feature) escalate(tx *store.Tx, c *commands.Call, i *Incident) (commands.Reply, error) {
 	if err := f.stillOpen(i); err != nil {
 		return commands.Reply{}, err
+	}
+	if r := f.elsewhere(i); r != nil && i.Escalation == nil {
+		return f.escalateThere(tx, c, i, r)
 	}
 	if i.Escalation == nil {
 		if i.Escalation = f.frozen(i.Service, i.Environment, integrations.SeverityCritical); i.Escalation == nil {
@@ -262,7 +268,10 @@ func (f *feature) escalate(tx *store.Tx, c *commands.Call, i *Incident) (command
 	}
 	last := i.Escalation.Calls[len(i.Escalation.Calls)-1]
 	said := fmt.Sprintf("%s is called for %s.", strings.Join(last.People, ", "), i.ID)
-	if len(last.People) == 0 {
+	switch {
+	case last.There != "":
+		said = fmt.Sprintf("PagerDuty is asked to page for %s.", i.ID)
+	case len(last.People) == 0:
 		said = fmt.Sprintf("Nobody could be called for %s.", i.ID)
 	}
 	return commands.Reply{Private: say(said)}, put(tx, i, true)
@@ -277,6 +286,9 @@ func (f *feature) reassign(tx *store.Tx, c *commands.Call, i *Incident) (command
 		return commands.Reply{}, err
 	}
 	now, to := f.Clock.Now(), people[0]
+	if r := f.elsewhere(i); r != nil {
+		return f.reassignThere(tx, c, i, r, to)
+	}
 	if i.Acked.IsZero() {
 		if err := f.counted(tx, i, 0, 1); err != nil {
 			return commands.Reply{}, err
@@ -339,7 +351,10 @@ func (f *feature) snooze(tx *store.Tx, c *commands.Call, i *Incident) (commands.
 			return commands.Reply{}, err
 		}
 	}
-	i.Snoozed, i.Touched = f.Clock.Now().Add(long), f.Clock.Now()
+	if err := f.wantThere(tx, c, i, Wish{Act: actSnooze, For: long}); err != nil {
+		return commands.Reply{}, err
+	}
+	i.Snoozed, i.SnoozedBy, i.Touched = f.Clock.Now().Add(long), gate.ToStore(c.Who), f.Clock.Now()
 	text := integrations.R(i.ID, " is quiet until ", integrations.When(i.Snoozed, nil), ".")
 	return commands.Reply{Private: &integrations.Message{Text: text.Plain(), Blocks: []integrations.Block{{Text: text}}}}, put(tx, i, true)
 }
@@ -348,6 +363,9 @@ func (f *feature) noteDown(tx *store.Tx, c *commands.Call, i *Incident) (command
 	text := strings.TrimSpace(c.Arg("text"))
 	if text == "" {
 		return commands.Reply{}, commands.Refuse("no_text", "What is to be written down?").WithExample("note " + i.ID + " the disk was full")
+	}
+	if err := f.wantThere(tx, c, i, Wish{Act: actNote, Text: text}); err != nil {
+		return commands.Reply{}, err
 	}
 	i.note(Note{At: f.Clock.Now(), By: gate.ToStore(c.Who), Text: text})
 	i.Touched = f.Clock.Now()

@@ -35,12 +35,17 @@ func severity(s string) func(*integrations.Alert) {
 // sends has a source deliver alerts, and gives the audit's word of it.
 func (d *desk) sends(alerts ...integrations.Alert) commands.Reply {
 	d.t.Helper()
-	body, err := json.Marshal(integrations.AlertNotice{Source: "sensu", Alerts: alerts})
+	return d.sendsOf("sensu", alerts...)
+}
+
+func (d *desk) sendsOf(source string, alerts ...integrations.Alert) commands.Reply {
+	d.t.Helper()
+	body, err := json.Marshal(integrations.AlertNotice{Source: source, Alerts: alerts})
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	d.event++
-	act, err := d.feat.Events["alert."](context.Background(), commands.Happening{Event: d.event, Kind: "alert.sensu", Body: body, Catalog: d.cat})
+	act, err := d.feat.Events["alert."](context.Background(), commands.Happening{Event: d.event, Kind: "alert." + source, Body: body, Catalog: d.cat})
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -76,11 +76,13 @@ func (i *Incident) icon() string {
 func (i *Incident) state(now time.Time) integrations.Rich {
 	switch {
 	case now.Before(i.Snoozed):
-		return integrations.R("snoozed by ", i.took(), " until ", integrations.When(i.Snoozed, nil))
+		return integrations.R("snoozed by ", gate.FromStore(i.SnoozedBy).Display(), " until ", integrations.When(i.Snoozed, nil))
 	case !i.Acked.IsZero():
 		return integrations.R("acknowledged by ", i.took())
 	case i.Flaps:
 		return integrations.R("goes to and fro")
+	case len(i.assigned()) > 0:
+		return integrations.R("waits for ", strings.Join(i.assigned(), ", "))
 	case i.Escalation != nil && i.Escalation.Over && len(i.Escalation.Steps) > 0:
 		return integrations.R("nobody came")
 	}
@@ -162,6 +164,9 @@ func (i *Incident) small(counts bool) integrations.Rich {
 	}
 	if i.Reopened > 0 {
 		parts = append(parts, integrations.R(fmt.Sprintf("came back %d times", i.Reopened)))
+	}
+	if e := i.Elsewhere; e != nil && e.Why != "" {
+		parts = append(parts, integrations.R("⏳ ", i.Source, " does not answer, and is told as soon as it does"))
 	}
 	if !i.FirstAck.IsZero() {
 		parts = append(parts, integrations.R("acknowledged after ", gate.Age(i.FirstAck.Sub(i.Opened))))
@@ -328,8 +333,14 @@ func (f *feature) calledCard(tx *store.Tx, s *store.Surface) (integrations.Messa
 		}
 		row = append(row, integrations.Who(person(f.Catalog(), name)))
 	}
+	if c.There != "" {
+		if len(c.People) > 0 {
+			row = append(row, integrations.R(" · ")...)
+		}
+		row = append(row, integrations.R("PagerDuty pages for ", c.There)...)
+	}
 	for k, name := range c.Nobody {
-		if k > 0 || len(c.People) > 0 {
+		if k > 0 || len(c.People) > 0 || c.There != "" {
 			row = append(row, integrations.R(" · ")...)
 		}
 		row = append(row, integrations.R("nobody stands behind ", name, " now")...)

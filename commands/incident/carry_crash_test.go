@@ -121,7 +121,7 @@ func TestAContextThatEnds(t *testing.T) {
 		return nil
 	}
 	d.says("bob", "silence web 1h the disks are replaced")
-	if err := d.feat.Ticks[1].Run(ctx); err != nil {
+	if err := d.ticking("carry the silences")(ctx); err != nil {
 		t.Error(err)
 	}
 	e.fault = nil

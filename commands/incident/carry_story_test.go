@@ -44,7 +44,7 @@ func TestASilenceIsCarriedOnceWhateverHappens(t *testing.T) {
 		e.fault = nil
 		d.rounds(20)
 		madeOnce(rt, e)
-		d.agrees(rt, e)
+		d.accords(rt, e)
 	})
 }
 
@@ -71,8 +71,8 @@ func madeOnce(rt *rapid.T, e *elsewhere) {
 	}
 }
 
-// agrees compares what is written down with what is there.
-func (d *desk) agrees(rt *rapid.T, e *elsewhere) {
+// accords compares what is written down with what is there.
+func (d *desk) accords(rt *rapid.T, e *elsewhere) {
 	there := map[string]bool{}
 	for n, q := range e.silences {
 		there[q.Nonce] = !e.removed[fmt.Sprintf("s%d", n+1)]

@@ -121,7 +121,7 @@ func (d *desk) rounds(n int) {
 					d.starts()
 				}
 			}()
-			if err := d.feat.Ticks[1].Run(context.Background()); err != nil {
+			if err := d.ticking("carry the silences")(context.Background()); err != nil {
 				d.t.Fatal(err)
 			}
 		}()

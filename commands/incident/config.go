@@ -47,6 +47,8 @@ type Rule struct {
 type Step struct {
 	// Call names people, schedules and groups.
 	Call []string `yaml:"call" json:"call"`
+	// PagerDuty has PagerDuty page for one of pagerduty.routing_keys.
+	PagerDuty string `yaml:"pagerduty" json:"pagerduty,omitempty"`
 	// Wait is how long it waits before the next step; 0 is five minutes.
 	Wait time.Duration `yaml:"wait" json:"wait"`
 }
@@ -99,8 +101,8 @@ func (c Config) Validate() error {
 			bad(at+".repeat", "is %d; want 0 to %d", r.Repeat, mostRepeat)
 		}
 		for k, s := range r.Steps {
-			if len(s.Call) == 0 {
-				bad(fmt.Sprintf("%s.steps[%d].call", at, k), "is missing; want people, schedules or groups")
+			if len(s.Call) == 0 && s.PagerDuty == "" {
+				bad(fmt.Sprintf("%s.steps[%d].call", at, k), "is missing; want people, schedules or groups, or pagerduty with the name of one of its services")
 			}
 			if s.Wait < 0 || s.Wait > 24*time.Hour {
 				bad(fmt.Sprintf("%s.steps[%d].wait", at, k), "is %v; want at most 24h", s.Wait)

@@ -35,7 +35,8 @@ type Called struct {
 	Nobody []string `json:"nobody,omitempty"`
 	By     string   `json:"by,omitempty"` // who asked for it, "" by itself
 	Why    string   `json:"why,omitempty"`
-	Last   bool     `json:"last,omitempty"` // it called nobody: there was nobody left
+	Last   bool     `json:"last,omitempty"`  // it called nobody: there was nobody left
+	There  string   `json:"there,omitempty"` // the service for which PagerDuty pages
 }
 
 const (
@@ -53,7 +54,13 @@ func (f *feature) frozen(service, environment, severity string) *Escalation {
 	return &Escalation{Steps: r.Steps, Repeat: r.Repeat, Due: f.Clock.Now()}
 }
 
-func (f *feature) freeze(i *Incident) { i.Escalation = f.frozen(i.Service, i.Environment, i.Severity) }
+// freeze gives an incident its escalation; one for which another system pages people has
+// none here.
+func (f *feature) freeze(i *Incident) {
+	if f.elsewhere(i) == nil {
+		i.Escalation = f.frozen(i.Service, i.Environment, i.Severity)
+	}
+}
 
 // turn has an incident that is nobody's any more call again, from the step that it was at.
 func (f *feature) turn(i *Incident) {
@@ -181,9 +188,21 @@ func (f *feature) step(tx *store.Tx, i *Incident, by, why string) error {
 	s := e.Steps[e.Next]
 	people, nobody := f.people(s.Call, now)
 	done.Nobody = nobody
+	there := false
+	if s.PagerDuty != "" {
+		var err error
+		if there, err = f.pageThere(tx, i, s.PagerDuty); err != nil {
+			return err
+		}
+		if there {
+			done.There = s.PagerDuty
+		} else {
+			done.Nobody = append(done.Nobody, "PagerDuty "+s.PagerDuty)
+		}
+	}
 	e.Next++
 	e.Due = now.Add(s.wait())
-	if err := f.call(tx, i, done, people); err != nil || len(people) > 0 {
+	if err := f.call(tx, i, done, people); err != nil || there || len(people) > 0 {
 		return err
 	}
 	return f.step(tx, i, by, why) // the next one, at once

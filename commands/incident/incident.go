@@ -20,6 +20,7 @@ import (
 
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/commands/gate"
+	"github.com/signalbox-chatops/signalbox/commands/runner"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
@@ -32,6 +33,8 @@ const (
 	cardCalled   = "incident-called"
 	cardAwake    = "incident-awake"
 	cardReminder = "incident-reminder"
+	cardThere    = "incident-there"
+	cardMended   = "incident-mended"
 	cardSilence  = "incident-silence"
 	placeMessage = "slack.message"
 
@@ -55,12 +58,21 @@ type Deps struct {
 	Called func(name string, at time.Time) ([]integrations.Person, error)
 	// Drains says that instances can be drained.
 	Drains bool
+	// Remote is the system that pages people for incidents of its own, as the configuration
+	// of this moment has it; nil is none.
+	Remote func() *Remote
 	// Sources are those that alerts come from, as far as they can be asked for more; nil
 	// is none.
 	Sources func() []Source
 }
 
-type feature struct{ Deps }
+type feature struct {
+	Deps
+
+	// Of the tick that agrees with the other system, which is one at a time.
+	notBefore, mended time.Time
+	deaf              bool // it did not answer the last time
+}
 
 // New is the feature.
 func New(d Deps) commands.Feature {
@@ -70,13 +82,16 @@ func New(d Deps) commands.Feature {
 	if d.Sources == nil {
 		d.Sources = func() []Source { return nil }
 	}
-	f := &feature{d}
+	f := &feature{Deps: d}
 	return commands.Feature{
 		Name: "incident", Words: map[string]string{"ja": ja}, Verbs: append([]commands.Verb{f.openVerb(), f.overVerb(), f.listVerb()}, f.actVerbs()...),
 		Events: map[string]commands.Handler{"alert.": f.hear},
-		Ticks:  []commands.Tick{{Name: "watch the incidents", Every: callEvery, Run: f.watch}, {Name: "carry the silences", Every: carryEvery, Run: f.carrySilences}},
-		Cards:  map[string]tell.Card{card: f.card, cardPage: f.pageCard, cardCalled: f.calledCard, cardAwake: f.awakeCard, cardReminder: f.reminderCard, cardSilence: f.silenceCard},
-		Prune:  f.prune,
+		Ticks: []commands.Tick{{Name: "watch the incidents", Every: callEvery, Run: f.watch}, {Name: "agree on the incidents elsewhere", Every: agreeEvery, Run: f.agree},
+			{Name: "carry the silences", Every: carryEvery, Run: f.carrySilences}},
+		Kinds: []runner.Kind{{Name: kindRemote, Quiet: true, Run: f.doThere}},
+		Cards: map[string]tell.Card{card: f.card, cardPage: f.pageCard, cardCalled: f.calledCard, cardAwake: f.awakeCard, cardReminder: f.reminderCard,
+			cardThere: f.thereCard, cardMended: f.mendedCard, cardSilence: f.silenceCard},
+		Prune: f.prune,
 	}
 }
 
@@ -186,7 +201,7 @@ func (f *feature) overVerb() commands.Verb {
 		Args:     []commands.Arg{incidentArg, {Name: "text", Kind: commands.ArgText, Optional: true, Help: "what helped, for whoever has it next time"}},
 		Examples: []string{"all-clear incident-3", "all-clear incident-3 the disk was full: old logs are removed"},
 		Detail:   "If its source says again that it is wrong, it is open again.",
-		Decide:   decide(f.over),
+		Decide:   f.decide(f.over),
 	}
 }
 

@@ -27,6 +27,7 @@ type desk struct {
 	cfg   Config
 	feat  commands.Feature
 	event uint64
+	pager *pager // nil where no other system pages people
 	// sources are those that can be asked for more.
 	sources []Source
 }
@@ -82,7 +83,7 @@ func (d *desk) starts() {
 				return nil, nil
 			}
 			return d.cat.Named(name)
-		}})
+		}, Remote: d.remote})
 }
 
 func (d *desk) says(who, line string) commands.Reply {
@@ -198,4 +199,16 @@ func TestAnIncidentThatIsOverIsNotFound(t *testing.T) {
 	if r := d.says("bob", `incident in production "the shop is down"`); r.Subject != "incident-2" {
 		t.Errorf("it is %s", r.Subject)
 	}
+}
+
+// ticking is what one of the feature's clocks does.
+func (d *desk) ticking(name string) func(context.Context) error {
+	d.t.Helper()
+	for _, t := range d.feat.Ticks {
+		if t.Name == name {
+			return t.Run
+		}
+	}
+	d.t.Fatalf("no tick is called %q", name)
+	return nil
 }

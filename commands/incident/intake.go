@@ -3,6 +3,7 @@ package incident
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -50,13 +51,22 @@ func (f *feature) take(tx *store.Tx, a integrations.Alert, cat *integrations.Cat
 	if now := f.Clock.Now(); a.At.After(now) { // by a clock that is wrong: what comes next would seem to be overtaken
 		a.At = now
 	}
+	joined, err := f.join(tx, a)
+	if err != nil {
+		return nil, err
+	}
 	key := trailKey(a.Source, a.Key)
 	t, _, err := trails(tx).Get(key)
 	if err != nil {
 		return nil, err
 	}
-	if t.Open == "" {
+	switch {
+	case t.Open == "" && joined: // it was over here before it was told there
+		return nil, nil
+	case t.Open == "":
 		return f.begin(tx, key, t, a)
+	case joined && a.State == integrations.AlertFiring: // which is ours
+		a.State, a.Title = integrations.AlertUpdated, ""
 	}
 	i, found, err := records(tx).Get(t.Open)
 	if err != nil || !found {
@@ -66,10 +76,19 @@ func (f *feature) take(tx *store.Tx, a integrations.Alert, cat *integrations.Cat
 	if !ok {
 		do = changes[integrations.AlertUpdated]
 	}
+	if i.overtaken(a) || i.knows(a) {
+		return &i, nil
+	}
 	if was := i; a.At.IsZero() || !a.At.Before(i.Alert.At) || a.State == integrations.AlertNoted { // one that was overtaken changes nothing
 		if urgent, changed := do(&i, a, f.Clock.Now()); changed {
+			f.name(&i, &was, a)
 			if !i.open() {
-				return &i, f.end(tx, &i, key, t)
+				if !joined {
+					if err := f.overHere(tx, &i); err != nil {
+						return nil, err
+					}
+				}
+				return &i, errors.Join(f.endMembers(tx, &i), f.end(tx, &i), f.stormOver(tx, &i))
 			}
 			if was.Acked.IsZero() != i.Acked.IsZero() {
 				if err := f.counted(tx, &i, 0, acks(&i)-acks(&was)); err != nil {
@@ -121,6 +140,10 @@ var changes = map[string]func(i *Incident, a integrations.Alert, now time.Time) 
 	integrations.AlertUpdated: func(i *Incident, a integrations.Alert, now time.Time) (bool, bool) {
 		was := i.Title
 		i.Title = cmp.Or(a.Title, i.Title)
+		if e := i.Elsewhere; e != nil && len(a.Assigned) > 0 {
+			e.Assigned = a.Assigned
+			return false, true
+		}
 		return false, was != i.Title
 	},
 }
@@ -161,6 +184,9 @@ func (f *feature) begin(tx *store.Tx, key string, t trail, a integrations.Alert)
 	if !t.Closed.IsZero() && !a.At.IsZero() && a.At.Before(t.Closed.Add(-skew)) { // it was overtaken by its end
 		return nil, nil
 	}
+	if echo, err := f.echo(tx, t, a); err != nil || echo {
+		return nil, err
+	}
 	held, err := f.hush(tx, key, a)
 	if err != nil || held {
 		return nil, err
@@ -181,9 +207,13 @@ func (f *feature) begin(tx *store.Tx, key string, t trail, a integrations.Alert)
 	if i.ID, err = tx.NextID("incident"); err != nil {
 		return nil, err
 	}
-	i.Source, i.Title, i.Service, i.Environment, i.Opened, i.Channel = a.Source, a.Title, a.Service, a.Environment, now, f.Channel(room)
+	i.Source, i.Title, i.Service, i.Environment, i.Opened, i.Channel, i.Room = a.Source, a.Title, a.Service, a.Environment, now, f.Channel(room), room
+	if f.elsewhere(i) != nil {
+		i.Elsewhere = &Elsewhere{Assigned: a.Assigned}
+	}
 	if a.State == integrations.AlertAcknowledged {
 		i.ack(now, store.Person{}, cmp.Or(a.By.Name, a.By.Email, a.Source))
+		f.name(i, &Incident{}, a)
 	}
 	t.Open = i.ID
 	if err := trails(tx).Put(key, t); err != nil {
@@ -241,14 +271,23 @@ func (f *feature) reopen(tx *store.Tx, i *Incident, key string, t trail, a integ
 }
 
 // end writes down that an incident is over.
-func (f *feature) end(tx *store.Tx, i *Incident, key string, t trail) error {
-	t.Open, t.Closed = "", i.Over
-	t.Past = append(t.Past, i.ID)
-	if over := len(t.Past) - mostPast; over > 0 {
-		t.Past = slices.Delete(t.Past, 0, over)
-	}
-	if err := trails(tx).Put(key, t); err != nil {
-		return err
+func (f *feature) end(tx *store.Tx, i *Incident) error {
+	for _, key := range f.trailsOf(i) {
+		t, _, err := trails(tx).Get(key)
+		if err != nil {
+			return err
+		}
+		if t.Open != i.ID {
+			continue
+		}
+		t.Open, t.Closed = "", i.Over
+		t.Past = append(t.Past, i.ID)
+		if over := len(t.Past) - mostPast; over > 0 {
+			t.Past = slices.Delete(t.Past, 0, over)
+		}
+		if err := trails(tx).Put(key, t); err != nil {
+			return err
+		}
 	}
 	acked := 0
 	if !i.Acked.IsZero() {

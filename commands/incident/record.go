@@ -16,7 +16,10 @@ import (
 // over. One that a person declared has no source.
 type Incident struct {
 	gate.Incident
-	Key      string `json:"key,omitempty"` // of its alerts, see integrations.Alert
+	Key string `json:"key,omitempty"` // of its alerts, see integrations.Alert
+	// Room is its channel as the configuration names it: what that is in Slack may not be
+	// known when the process has just begun.
+	Room     string `json:"room,omitempty"`
 	Severity string `json:"severity,omitempty"`
 	// Alert is the newest one that said that something is wrong.
 	Alert integrations.Alert `json:"alert,omitzero"`
@@ -34,14 +37,17 @@ type Incident struct {
 	AckedName string       `json:"acked_name,omitempty"`
 	FirstAck  time.Time    `json:"first_ack,omitzero"` // for the time it took
 	// OverName says who ended it, where it was no person here.
-	OverName string       `json:"over_name,omitempty"`
-	Owner    store.Person `json:"owner,omitzero"` // to whom it was given
-	Snoozed  time.Time    `json:"snoozed,omitzero"`
-	Notes    []Note       `json:"notes,omitempty"`
-	Reminded time.Time    `json:"reminded,omitzero"` // that somebody has it and it is still open
-	Touched  time.Time    `json:"touched,omitzero"`  // when a person last did something about it
+	OverName  string       `json:"over_name,omitempty"`
+	Owner     store.Person `json:"owner,omitzero"` // to whom it was given
+	Snoozed   time.Time    `json:"snoozed,omitzero"`
+	SnoozedBy store.Person `json:"snoozed_by,omitzero"`
+	Notes     []Note       `json:"notes,omitempty"`
+	Reminded  time.Time    `json:"reminded,omitzero"` // that somebody has it and it is still open
+	Touched   time.Time    `json:"touched,omitzero"`  // when a person last did something about it
 
 	Escalation *Escalation `json:"escalation,omitempty"`
+	// Elsewhere is what is known of it at the system that pages people for it.
+	Elsewhere *Elsewhere `json:"elsewhere,omitempty"`
 	// Storm is the incident that stands for this one and others that came at once.
 	Storm string `json:"storm,omitempty"`
 	// Members counts, in a storm, the incidents that it stands for.

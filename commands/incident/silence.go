@@ -152,7 +152,7 @@ func (f *feature) silenceVerb() commands.Verb {
 		Flags:    []commands.Arg{{Name: "environment", Kind: commands.ArgEnvironment, Optional: true, Help: "only there"}},
 		Examples: []string{"silence {service} 1h the database is moved"},
 		Detail:   "What begins meanwhile is kept. What is still wrong at the end becomes an incident then.",
-		Decide:   decide(f.silence),
+		Decide:   f.decide(f.silence),
 	}
 }
 
@@ -227,7 +227,7 @@ func (f *feature) unsilenceVerb() commands.Verb {
 		Name: "unsilence", Summary: "End a silence before its time", Effect: commands.Changes, Right: right,
 		Args:     []commands.Arg{{Name: "silence", Kind: commands.ArgWord, Help: "its id"}},
 		Examples: []string{"unsilence silence-1"},
-		Decide:   decide(f.unsilence),
+		Decide:   f.decide(f.unsilence),
 	}
 }
 
@@ -264,7 +264,7 @@ func (f *feature) unsilence(tx *store.Tx, c *commands.Call) (commands.Reply, err
 func (f *feature) silencesVerb() commands.Verb {
 	return commands.Verb{
 		Name: "silences", Summary: "List what is kept quiet", Effect: commands.Reads, Examples: []string{"silences"},
-		Decide: decide(func(tx *store.Tx, _ *commands.Call) (commands.Reply, error) { return f.listSilences(tx) }),
+		Decide: f.decide(func(tx *store.Tx, _ *commands.Call) (commands.Reply, error) { return f.listSilences(tx) }),
 	}
 }
 

@@ -32,7 +32,7 @@ const (
 // come; false where it is told by itself.
 func (f *feature) storm(tx *store.Tx, i *Incident) (bool, error) {
 	now := f.Clock.Now()
-	r, _, err := rooms(tx).Get(i.Channel)
+	r, _, err := rooms(tx).Get(i.Room)
 	if err != nil {
 		return false, err
 	}
@@ -53,7 +53,7 @@ func (f *feature) storm(tx *store.Tx, i *Incident) (bool, error) {
 	}
 	if s == nil {
 		if len(r.Recent) <= f.Config().storm() {
-			return false, rooms(tx).Put(i.Channel, r)
+			return false, rooms(tx).Put(i.Room, r)
 		}
 		if s, err = f.brews(tx, i); err != nil {
 			return false, err
@@ -63,7 +63,7 @@ func (f *feature) storm(tx *store.Tx, i *Incident) (bool, error) {
 		r.Recent = r.Recent[len(r.Recent)-most:]
 	}
 	r.Storm, r.Joined = s.ID, now
-	if err := rooms(tx).Put(i.Channel, r); err != nil {
+	if err := rooms(tx).Put(i.Room, r); err != nil {
 		return false, err
 	}
 	i.Storm = s.ID
@@ -76,7 +76,7 @@ func (f *feature) storm(tx *store.Tx, i *Incident) (bool, error) {
 	if s.Last = now; rank(i.Severity) < rank(s.Severity) {
 		s.Severity = i.Severity
 	}
-	if !s.Acked.IsZero() && i.Acked.IsZero() { // whoever has the storm has it
+	if !s.Acked.IsZero() && i.Acked.IsZero() && f.elsewhere(i) == nil { // whoever has the storm has it
 		i.ack(now, s.AckedBy, s.AckedName)
 	}
 	return true, f.count(tx, s, 1, acks(i))
@@ -89,7 +89,7 @@ func (f *feature) brews(tx *store.Tx, i *Incident) (*Incident, error) {
 	if s.ID, err = tx.NextID("incident"); err != nil {
 		return nil, err
 	}
-	s.Source, s.Title, s.Opened, s.Channel = i.Source, "a storm of alerts", i.Opened, i.Channel
+	s.Source, s.Title, s.Opened, s.Channel, s.Room = i.Source, "a storm of alerts", i.Opened, i.Channel, i.Room
 	s.Escalation = f.frozen(i.Service, i.Environment, i.Severity)
 	if err := openCard(tx, s); err != nil || !s.due(f.Clock.Now()) {
 		return s, err
@@ -134,4 +134,36 @@ func membersOf(tx *store.Tx, storm string) ([]*Incident, error) {
 		}
 	}
 	return out, err
+}
+
+// endMembers ends what a storm that is over stands for.
+func (f *feature) endMembers(tx *store.Tx, s *Incident) error {
+	if s.Members == nil {
+		return nil
+	}
+	members, err := membersOf(tx, s.ID)
+	for _, m := range members {
+		if err == nil {
+			m.Over, m.OverBy, m.OverName = s.Over, s.OverBy, s.OverName
+			err = f.end(tx, m)
+		}
+	}
+	s.Members.Open, s.Members.Acked = 0, 0
+	return err
+}
+
+// stormOver tells the other system, if it was to page for the storm of an incident, that
+// this was the last of it.
+func (f *feature) stormOver(tx *store.Tx, i *Incident) error {
+	if i.Storm == "" {
+		return nil
+	}
+	s, found, err := records(tx).Get(i.Storm)
+	if err != nil || !found || s.open() || s.Elsewhere == nil || s.Elsewhere.Dedup == "" {
+		return err
+	}
+	if err := f.overHere(tx, &s); err != nil {
+		return err
+	}
+	return records(tx).Put(s.ID, s)
 }

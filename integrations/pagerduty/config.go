@@ -3,7 +3,10 @@ package pagerduty
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
@@ -19,6 +22,12 @@ type Config struct {
 	// EventsURL is the base of the Events API: "" is https://events.pagerduty.com, or
 	// https://events.eu.pagerduty.com where URL is that of the EU.
 	EventsURL string `yaml:"events_url"`
+	// Services are the ids of those whose incidents are read; none are all that the token
+	// sees.
+	Services []string `yaml:"services"`
+	// RoutingKeys are the integration keys of Events API v2 of services, by the names that
+	// escalations call them.
+	RoutingKeys map[string]integrations.Secret `yaml:"routing_keys"`
 }
 
 // Validate names every mistake at once, each line with the field that holds it:
@@ -40,8 +49,21 @@ func (c Config) Validate() error {
 	if c.EventsURL != "" {
 		errs = append(errs, checkEventsURL(c.EventsURL))
 	}
+	for _, name := range slices.Sorted(maps.Keys(c.RoutingKeys)) {
+		if key := c.RoutingKeys[name].Reveal(); !keyShape.MatchString(key) {
+			errs = append(errs, fmt.Errorf("routing_keys.%s: is no integration key; it stands in PagerDuty under the service's Integrations, Events API V2, and has 32 characters", name))
+		}
+	}
+	for n, id := range c.Services {
+		if !idShape.MatchString(id) {
+			errs = append(errs, fmt.Errorf("services[%d]: %q is no id of a service; it stands at the end of the address of its page: PABC123", n, id))
+		}
+	}
 	return errors.Join(errs...)
 }
+
+// keyShape is that of an integration key (Events API v2, routing_key).
+var keyShape = regexp.MustCompile(`^[0-9A-Za-z-]{32}$`)
 
 const wantURL = "want " + ownURL + ", or https://api.eu.pagerduty.com for an account in the EU"
 
@@ -95,5 +117,5 @@ func (c Config) Secrets() []integrations.Secret {
 	if c.Token.IsZero() {
 		return nil
 	}
-	return []integrations.Secret{c.Token}
+	return append([]integrations.Secret{c.Token}, slices.Collect(maps.Values(c.RoutingKeys))...)
 }

@@ -23,6 +23,8 @@ type (
 		Incident(ctx context.Context, id string) (integrations.RemoteIncident, error)
 		// IncidentLog is what has happened to one at or after a time, the oldest first.
 		IncidentLog(ctx context.Context, id string, since time.Time) ([]integrations.RemoteEntry, error)
+		// Knows is *integrations.RemoteStranger for an address that no user has.
+		Knows(ctx context.Context, email string) error
 		// EscalationPolicies are those whose name has a text in it; "" is all.
 		EscalationPolicies(ctx context.Context, name string) ([]integrations.RemotePolicy, error)
 	}
@@ -71,6 +73,10 @@ type (
 		// events that it lacks, and has it pinged where it did any of these. service narrows
 		// a new one to that service; "" is the account.
 		KeepHook(ctx context.Context, url, service string) (integrations.RemoteHook, error)
+		// MendHook enables it where deliveries that were refused have disabled it, adds the
+		// events that it lacks, and has it pinged where it did any of these. One that a person
+		// has switched off stays off; where there is none the result has no ID.
+		MendHook(ctx context.Context, url string) (integrations.RemoteHook, error)
 	}
 )
 

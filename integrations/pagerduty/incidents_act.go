@@ -31,6 +31,12 @@ func (c *Client) actor(ctx context.Context, email string) (User, error) {
 	return u, err
 }
 
+// Knows implements IncidentReader.
+func (c *Client) Knows(ctx context.Context, email string) error {
+	_, err := c.actor(ctx, email)
+	return err
+}
+
 // stranger says of a refusal that PagerDuty does not know the user any more.
 func (c *Client) stranger(me User, err error) error {
 	if codeOf(err) != codeNobody {

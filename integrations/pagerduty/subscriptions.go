@@ -76,9 +76,22 @@ func (c *Client) KeepHook(ctx context.Context, url, service string) (integration
 	if s == nil {
 		return c.makeHook(ctx, url, service)
 	}
+	return c.mendHook(ctx, s, s.sleeps())
+}
+
+// MendHook implements HookKeeper.
+func (c *Client) MendHook(ctx context.Context, url string) (integrations.RemoteHook, error) {
+	s, err := c.hook(ctx, url)
+	if err != nil || s == nil || s.sleeps() {
+		return integrations.RemoteHook{}, err
+	}
+	return c.mendHook(ctx, s, false)
+}
+
+func (c *Client) mendHook(ctx context.Context, s *subscription, wake bool) (integrations.RemoteHook, error) {
 	out := integrations.RemoteHook{ID: s.ID}
 	change := map[string]any{}
-	if s.sleeps() {
+	if wake {
 		change["active"], out.Did = true, append(out.Did, "activated")
 	}
 	if len(s.lacks()) > 0 {
