@@ -139,9 +139,9 @@ func (f *feature) sendOne(ctx context.Context, id string) error {
 		return nil // nobody knows; it is tried again
 	}
 	if failed != nil {
-		f.Log.Warn("send a text message", "incident", t.Incident, "person", t.Person, "try", t.Tries, "error", failed)
+		f.Log.Warn("send a text message", "incident", t.Incident, "person", t.Person, "try", t.Tries, "error", unphoned(failed, phone))
 	}
-	return f.Store.Update(ctx, func(tx *store.Tx) error { return f.tried(tx, t, remote, failed) })
+	return f.Store.Update(ctx, func(tx *store.Tx) error { return f.tried(tx, t, remote, failed, phone) })
 }
 
 // begun writes down that one is tried, and gives what is to be sent to which phone; no text
@@ -181,7 +181,7 @@ func (f *feature) begun(tx *store.Tx, id string) (t Text, phone, text string, er
 func pause(tries int) time.Duration { return 15 * time.Second << (tries - 1) }
 
 // tried writes down what came of a try.
-func (f *feature) tried(tx *store.Tx, t Text, remote string, failed error) error {
+func (f *feature) tried(tx *store.Tx, t Text, remote string, failed error, phone string) error {
 	var later *integrations.Later
 	switch {
 	case failed == nil:
@@ -191,7 +191,7 @@ func (f *feature) tried(tx *store.Tx, t Text, remote string, failed error) error
 		if later.Err != nil {
 			failed = later.Err
 		}
-		t.Last = failed.Error()
+		t.Last = unphoned(failed, phone)
 		if at := f.Clock.Now().Add(later.After); at.After(t.Next) {
 			t.Next = at
 		}
@@ -200,9 +200,14 @@ func (f *feature) tried(tx *store.Tx, t Text, remote string, failed error) error
 		}
 		t.Why = fmt.Sprintf("%d tries were not enough", t.Tries)
 	default:
-		t.Why, t.Last = "it was refused", failed.Error()
+		t.Why, t.Last = "it was refused", unphoned(failed, phone)
 	}
 	return f.textOver(tx, t, true)
+}
+
+// unphoned is an error without the phone in it, which is nobody's to read in a channel.
+func unphoned(err error, phone string) string {
+	return strings.ReplaceAll(err.Error(), phone, "the phone")
 }
 
 // textOver ends one: that it was sent is shown beside whom it called, that it was not in a

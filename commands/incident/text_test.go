@@ -157,7 +157,7 @@ func TestATextMessageThatIsNotSent(t *testing.T) {
 	}{
 		{name: "for a moment", fails: []error{busy, busy}, sent: 1},
 		{name: "for long", fails: []error{busy, busy, busy, busy, busy, busy}, says: "📵 no text message to alice: 5 tries were not enough · “Throttled”"},
-		{name: "never", fails: []error{errors.New("aws send a text message: InvalidParameter: no")}, says: "📵 no text message to alice: it was refused · “aws send a text message: InvalidParameter: no”"},
+		{name: "never", fails: []error{errors.New("InvalidParameter: +819000000001 is not valid")}, says: "📵 no text message to alice: it was refused · “InvalidParameter: the phone is not valid”"},
 		{name: "too late", first: oldestText + time.Second, says: "📵 no text message to alice: it would be too late"},
 		{name: "too late at last", fails: []error{&integrations.Later{After: time.Hour, Err: errors.New("no")}}, says: "📵 no text message to alice: it would be too late · “no”"},
 		{name: "somebody came", after: func(d *desk) { d.says("bob", "ack 1") }},
