@@ -242,7 +242,7 @@ func TestExampleConfiguration(t *testing.T) {
 	if err := c.checkRights(rights(ourVerbs(t))); err != nil {
 		t.Error(err)
 	}
-	cat, err := c.Catalog(appliers("", ""))
+	cat, err := c.Catalog(appliers(c, ""))
 	if err != nil {
 		t.Fatal(err)
 	}

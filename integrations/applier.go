@@ -52,6 +52,9 @@ type Run struct {
 	Environment string
 	Job         string
 	SHA         string
+	// Same are other commits that hold the very files of SHA: the head that was merged,
+	// where the merge added nothing to it. What was built of one is what SHA would be.
+	Same []string
 	// Tree is the root of the checked-out repository.
 	Tree string
 	// Work is a folder of this attempt and step, outside Tree, that is kept

@@ -11,6 +11,7 @@ import (
 // events decides the ids of what they make.
 type world struct {
 	Seq      int       // of ids
+	Rolls    int       // of deployments, and of tasks without a machine
 	Settled  time.Time // all has happened until then
 	Accounts []Account
 	Sites    []*site
@@ -32,6 +33,8 @@ type site struct {
 	Pools                   []*pool
 	Commands                []*command
 	Clusters                []*cluster
+	Definitions             []*definition
+	Repositories            []*repository
 }
 
 type instance struct {
