@@ -40,7 +40,7 @@ func ecsOps() []op {
 				"serviceConnectConfiguration.** serviceRegistries.** volumeConfigurations.** vpcLatticeConfigurations.**"),
 		},
 		{
-			service: ecsService, action: "RegisterTaskDefinition", change: true, needs: split("family containerDefinitions"), do: registerDefinition,
+			service: ecsService, action: "RegisterTaskDefinition", change: true, needs: split("family"), do: registerDefinition,
 			takes: split("family containerDefinitions.** cpu enableFaultInjection ephemeralStorage.** executionRoleArn inferenceAccelerators.** ipcMode memory networkMode pidMode " +
 				"placementConstraints.** proxyConfiguration.** requiresCompatibilities.# runtimePlatform.** tags.** taskRoleArn trustedExecutionConfiguration.** volumes.**"),
 		},

@@ -96,6 +96,9 @@ func registerDefinition(c *call) (any, error) {
 	if err := json.Unmarshal(input["containerDefinitions"], &containers); err != nil {
 		return nil, refuse(protocolJSON.badParam, "%v", err)
 	}
+	if len(containers) == 0 {
+		return nil, refuse(badClient, "Container list cannot be empty.")
+	}
 	names := map[string]bool{}
 	for _, d := range containers {
 		switch {

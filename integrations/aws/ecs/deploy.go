@@ -167,7 +167,7 @@ func (t *Tool) registered(ctx context.Context, in *sdk.RegisterTaskDefinitionInp
 // deploy has the service run a task definition. How many tasks it runs is not said: that
 // belongs to its autoscaling.
 func (t *Tool) deploy(ctx context.Context, s *types.Service, r record) error {
-	before := aws.ToString(primaryOf(s).Id)
+	r.Before = aws.ToString(primaryOf(s).Id)
 	if err := writeJSON(t.q.Dir, recordFile, r); err != nil { // what is looked for after a kill
 		return err
 	}
@@ -178,7 +178,7 @@ func (t *Tool) deploy(ctx context.Context, s *types.Service, r record) error {
 		got, err := t.changes.UpdateService(context.WithoutCancel(ctx), &sdk.UpdateServiceInput{Cluster: &t.q.Cluster, Service: &t.q.Service, TaskDefinition: &r.Definition})
 		if err == nil {
 			d := primaryOf(got.Service)
-			if d == nil || aws.ToString(d.Id) == before && aws.ToString(d.TaskDefinition) != r.Definition {
+			if d == nil || aws.ToString(d.Id) == r.Before && aws.ToString(d.TaskDefinition) != r.Definition {
 				return unsure{fmt.Errorf("ECS took the update of %s and began no deployment", t.name())}
 			}
 			r.Deployment = aws.ToString(d.Id)

@@ -19,6 +19,7 @@ type watch struct {
 	seen     bool // ECS has told of it
 	unseen   int  // looks at which it did not
 	failing  int  // looks at which it was failed and still wanted
+	late     int  // looks at which ECS told of what was wanted before
 	told     string
 	failures int32 // whose reasons were told
 }
@@ -85,6 +86,8 @@ func (w *watch) look(ctx context.Context, s *types.Service) (over bool, _ error)
 	switch {
 	case wanted == nil:
 		return false, nil
+	case w.behind(wanted):
+		return false, nil
 	case aws.ToString(wanted.Id) != w.r.Deployment:
 		return w.replaced(ctx, s, wanted)
 	case wanted.RolloutState == types.DeploymentRolloutStateFailed:
@@ -99,6 +102,17 @@ func (w *watch) look(ctx context.Context, s *types.Service) (over bool, _ error)
 		w.say("%s is deployed: %d of %d tasks run it.", last(w.r.Definition), s.RunningCount, s.DesiredCount)
 	}
 	return done, nil
+}
+
+// behind says that ECS still tells of what was wanted before. It is not believed at once
+// that it is wanted again without a word about a roll-back.
+func (w *watch) behind(wanted *types.Deployment) bool {
+	if aws.ToString(wanted.Id) != w.r.Before || w.r.Before == w.r.Deployment || strings.Contains(aws.ToString(wanted.RolloutStateReason), "rolling back") {
+		w.late = 0
+		return false
+	}
+	w.late++
+	return w.late <= patience
 }
 
 func rollsBack(s *types.Service) bool {

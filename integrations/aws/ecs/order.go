@@ -49,7 +49,7 @@ var (
 )
 
 const (
-	shortestPoll = 100 * time.Millisecond
+	shortestPoll = 10 * time.Millisecond
 	longestWait  = 24 * time.Hour
 )
 

@@ -51,6 +51,7 @@ func (p planned) empty() bool { return p.Image == p.New }
 // record is what was done, each part written right after it was.
 type record struct {
 	Base       string `json:"base"`       // the ARN that ran before
+	Before     string `json:"before"`     // the id of the deployment that was wanted before
 	Definition string `json:"definition"` // the ARN that is to run
 	Deployment string `json:"deployment"` // the id that ECS gave it
 }
