@@ -99,12 +99,10 @@ func (w *world) githubConfig(hooks bool) githubsim.Config {
 		name     string
 		branches []string
 	}{
-		{"web", []string{"deployment/staging", "deployment/production"}}, {"api", nil}, {"infra", nil},
+		{"web", []string{"deployment/staging", "deployment/production"}}, {"api", nil}, {"infra", nil}, {"shop", []string{"deployment/staging"}},
 	} {
 		repo := githubsim.Repo{Owner: "acme", Name: r.name, Branches: r.branches, Collaborators: may, Files: repoFiles(r.name)}
-		if r.name == "api" {
-			repo.Seed = seedAPI
-		}
+		repo.Seed = seeds[r.name]
 		c.Repos = append(c.Repos, repo)
 	}
 	c.OAuthApps = []githubsim.OAuthApp{{ClientID: oauthApp}}
@@ -163,7 +161,7 @@ func (w *world) botConfig() ([]byte, error) {
 		"Base": w.base, "Data": filepath.Join(w.data, "bot"), "AppToken": appToken, "BotToken": botToken,
 		"GitHubToken": botLogin + "-token", "WebhookSecret": webhookSecret, "Targets": list, "Tool": w.tool, "AWSKey": awssim.DemoKey,
 		"Second": map[string]string{"Account": secondAccount, "Region": secondRegion, "Role": secondRole, "External": secondExternal}, "MackerelKey": mackerelKey,
-		"PagerDutyKey": pagerDutyKey, "DatabaseID": databaseID, "StatuspageKey": statuspageKey, "StatuspageID": statuspageID,
+		"ShopImage": shopImage, "PagerDutyKey": pagerDutyKey, "DatabaseID": databaseID, "StatuspageKey": statuspageKey, "StatuspageID": statuspageID,
 	})
 	return []byte(b.String()), err
 }
@@ -288,6 +286,11 @@ services:
     environments:
       staging: {file: api/staging/terraform.tfvars, key: api_version, targets: [api/staging]}
       production: {file: api/production/terraform.tfvars, key: api_version, targets: [api/production]}
+  shop:
+    repository: acme/shop
+    strategy: promote
+    environments:
+      staging: {branch: deployment/staging, targets: [shop/staging]}
 targets:
 {{- range .Targets}}
   {{.Name}}:
@@ -305,4 +308,13 @@ targets:
       - terraform: {dir: {{.Dir}}, backend: {path: {{printf "%q" .State}}}}
 {{- end}}
 {{- end}}
+  shop/staging:
+    environment: staging
+    repository: acme/shop
+    base: deployment/staging
+    paths: ["**"]
+    plan_env: {AWS_ACCESS_KEY_ID: {{.AWSKey}}, AWS_SECRET_ACCESS_KEY: sandbox-secret-key}
+    apply_env: {AWS_ACCESS_KEY_ID: {{.AWSKey}}, AWS_SECRET_ACCESS_KEY: sandbox-secret-key}
+    apply:
+      - ecs: {cluster: shop, service: shop, container: app, image: {{.ShopImage}}, account: main, poll: 500ms}
 `))

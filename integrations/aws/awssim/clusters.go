@@ -40,8 +40,9 @@ type Cluster struct {
 	Services []Service
 	// Alone are the ids of instances on each of which a task runs that is of no service.
 	Alone []string
-	// Fargate says that its tasks need no instance.
-	Fargate bool
+	// Fargate says that its tasks need no instance, and Quick that all takes a fifth of the
+	// time in it.
+	Fargate, Quick bool
 }
 
 // Service keeps a number of tasks running, which begin spread over the instances.
@@ -69,6 +70,7 @@ type cluster struct {
 	Services []*service
 	Tasks    []*task
 	Fargate  bool
+	Quick    bool
 	Off      time.Time // since when the scheduler has had something to do
 }
 
@@ -86,6 +88,14 @@ type task struct {
 	Of, Definition, Why              string
 	Exit                             *int
 	Made, Ended, Next                time.Time
+}
+
+// takes is how long something takes in it.
+func (cl *cluster) takes(d time.Duration) time.Duration {
+	if cl.Quick {
+		return d / 5
+	}
+	return d
 }
 
 func (s *site) cluster(name string) *cluster {
@@ -117,7 +127,7 @@ func (cl *cluster) of(instance string) *taskHost {
 }
 
 func (s *site) plantCluster(w *world, seed Cluster, now time.Time) error {
-	cl := &cluster{Name: seed.Name, Groups: seed.Groups, Room: cmp.Or(seed.Room, 10), Fargate: seed.Fargate}
+	cl := &cluster{Name: seed.Name, Groups: seed.Groups, Room: cmp.Or(seed.Room, 10), Fargate: seed.Fargate, Quick: seed.Quick}
 	s.Clusters = append(s.Clusters, cl)
 	for _, id := range seed.Instances {
 		if s.instance(id) == nil {
@@ -170,7 +180,7 @@ func (cl *cluster) register(w *world, instance string, at time.Time) {
 
 // run starts a task.
 func (cl *cluster) run(w *world, group string, h *taskHost, at time.Time) *task {
-	t := &task{Group: group, Status: taskPending, Desired: taskRunning, Made: at, Next: at.Add(StartTaskTime)}
+	t := &task{Group: group, Status: taskPending, Desired: taskRunning, Made: at, Next: at.Add(cl.takes(StartTaskTime))}
 	if h != nil {
 		t.ID, t.Host = fmt.Sprintf("%032x", w.next()), h.ID
 	} else {
@@ -181,13 +191,13 @@ func (cl *cluster) run(w *world, group string, h *taskHost, at time.Time) *task 
 }
 
 // stop lets a task end; one that has not begun ends at once.
-func (t *task) stop(at time.Time) {
+func (cl *cluster) stop(t *task, at time.Time) {
 	t.Desired = taskStopped
 	if t.Status == taskPending {
 		t.end(at)
 		return
 	}
-	t.Status, t.Next = taskDeactivating, at.Add(DeactivateTime)
+	t.Status, t.Next = taskDeactivating, at.Add(cl.takes(DeactivateTime))
 }
 
 func (t *task) end(at time.Time) {
@@ -211,7 +221,7 @@ func (s *site) advanceTask(w *world, cl *cluster, t *task, at time.Time) {
 		}
 		t.Status = taskRunning
 	case taskDeactivating:
-		t.Status, t.Next = taskStopping, at.Add(StopTaskTime)
+		t.Status, t.Next = taskStopping, at.Add(cl.takes(StopTaskTime))
 	case taskStopping:
 		t.end(at)
 	case taskStopped:
@@ -306,7 +316,7 @@ func (s *site) schedule(w *world, cl *cluster, at time.Time) {
 	stop, start := s.due(cl)
 	for _, t := range stop {
 		t.Why = "Scaling activity initiated by (deployment " + t.Of + ")"
-		t.stop(at)
+		cl.stop(t, at)
 	}
 	for _, p := range start {
 		t := cl.run(w, p.group, p.host, at)
@@ -331,11 +341,11 @@ func (s *site) clusterEvents(w *world, cl *cluster, offer func(time.Time, func(t
 	}
 	for _, sv := range cl.Services {
 		if now := sv.primary(); !now.Steady.IsZero() {
-			offer(now.Steady.Add(CompleteTime), func(at time.Time) { sv.complete(at) })
+			offer(now.Steady.Add(cl.takes(CompleteTime)), func(at time.Time) { sv.complete(at) })
 		}
 	}
 	if !cl.Off.IsZero() {
-		offer(cl.Off.Add(ScheduleTime), func(at time.Time) { s.schedule(w, cl, at) })
+		offer(cl.Off.Add(cl.takes(ScheduleTime)), func(at time.Time) { s.schedule(w, cl, at) })
 	}
 }
 
@@ -379,7 +389,7 @@ func (s *Sim) StopTask(id string) error {
 			for _, cl := range st.Clusters {
 				for _, t := range cl.Tasks {
 					if t.ID == id {
-						t.stop(now)
+						cl.stop(t, now)
 						return nil
 					}
 				}
