@@ -19,7 +19,7 @@ func (k *talk) lookAtServices([]string) error {
 	}
 	var lines []string
 	for _, s := range fleet.Services {
-		if s.Name != "shop" {
+		if s.Name != "tickets" {
 			continue
 		}
 		image := s.Images[0]

@@ -66,10 +66,10 @@ var history = []merged{
 }
 
 // seeds are what repositories hold besides their first commit.
-var seeds = map[string]func(work string) error{"api": seedAPI, "shop": seedShop}
+var seeds = map[string]func(work string) error{"api": seedAPI, "tickets": seedTickets}
 
-// seedShop gives acme/shop something to deploy.
-func seedShop(work string) error {
+// seedTickets gives acme/tickets something to deploy.
+func seedTickets(work string) error {
 	if err := os.WriteFile(filepath.Join(work, "VERSION"), []byte("1.1.0\n"), 0o600); err != nil {
 		return err
 	}

@@ -99,7 +99,7 @@ func (w *world) githubConfig(hooks bool) githubsim.Config {
 		name     string
 		branches []string
 	}{
-		{"web", []string{"deployment/staging", "deployment/production"}}, {"api", nil}, {"infra", nil}, {"shop", []string{"deployment/staging"}},
+		{"web", []string{"deployment/staging", "deployment/production"}}, {"api", nil}, {"infra", nil}, {"tickets", []string{"deployment/staging"}},
 	} {
 		repo := githubsim.Repo{Owner: "acme", Name: r.name, Branches: r.branches, Collaborators: may, Files: repoFiles(r.name)}
 		repo.Seed = seeds[r.name]
@@ -161,7 +161,7 @@ func (w *world) botConfig() ([]byte, error) {
 		"Base": w.base, "Data": filepath.Join(w.data, "bot"), "AppToken": appToken, "BotToken": botToken,
 		"GitHubToken": botLogin + "-token", "WebhookSecret": webhookSecret, "Targets": list, "Tool": w.tool, "AWSKey": awssim.DemoKey,
 		"Second": map[string]string{"Account": secondAccount, "Region": secondRegion, "Role": secondRole, "External": secondExternal}, "MackerelKey": mackerelKey,
-		"ShopImage": shopImage, "PagerDutyKey": pagerDutyKey, "DatabaseID": databaseID, "StatuspageKey": statuspageKey, "StatuspageID": statuspageID,
+		"TicketsImage": ticketsImage, "PagerDutyKey": pagerDutyKey, "DatabaseID": databaseID, "StatuspageKey": statuspageKey, "StatuspageID": statuspageID,
 	})
 	return []byte(b.String()), err
 }
@@ -286,11 +286,11 @@ services:
     environments:
       staging: {file: api/staging/terraform.tfvars, key: api_version, targets: [api/staging]}
       production: {file: api/production/terraform.tfvars, key: api_version, targets: [api/production]}
-  shop:
-    repository: acme/shop
+  tickets:
+    repository: acme/tickets
     strategy: promote
     environments:
-      staging: {branch: deployment/staging, targets: [shop/staging]}
+      staging: {branch: deployment/staging, targets: [tickets/staging]}
 targets:
 {{- range .Targets}}
   {{.Name}}:
@@ -308,13 +308,13 @@ targets:
       - terraform: {dir: {{.Dir}}, backend: {path: {{printf "%q" .State}}}}
 {{- end}}
 {{- end}}
-  shop/staging:
+  tickets/staging:
     environment: staging
-    repository: acme/shop
+    repository: acme/tickets
     base: deployment/staging
     paths: ["**"]
     plan_env: {AWS_ACCESS_KEY_ID: {{.AWSKey}}, AWS_SECRET_ACCESS_KEY: sandbox-secret-key}
     apply_env: {AWS_ACCESS_KEY_ID: {{.AWSKey}}, AWS_SECRET_ACCESS_KEY: sandbox-secret-key}
     apply:
-      - ecs: {cluster: shop, service: shop, container: app, image: {{.ShopImage}}, account: main, poll: 500ms}
+      - ecs: {cluster: tickets, service: tickets, container: app, image: {{.TicketsImage}}, account: main, poll: 500ms}
 `))
