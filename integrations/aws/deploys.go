@@ -43,6 +43,7 @@ func Deploys(c Config) func(dir string, decode func(any) error) (integrations.Ap
 		if err := errors.Join(err, badChange, badRead); err != nil {
 			return nil, err
 		}
+		o.Region = change.Region
 		s := &ecs.Step{Order: o}
 		if s.Self, err = os.Executable(); err != nil {
 			return nil, fmt.Errorf("find our own binary: %w", err)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -320,92 +319,4 @@ func TestRevert(t *testing.T) {
 	q.run.Work = t.TempDir()
 	q.says(a.Revert(t.Context(), q.run, "shop:9"), "there is no revision shop:9 any more")
 	q.stands("shop:2", 2, 4)
-}
-
-func TestWhatKeepsADeployFromBeginning(t *testing.T) {
-	for _, c := range []struct {
-		what, settings string
-		service        awssim.Service
-		want           string
-	}{
-		{"no cluster", `"cluster": "none"`, awssim.Service{Tasks: 1}, "ClusterNotFoundException"},
-		{"no service", `"service": "none"`, awssim.Service{Tasks: 1}, "there is no service none of the cluster apps"},
-		{"no container", `"container": "sidecar"`, awssim.Service{Tasks: 1}, `shop:1 has no container "sidecar"; it has app`},
-		{"no task", ``, awssim.Service{}, "wants no task"},
-		{"another's", ``, awssim.Service{Tasks: 1, Controller: "CODE_DEPLOY"}, "are made by CODE_DEPLOY"},
-		{"no repository", `"image": "111111111111.dkr.ecr.ap-northeast-1.amazonaws.com/none"`, awssim.Service{Tasks: 1}, "RepositoryNotFoundException"},
-	} {
-		t.Run(c.what, func(t *testing.T) {
-			c.service.Name, c.service.Container, c.service.Image = "shop", "app", hub+":old"
-			q := newQuay(t, c.service)
-			_, err := q.step(c.settings).Plan(t.Context(), q.run)
-			q.says(err, "ecs plan: ", c.want)
-		})
-	}
-}
-
-func TestAPlanThatIsStale(t *testing.T) {
-	q := newQuay(t)
-	a := q.step("")
-	q.planned(a, "+0 ~1 -0")
-	other := q.run
-	other.SHA, other.Work = commitB, t.TempDir()
-	q.must(q.sim.Push("shop", commitB, -time.Second))
-	if _, err := a.Plan(t.Context(), other); err != nil {
-		t.Fatal(err)
-	}
-	q.must(a.Apply(t.Context(), other))
-	q.says(a.Apply(t.Context(), q.run), "the plan is stale: it was made when shop:1 ran, and now it is shop:2")
-	q.stands("shop:2", 2, 2)
-
-	// And one that another deployment stands in the way of.
-	q.planned(a, "+0 ~1 -0")
-	q.once(syscall.SIGINT, "UpdateService", true)
-	err := a.Revert(t.Context(), other, "shop:2")
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func TestThePlanGoesByAnAccountOfItsOwn(t *testing.T) {
-	q := newQuay(t)
-	a := q.step(`"plan_account": "reader"`)
-	q.planned(a, "+0 ~1 -0")
-	assumed := func() (n int) {
-		for _, c := range q.sim.Calls() {
-			if c.Name == "sts:AssumeRole" && slices.Contains(c.IDs, "arn:aws:iam::111111111111:role/reader") {
-				n++
-			}
-		}
-		return n
-	}
-	if assumed() != 1 {
-		t.Errorf("the plan took the reader's role %d times", assumed())
-	}
-	q.must(a.Apply(t.Context(), q.run))
-	if assumed() != 1 {
-		t.Error("the apply took the reader's role")
-	}
-}
-
-func TestSettingsThatAreRefused(t *testing.T) {
-	q := newQuay(t)
-	for settings, want := range map[string]string{
-		`"cluster": "arn:aws:ecs:x"`:    "cluster: ",
-		`"service": ""`:                 "service: ",
-		`"container": "a b"`:            "container: ",
-		`"image": "nginx"`:              "image: ",
-		`"tag": "{sha} {x}"`:            "tag: ",
-		`"tag_file": "../x"`:            "tag_file: ",
-		`"account": "none"`:             `account: there is no account "none"; want one of main, reader`,
-		`"account": ""`:                 "account: is missing; want one of main, reader",
-		`"plan_account": "none"`:        "plan_account: ",
-		`"region": "us-east-1"`:         `region: "us-east-1" is not a region of the account main; want one of ap-northeast-1`,
-		`"limit": 0`:                    "limit: ",
-		`"image_wait": -1`:              "image_wait: ",
-		`"image": "` + hub + `:latest"`: "image: ",
-	} {
-		_, err := q.make(settings)
-		q.says(err, want)
-	}
 }

@@ -69,6 +69,7 @@ func newQuay(t *testing.T, services ...awssim.Service) *quay {
 		In: []awssim.Estate{{
 			Clusters:     []awssim.Cluster{{Name: "apps", Fargate: true, Services: services}},
 			Repositories: []awssim.Repository{{Name: "shop", Tags: []string{"old", commitA, "1.4.2"}}},
+			Parameters:   []string{"/shop/db", "plain"},
 		}},
 	}})
 	q.must(err)

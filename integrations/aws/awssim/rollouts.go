@@ -76,7 +76,15 @@ func (s *site) furnish(w *world, cl *cluster, now time.Time) {
 		}
 		sv.Container, sv.Controller = cmp.Or(sv.Container, "main"), cmp.Or(sv.Controller, "ECS")
 		sv.Image = cmp.Or(sv.Image, s.Number+".dkr.ecr."+s.Region+".amazonaws.com/"+sv.Name+":1")
-		containers, err := json.Marshal([]map[string]any{{"name": sv.Container, "image": sv.Image, "essential": true, "environment": []any{map[string]string{"name": "PORT", "value": "8080"}}}})
+		container := map[string]any{"name": sv.Container, "image": sv.Image, "essential": true, "environment": []any{map[string]string{"name": "PORT", "value": "8080"}}}
+		var secrets []map[string]string
+		for n, from := range sv.Secrets {
+			secrets = append(secrets, map[string]string{"name": fmt.Sprint("SECRET_", n+1), "valueFrom": from})
+		}
+		if secrets != nil {
+			container["secrets"] = secrets
+		}
+		containers, err := json.Marshal([]map[string]any{container})
 		if err != nil {
 			panic(fmt.Sprintf("awssim: define %s: %v", sv.Name, err)) // plain data
 		}

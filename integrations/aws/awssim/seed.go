@@ -39,6 +39,7 @@ type Estate struct {
 	Instances       []Instance // that no group looks after
 	Clusters        []Cluster
 	Repositories    []Repository
+	Parameters      []string // of Systems Manager, by their names
 }
 
 // Pool is a target group, or a classic load balancer.
@@ -184,6 +185,11 @@ func (s *site) plant(w *world, e Estate, now time.Time) error {
 				return fmt.Errorf("pool %s: no instance %s", p.Name, id)
 			}
 			s.pool(p.Name).enter(id, 0, "", time.Time{})
+		}
+	}
+	for _, name := range e.Parameters {
+		if !slices.Contains(s.Parameters, name) {
+			s.Parameters = append(s.Parameters, name)
 		}
 	}
 	for _, r := range e.Repositories {

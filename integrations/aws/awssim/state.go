@@ -35,6 +35,7 @@ type site struct {
 	Clusters                []*cluster
 	Definitions             []*definition
 	Repositories            []*repository
+	Parameters              []string // of Systems Manager, by their names
 }
 
 type instance struct {

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
 )
@@ -51,6 +52,7 @@ const (
 type Tool struct {
 	reads, changes *sdk.Client
 	images         *ecr.Client
+	parameters     *ssm.Client
 	explain        func(ctx context.Context, act, thing string, err error) error
 	out, log       io.Writer
 	q              Request
@@ -59,7 +61,7 @@ type Tool struct {
 // NewTool makes one. The clients of reads may try again, those of changes must not;
 // explain gives an error of the SDK the words of integrations.
 func NewTool(reads, changes, images aws.Config, explain func(ctx context.Context, act, thing string, err error) error, out, log io.Writer) *Tool {
-	return &Tool{reads: sdk.NewFromConfig(reads), changes: sdk.NewFromConfig(changes), images: ecr.NewFromConfig(images), explain: explain, out: out, log: log}
+	return &Tool{reads: sdk.NewFromConfig(reads), changes: sdk.NewFromConfig(changes), images: ecr.NewFromConfig(images), parameters: ssm.NewFromConfig(reads), explain: explain, out: out, log: log}
 }
 
 // Region of the registry that an image is in, "" where it is none of ECR.
@@ -228,6 +230,11 @@ func (t *Tool) plan(ctx context.Context) error {
 		p.Least, p.Most = orElse(c.MinimumHealthyPercent, 100), orElse(c.MaximumPercent, 200)
 	}
 	p.Notes = t.notes(s)
+	if note, err := t.secrets(ctx, base); err != nil {
+		return err
+	} else if note != "" {
+		p.Notes = append(p.Notes, note)
+	}
 	if err := writeJSON(t.q.Dir, planFile, p); err != nil {
 		return err
 	}
