@@ -116,12 +116,33 @@ func TestAPlanThatIsStale(t *testing.T) {
 	q.stands("shop:2", 2, 2)
 
 	// And one that another deployment stands in the way of.
-	q.planned(a, "+0 ~1 -0")
+	other.Work = t.TempDir()
 	q.once(syscall.SIGINT, "UpdateService", true)
-	err := a.Revert(t.Context(), other, "shop:2")
-	if err != nil {
-		t.Fatal(err)
+	q.says(a.Revert(t.Context(), other, "shop:1"), "ECS goes on by itself")
+	if p := q.planned(a, "+0 ~1 -0"); len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "A deployment is under way at ECS") {
+		t.Errorf("it notes %q", p.Notes)
 	}
+	q.says(a.Apply(t.Context(), q.run), "another deployment is under way at ECS: ecs-svc/", "of shop:1, IN_PROGRESS; apply it again when that is over")
+	q.stands("shop:1", 2, 3)
+}
+
+// Whoever deploys by another hand is not taken for a roll-back.
+func TestAnotherDeploymentTakesItsPlace(t *testing.T) {
+	q := newQuay(t)
+	a := q.step("")
+	q.planned(a, "+0 ~1 -0")
+	q.must(a.Apply(t.Context(), q.run))
+	q.run.SHA, q.run.Work = commitB, t.TempDir()
+	q.must(q.sim.Push("shop", commitB, -time.Second))
+	q.planned(a, "+0 ~1 -0")
+	q.at = func(action string, done bool) os.Signal {
+		if action == "UpdateService" && done {
+			q.must(q.sim.Redeploy("shop", "shop:1"))
+		}
+		return nil
+	}
+	q.says(a.Apply(t.Context(), q.run), "another deployment took its place: ecs-svc/", "of shop:1 (COMPLETED); shop:3 did not come up to its end")
+	q.stands("shop:1", 3, 4)
 }
 
 func TestThePlanGoesByAnAccountOfItsOwn(t *testing.T) {

@@ -189,6 +189,7 @@ func TestKilledAtAnyCall(t *testing.T) {
 				t.Errorf("the probe: %+v %v", p, err)
 			}
 			if c.again {
+				q.must(a.Apply(t.Context(), q.run)) // by the same plan
 				q.stands("shop:2", 2, 2)
 				return
 			}
@@ -285,6 +286,9 @@ func TestACancelSaysWhatGoesOn(t *testing.T) {
 	q.says(err, "ECS goes on by itself", "of shop:2 is PRIMARY, IN_PROGRESS")
 	if !errors.Is(err, integrations.ErrInterrupted) || errors.Is(err, integrations.ErrUnknown) {
 		t.Errorf("a person stopped it: %v", err)
+	}
+	if p, err := a.Probe(t.Context(), q.run); err != nil || p.Clean || !strings.Contains(p.Text, "It goes on at ECS by itself") {
+		t.Errorf("the probe: %+v %v", p, err)
 	}
 	q.must(q.clock.Advance(t.Context(), 5*time.Minute, nil))
 	q.stands("shop:2", 2, 2)

@@ -213,6 +213,21 @@ func (s *site) unpulled(d *definition) string {
 	return ""
 }
 
+// Redeploy has a service run another task definition, by another hand.
+func (s *Sim) Redeploy(name, definition string) error {
+	return s.change(func(now time.Time) error {
+		for _, st := range s.world.Sites {
+			for _, cl := range st.Clusters {
+				if sv := cl.service(name); sv != nil && st.definition(definition) != nil {
+					sv.say(now, "has started a deployment %s.", sv.deploy(s.world, definition, now).ID)
+					return nil
+				}
+			}
+		}
+		return fmt.Errorf("no service %s, or no task definition %s", name, definition)
+	})
+}
+
 // BreakService has the tasks of the next deployment of a service end for that reason,
 // ExitText when it is empty.
 func (s *Sim) BreakService(name, why string) error {

@@ -24,14 +24,13 @@ const (
 // that RegisterTaskDefinition takes. What DescribeTaskDefinition tells besides, it
 // refuses.
 func input(d *types.TaskDefinition, tags []types.Tag) *sdk.RegisterTaskDefinitionInput {
-	return &sdk.RegisterTaskDefinitionInput{
+	in := &sdk.RegisterTaskDefinitionInput{
 		ContainerDefinitions:          slices.Clone(d.ContainerDefinitions),
 		Cpu:                           d.Cpu,
 		EnableFaultInjection:          d.EnableFaultInjection,
 		EphemeralStorage:              d.EphemeralStorage,
 		ExecutionRoleArn:              d.ExecutionRoleArn,
 		Family:                        d.Family,
-		InferenceAccelerators:         d.InferenceAccelerators,
 		IpcMode:                       d.IpcMode,
 		Memory:                        d.Memory,
 		NetworkMode:                   d.NetworkMode,
@@ -45,6 +44,9 @@ func input(d *types.TaskDefinition, tags []types.Tag) *sdk.RegisterTaskDefinitio
 		TrustedExecutionConfiguration: d.TrustedExecutionConfiguration,
 		Volumes:                       d.Volumes,
 	}
+	//lint:ignore SA1019 ECS may refuse them by now; to lose them without a word would be worse
+	in.InferenceAccelerators = d.InferenceAccelerators
+	return in
 }
 
 // changed is that input with another image in one container, and with our tags. Tags of
