@@ -137,9 +137,14 @@ func (d *deployment) count(cl *cluster) (running, pending int) {
 	return running, pending
 }
 
-// watch notes since when all that is wanted runs, and nothing else.
+// watch notes since when all that is wanted runs, and nothing else. Deployments of which
+// nothing is left are told of no more: ECS is steady some time before it says that a
+// deployment is completed.
 func (sv *service) watch(cl *cluster, at time.Time) {
 	now := sv.primary()
+	sv.Deployments = slices.DeleteFunc(sv.Deployments, func(d *deployment) bool {
+		return d != now && d.Rollout != rolloutFailed && !slices.ContainsFunc(cl.Tasks, func(t *task) bool { return t.Of == d.ID && t.Status != taskStopped })
+	})
 	if now.Rollout != rolloutRunning {
 		now.Steady = time.Time{}
 		return

@@ -88,7 +88,7 @@ func TestADeploymentRolls(t *testing.T) {
 		"5s: shop:2 PRIMARY IN_PROGRESS 1+1-0, shop:1 ACTIVE COMPLETED 1+0-0",
 		"5s: shop:2 PRIMARY IN_PROGRESS 2+0-0, shop:1 ACTIVE COMPLETED 1+0-0",
 		"5s: shop:2 PRIMARY IN_PROGRESS 2+0-0, shop:1 ACTIVE COMPLETED 0+0-0",
-		"19s: shop:2 PRIMARY IN_PROGRESS 2+0-0, shop:1 ACTIVE COMPLETED 0+0-0",
+		"19s: shop:2 PRIMARY IN_PROGRESS 2+0-0",
 		"1s: shop:2 PRIMARY COMPLETED 2+0-0",
 	)
 	s := p.service()
