@@ -84,6 +84,17 @@ var ErrUnknown = errors.New("interrupted: its outcome is unknown")
 // ErrInterrupted says that a person's cancel stopped the command.
 var ErrInterrupted = errors.New("interrupted by a person")
 
+// Left is the error of an apply that a person stopped, where it can be told what is left:
+// that nothing was changed, or what goes on elsewhere by itself.
+type Left struct {
+	What string // a sentence without its end: "ECS goes on by itself"
+	Err  error
+}
+
+func (e *Left) Error() string { return e.Err.Error() + "; " + e.What }
+
+func (e *Left) Unwrap() error { return e.Err }
+
 // Command is a program to run, never a shell line.
 type Command struct {
 	// Step names it in cards and errors: "terraform plan".

@@ -125,6 +125,25 @@ func TestARollBackIsNoSuccess(t *testing.T) {
 	q.stands("shop:2", 2, 4)
 }
 
+// ECS tells of stopped tasks for an hour: those of an earlier deployment explain nothing.
+func TestReasonsAreOfThisDeployment(t *testing.T) {
+	q := newQuay(t)
+	a := q.step("")
+	for _, c := range []struct{ sha, why, not string }{{commitA, "CannotPullContainerError: denied", "exit code"}, {commitB, "", "CannotPull"}} {
+		q.run.SHA, q.run.Work = c.sha, t.TempDir()
+		if c.sha == commitB {
+			q.must(q.sim.Push("shop", commitB, -time.Second))
+		}
+		q.planned(a, "+0 ~1 -0")
+		q.must(q.sim.BreakService("shop", c.why))
+		err := a.Apply(t.Context(), q.run)
+		q.says(err, "rolled back to shop:1", "tasks stopped: "+c.why)
+		if strings.Contains(err.Error(), c.not) {
+			t.Errorf("it says %q", err)
+		}
+	}
+}
+
 func TestTasksThatFailWithoutARollBack(t *testing.T) {
 	for _, c := range []struct {
 		breaker, why string
@@ -284,7 +303,8 @@ func TestACancelSaysWhatGoesOn(t *testing.T) {
 	q.once(syscall.SIGINT, "UpdateService", false)
 	err := a.Apply(t.Context(), q.run)
 	q.says(err, "ECS goes on by itself", "of shop:2 is PRIMARY, IN_PROGRESS")
-	if !errors.Is(err, integrations.ErrInterrupted) || errors.Is(err, integrations.ErrUnknown) {
+	var left *integrations.Left
+	if !errors.Is(err, integrations.ErrInterrupted) || errors.Is(err, integrations.ErrUnknown) || !errors.As(err, &left) || !strings.HasPrefix(left.What, "ECS goes on by itself: ") {
 		t.Errorf("a person stopped it: %v", err)
 	}
 	if p, err := a.Probe(t.Context(), q.run); err != nil || p.Clean || !strings.Contains(p.Text, "It goes on at ECS by itself") {

@@ -228,7 +228,7 @@ func shaped(o outcome, step string, err error) error {
 		*failed = *told
 	}
 	if errors.Is(err, integrations.ErrInterrupted) {
-		return fmt.Errorf("%w; %s", failed, o.Why)
+		return &integrations.Left{What: o.Why, Err: failed}
 	}
 	failed.Err = errors.New(o.Why)
 	if o.State == outcomeUnknown {
