@@ -137,7 +137,7 @@ func (a *app) build() (err error) {
 func (a *app) make() (err error) {
 	a.begin()
 	c := a.Config
-	cat, err := c.Catalog(appliers(c.Runner.Terraform, filepath.Join(c.Data, "providers")))
+	cat, err := c.Catalog(appliers(c, filepath.Join(c.Data, "providers")))
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (c *Config) wired() error {
 	if err != nil {
 		return err
 	}
-	_, err = c.Catalog(appliers(c.Runner.Terraform, ""))
+	_, err = c.Catalog(appliers(c, ""))
 	return errors.Join(err, c.checkRights(rights(w.verbs)))
 }
 

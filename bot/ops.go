@@ -105,7 +105,7 @@ var errNothingChanges = errors.New("signalbox does not run here, so nothing can 
 func readAlone(s *scene, config *Config, data, line string) error {
 	cat, err := &integrations.Catalog{}, error(nil)
 	if config != nil {
-		if cat, err = config.Catalog(appliers(config.Runner.Terraform, filepath.Join(data, "providers"))); err != nil {
+		if cat, err = config.Catalog(appliers(config, filepath.Join(data, "providers"))); err != nil {
 			return err
 		}
 	}

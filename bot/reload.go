@@ -117,7 +117,7 @@ func (a *app) checkText(text []byte) error {
 }
 
 func (a *app) catalogOf(c *Config) (*integrations.Catalog, error) {
-	cat, err := c.Catalog(appliers(c.Runner.Terraform, filepath.Join(c.Data, "providers")))
+	cat, err := c.Catalog(appliers(c, filepath.Join(c.Data, "providers")))
 	if err == nil {
 		err = c.checkRights(rights(a.wired.verbs))
 	}

@@ -147,6 +147,10 @@ var talkLines = []talkLine{
 	}},
 	{form: talkForm(`the graphs of Mackerel`), looks: true, do: (*talk).lookAtGraphs},
 	{form: talkForm(`the alert (\S+) (fires|flaps|is resolved)(?:: (\w+), (\w+) in (\w+): (.*))?`), do: (*talk).alert},
+	{form: talkForm(`the next deployment of (\S+) crashes at ECS`), looks: true, do: func(k *talk, m []string) error {
+		return k.call("", "POST", "/sim/fault", map[string]string{"system": "aws", "kind": "crash", "id": m[0]}, nil)
+	}},
+	{form: talkForm(`the services of ECS`), looks: true, do: (*talk).lookAtServices},
 	{form: talkForm(`the instances`), looks: true, do: (*talk).lookAtInstances},
 	{form: talkForm(`(\w+) on GitHub reports (\S+) (\w+) for (\S+)#(\d+)`), do: (*talk).report},
 	{form: talkForm(`a webhook (.*)`), looks: true, do: (*talk).webhook},

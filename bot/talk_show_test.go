@@ -59,7 +59,7 @@ var (
 	talkSilent   = regexp.MustCompile(`(from <time> to <time>), \d+ (?:s|min|h|days)(?: \d+ min)?`)
 	talkSignal   = regexp.MustCompile(`\b(killed|interrupt)\. Output:`)
 	talkTemp     = regexp.MustCompile(`/tmp/[\w./-]+`)
-	talkNoise    = regexp.MustCompile(`(?m)^.*Still (creating|modifying|destroying)\.\.\..*\n?`)
+	talkNoise    = regexp.MustCompile(`(?m)^(?:.*Still (?:creating|modifying|destroying)\.\.\..*|ecs-svc/.* running|\d+ failed; .*)\n?`)
 	talkResource = regexp.MustCompile(`^[\w.]+\.[\w.]+(\["[^"]*"\]|\[\d+\])?( \(local-exec\))?: `)
 )
 

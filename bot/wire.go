@@ -158,16 +158,17 @@ func topicWith(topic, schedule, text string) string {
 }
 
 // appliers are the steps that a target's `apply:` may name.
-func appliers(terraformBinary, providerCache string) map[string]applierMaker {
+func appliers(c *Config, providerCache string) map[string]applierMaker {
 	return map[string]applierMaker{
-		"terraform": terraform.NewTool(terraformBinary, providerCache).Make,
+		"terraform": terraform.NewTool(c.Runner.Terraform, providerCache).Make,
 		"demo":      demo.Make,
+		"ecs":       aws.Deploys(c.AWS),
 	}
 }
 
 // tools are the programs of appliers that are our own binary, by the word it is
 // called with.
-var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main}
+var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main, "ecs": aws.DeployMain}
 
 const kindPagerDuty = "pagerduty"
 

@@ -52,6 +52,9 @@ type Run struct {
 	Environment string
 	Job         string
 	SHA         string
+	// Same are other commits that hold the very files of SHA: the head that was merged,
+	// where the merge added nothing to it. What was built of one is what SHA would be.
+	Same []string
 	// Tree is the root of the checked-out repository.
 	Tree string
 	// Work is a folder of this attempt and step, outside Tree, that is kept
@@ -80,6 +83,17 @@ var ErrUnknown = errors.New("interrupted: its outcome is unknown")
 
 // ErrInterrupted says that a person's cancel stopped the command.
 var ErrInterrupted = errors.New("interrupted by a person")
+
+// Left is the error of an apply that a person stopped, where it can be told what is left:
+// that nothing was changed, or what goes on elsewhere by itself.
+type Left struct {
+	What string // a sentence without its end: "ECS goes on by itself"
+	Err  error
+}
+
+func (e *Left) Error() string { return e.Err.Error() + "; " + e.What }
+
+func (e *Left) Unwrap() error { return e.Err }
 
 // Command is a program to run, never a shell line.
 type Command struct {

@@ -20,6 +20,9 @@ const (
 	secondRole     = "arn:aws:iam::" + secondNumber + ":role/signalbox"
 )
 
+// ticketsImage is what the service tickets runs, without a tag.
+const ticketsImage = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/tickets"
+
 // estate is the fleet: that of the simulator's demo, and what runs the service api as
 // tasks of the cluster apps, in both accounts. Its groups have one name, and so have some
 // of their instances, so that people are asked which they mean.
@@ -29,8 +32,20 @@ func estate() awssim.Fleet {
 	f.Regions = append(f.Regions, secondRegion)
 	f.In = append(f.In,
 		apps(awssim.Estate{}, 3, []awssim.Service{{Name: "api", Tasks: 6}, {Name: "mail", Tasks: 3}}),
+		tickets(),
 		apps(awssim.Estate{Account: secondAccount, Region: secondRegion}, 2, []awssim.Service{{Name: "api", Tasks: 4}}))
 	return f
+}
+
+// tickets is the service tickets, which a merge deploys: its tasks need no machine, and the CI
+// of acme/tickets builds an image of whatever commit somebody asks for.
+func tickets() awssim.Estate {
+	return awssim.Estate{
+		Clusters: []awssim.Cluster{{Name: "tickets", Fargate: true, Quick: true, Services: []awssim.Service{
+			{Name: "tickets", Tasks: 2, Container: "app", Image: ticketsImage + ":1.0.0", Breaker: awssim.BreakerRollback},
+		}}},
+		Repositories: []awssim.Repository{{Name: "tickets", Tags: []string{"1.0.0"}, Builds: 2 * time.Second}},
+	}
 }
 
 // apps has a group of n hosts, behind a load balancer, and the cluster whose tasks they run.

@@ -19,7 +19,7 @@ func demoFleet() awssim.Fleet {
 
 // instances answers /sim/aws/instances.
 func (w *world) instances() any {
-	return map[string]any{"instances": w.aws.Instances(), "groups": w.aws.Groups()}
+	return map[string]any{"instances": w.aws.Instances(), "groups": w.aws.Groups(), "services": w.aws.Services()}
 }
 
 // hostFaults are what can go wrong on an instance, by the kind of the fault.
@@ -32,12 +32,18 @@ var hostFaults = map[string]func(h *awssim.Host){
 }
 
 // faultOfAWS arms a fault of the services, or has something happen to an instance,
-// which is named by its id or name.
+// which is named by its id or name. "crash" has the tasks of the next deployment of the
+// service id end, for the reason in message.
 func (w *world) faultOfAWS(f awssim.Fault) error {
 	do, ofHost := hostFaults[f.Kind]
 	switch {
 	case f.Kind == "clear":
 		w.aws.ClearFaults()
+		return nil
+	case f.Kind == "crash":
+		if err := w.aws.BreakService(f.ID, f.Message); err != nil {
+			return wrong("id: %v", err)
+		}
 		return nil
 	case !ofHost && f.Kind != "vanish":
 		return w.aws.Fault(f)

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -33,6 +34,15 @@ func TestFleet(t *testing.T) {
 		if line, _ := look(base, "web-3"); line != want {
 			t.Errorf("%s: web-3 is %q", kind, line)
 		}
+	}
+	if code, out := call(t, "", "POST", base+"/sim/fault", map[string]any{"system": "aws", "kind": "crash", "id": "tickets"}); code != 200 {
+		t.Fatal(out)
+	}
+	if code, out := call(t, "", "POST", base+"/sim/fault", map[string]any{"system": "aws", "kind": "crash", "id": "none"}); code != 400 || !strings.Contains(fmt.Sprint(out["error"]), "no service none") {
+		t.Errorf("of none it says %d %v", code, out)
+	}
+	if _, out := call(t, "", "GET", base+"/sim/aws/instances", nil); !strings.Contains(fmt.Sprint(out["services"]), "definition:tickets:1") {
+		t.Errorf("the services are %v", out["services"])
 	}
 	_, n := look(base, "web-3")
 	if code, out := call(t, "", "POST", base+"/sim/fault", map[string]any{"system": "aws", "kind": "vanish", "id": "bastion"}); code != 200 {

@@ -65,6 +65,17 @@ var history = []merged{
 	},
 }
 
+// seeds are what repositories hold besides their first commit.
+var seeds = map[string]func(work string) error{"api": seedAPI, "tickets": seedTickets}
+
+// seedTickets gives acme/tickets something to deploy.
+func seedTickets(work string) error {
+	if err := os.WriteFile(filepath.Join(work, "VERSION"), []byte("1.1.0\n"), 0o600); err != nil {
+		return err
+	}
+	return githubsim.Git(work, "-c", "user.name=bob", "-c", "user.email=bob@acme.example", "commit", "-q", "-a", "-m", "Keep the basket for a day")
+}
+
 // seedAPI gives acme/api the releases that can be pinned.
 func seedAPI(work string) error {
 	for _, r := range []struct{ version, author, message string }{

@@ -99,12 +99,10 @@ func (w *world) githubConfig(hooks bool) githubsim.Config {
 		name     string
 		branches []string
 	}{
-		{"web", []string{"deployment/staging", "deployment/production"}}, {"api", nil}, {"infra", nil},
+		{"web", []string{"deployment/staging", "deployment/production"}}, {"api", nil}, {"infra", nil}, {"tickets", []string{"deployment/staging"}},
 	} {
 		repo := githubsim.Repo{Owner: "acme", Name: r.name, Branches: r.branches, Collaborators: may, Files: repoFiles(r.name)}
-		if r.name == "api" {
-			repo.Seed = seedAPI
-		}
+		repo.Seed = seeds[r.name]
 		c.Repos = append(c.Repos, repo)
 	}
 	c.OAuthApps = []githubsim.OAuthApp{{ClientID: oauthApp}}
@@ -163,7 +161,7 @@ func (w *world) botConfig() ([]byte, error) {
 		"Base": w.base, "Data": filepath.Join(w.data, "bot"), "AppToken": appToken, "BotToken": botToken,
 		"GitHubToken": botLogin + "-token", "WebhookSecret": webhookSecret, "Targets": list, "Tool": w.tool, "AWSKey": awssim.DemoKey,
 		"Second": map[string]string{"Account": secondAccount, "Region": secondRegion, "Role": secondRole, "External": secondExternal}, "MackerelKey": mackerelKey,
-		"PagerDutyKey": pagerDutyKey, "DatabaseID": databaseID, "StatuspageKey": statuspageKey, "StatuspageID": statuspageID,
+		"TicketsImage": ticketsImage, "PagerDutyKey": pagerDutyKey, "DatabaseID": databaseID, "StatuspageKey": statuspageKey, "StatuspageID": statuspageID,
 	})
 	return []byte(b.String()), err
 }
@@ -289,6 +287,11 @@ services:
     environments:
       staging: {file: api/staging/terraform.tfvars, key: api_version, targets: [api/staging]}
       production: {file: api/production/terraform.tfvars, key: api_version, targets: [api/production]}
+  tickets:
+    repository: acme/tickets
+    strategy: promote
+    environments:
+      staging: {branch: deployment/staging, targets: [tickets/staging]}
 targets:
 {{- range .Targets}}
   {{.Name}}:
@@ -306,4 +309,13 @@ targets:
       - terraform: {dir: {{.Dir}}, backend: {path: {{printf "%q" .State}}}}
 {{- end}}
 {{- end}}
+  tickets/staging:
+    environment: staging
+    repository: acme/tickets
+    base: deployment/staging
+    paths: ["**"]
+    plan_env: {AWS_ACCESS_KEY_ID: {{.AWSKey}}, AWS_SECRET_ACCESS_KEY: sandbox-secret-key}
+    apply_env: {AWS_ACCESS_KEY_ID: {{.AWSKey}}, AWS_SECRET_ACCESS_KEY: sandbox-secret-key}
+    apply:
+      - ecs: {cluster: tickets, service: tickets, container: app, image: {{.TicketsImage}}, account: main, poll: 500ms}
 `))

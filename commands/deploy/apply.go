@@ -243,7 +243,7 @@ func (f *feature) begun(ctx context.Context, r *runner.Run, t integrations.Targe
 // compare holds the fresh plan to the reviewed one. An End with a state stops here.
 func (f *feature) compare(j *store.Job, op *store.Operation, t integrations.Target, plans integrations.Plans) (record, runner.End) {
 	rec := recordOf(j)
-	rec.Plans, rec.Differs = plans, ""
+	rec.Plans, rec.Differs, rec.Left = plans, "", ""
 	stop := func(state, why string) runner.End {
 		return runner.End{State: state, Why: why, Save: func(_ *store.Tx, j *store.Job) error { return setRecord(j, rec) }}
 	}
@@ -328,7 +328,7 @@ func (f *feature) applySteps(ctx context.Context, r *runner.Run, t integrations.
 			if errors.Is(err, integrations.ErrUnknown) {
 				return runner.End{State: store.JobUnknown, Err: err, Why: "it was interrupted while it changed things, and nobody can tell how far it came"}
 			}
-			return runner.Failed(err)
+			return stoppedShort(err)
 		}
 	}
 	return f.noteRevisions(ctx, r, t, tree, runner.End{State: store.JobSucceeded})

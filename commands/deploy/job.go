@@ -30,6 +30,7 @@ type record struct {
 	Revisions []string  `json:"revisions,omitempty"`
 	Direct    *directly `json:"direct,omitempty"`
 	Refused   int       `json:"refused,omitempty"` // merges that GitHub refused
+	Left      string    `json:"left,omitempty"`    // by an apply that was cancelled
 }
 
 func recordOf(j *store.Job) record { return decode[record](j.Data) }

@@ -175,9 +175,11 @@ func (f *feature) planSteps(ctx context.Context, r *runner.Run, t integrations.T
 	if len(t.Steps) == 0 {
 		return nil, fmt.Errorf("target %s has no step to plan", t.Name)
 	}
+	same := f.sameFiles(ctx, r.Job)
 	var plans integrations.Plans
 	for i, s := range t.Steps {
 		run := f.step(r, t, tree, i, t.PlanEnv)
+		run.Same = same
 		if err := makeDir(run.Work); err != nil {
 			return nil, err
 		}

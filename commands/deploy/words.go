@@ -77,7 +77,11 @@ func ended(j *store.Job) string {
 		step, why = " in "+j.FailedStep, strings.TrimPrefix(why, j.FailedStep+": ")
 	}
 	if j.State == store.JobCancelled {
-		return j.Target + " was " + why + step + "."
+		said := j.Target + " was " + why + step + "."
+		if left := recordOf(j).Left; left != "" {
+			said += " " + upper(left) + "."
+		}
+		return said
 	}
 	return j.Target + " " + j.State + step + ": " + why + "."
 }

@@ -40,6 +40,9 @@ type Cluster struct {
 	Services []Service
 	// Alone are the ids of instances on each of which a task runs that is of no service.
 	Alone []string
+	// Fargate says that its tasks need no instance, and Quick that all takes a fifth of the
+	// time in it.
+	Fargate, Quick bool
 }
 
 // Service keeps a number of tasks running, which begin spread over the instances.
@@ -49,6 +52,16 @@ type Service struct {
 	// MinHealthyPercent of its tasks have to run at all times, and MaxPercent may; 100
 	// and 200 when 0. Negative is none.
 	MinHealthyPercent, MaxPercent int
+	// Image is what its container runs, a tag of the repository of its name in the
+	// account's registry when empty; Container is that container's name, "main" when empty.
+	Image, Container string
+	// Secrets are the parameters that the container takes its secrets from.
+	Secrets []string
+	// Breaker is its deployment circuit breaker: BreakerStop, BreakerRollback, or none
+	// when empty.
+	Breaker string
+	// Controller of its deployments; "ECS" when empty.
+	Controller string
 }
 
 type cluster struct {
@@ -56,8 +69,10 @@ type cluster struct {
 	Groups   []string
 	Room     int
 	Hosts    []*taskHost
-	Services []Service
+	Services []*service
 	Tasks    []*task
+	Fargate  bool
+	Quick    bool
 	Off      time.Time // since when the scheduler has had something to do
 }
 
@@ -67,10 +82,22 @@ type taskHost struct {
 	Since                time.Time
 }
 
-// task is on the host of that id. Next is when it goes on by itself.
+// task is on the host of that id, or on none. Next is when it goes on by itself. Of is
+// the deployment that started it, and Why says why it ended; Exit is then the exit code
+// of its container, if that ever ran.
 type task struct {
 	ID, Group, Host, Status, Desired string
+	Of, Definition, Why              string
+	Exit                             *int
 	Made, Ended, Next                time.Time
+}
+
+// takes is how long something takes in it.
+func (cl *cluster) takes(d time.Duration) time.Duration {
+	if cl.Quick {
+		return d / 5
+	}
+	return d
 }
 
 func (s *site) cluster(name string) *cluster {
@@ -102,7 +129,7 @@ func (cl *cluster) of(instance string) *taskHost {
 }
 
 func (s *site) plantCluster(w *world, seed Cluster, now time.Time) error {
-	cl := &cluster{Name: seed.Name, Groups: seed.Groups, Room: cmp.Or(seed.Room, 10)}
+	cl := &cluster{Name: seed.Name, Groups: seed.Groups, Room: cmp.Or(seed.Room, 10), Fargate: seed.Fargate, Quick: seed.Quick}
 	s.Clusters = append(s.Clusters, cl)
 	for _, id := range seed.Instances {
 		if s.instance(id) == nil {
@@ -121,12 +148,16 @@ func (s *site) plantCluster(w *world, seed Cluster, now time.Time) error {
 	}
 	for _, sv := range seed.Services {
 		sv.MinHealthyPercent, sv.MaxPercent = max(0, cmp.Or(sv.MinHealthyPercent, 100)), cmp.Or(sv.MaxPercent, 200)
-		cl.Services = append(cl.Services, sv)
+		cl.Services = append(cl.Services, &service{Service: sv})
 		for n := range sv.Tasks {
-			if len(cl.Hosts) == 0 {
+			if len(cl.Hosts) == 0 && !cl.Fargate {
 				return fmt.Errorf("cluster %s: no instance runs %s", seed.Name, sv.Name)
 			}
-			cl.run(w, sv.group(), cl.Hosts[n%len(cl.Hosts)], now).Status = taskRunning
+			var on *taskHost
+			if !cl.Fargate {
+				on = cl.Hosts[n%len(cl.Hosts)]
+			}
+			cl.run(w, sv.group(), on, now).Status = taskRunning
 		}
 	}
 	for _, id := range seed.Alone {
@@ -139,6 +170,7 @@ func (s *site) plantCluster(w *world, seed Cluster, now time.Time) error {
 	for _, t := range cl.Tasks {
 		t.Next = time.Time{}
 	}
+	s.furnish(w, cl, now)
 	return nil
 }
 
@@ -150,19 +182,24 @@ func (cl *cluster) register(w *world, instance string, at time.Time) {
 
 // run starts a task.
 func (cl *cluster) run(w *world, group string, h *taskHost, at time.Time) *task {
-	t := &task{ID: fmt.Sprintf("%032x", w.next()), Group: group, Host: h.ID, Status: taskPending, Desired: taskRunning, Made: at, Next: at.Add(StartTaskTime)}
+	t := &task{Group: group, Status: taskPending, Desired: taskRunning, Made: at, Next: at.Add(cl.takes(StartTaskTime))}
+	if h != nil {
+		t.ID, t.Host = fmt.Sprintf("%032x", w.next()), h.ID
+	} else {
+		t.ID = fmt.Sprintf("f%031x", w.roll()) // the ids of machines are not to depend on it
+	}
 	cl.Tasks = append(cl.Tasks, t)
 	return t
 }
 
 // stop lets a task end; one that has not begun ends at once.
-func (t *task) stop(at time.Time) {
+func (cl *cluster) stop(t *task, at time.Time) {
 	t.Desired = taskStopped
 	if t.Status == taskPending {
 		t.end(at)
 		return
 	}
-	t.Status, t.Next = taskDeactivating, at.Add(DeactivateTime)
+	t.Status, t.Next = taskDeactivating, at.Add(cl.takes(DeactivateTime))
 }
 
 func (t *task) end(at time.Time) {
@@ -171,108 +208,26 @@ func (t *task) end(at time.Time) {
 
 // advanceTask takes a task on to where it was going. Nothing becomes of it while its
 // agent is not heard of.
-func (s *site) advanceTask(cl *cluster, t *task, at time.Time) {
-	if i := s.instance(cl.host(t.Host).Instance); t.Status != taskStopped && i != nil && i.Host.Unreachable {
-		t.Next = at.Add(silentTime)
-		return
+func (s *site) advanceTask(w *world, cl *cluster, t *task, at time.Time) {
+	if h := cl.host(t.Host); h != nil {
+		if i := s.instance(h.Instance); t.Status != taskStopped && i != nil && i.Host.Unreachable {
+			t.Next = at.Add(silentTime)
+			return
+		}
 	}
 	t.Next = time.Time{}
 	switch t.Status {
 	case taskPending:
+		if s.breaks(w, cl, t, at) {
+			return
+		}
 		t.Status = taskRunning
 	case taskDeactivating:
-		t.Status, t.Next = taskStopping, at.Add(StopTaskTime)
+		t.Status, t.Next = taskStopping, at.Add(cl.takes(StopTaskTime))
 	case taskStopping:
 		t.end(at)
 	case taskStopped:
 		cl.Tasks = slices.DeleteFunc(cl.Tasks, func(x *task) bool { return x == t })
-	}
-}
-
-// placement is a task to be started.
-type placement struct {
-	group string
-	host  *taskHost
-}
-
-// due is what the scheduler would do now. It moves the tasks of services from hosts
-// that drain, and keeps to their bounds: at least MinHealthyPercent of them run, and
-// at most MaxPercent. A task of no service is nothing to it.
-func (s *site) due(cl *cluster) (stop []*task, start []placement) {
-	room := map[*taskHost]int{}
-	for _, h := range cl.Hosts {
-		if i := s.instance(h.Instance); h.Status == active && i != nil && i.Ending.IsZero() && !i.Host.Unreachable {
-			room[h] = cl.Room
-		}
-	}
-	for _, t := range cl.Tasks {
-		if h := cl.host(t.Host); room[h] > 0 && t.Status != taskStopped {
-			room[h]--
-		}
-	}
-	for _, sv := range cl.Services {
-		var staying, leaving []*task
-		live, running := 0, 0
-		for _, t := range cl.Tasks {
-			if t.Group != sv.group() || t.Desired != taskRunning {
-				continue
-			}
-			on := cl.host(t.Host).Status
-			switch {
-			case on != active && t.Status == taskPending:
-				stop = append(stop, t)
-				continue
-			case on != active:
-				leaving = append(leaving, t)
-			default:
-				staying = append(staying, t)
-			}
-			live++
-			if t.Status == taskRunning {
-				running++
-			}
-		}
-		if n := len(staying) - sv.Tasks; n > 0 { // more than it wants: the newest go
-			leaving = append(leaving, staying[len(staying)-n:]...)
-		}
-		least, most := (sv.Tasks*sv.MinHealthyPercent+99)/100, sv.Tasks*sv.MaxPercent/100
-		for _, t := range leaving {
-			if running > least {
-				stop = append(stop, t)
-				running, live = running-1, live-1
-			}
-		}
-		for n := len(staying); n < sv.Tasks && live < most; n, live = n+1, live+1 {
-			h := cl.roomiest(room)
-			if h == nil {
-				break
-			}
-			room[h]--
-			start = append(start, placement{sv.group(), h})
-		}
-	}
-	return stop, start
-}
-
-// roomiest is the host with the most room; nil if there is none.
-func (cl *cluster) roomiest(room map[*taskHost]int) *taskHost {
-	var best *taskHost
-	for _, h := range cl.Hosts { // in their order
-		if room[h] > 0 && (best == nil || room[h] > room[best]) {
-			best = h
-		}
-	}
-	return best
-}
-
-func (s *site) schedule(w *world, cl *cluster, at time.Time) {
-	cl.Off = time.Time{}
-	stop, start := s.due(cl)
-	for _, t := range stop {
-		t.stop(at)
-	}
-	for _, p := range start {
-		cl.run(w, p.group, p.host, at)
 	}
 }
 
@@ -289,10 +244,15 @@ func (s *site) clusterEvents(w *world, cl *cluster, offer func(time.Time, func(t
 		}
 	}
 	for _, t := range cl.Tasks {
-		offer(t.Next, func(at time.Time) { s.advanceTask(cl, t, at) })
+		offer(t.Next, func(at time.Time) { s.advanceTask(w, cl, t, at) })
+	}
+	for _, sv := range cl.Services {
+		if now := sv.primary(); !now.Steady.IsZero() {
+			offer(now.Steady.Add(cl.takes(CompleteTime)), func(at time.Time) { sv.complete(at) })
+		}
 	}
 	if !cl.Off.IsZero() {
-		offer(cl.Off.Add(ScheduleTime), func(at time.Time) { s.schedule(w, cl, at) })
+		offer(cl.Off.Add(cl.takes(ScheduleTime)), func(at time.Time) { s.schedule(w, cl, at) })
 	}
 }
 
@@ -301,6 +261,7 @@ func (cl *cluster) deregister(h *taskHost, at time.Time) {
 	h.Status = inactive
 	for _, t := range cl.Tasks {
 		if t.Host == h.ID && t.Status != taskStopped {
+			t.Why = "Host EC2 (instance " + h.Instance + ") terminated."
 			t.end(at)
 		}
 	}
@@ -314,6 +275,9 @@ func (s *site) watchClusters(at time.Time) {
 			if h.Status != inactive && s.instance(h.Instance) == nil {
 				cl.deregister(h, at)
 			}
+		}
+		for _, sv := range cl.Services {
+			sv.watch(cl, at)
 		}
 		stop, start := s.due(cl)
 		switch {
@@ -332,7 +296,7 @@ func (s *Sim) StopTask(id string) error {
 			for _, cl := range st.Clusters {
 				for _, t := range cl.Tasks {
 					if t.ID == id {
-						t.stop(now)
+						cl.stop(t, now)
 						return nil
 					}
 				}

@@ -22,11 +22,35 @@ func ecsOps() []op {
 		},
 		{
 			service: ecsService, action: "ListTasks", do: listTasks,
-			takes: split("cluster containerInstance desiredStatus maxResults nextToken"), knows: split("daemonName family launchType serviceName startedBy"),
+			takes: split("cluster containerInstance desiredStatus maxResults nextToken serviceName"), knows: split("daemonName family launchType startedBy"),
 		},
 		{
 			service: ecsService, action: "DescribeTasks", needs: split("tasks"), do: describeTasks,
 			takes: split("cluster tasks.#"), knows: split("include.#"),
+		},
+		{
+			service: ecsService, action: "DescribeServices", needs: split("services"), do: describeServices,
+			takes: split("cluster services.# include.#"),
+		},
+		{
+			service: ecsService, action: "UpdateService", change: true, needs: split("service"), do: updateService,
+			takes: split("cluster service taskDefinition desiredCount forceNewDeployment"),
+			knows: split("availabilityZoneRebalancing capacityProviderStrategy.** deploymentConfiguration.** deploymentController.** enableECSManagedTags enableExecuteCommand gatewayConnectors.** " +
+				"healthCheckGracePeriodSeconds loadBalancers.** monitoring.** networkConfiguration.** placementConstraints.** placementStrategy.** platformVersion propagateTags " +
+				"serviceConnectConfiguration.** serviceRegistries.** volumeConfigurations.** vpcLatticeConfigurations.**"),
+		},
+		{
+			service: ecsService, action: "RegisterTaskDefinition", change: true, needs: split("family"), do: registerDefinition,
+			takes: split("family containerDefinitions.** cpu enableFaultInjection ephemeralStorage.** executionRoleArn inferenceAccelerators.** ipcMode memory networkMode pidMode " +
+				"placementConstraints.** proxyConfiguration.** requiresCompatibilities.# runtimePlatform.** tags.** taskRoleArn trustedExecutionConfiguration.** volumes.**"),
+		},
+		{
+			service: ecsService, action: "DescribeTaskDefinition", needs: split("taskDefinition"), do: describeDefinition,
+			takes: split("taskDefinition include.#"),
+		},
+		{
+			service: ecsService, action: "ListTaskDefinitions", do: listDefinitions,
+			takes: split("familyPrefix maxResults nextToken sort status"),
 		},
 	}
 }
@@ -223,9 +247,17 @@ func listTasks(c *call) (any, error) {
 		}
 		on = h.ID
 	}
+	group := ""
+	if name := c.p["serviceName"]; name != "" {
+		sv := cl.service(c.idOf("service", cl, name))
+		if sv == nil {
+			return nil, refuse("ServiceNotFoundException", "Service not found.")
+		}
+		group = sv.group()
+	}
 	var all []string
 	for _, t := range cl.Tasks {
-		if t.Desired == desired && (on == "" || t.Host == on) {
+		if t.Desired == desired && (on == "" || t.Host == on) && (group == "" || t.Group == group) {
 			all = append(all, c.site.taskARN(cl, t))
 		}
 	}
@@ -235,19 +267,25 @@ func listTasks(c *call) (any, error) {
 type ecsTask struct {
 	ARN     string  `json:"taskArn"`
 	Cluster string  `json:"clusterArn"`
-	Host    string  `json:"containerInstanceArn"`
+	Host    string  `json:"containerInstanceArn,omitempty"`
 	Group   string  `json:"group"`
 	Last    string  `json:"lastStatus"`
 	Desired string  `json:"desiredStatus"`
 	Launch  string  `json:"launchType"`
 	Made    float64 `json:"createdAt"`
 	Ended   float64 `json:"stoppedAt,omitempty"`
+	Why     string  `json:"stoppedReason,omitempty"`
+	By      string  `json:"startedBy,omitempty"`
+
+	Definition string `json:"taskDefinitionArn,omitempty"`
 
 	Containers []ecsContainer `json:"containers"`
 }
 
 type ecsContainer struct {
 	Name     string       `json:"name"`
+	Exit     *int         `json:"exitCode,omitempty"`
+	Why      string       `json:"reason,omitempty"`
 	Bindings []ecsBinding `json:"networkBindings"`
 }
 
@@ -261,7 +299,13 @@ type ecsBinding struct {
 // containers are those of a task: one, whose port 80 Docker gives a port of the host
 // when it starts, out of the ephemeral ones.
 func (t *task) containers() []ecsContainer {
-	one := ecsContainer{Name: "main", Bindings: []ecsBinding{}}
+	one := ecsContainer{Name: "main", Exit: t.Exit, Bindings: []ecsBinding{}}
+	if strings.HasPrefix(t.Why, "CannotPull") {
+		one.Why = t.Why
+	}
+	if t.Host == "" {
+		return []ecsContainer{one} // a network interface of its own
+	}
 	if n, err := strconv.ParseUint(t.ID[max(0, len(t.ID)-8):], 16, 64); err == nil && t.Status != taskPending {
 		one.Bindings = append(one.Bindings, ecsBinding{"0.0.0.0", 80, 32768 + int(n%20000), "tcp"})
 	}
@@ -284,10 +328,21 @@ func describeTasks(c *call) (any, error) {
 			failed = append(failed, ecsFailure{c.site.arn("ecs", "task/"+cl.Name+"/"+c.idOf("task", cl, name)), "MISSING"})
 			continue
 		}
-		found = append(found, ecsTask{
-			ARN: c.site.taskARN(cl, t), Cluster: c.site.arn("ecs", "cluster/"+cl.Name), Host: c.site.hostARN(cl, cl.host(t.Host)),
-			Group: t.Group, Last: t.Status, Desired: t.Desired, Launch: "EC2", Made: epoch(t.Made), Ended: stoppedAt(t.Ended), Containers: t.containers(),
-		})
+		shown := ecsTask{
+			ARN: c.site.taskARN(cl, t), Cluster: c.site.arn("ecs", "cluster/"+cl.Name), Group: t.Group, Last: t.Status, Desired: t.Desired,
+			Launch: "FARGATE", Made: epoch(t.Made), Ended: stoppedAt(t.Ended), By: t.Of, Containers: t.containers(),
+		}
+		if h := cl.host(t.Host); h != nil {
+			shown.Host, shown.Launch = c.site.hostARN(cl, h), "EC2"
+		}
+		if t.Desired == taskStopped {
+			shown.Why = t.Why
+		}
+		if t.Definition != "" {
+			shown.Definition = c.site.definitionARN(t.Definition)
+			shown.Containers[0].Name = c.site.definition(t.Definition).first()
+		}
+		found = append(found, shown)
 	}
 	return struct {
 		Tasks    []ecsTask    `json:"tasks"`

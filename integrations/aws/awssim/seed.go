@@ -38,6 +38,8 @@ type Estate struct {
 	Groups          []Group
 	Instances       []Instance // that no group looks after
 	Clusters        []Cluster
+	Repositories    []Repository
+	Parameters      []string // of Systems Manager, by their names
 }
 
 // Pool is a target group, or a classic load balancer.
@@ -184,6 +186,14 @@ func (s *site) plant(w *world, e Estate, now time.Time) error {
 			}
 			s.pool(p.Name).enter(id, 0, "", time.Time{})
 		}
+	}
+	for _, name := range e.Parameters {
+		if !slices.Contains(s.Parameters, name) {
+			s.Parameters = append(s.Parameters, name)
+		}
+	}
+	for _, r := range e.Repositories {
+		s.Repositories = append(s.Repositories, newRepository(r, now))
 	}
 	for _, c := range e.Clusters {
 		if err := s.plantCluster(w, c, now); err != nil {

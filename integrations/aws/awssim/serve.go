@@ -20,6 +20,7 @@ const (
 	stsService         = "sts"
 	cloudwatchService  = "cloudwatch"
 	snsService         = "sns"
+	ecrService         = "ecr"
 )
 
 // op is one action of a service. Patterns of parameters are those of fits.
@@ -47,13 +48,14 @@ var services = map[string]struct {
 	stsService:         {protocolQuery, "sts", "2011-06-15", ""},
 	ssmService:         {protocolJSON, "ssm", "", "AmazonSSM."},
 	ecsService:         {protocolJSON, "ecs", "", "AmazonEC2ContainerServiceV20141113."},
+	ecrService:         {protocolJSON, "ecr", "", "AmazonEC2ContainerRegistry_V20150921."},
 	cloudwatchService:  {protocolCBOR, "monitoring", "", ""},
 	snsService:         {protocolSNS, "sns", "2010-03-31", ""},
 }
 
 func operations() map[string]*op {
 	out := map[string]*op{}
-	for _, list := range [][]op{ec2Ops(), elbv2Ops(), elbOps(), autoscalingOps(), ssmOps(), stsOps(), ecsOps(), cloudwatchOps(), snsOps()} {
+	for _, list := range [][]op{ec2Ops(), elbv2Ops(), elbOps(), autoscalingOps(), ssmOps(), stsOps(), ecsOps(), ecrOps(), cloudwatchOps(), snsOps()} {
 		for _, o := range list {
 			out[o.service+":"+o.action] = &o
 		}
@@ -69,6 +71,7 @@ type call struct {
 	s    *Sim
 	op   *op
 	p    params
+	body []byte // of what speaks JSON
 	key  key
 	now  time.Time
 	w    *world // what it sees
@@ -222,6 +225,7 @@ func (s *Sim) read(c *call, r *http.Request, body []byte) (action string, err er
 		return readCBOR(c, r, body)
 	}
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
+		c.body = body
 		if c.p, err = parseJSON(body); err != nil {
 			return "", refuse(protocolJSON.badParam, "%v", err)
 		}
@@ -259,7 +263,7 @@ func targeted(target string) string {
 // is answered as sts, with a refusal.
 func serviceOf(scope, version string) string {
 	found := stsService
-	for _, name := range []string{ec2Service, elbv2Service, elbService, autoscalingService, ssmService, ecsService, stsService, cloudwatchService, snsService} {
+	for _, name := range []string{ec2Service, elbv2Service, elbService, autoscalingService, ssmService, ecsService, ecrService, stsService, cloudwatchService, snsService} {
 		if sv := services[name]; sv.scope == scope {
 			found = name
 			if sv.version == version {
@@ -274,7 +278,7 @@ func serviceOf(scope, version string) string {
 type Call struct {
 	// Name is as a policy of IAM has it: "elasticloadbalancing:DescribeTargetHealth".
 	Name            string
-	Service         string // ec2, elbv2, elb, autoscaling, ssm, ecs, sts, cloudwatch, sns
+	Service         string // ec2, elbv2, elb, autoscaling, ssm, ecs, ecr, sts, cloudwatch, sns
 	Account, Region string
 	Change          bool
 	IDs             []string
@@ -283,7 +287,7 @@ type Call struct {
 // idKeys are the parameters that say what a call is about.
 var idKeys = split("AutoScalingGroupName AutoScalingGroupNames.member.# TargetGroupArn TargetGroupArns.member.# LoadBalancerName LoadBalancerNames.member.# LoadBalancerArn " +
 	"InstanceId InstanceId.# InstanceIds.# InstanceIds.member.# ResourceId.# Targets.member.#.Id Instances.member.#.InstanceId Tags.member.#.ResourceId VolumeId.# CommandId RoleArn " +
-	"cluster containerInstance containerInstances.# tasks.# PhoneNumber phoneNumber")
+	"cluster containerInstance containerInstances.# tasks.# service services.# taskDefinition family repositoryName PhoneNumber phoneNumber")
 
 // policyName is what a policy of IAM calls a service: as its signature does, but for one.
 func policyName(service string) string {

@@ -30,6 +30,10 @@ func ssmOps() []op {
 			service: ssmService, action: "CancelCommand", change: true, do: cancelCommand,
 			takes: split("CommandId InstanceIds.#"), needs: split("CommandId"),
 		},
+		{
+			service: ssmService, action: "DescribeParameters", do: describeParameters,
+			takes: split("ParameterFilters.#.Key ParameterFilters.#.Option ParameterFilters.#.Values.# MaxResults NextToken"), knows: split("Filters.** Shared"),
+		},
 	}
 }
 

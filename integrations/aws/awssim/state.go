@@ -11,6 +11,7 @@ import (
 // events decides the ids of what they make.
 type world struct {
 	Seq      int       // of ids
+	Rolls    int       // of deployments, and of tasks without a machine
 	Settled  time.Time // all has happened until then
 	Accounts []Account
 	Sites    []*site
@@ -34,6 +35,9 @@ type site struct {
 	Clusters                []*cluster
 	Texts                   []Text
 	OptedOut                []string // phones
+	Definitions             []*definition
+	Repositories            []*repository
+	Parameters              []string // of Systems Manager, by their names
 }
 
 type instance struct {
