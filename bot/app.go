@@ -196,7 +196,7 @@ func (a *app) assemble() error {
 	s.drains = func() DrainConfig { return a.config.Load().Drain }
 	s.url = c.PublicURL
 	s.pagers(c.PagerDuty, func() []AlertsConfig { return a.config.Load().Alerts })
-	s.pages(c.Statuspage)
+	s.pages(c.Statuspage, c.sourcesOf(kindOutages))
 	s.oncall = func() OnCallConfig { return a.config.Load().OnCall }
 	s.digest = func() WeeklyConfig { return a.config.Load().Digest }
 	s.born = func() BirthConfig { return a.config.Load().Birth }

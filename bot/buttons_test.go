@@ -22,7 +22,6 @@ var buttonless = map[string]string{
 	"config":       "what it proposes is in words; for a role that was asked for, Grant does it",
 	"oncall cover": "its form asks for two people and two times, which no message knows",
 	"oncall swap":  "its form asks for a person and a day, which no message knows",
-	"page":         "its form asks for a person and a message, which no message knows",
 	"silence":      "its form asks for what is to be quiet, in a word of whatever watches it",
 	"waive":        "it is for the rare hour in which CI is down: its form asks for the operation and the reason that everybody will read",
 	"role":         "its form asks for the group, which is a word of the configuration",

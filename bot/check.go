@@ -73,6 +73,7 @@ func findings(ctx context.Context, c *Config, tell say) {
 	}
 	tell(checkData(c.Data), checkRunnerUser(c.Runner.User))
 	tell(alertFindings(c)...)
+	tell(textFindings(c)...)
 }
 
 // outside asks Slack and GitHub whether the tokens, scopes, channels, webhooks and
@@ -93,6 +94,7 @@ func outside(ctx context.Context, c *Config, log *slog.Logger, tell say) {
 	tell(statuspageFindings(ctx, c.Statuspage)...)
 	tell(silenceFindings(ctx, c)...)
 	tell(groupFindings(ctx, c)...)
+	tell(phoneFindings(ctx, c, c.texted().phones)...)
 	tell(proxyFindings(ctx, c.HAProxy)...)
 	client, err := github.New(c.github(), clock.Real(), log)
 	if err != nil {

@@ -116,7 +116,8 @@ type PersonConfig struct {
 	Slack  string `yaml:"slack"`
 	GitHub string `yaml:"github"`
 	Email  string `yaml:"email"`
-	Host   string `yaml:"host"` // their user name on this machine
+	Phone  string `yaml:"phone"` // in E.164: "+819012345678"
+	Host   string `yaml:"host"`  // their user name on this machine
 }
 
 // GroupConfig is some people under a name: a list, or a mapping of where they

@@ -86,6 +86,36 @@ func (c *Config) checkAlerts() {
 	}
 }
 
+// sourcesOf are the names of the sources of a kind.
+func (c *Config) sourcesOf(kind string) (out []string) {
+	for _, s := range c.Alerts {
+		if s.Kind == kind {
+			out = append(out, s.Name)
+		}
+	}
+	return out
+}
+
+// checkOffers wants proposals to be of what there is.
+func (c *Config) checkOffers() {
+	for n, o := range c.Statuspage.Offers {
+		at := fmt.Sprintf("statuspage.offers[%d]", n)
+		for _, one := range []struct {
+			field, what string
+			names       []string
+			known       []string
+		}{
+			{"sources", "source of alerts", o.Sources, names(c.Alerts, func(s AlertsConfig) string { return s.Name })},
+			{"services", "service", o.Services, c.serviceNames()},
+			{"environments", "environment", o.Environments, c.environmentNames()},
+		} {
+			for k, name := range one.names {
+				c.wantOne(fmt.Sprintf("%s.%s[%d]", at, one.field, k), one.what, name, one.known)
+			}
+		}
+	}
+}
+
 func (c *Config) makeSource(at string, s AlertsConfig) {
 	made, err := alertSources[s.Kind](integrations.AlertOptions{Secrets: s.Secrets, Environment: s.Environment, Decode: func(into any) error { return c.r.decode(s.Settings, into) }})
 	var told *ConfigError

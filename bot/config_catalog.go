@@ -28,7 +28,7 @@ func (c *Config) Catalog(appliers map[string]applierMaker) (*integrations.Catalo
 		}
 	}
 	for _, p := range c.People {
-		person := integrations.Person{Name: p.Name, Slack: p.Slack, GitHub: p.GitHub, Email: p.Email, Host: p.Host}
+		person := integrations.Person{Name: p.Name, Slack: p.Slack, GitHub: p.GitHub, Email: p.Email, Phone: p.Phone, Host: p.Host}
 		for _, g := range c.Groups {
 			if slices.Contains(g.People, p.Name) {
 				person.Groups = append(person.Groups, g.Name)

@@ -65,6 +65,7 @@ func (c *Config) check() {
 	c.checkTargets()
 	c.checkServices()
 	c.checkAlerts()
+	c.checkOffers()
 }
 
 func (c *Config) want(field, value string) bool {
@@ -222,6 +223,7 @@ func (c *Config) checkIncidents() {
 			c.wantOne(fmt.Sprintf("incidents.silences[%d].environment", n), "environment", s.Environment, c.environmentNames())
 		}
 	}
+	c.checkTexts()
 }
 
 // checkOnCall wants the people of rotations to be known, and their names to be no

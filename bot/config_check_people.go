@@ -49,6 +49,9 @@ func (c *Config) checkPeople() {
 		if p.Email != "" && !strings.Contains(p.Email, "@") {
 			c.bad(at+".email", "%q is not an address", p.Email)
 		}
+		if p.Phone != "" && !phoneShape.MatchString(p.Phone) {
+			c.bad(at+".phone", "%q is no number with its country; want one like +819012345678, without spaces", p.Phone)
+		}
 	}
 }
 

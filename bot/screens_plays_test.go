@@ -47,7 +47,7 @@ var screenPlays = []screenPlay{
 		saying("carol in #ops: /ops deploy web to production"),
 		looking(screen{name: "refusal", says: "A refusal", kinds: []string{"reply"}, who: "carol", words: "You may not deploy"}),
 		saying("bob takes the shortcut Escalate…"),
-		looking(screen{name: "form-incident", says: "The form of incident, by a shortcut", who: "bob", sel: "#modal[open]", words: "Incident"}),
+		looking(screen{name: "form-incident", says: "The form of incident, by a shortcut", who: "bob", sel: "#modal[open]", words: "Raise"}),
 		saying("bob in #ops: /ops stop the database is on fire"),
 		looking(screen{name: "stop", says: "Everything is stopped", words: "Everything is stopped"}),
 	)},

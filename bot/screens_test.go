@@ -82,6 +82,7 @@ var screenless = map[string]string{
 	"outage":              "one sentence",
 	"incident-there":      "one sentence, in the thread",
 	"incident-mended":     "one sentence",
+	"incident-untexted":   "one sentence, in the thread",
 	"incident-silence":    "a line for each source; its conversation shows it",
 	"check your change":   "one sentence and a button",
 	"digest":              "a list of what stands in its thread; its conversation shows it",

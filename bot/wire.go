@@ -87,6 +87,7 @@ type systems struct {
 	cloud     drain.Cloud                   // nil where no account is configured
 	scaling   scaling.Cloud                 // the same accounts
 	births    birth.Cloud                   // the same accounts
+	texts     incident.Texter               // the same accounts
 	monitor   drain.Monitor                 // nil where none is configured
 	hosts     rounds.Monitor                // the same
 	graphs    map[string]integrations.Place // on which deploys are marked; the same
@@ -100,6 +101,7 @@ type systems struct {
 	paged     func() *incident.Remote
 	page      pagefeature.Page // nil where none is configured
 	pageOf    StatuspageConfig
+	customers func(tx *store.Tx, s integrations.PageSubject) ([]integrations.Button, error) // nil likewise
 	born      func() BirthConfig
 	alerts    *alertReader // reads the events of the kinds "alert."
 	sources   func() []alertSource
@@ -130,7 +132,7 @@ func features(s systems) []commands.Feature {
 		rota.Feature(),
 		deploy.New(deploy.Deps{Roster: rota, Scaling: leases, Store: s.store, Forge: s.forge, Trees: s.trees, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
-		incident.New(incident.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.incidents, Channel: s.channel, Read: s.alerts.Read, Called: rota.Called, Drains: s.cloud != nil, Remote: s.paged, Sources: s.incidentSources}),
+		incident.New(incident.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.incidents, Channel: s.channel, Read: s.alerts.Read, Called: rota.Called, Drains: s.cloud != nil, Remote: s.paged, Sources: s.incidentSources, Texts: s.texts, Customers: s.customers}),
 		joining.New(joiningDeps(s)),
 		status.New(status.Deps{Clock: s.clock, Watched: s.watched, Also: []func(*store.Tx) ([]integrations.Rich, error){drain.UnderWay, scaling.UnderWay, birth.Failed}}),
 		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Monitor: s.monitor, Self: s.self, Config: s.drains, Channel: s.channel, Notes: birth.Going}),
@@ -139,7 +141,7 @@ func features(s systems) []commands.Feature {
 		pagefeature.New(pagefeature.Deps{Store: s.store, Clock: s.clock, Log: s.log, Page: s.page, Every: s.pageOf.Often(), Room: s.pageOf.Channel, Channel: s.channel}),
 		outage.New(outage.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Watched: s.watched, Channel: s.channel}),
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
-		digest.New(digest.Deps{Store: s.store, Clock: s.clock, Log: s.log, Config: s.digest, Channel: s.channel, Zone: s.slack.Zone, Language: s.languageOf, Deploys: past.Deploys, Pages: incident.Pages, Served: rota.Served, Dir: filepath.Join(s.data, "digest")}),
+		digest.New(digest.Deps{Store: s.store, Clock: s.clock, Log: s.log, Config: s.digest, Channel: s.channel, Zone: s.slack.Zone, Language: s.languageOf, Deploys: past.Deploys, Pages: incident.Pages, Handled: incident.Handled, Served: rota.Served, Dir: filepath.Join(s.data, "digest")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "audit")}),
 		graph.New(graph.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Metrics: s.metrics, Zone: s.slack.Zone, Language: s.languageOf, Dir: filepath.Join(s.data, "graph")}),
 		help.New(s.verbs),
@@ -217,11 +219,10 @@ func newLiveGroups(s systems) *liveGroups {
 }
 
 // shortcuts are the entries of Slack's menus; each opens the form of a verb.
-// Escalations go by the verb that declares an incident until there is one of theirs.
 var shortcuts = []slack.Shortcut{
 	{Name: "Deploy…", Description: "Open a deploy pull request, with its plan", Verb: "deploy"},
-	{Name: "Escalate…", Description: "Declare an incident, which lets the person on call act alone", Verb: "incident"},
-	{Name: "Escalate this", Description: "Declare an incident because of this message", Verb: "incident", Message: "title"},
+	{Name: "Escalate…", Description: "Declare an incident, and call whoever is on call", Verb: "raise"},
+	{Name: "Escalate this", Description: "Declare an incident because of this message, and call whoever is on call", Verb: "raise", Message: "title"},
 }
 
 // configHome and configChanges are what people see of the configuration.
@@ -374,12 +375,22 @@ func pagerDutyFindings(ctx context.Context, c *Config) []integrations.Finding {
 // StatuspageConfig is where customers read of incidents.
 type StatuspageConfig = statuspage.Config
 
-// pages hands out the status page.
-func (s *systems) pages(c StatuspageConfig) {
-	if s.pageOf = c; !c.None() {
-		s.page = statuspage.New(c, statuspage.Options{Clock: s.clock, Log: s.log})
+// pages hands out the status page. What these sources report is proposed to customers where
+// the configuration proposes nothing else.
+func (s *systems) pages(c StatuspageConfig, sources []string) {
+	if s.pageOf = c; c.None() {
+		return
 	}
+	s.page = statuspage.New(c, statuspage.Options{Clock: s.clock, Log: s.log})
+	offers := pagefeature.Offers(slices.Clone(c.Offers))
+	if len(sources) > 0 {
+		offers = append(offers, integrations.PageOffer{Sources: sources})
+	}
+	s.customers = offers.Buttons
 }
+
+// kindOutages is the kind of sources that see what customers see.
+const kindOutages = "pingdom"
 
 // statuspageFindings tries the key and the page's id.
 func statuspageFindings(ctx context.Context, c StatuspageConfig) []integrations.Finding {
@@ -433,7 +444,7 @@ func (s *systems) clouds(c AWSConfig, behind HAProxyConfig) error {
 	if err != nil {
 		return err
 	}
-	s.cloud, s.scaling, s.births, s.metrics = fleet, fleet, fleet, append(s.metrics, fleet)
+	s.cloud, s.scaling, s.births, s.texts, s.metrics = fleet, fleet, fleet, fleet, append(s.metrics, fleet)
 	if len(behind) == 0 {
 		return nil
 	}
@@ -490,6 +501,21 @@ func proxyFindings(ctx context.Context, c HAProxyConfig) []integrations.Finding 
 		return []integrations.Finding{{What: "HAProxy", Say: err.Error(), Do: "mend haproxy in the configuration"}}
 	}
 	return proxies.Check(ctx)
+}
+
+// phoneFindings asks whether phones take text messages.
+func phoneFindings(ctx context.Context, c *Config, phones map[string]string) (out []integrations.Finding) {
+	at := integrations.Site{Account: c.Incidents.SMS.Account, Region: c.Incidents.SMS.Region}
+	fleet, err := aws.New(c.AWS, aws.Options{})
+	if err != nil || len(phones) == 0 {
+		return nil // the accounts say why
+	}
+	for _, name := range slices.Sorted(maps.Keys(phones)) {
+		if err := fleet.CheckPhone(ctx, at, phones[name]); err != nil {
+			out = append(out, integrations.Finding{What: "Text messages to " + name, Warn: true, Say: err.Error(), Do: "see that the phone takes text messages, and that the account's role may sns:Publish and sns:CheckIfPhoneNumberIsOptedOut"})
+		}
+	}
+	return out
 }
 
 // heartbeats sends them.

@@ -18,8 +18,9 @@ type Person struct {
 	Slack  string   `json:"slack,omitempty" yaml:"slack"`   // Slack user id
 	GitHub string   `json:"github,omitempty" yaml:"github"` // GitHub login
 	Email  string   `json:"email,omitempty" yaml:"email"`
-	Host   string   `json:"-" yaml:"host"` // user name on the host that we run on
-	Groups []string `json:"-" yaml:"-"`    // filled in from the groups
+	Phone  string   `json:"-" yaml:"phone"` // in E.164: "+819012345678"; it stands in no record
+	Host   string   `json:"-" yaml:"host"`  // user name on the host that we run on
+	Groups []string `json:"-" yaml:"-"`     // filled in from the groups
 }
 
 // Linked says whether the configuration knows them.

@@ -1,6 +1,9 @@
 package integrations
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // PageComponent is one part of a service as a status page tells customers of it.
 type PageComponent struct {
@@ -60,6 +63,47 @@ type PageUpdate struct {
 	Status string    `json:"status"`
 	Body   string    `json:"body,omitempty"`
 	At     time.Time `json:"at"`
+}
+
+// PageSubject is an incident here, as far as it decides what customers may be told of it.
+type PageSubject struct {
+	ID          string // "incident-3"
+	Title       string // in the words of whoever reported it
+	Source      string // of its alerts, as the configuration names it; "" is a person
+	Service     string
+	Environment string
+	Check       string
+	Severity    string
+	Over        bool
+}
+
+// PageOffer has the messages of some incidents propose to tell customers: of those that
+// have one of each list; an empty list is all.
+type PageOffer struct {
+	Sources      []string `yaml:"sources"`
+	Services     []string `yaml:"services"`
+	Environments []string `yaml:"environments"`
+	Checks       []string `yaml:"checks"`
+	Severities   []string `yaml:"severities"`
+	// Components are those of the page that are proposed, Status is what they become; "" is
+	// ComponentMajorOutage.
+	Components []string `yaml:"components"`
+	Status     string   `yaml:"status"`
+	// Impact is how bad it is; "" is worked out by the page.
+	Impact string `yaml:"impact"`
+}
+
+// Fits says whether an incident is one of those.
+func (o PageOffer) Fits(s PageSubject) bool {
+	for _, one := range []struct {
+		of   []string
+		what string
+	}{{o.Sources, s.Source}, {o.Services, s.Service}, {o.Environments, s.Environment}, {o.Checks, s.Check}, {o.Severities, s.Severity}} {
+		if len(one.of) > 0 && !slices.Contains(one.of, one.what) {
+			return false
+		}
+	}
+	return true
 }
 
 // PagePost is what is to be posted: a new incident, or a message of one.

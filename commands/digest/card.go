@@ -53,6 +53,7 @@ func (r report) message(language string, small integrations.Rich) integrations.M
 	}
 	part([]integrations.Rich{integrations.R("📊 ", integrations.Bold(title), ", ", wordsOf(language).days(r))})
 	part(r.deployLines())
+	part(r.handledLines())
 	for _, s := range r.Schedules {
 		part(s.lines(r))
 	}
@@ -77,7 +78,7 @@ func (r report) foot(small integrations.Rich) integrations.Rich {
 	if len(r.Environments) > 0 {
 		parts = append(parts, integrations.R("counted are deploys to ", strings.Join(r.Environments, ", ")))
 	}
-	if r.All.Before.Deploys > 0 {
+	if r.All.Before.Deploys > 0 || len(r.Handled) > 0 && r.Handled[0].Before.Over.N > 0 {
 		parts = append(parts, integrations.R("arrows compare with the time before"))
 	}
 	parts = append(parts, integrations.R("times are those of ", r.Zone), integrations.R("what the numbers are: ", integrations.Code(commands.Prompt+" help digest")))

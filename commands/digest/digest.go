@@ -64,6 +64,9 @@ type Deps struct {
 	// Pages are the calls of people; nil where nobody keeps them, and then nothing is said
 	// of them.
 	Pages func(tx *store.Tx, from, to time.Time) ([]integrations.Page, error)
+	// Handled are the incidents that were over after from and not after to; nil says nothing
+	// of how long they took.
+	Handled func(tx *store.Tx, from, to time.Time) ([]integrations.Handled, error)
 	// Dir is where pictures are kept until they are sent.
 	Dir string
 }

@@ -19,6 +19,7 @@ type report struct {
 	All          service    `json:"all"`
 	Services     []service  `json:"services,omitempty"` // by name; what belongs to none comes last
 	Incidents    incidents  `json:"incidents,omitzero"`
+	Handled      []handling `json:"handled,omitempty"` // all first
 	Schedules    []schedule `json:"schedules,omitempty"`
 	// Paged says that calls of people are kept at all.
 	Paged     bool `json:"paged,omitempty"`
@@ -76,6 +77,9 @@ func (f *feature) report(tx *store.Tx, c Config, zone *time.Location, from, to, 
 	if err := r.count(tx); err != nil {
 		return r, err
 	}
+	if err := f.handle(tx, &r); err != nil {
+		return r, err
+	}
 	return r, f.serve(tx, c, zone, &r)
 }
 
@@ -120,11 +124,20 @@ func (f *feature) deploys(tx *store.Tx, r *report, now time.Time) error {
 	return nil
 }
 
+// An incidentRow is an incident as far as it counts: one of a storm does with the storm.
+type incidentRow struct {
+	gate.Incident
+	Storm string `json:"storm"`
+}
+
 // count counts the incidents.
 func (r *report) count(tx *store.Tx) error {
 	var took []time.Duration
 	in := func(at time.Time) bool { return at.After(r.From) && !at.After(r.To) }
-	err := store.Feature[gate.Incident](tx, gate.IncidentFeature).Each("", func(_ string, i gate.Incident) error {
+	err := store.Feature[incidentRow](tx, gate.IncidentFeature).Each("", func(_ string, i incidentRow) error {
+		if i.Storm != "" {
+			return nil
+		}
 		if in(i.Opened) {
 			r.Incidents.Opened++
 		}

@@ -35,6 +35,7 @@ type scene struct {
 	deploys []stats.Deploy
 	served  []integrations.Served
 	pages   []integrations.Page // nil: nobody keeps them
+	handled []integrations.Handled
 	f       *feature
 	event   uint64
 }
@@ -112,6 +113,14 @@ func (s *scene) starts() {
 			}
 			return out, nil
 		},
+	}
+	d.Handled = func(_ *store.Tx, from, to time.Time) (out []integrations.Handled, err error) {
+		for _, h := range s.handled {
+			if h.Over.After(from) && !h.Over.After(to) {
+				out = append(out, h)
+			}
+		}
+		return out, nil
 	}
 	if s.pages != nil {
 		d.Pages = func(*store.Tx, time.Time, time.Time) ([]integrations.Page, error) { return s.pages, nil }

@@ -253,10 +253,13 @@ func (f *feature) escalate(tx *store.Tx, c *commands.Call, i *Incident) (command
 	if r := f.elsewhere(i); r != nil && i.Escalation == nil {
 		return f.escalateThere(tx, c, i, r)
 	}
-	if i.Escalation == nil {
+	if was := i.Escalation; was == nil || len(was.Steps) == 0 { // nobody was to be called, or only by name
 		if i.Escalation = f.frozen(i.Service, i.Environment, integrations.SeverityCritical); i.Escalation == nil {
 			return commands.Reply{}, commands.Refuse("no_escalation", fmt.Sprintf("The configuration names nobody to call for %s.", i.ID)).
 				WithHint("Call somebody by name.").WithExample("page @" + c.Who.Name + " " + i.Title)
+		}
+		if was != nil {
+			i.Escalation.Calls = was.Calls
 		}
 	}
 	i.Touched = f.Clock.Now()
@@ -266,15 +269,7 @@ func (f *feature) escalate(tx *store.Tx, c *commands.Call, i *Incident) (command
 	if err := f.step(tx, i, c.Who.Display(), strings.TrimSpace(c.Arg("text"))); err != nil {
 		return commands.Reply{}, err
 	}
-	last := i.Escalation.Calls[len(i.Escalation.Calls)-1]
-	said := fmt.Sprintf("%s is called for %s.", strings.Join(last.People, ", "), i.ID)
-	switch {
-	case last.There != "":
-		said = fmt.Sprintf("PagerDuty is asked to page for %s.", i.ID)
-	case len(last.People) == 0:
-		said = fmt.Sprintf("Nobody could be called for %s.", i.ID)
-	}
-	return commands.Reply{Private: say(said)}, put(tx, i, true)
+	return commands.Reply{Private: say(i.lastCall())}, put(tx, i, true)
 }
 
 func (f *feature) reassign(tx *store.Tx, c *commands.Call, i *Incident) (commands.Reply, error) {

@@ -34,6 +34,13 @@ func (f *feature) card(tx *store.Tx, s *store.Surface) (integrations.Message, er
 		ended := integrations.R("🟢 ", integrations.Code(i.ID), " ", i.titled(), " · over after ", gate.Age(i.Over.Sub(i.Opened)), " · ", i.ender())
 		m := integrations.Message{Text: ended.Plain(), Blocks: []integrations.Block{{Text: ended}}}
 		m.Blocks = append(m.Blocks, i.lastNotes(1)...)
+		customers, err := f.customers(tx, &i)
+		if err != nil {
+			return m, err
+		}
+		if len(customers) > 0 {
+			m.Blocks = append(m.Blocks, integrations.Block{Buttons: customers})
+		}
 		m.Blocks = append(m.Blocks, integrations.Block{Context: small})
 		return m, nil
 	}
@@ -112,7 +119,11 @@ func (i *Incident) said() (out []integrations.Block) {
 		rows = append(rows, integrations.Code(measured))
 	}
 	var links integrations.Rich
-	for _, l := range []struct{ text, url string }{{"source", a.URL}, {"runbook", a.Runbook}, {"picture", a.Image}} {
+	of := "source"
+	if i.Source == "" {
+		of = "original"
+	}
+	for _, l := range []struct{ text, url string }{{of, a.URL}, {"runbook", a.Runbook}, {"picture", a.Image}} {
 		if l.url == "" {
 			continue
 		}
@@ -277,6 +288,11 @@ func (f *feature) background(tx *store.Tx, i *Incident) (out background, err err
 			break
 		}
 	}
+	customers, err := f.customers(tx, i)
+	if err != nil {
+		return out, err
+	}
+	out.buttons = append(out.buttons, customers...)
 	if host := cmp.Or(i.Alert.Instance, i.Alert.Host); host != "" && f.Drains && !strings.ContainsAny(host, " \t\"") {
 		out.buttons = append(out.buttons, integrations.Button{Label: "Drain…", Command: "drain " + host})
 	}
@@ -332,6 +348,13 @@ func (f *feature) calledCard(tx *store.Tx, s *store.Surface) (integrations.Messa
 			row = append(row, integrations.R(", ")...)
 		}
 		row = append(row, integrations.Who(person(f.Catalog(), name)))
+		sent, err := texted(tx, i.ID, n, name)
+		if err != nil {
+			return integrations.Message{}, err
+		}
+		if sent {
+			row = append(row, integrations.R(" 📱")...)
+		}
 	}
 	if c.There != "" {
 		if len(c.People) > 0 {

@@ -3,6 +3,7 @@ package incident
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +26,8 @@ type Config struct {
 	// Remind is how long somebody may have an incident without a word; 0 is an hour, and
 	// less than that reminds nobody.
 	Remind time.Duration `yaml:"remind"`
+	// SMS is how text messages are sent, for steps that want them.
+	SMS SMS `yaml:"sms"`
 	// Escalations are tried in this order: the first that fits an incident is taken.
 	Escalations []Rule `yaml:"escalations"`
 	// Silences are those that come every week by themselves.
@@ -43,6 +46,17 @@ type Rule struct {
 	Repeat int `yaml:"repeat"`
 }
 
+// SMS is how text messages are sent: by Amazon SNS.
+type SMS struct {
+	// Account is one of aws.accounts, Region one of its regions; both may be left out where
+	// there is one.
+	Account string `yaml:"account"`
+	Region  string `yaml:"region"`
+	// Sender is the name that a phone shows, where the country allows one: up to 11 letters
+	// and digits; "" is a number of the account.
+	Sender string `yaml:"sender"`
+}
+
 // Step calls people and waits for one of them.
 type Step struct {
 	// Call names people, schedules and groups.
@@ -51,6 +65,8 @@ type Step struct {
 	PagerDuty string `yaml:"pagerduty" json:"pagerduty,omitempty"`
 	// Wait is how long it waits before the next step; 0 is five minutes.
 	Wait time.Duration `yaml:"wait" json:"wait"`
+	// SMS sends those a text message too who have a phone.
+	SMS bool `yaml:"sms" json:"sms,omitempty"`
 }
 
 const (
@@ -88,6 +104,9 @@ func (c Config) Validate() error {
 	if c.Storm < 0 {
 		bad("storm", "is %d; want how many incidents a minute are told one by one", c.Storm)
 	}
+	if s := c.SMS.Sender; s != "" && (len(s) > 11 || !senderShape.MatchString(s)) {
+		bad("sms.sender", "%q is not 1 to 11 letters and digits with a letter among them, such as signalbox", s)
+	}
 	if c.Reopen < 0 || c.Reopen > 24*time.Hour {
 		bad("reopen", "is %v; want at most 24h", c.Reopen)
 	}
@@ -116,6 +135,14 @@ func (c Config) Validate() error {
 		r.check(func(field, format string, args ...any) { bad(fmt.Sprintf("silences[%d]%s", n, field), format, args...) })
 	}
 	return errors.Join(errs...)
+}
+
+// senderShape is that of a sender ID of SNS (its developer guide, Sender IDs).
+var senderShape = regexp.MustCompile(`^[0-9]*[A-Za-z][A-Za-z0-9]*$`)
+
+// Texts says that a step sends text messages.
+func (c Config) Texts() bool {
+	return slices.ContainsFunc(c.Escalations, func(r Rule) bool { return slices.ContainsFunc(r.Steps, func(s Step) bool { return s.SMS }) })
 }
 
 // room is where incidents of a severity are told, "" for nowhere.

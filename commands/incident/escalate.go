@@ -202,8 +202,17 @@ func (f *feature) step(tx *store.Tx, i *Incident, by, why string) error {
 	}
 	e.Next++
 	e.Due = now.Add(s.wait())
-	if err := f.call(tx, i, done, people); err != nil || there || len(people) > 0 {
+	n := len(e.Calls)
+	if err := f.call(tx, i, done, people); err != nil {
 		return err
+	}
+	if s.SMS {
+		if err := f.wish(tx, i, n, people); err != nil {
+			return err
+		}
+	}
+	if there || len(people) > 0 {
+		return nil
 	}
 	return f.step(tx, i, by, why) // the next one, at once
 }

@@ -16,6 +16,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/commands"
@@ -36,6 +37,7 @@ const (
 	cardThere    = "incident-there"
 	cardMended   = "incident-mended"
 	cardSilence  = "incident-silence"
+	cardUntexted = "incident-untexted"
 	placeMessage = "slack.message"
 
 	keepFor = 180 * 24 * time.Hour // what is over
@@ -64,6 +66,10 @@ type Deps struct {
 	// Sources are those that alerts come from, as far as they can be asked for more; nil
 	// is none.
 	Sources func() []Source
+	// Customers are the buttons by which customers are told of an incident; nil shows none.
+	Customers func(tx *store.Tx, s integrations.PageSubject) ([]integrations.Button, error)
+	// Texts sends text messages; nil where no account is configured.
+	Texts Texter
 }
 
 type feature struct {
@@ -72,6 +78,7 @@ type feature struct {
 	// Of the tick that agrees with the other system, which is one at a time.
 	notBefore, mended time.Time
 	deaf              bool // it did not answer the last time
+	sending           sync.Mutex
 }
 
 // New is the feature.
@@ -84,13 +91,14 @@ func New(d Deps) commands.Feature {
 	}
 	f := &feature{Deps: d}
 	return commands.Feature{
-		Name: "incident", Words: map[string]string{"ja": ja}, Verbs: append([]commands.Verb{f.openVerb(), f.overVerb(), f.listVerb()}, f.actVerbs()...),
+		Name: "incident", Words: map[string]string{"ja": ja}, Verbs: append([]commands.Verb{f.openVerb(), f.raiseVerb(), f.overVerb(), f.listVerb()}, f.actVerbs()...),
 		Events: map[string]commands.Handler{"alert.": f.hear},
 		Ticks: []commands.Tick{{Name: "watch the incidents", Every: callEvery, Run: f.watch}, {Name: "agree on the incidents elsewhere", Every: agreeEvery, Run: f.agree},
-			{Name: "carry the silences", Every: carryEvery, Run: f.carrySilences}},
-		Kinds: []runner.Kind{{Name: kindRemote, Quiet: true, Run: f.doThere}},
+			{Name: "carry the silences", Every: carryEvery, Run: f.carrySilences}, {Name: "texts", Every: callEvery, Run: f.send}},
+		Workers: []commands.Worker{{Name: "texts", Run: f.sends}},
+		Kinds:   []runner.Kind{{Name: kindRemote, Quiet: true, Run: f.doThere}},
 		Cards: map[string]tell.Card{card: f.card, cardPage: f.pageCard, cardCalled: f.calledCard, cardAwake: f.awakeCard, cardReminder: f.reminderCard,
-			cardThere: f.thereCard, cardMended: f.mendedCard, cardSilence: f.silenceCard},
+			cardThere: f.thereCard, cardMended: f.mendedCard, cardSilence: f.silenceCard, cardUntexted: f.untextedCard},
 		Prune: f.prune,
 	}
 }
@@ -311,6 +319,12 @@ func (f *feature) prune(ctx context.Context) error {
 			return err
 		}
 		if err := forget(carried(tx), func(c Carried) bool { return now.Sub(c.Quiet.Until) > keepCarried }); err != nil {
+			return err
+		}
+		if err := forget(handled(tx), func(h integrations.Handled) bool { return now.Sub(h.Over) > keepFor }); err != nil {
+			return err
+		}
+		if err := forget(textsOver(tx), func(t Text) bool { return now.Sub(t.Wanted) > keepFor }); err != nil {
 			return err
 		}
 		return forget(pages(tx), func(p integrations.Page) bool { return now.Sub(p.At) > keepFor })

@@ -29,7 +29,9 @@ type desk struct {
 	event uint64
 	pager *pager // nil where no other system pages people
 	// sources are those that can be asked for more.
-	sources []Source
+	sources   []Source
+	texts     Texter
+	customers func(*store.Tx, integrations.PageSubject) ([]integrations.Button, error)
 }
 
 // newDesk is one at which alice is on call of the schedule platform, and bob the second.
@@ -70,7 +72,7 @@ func (d *desk) starts() {
 		d.t.Fatal(err)
 	}
 	d.feat = New(Deps{Store: d.store, Clock: d.clock, Log: slog.New(slog.DiscardHandler), Catalog: func() *integrations.Catalog { return d.cat }, Config: func() Config { return d.cfg },
-		Channel: func(name string) string { return "C-" + name }, Drains: true, Sources: func() []Source { return d.sources },
+		Channel: func(name string) string { return "C-" + name }, Drains: true, Sources: func() []Source { return d.sources }, Texts: d.texts, Customers: d.customers,
 		Read: func(_ string, body []byte) (n integrations.AlertNotice, err error) {
 			err = json.Unmarshal(body, &n)
 			return n, err

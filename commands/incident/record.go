@@ -130,6 +130,9 @@ func put(tx *store.Tx, i *Incident, urgent bool) error {
 	if err := records(tx).Put(i.ID, *i); err != nil {
 		return err
 	}
+	if err := i.time(tx); err != nil {
+		return err
+	}
 	if i.open() {
 		if err := opens(tx).Put(i.ID, i.Opened); err != nil {
 			return err

@@ -179,3 +179,61 @@ func TestAStormIsPagedOnce(t *testing.T) {
 		t.Errorf("open are %q", d.opened())
 	}
 }
+
+// One that comes back is paged for anew, and who acts acts on the new one.
+func TestPagedAgain(t *testing.T) {
+	d := pagingDesk(t)
+	d.webhook("Q1", integrations.AlertFiring, "")
+	d.pager.resolves("Q1", "carol")
+	d.webhook("Q1", integrations.AlertResolved, "carol")
+	d.moves(time.Minute)
+	d.sends(d.alert(integrations.AlertFiring))
+	d.passes(time.Minute) // the second step, which calls bob
+	d.says("alice", "escalate incident-1")
+	if d.doesThere(); len(d.pager.events) != 2 {
+		t.Fatalf("it was told %q", d.pager.events)
+	}
+	d.says("bob", "ack incident-1")
+	d.doesThere()
+	if got := d.pager.did[len(d.pager.did)-1]; got != "ack bob Q2" {
+		t.Errorf("it did %q", d.pager.did)
+	}
+}
+
+// What is never found there is not waited for for ever.
+func TestWhatNeverAppearsThere(t *testing.T) {
+	d := pagingDesk(t)
+	delete(d.pager.all, "Q1")
+	d.says("bob", "ack incident-1")
+	d.doesThere()
+	if i := d.incident("incident-1"); len(i.Elsewhere.Wishes) > 0 || i.took() != "bob" || len(d.pager.did) > 0 {
+		t.Errorf("it is %s's, with %+v, and did %q", i.took(), i.Elsewhere, d.pager.did)
+	}
+}
+
+// Over here before the other system tells that it opened one.
+func TestOverBeforeItIsToldThere(t *testing.T) {
+	d := pagingDesk(t)
+	d.sends(d.alert(integrations.AlertResolved))
+	d.webhook("Q1", integrations.AlertFiring, "")
+	if d.doesThere(); len(d.opened()) > 0 || d.pager.all["Q1"].Status != integrations.RemoteResolved {
+		t.Errorf("open are %q, and there it is %s", d.opened(), d.pager.all["Q1"].Status)
+	}
+	if d.agrees(); len(d.opened()) > 0 {
+		t.Errorf("open are %q", d.opened())
+	}
+}
+
+// Whoever has a storm has not said anything of what another system pages for.
+func TestAStormThatIsTakenTakesNothingThere(t *testing.T) {
+	d := newPagedDesk(t)
+	d.cfg.Storm = 1
+	d.sends(d.alert(integrations.AlertFiring, key("a")), d.alert(integrations.AlertFiring, key("b")))
+	d.says("bob", "ack incident-3")
+	d.pager.triggers("P1")
+	d.webhook("P1", integrations.AlertFiring, "")
+	d.doesThere()
+	if i := d.incident("incident-4"); i.Storm != "incident-3" || !i.Acked.IsZero() || len(d.pager.did) > 0 {
+		t.Errorf("it is in %q, %s's, and it did %q", i.Storm, i.took(), d.pager.did)
+	}
+}

@@ -223,6 +223,9 @@ func (f *feature) incidentCard(tx *store.Tx, s *store.Surface) (integrations.Mes
 	if i.URL != "" {
 		small = integrations.R(integrations.Link(i.URL, i.ID), " · ", "on the status page")
 	}
+	if i.About != "" {
+		small = append(small, integrations.R(" · ", integrations.Code(i.About))...)
+	}
 	if more := len(i.Updates) - mostUpdates; more > 0 {
 		older := fmt.Sprintf("%d older messages", more)
 		if more == 1 {

@@ -181,7 +181,7 @@ func (f *feature) posted(ctx context.Context, n *Notice, i integrations.PageInci
 	seen := f.Clock.Now()
 	return -1, f.save(ctx, n, func(tx *store.Tx) error {
 		if i.ID != "" {
-			if err := keep(tx, i, seen, cmp.Or(f.home(), n.Room)); err != nil {
+			if err := errors.Join(keep(tx, i, seen, cmp.Or(f.home(), n.Room)), about(tx, i.ID, n.Ask.About)); err != nil {
 				return err
 			}
 		}

@@ -64,6 +64,7 @@ type request struct {
 	Impact     string `json:"impact,omitempty"`
 	Components string `json:"components,omitempty"` // as typed: "web, api=major_outage"
 	Each       string `json:"each,omitempty"`       // the state of those that say none
+	About      string `json:"about,omitempty"`      // the incident here that it is about
 }
 
 // Incident is one of the page as it was last seen there.
@@ -73,6 +74,8 @@ type Incident struct {
 	Seen  time.Time `json:"seen"`
 	Ended time.Time `json:"ended,omitzero"` // it was seen to be over
 	Gone  bool      `json:"gone,omitempty"` // it is not on the page any more
+	// About is the incident here that it was opened from: "incident-3".
+	About string `json:"about,omitempty"`
 }
 
 // Reading is how the page was looked at.
@@ -114,7 +117,7 @@ func keep(tx *store.Tx, seen integrations.PageIncident, at time.Time, room strin
 	if err != nil || found && was.Seen.After(at) {
 		return err
 	}
-	next := Incident{PageIncident: seen, Room: was.Room, Seen: at, Ended: was.Ended}
+	next := Incident{PageIncident: seen, Room: was.Room, Seen: at, Ended: was.Ended, About: was.About}
 	if next.Room == "" {
 		next.Room = room
 	}
@@ -123,8 +126,16 @@ func keep(tx *store.Tx, seen integrations.PageIncident, at time.Time, room strin
 	} else if next.Ended.IsZero() {
 		next.Ended = tx.Now()
 	}
-	if err := incidents(tx).Put(seen.ID, next); err != nil || next.Room == "" {
+	if err := incidents(tx).Put(seen.ID, next); err != nil {
 		return err
+	}
+	if next.About != "" && was.Ended.IsZero() != next.Ended.IsZero() {
+		if err := tell.Mark(tx, next.About, true); err != nil {
+			return err
+		}
+	}
+	if next.Room == "" {
+		return nil
 	}
 	if found && was.Room != "" {
 		if same(was, next) {

@@ -5,7 +5,7 @@
 // looked for before it is posted again, so that nothing stands there twice.
 //
 // Other features know nothing of this one: they can show a button whose line is
-// `statuspage open "…"`, and whoever presses it gets a form.
+// `statuspage open "…"`, and whoever presses it gets a form. Offers makes such buttons.
 package statuspage
 
 import (

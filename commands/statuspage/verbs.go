@@ -30,11 +30,12 @@ func (f *feature) openVerb() commands.Verb {
 		Args: []commands.Arg{{Name: "title", Kind: commands.ArgText, Help: "a few words; in quotes where it is typed"}, messageArg},
 		Flags: []commands.Arg{impactFlag,
 			{Name: "status", Kind: commands.ArgWord, Optional: true, Choices: []string{integrations.PageInvestigating, integrations.PageIdentified, integrations.PageMonitoring}, Help: "investigating where nothing is said"},
-			componentsFlag, eachFlag},
+			componentsFlag, eachFlag,
+			{Name: "about", Kind: commands.ArgWord, Optional: true, Help: "the incident here that it is about, incident-3: once that is over, its message proposes the end of this one"}},
 		Examples: []string{`statuspage open "Checkout is slow" We are looking into it.`, `statuspage open "Checkout is down" --impact major --components web,api --component-status major_outage We are looking into it.`},
 		Detail:   askFirst,
 		Decide: f.asking(func(c *commands.Call) request {
-			return request{Act: actOpen, Title: oneLine(c.Arg("title")), Status: c.Arg("status")}
+			return request{Act: actOpen, Title: oneLine(c.Arg("title")), Status: c.Arg("status"), About: c.Arg("about")}
 		}),
 	}
 }

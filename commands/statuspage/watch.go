@@ -122,7 +122,7 @@ func (f *feature) turnedUp(tx *store.Tx, i integrations.PageIncident) error {
 	})
 	for _, n := range all {
 		n.State, n.Since, n.Why, n.Incident, n.URL = statePosted, tx.Now(), "", i.ID, i.URL
-		err = errors.Join(err, put(tx, &n), tx.Audit(audit(&n, "found on the page")))
+		err = errors.Join(err, put(tx, &n), about(tx, i.ID, n.Ask.About), tx.Audit(audit(&n, "found on the page")))
 	}
 	return err
 }
@@ -133,7 +133,11 @@ func vanished(tx *store.Tx, id string, at time.Time) error {
 		return err
 	}
 	i.Gone, i.Ended, i.Seen = true, tx.Now(), at
-	return errors.Join(incidents(tx).Put(id, i), tell.Mark(tx, incidentSubject(id), true))
+	err = errors.Join(incidents(tx).Put(id, i), tell.Mark(tx, incidentSubject(id), true))
+	if i.About != "" {
+		err = errors.Join(err, tell.Mark(tx, i.About, true))
+	}
+	return err
 }
 
 // silent writes down that the page does not answer; that is told when it has not for a while.

@@ -17,6 +17,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/aws/ec2"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/ecs"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/elb"
+	"github.com/signalbox-chatops/signalbox/integrations/aws/sns"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/ssm"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 )
@@ -60,6 +61,9 @@ type site struct {
 	tasks *ecs.Reader
 	empty *ecs.Mover
 	meter *cloudwatch.Reader
+
+	phones *sns.Reader
+	texts  *sns.Sender
 }
 
 // New makes the fleet of a configuration, which is validated. Nothing is asked yet.
@@ -98,7 +102,7 @@ func (f *Fleet) site(base sdk.Config, at integrations.Site) *site {
 		group: asg.NewReader(reads), move: asg.NewMover(changes), rest: asg.NewRester(changes), begin: asg.NewLauncher(changes), let: asg.NewEnder(changes),
 		hosts: ssm.NewReader(reads), run: ssm.NewRunner(changes),
 		tasks: ecs.NewReader(reads), empty: ecs.NewMover(changes),
-		meter: cloudwatch.NewReader(reads),
+		meter: cloudwatch.NewReader(reads), phones: sns.NewReader(reads), texts: sns.NewSender(changes),
 	}
 }
 

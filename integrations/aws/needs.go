@@ -13,6 +13,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/aws/ecs"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/elb"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/iam"
+	"github.com/signalbox-chatops/signalbox/integrations/aws/sns"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/ssm"
 )
 
@@ -24,7 +25,7 @@ var own = []iam.Action{
 
 // needs are all actions, the reads first.
 func needs() []iam.Action {
-	all := slices.Concat(ec2.Needs, asg.Needs, elb.Needs, ssm.Needs, ecs.Needs, cloudwatch.Needs, own)
+	all := slices.Concat(ec2.Needs, asg.Needs, elb.Needs, ssm.Needs, ecs.Needs, cloudwatch.Needs, sns.Needs, own)
 	slices.SortStableFunc(all, func(a, b iam.Action) int {
 		switch {
 		case a.Change == b.Change:
@@ -54,10 +55,11 @@ const Tag = "Role"
 var ownKeys = []string{"Status", "signalbox:*"}
 
 type statement struct {
-	Effect    string                    `json:"Effect"`
-	Action    []string                  `json:"Action"`
-	Resource  string                    `json:"Resource"`
-	Condition map[string]map[string]any `json:"Condition,omitempty"`
+	Effect      string                    `json:"Effect"`
+	Action      []string                  `json:"Action"`
+	Resource    string                    `json:"Resource,omitempty"`
+	NotResource string                    `json:"NotResource,omitempty"`
+	Condition   map[string]map[string]any `json:"Condition,omitempty"`
 }
 
 // Policy is the least that the role or the credentials of an account need, as the JSON
@@ -66,7 +68,7 @@ func Policy() string {
 	var all []statement
 	add := func(s statement) {
 		if n := slices.IndexFunc(all, func(o statement) bool {
-			return o.Resource == s.Resource && fmt.Sprint(o.Condition) == fmt.Sprint(s.Condition)
+			return o.Resource == s.Resource && o.NotResource == s.NotResource && fmt.Sprint(o.Condition) == fmt.Sprint(s.Condition)
 		}); n >= 0 {
 			all[n].Action = append(all[n].Action, s.Action...)
 			return
@@ -79,7 +81,7 @@ func Policy() string {
 		}
 		s := statement{Effect: "Allow", Action: []string{a.Name}, Resource: "*"}
 		if a.Change {
-			s.Resource, s.Condition = a.On, conditions(a)
+			s.Resource, s.NotResource, s.Condition = a.On, a.Except, conditions(a)
 		}
 		add(s)
 		if a.Also != "" {
@@ -123,6 +125,8 @@ func Table() string {
 		switch {
 		case a.Caller:
 			limit = "asked of the process's own credentials"
+		case a.Change && a.Except != "":
+			limit = "what is not `" + a.Except + "`: phones"
 		case a.Change && a.Keys:
 			limit = "what has the tag `" + Tag + "`; the keys `" + strings.Join(ownKeys, "` and `") + "`"
 		case a.Change && a.Tagged:

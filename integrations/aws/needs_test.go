@@ -46,10 +46,11 @@ func TestThePolicyLimitsEachChange(t *testing.T) {
 	var p struct {
 		Version   string
 		Statement []struct {
-			Effect    string
-			Action    []string
-			Resource  string
-			Condition map[string]map[string]any
+			Effect      string
+			Action      []string
+			Resource    string
+			NotResource string
+			Condition   map[string]map[string]any
 		}
 	}
 	if err := json.Unmarshal([]byte(Policy()), &p); err != nil {
@@ -62,8 +63,11 @@ func TestThePolicyLimitsEachChange(t *testing.T) {
 			allowed = append(allowed, a)
 			tagged[a] = tagged[a] || s.Condition["Null"]["aws:ResourceTag/Role"] == "false"
 			for _, n := range needs() {
-				if n.Name == a && n.Change && (s.Resource == "*" || len(s.Condition) == 0 && s.Resource != n.Also) {
+				if n.Name == a && n.Change && n.Except == "" && (s.Resource == "*" || len(s.Condition) == 0 && s.Resource != n.Also) {
 					t.Errorf("%s is allowed on %s without a condition", a, s.Resource)
+				}
+				if n.Name == a && n.Except != "" && (s.Resource != "" || s.NotResource != n.Except || len(s.Action) != 1) {
+					t.Errorf("%s is allowed on %q, and not on %q", a, s.Resource, s.NotResource)
 				}
 			}
 		}
@@ -75,9 +79,9 @@ func TestThePolicyLimitsEachChange(t *testing.T) {
 		case n.Caller:
 		case !slices.Contains(allowed, n.Name):
 			t.Errorf("%s is not allowed", n.Name)
-		case n.Change && !tagged[n.Name]:
+		case n.Change && n.Except == "" && !tagged[n.Name]:
 			t.Errorf("%s is not limited by the tag", n.Name)
-		case !n.Change && n.On+n.Also != "":
+		case !n.Change && n.On+n.Also+n.Except != "":
 			t.Errorf("%s is a read that is limited, which the policy does not know", n.Name)
 		}
 	}

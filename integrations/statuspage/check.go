@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
 )
@@ -35,5 +36,20 @@ func (c *Client) Check(ctx context.Context) []integrations.Finding {
 	case len(all) == 0:
 		f.OK, f.Warn, f.Do = false, true, "make components in Statuspage, so that customers see what an incident is about"
 	}
-	return []integrations.Finding{f}
+	return append([]integrations.Finding{f}, c.offerFindings(all)...)
+}
+
+// offerFindings looks for the components of proposals.
+func (c *Client) offerFindings(all []integrations.PageComponent) (out []integrations.Finding) {
+	for n, o := range c.offers {
+		for _, name := range o.Components {
+			is := func(c integrations.PageComponent) bool {
+				return slices.Contains([]string{integrations.Fold(c.Name), integrations.Fold(c.Group + "/" + c.Name)}, integrations.Fold(name))
+			}
+			if len(all) > 0 && !slices.ContainsFunc(all, is) {
+				out = append(out, integrations.Finding{What: fmt.Sprintf("statuspage.offers[%d]", n), Warn: true, Say: fmt.Sprintf("the page has no component %q", name), Do: "name it as the page shows it, or group/name where two have the name"})
+			}
+		}
+	}
+	return out
 }

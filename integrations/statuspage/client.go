@@ -51,13 +51,14 @@ type Options struct {
 
 // Client speaks of one page.
 type Client struct {
-	key   integrations.Secret
-	page  string
-	base  *url.URL
-	http  http.RoundTripper
-	clock clock.Clock
-	log   *slog.Logger
-	hide  *redact.Redactor
+	key    integrations.Secret
+	page   string
+	offers []integrations.PageOffer
+	base   *url.URL
+	http   http.RoundTripper
+	clock  clock.Clock
+	log    *slog.Logger
+	hide   *redact.Redactor
 
 	mu    sync.Mutex
 	until time.Time // nothing is asked before
@@ -73,7 +74,7 @@ func New(c Config, o Options) *Client {
 	if err != nil {
 		base = &url.URL{} // which no request gets to
 	}
-	out := &Client{key: c.APIKey, page: c.Page, base: base, clock: o.Clock, log: o.Log, hide: redact.New([]string{c.APIKey.Reveal()})}
+	out := &Client{key: c.APIKey, page: c.Page, offers: c.Offers, base: base, clock: o.Clock, log: o.Log, hide: redact.New([]string{c.APIKey.Reveal()})}
 	if out.clock == nil {
 		out.clock = clock.Real()
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,9 @@ type Config struct {
 	Channel string `yaml:"channel"`
 	// Every is how often the page is looked at; 0 is three minutes.
 	Every time.Duration `yaml:"every"`
+	// Offers have messages of incidents propose to tell customers; the first that fits
+	// counts.
+	Offers []integrations.PageOffer `yaml:"offers"`
 	// URL is the base of the API; "" is https://api.statuspage.io/v1.
 	URL string `yaml:"url"`
 }
@@ -42,7 +46,7 @@ func (c Config) Often() time.Duration {
 // Validate names every mistake at once, each line with the field that holds it:
 // "api_key: …".
 func (c Config) Validate() error {
-	if c == (Config{}) {
+	if c.None() && c.Channel == "" && c.Every == 0 && c.URL == "" && len(c.Offers) == 0 {
 		return nil
 	}
 	var errs []error
@@ -67,7 +71,33 @@ func (c Config) Validate() error {
 			errs = append(errs, errors.New("url: is not a URL; want one like "+ownURL)) // and may hold a password
 		}
 	}
+	for n, o := range c.Offers {
+		errs = append(errs, checkOffer(fmt.Sprintf("offers[%d]", n), o)...)
+	}
 	return errors.Join(errs...)
+}
+
+// checkOffer finds what the command line of a proposal could not say.
+func checkOffer(at string, o integrations.PageOffer) (errs []error) {
+	oneOf := func(field, value string, of []string) {
+		if value != "" && !slices.Contains(of, value) {
+			errs = append(errs, fmt.Errorf("%s.%s: %q is none; there are %s", at, field, value, strings.Join(of, ", ")))
+		}
+	}
+	oneOf("status", o.Status, integrations.ComponentStatuses)
+	oneOf("impact", o.Impact, integrations.PageImpacts)
+	for n, s := range o.Severities {
+		oneOf(fmt.Sprintf("severities[%d]", n), s, integrations.Severities)
+	}
+	for n, c := range o.Components {
+		if strings.TrimSpace(c) == "" || strings.ContainsAny(c, ",=、，\"") {
+			errs = append(errs, fmt.Errorf("%s.components[%d]: %q is no name of a component; want it as the page shows it, or group/name", at, n, c))
+		}
+	}
+	if o.Status != "" && len(o.Components) == 0 {
+		errs = append(errs, fmt.Errorf("%s.status: is that of components, and none is named", at))
+	}
+	return errs
 }
 
 // None says that no page is configured.

@@ -335,6 +335,16 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// A proposal of a component that the page does not have is found.
+func TestCheckLooksAtProposals(t *testing.T) {
+	s := found(t)
+	c := statuspage.Config{APIKey: integrations.NewSecret(key), Page: pageID, URL: s.url, Offers: []integrations.PageOffer{{Components: []string{"Web"}}, {Components: []string{"api", "shop"}}}}
+	all := statuspage.New(c, statuspage.Options{}).Check(t.Context())
+	if len(all) != 2 || !all[0].OK || all[1].What != "statuspage.offers[1]" || !strings.Contains(all[1].Say, `no component "shop"`) {
+		t.Errorf("%+v", all)
+	}
+}
+
 func TestConfigTellsEveryMistakeAtOnce(t *testing.T) {
 	for name, tt := range map[string]struct {
 		in   statuspage.Config

@@ -24,6 +24,8 @@ func refuse(code, format string, args ...any) *apiError {
 
 // statuses are of the codes that do not come with 400.
 var statuses = map[string]int{
+	"Throttled":             http.StatusTooManyRequests,
+	"AuthorizationError":    http.StatusForbidden,
 	"AuthFailure":           http.StatusUnauthorized,
 	"AccessDenied":          http.StatusForbidden,
 	"UnauthorizedOperation": http.StatusForbidden,
@@ -72,6 +74,11 @@ var (
 		contentType: "text/xml", answer: answerQuery, refusal: refusalQuery,
 		noAuth: "MissingAuthenticationToken", badKey: "InvalidClientTokenId", badToken: "InvalidClientTokenId", expired: "ExpiredToken",
 		noAction: "InvalidAction", badParam: "ValidationError", throttled: "Throttling",
+	}
+	protocolSNS = &protocol{
+		contentType: "text/xml", answer: answerQuery, refusal: refusalQuery,
+		noAuth: "MissingAuthenticationToken", badKey: "InvalidClientTokenId", badToken: "InvalidClientTokenId", expired: "ExpiredToken",
+		noAction: "InvalidAction", badParam: "InvalidParameter", throttled: "Throttled",
 	}
 	protocolJSON = &protocol{
 		contentType: "application/x-amz-json-1.1", answer: answerJSON, refusal: refusalJSON,

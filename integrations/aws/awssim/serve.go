@@ -19,6 +19,7 @@ const (
 	ecsService         = "ecs"
 	stsService         = "sts"
 	cloudwatchService  = "cloudwatch"
+	snsService         = "sns"
 )
 
 // op is one action of a service. Patterns of parameters are those of fits.
@@ -47,11 +48,12 @@ var services = map[string]struct {
 	ssmService:         {protocolJSON, "ssm", "", "AmazonSSM."},
 	ecsService:         {protocolJSON, "ecs", "", "AmazonEC2ContainerServiceV20141113."},
 	cloudwatchService:  {protocolCBOR, "monitoring", "", ""},
+	snsService:         {protocolSNS, "sns", "2010-03-31", ""},
 }
 
 func operations() map[string]*op {
 	out := map[string]*op{}
-	for _, list := range [][]op{ec2Ops(), elbv2Ops(), elbOps(), autoscalingOps(), ssmOps(), stsOps(), ecsOps(), cloudwatchOps()} {
+	for _, list := range [][]op{ec2Ops(), elbv2Ops(), elbOps(), autoscalingOps(), ssmOps(), stsOps(), ecsOps(), cloudwatchOps(), snsOps()} {
 		for _, o := range list {
 			out[o.service+":"+o.action] = &o
 		}
@@ -257,7 +259,7 @@ func targeted(target string) string {
 // is answered as sts, with a refusal.
 func serviceOf(scope, version string) string {
 	found := stsService
-	for _, name := range []string{ec2Service, elbv2Service, elbService, autoscalingService, ssmService, ecsService, stsService, cloudwatchService} {
+	for _, name := range []string{ec2Service, elbv2Service, elbService, autoscalingService, ssmService, ecsService, stsService, cloudwatchService, snsService} {
 		if sv := services[name]; sv.scope == scope {
 			found = name
 			if sv.version == version {
@@ -272,7 +274,7 @@ func serviceOf(scope, version string) string {
 type Call struct {
 	// Name is as a policy of IAM has it: "elasticloadbalancing:DescribeTargetHealth".
 	Name            string
-	Service         string // ec2, elbv2, elb, autoscaling, ssm, ecs, sts, cloudwatch
+	Service         string // ec2, elbv2, elb, autoscaling, ssm, ecs, sts, cloudwatch, sns
 	Account, Region string
 	Change          bool
 	IDs             []string
@@ -281,7 +283,7 @@ type Call struct {
 // idKeys are the parameters that say what a call is about.
 var idKeys = split("AutoScalingGroupName AutoScalingGroupNames.member.# TargetGroupArn TargetGroupArns.member.# LoadBalancerName LoadBalancerNames.member.# LoadBalancerArn " +
 	"InstanceId InstanceId.# InstanceIds.# InstanceIds.member.# ResourceId.# Targets.member.#.Id Instances.member.#.InstanceId Tags.member.#.ResourceId VolumeId.# CommandId RoleArn " +
-	"cluster containerInstance containerInstances.# tasks.#")
+	"cluster containerInstance containerInstances.# tasks.# PhoneNumber phoneNumber")
 
 // policyName is what a policy of IAM calls a service: as its signature does, but for one.
 func policyName(service string) string {

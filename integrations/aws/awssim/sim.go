@@ -1,7 +1,7 @@
 // Package awssim is AWS at the wire, for tests and for the sandbox, as far as taking
 // a machine out of service needs it: EC2, Elastic Load Balancing (both), Auto
-// Scaling, Systems Manager, the container instances of ECS and the Security Token
-// Service, on one handler.
+// Scaling, Systems Manager, the container instances of ECS, the Security Token
+// Service, the metrics of CloudWatch and the text messages of SNS, on one handler.
 //
 // It stands beside the clients in integrations/aws and knows nothing of the bot. It
 // is strict, so that what passes here passes there: it refuses an action, a parameter

@@ -11,7 +11,7 @@ import (
 // modules are where the request snapshots of each service are, by the module's name.
 var modules = map[string]string{
 	ec2Service: "ec2", elbv2Service: "elasticloadbalancingv2", elbService: "elasticloadbalancing",
-	autoscalingService: "autoscaling", ssmService: "ssm", ecsService: "ecs", stsService: "sts", cloudwatchService: "cloudwatch",
+	autoscalingService: "autoscaling", ssmService: "ssm", ecsService: "ecs", stsService: "sts", cloudwatchService: "cloudwatch", snsService: "sns",
 }
 
 // The SDK's modules come with a request of each action that has every parameter. All

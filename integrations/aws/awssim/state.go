@@ -32,6 +32,8 @@ type site struct {
 	Pools                   []*pool
 	Commands                []*command
 	Clusters                []*cluster
+	Texts                   []Text
+	OptedOut                []string // phones
 }
 
 type instance struct {

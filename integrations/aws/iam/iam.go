@@ -13,6 +13,9 @@ type Action struct {
 	Change bool
 	// On is the resource that a change is limited to, as an ARN; reads are on all.
 	On string
+	// Except is, in the place of On, the resource that a change is not allowed on: what it is
+	// for has none.
+	Except string
 	// Tagged limits a change to resources that have the tag of the policy.
 	Tagged bool
 	// Keys limits a change to signalbox's own tag keys.
