@@ -139,8 +139,9 @@ func (c client) FindSilence(ctx context.Context, nonce string) (string, bool, er
 	return "", false, nil
 }
 
-// Unsilence implements integrations.AlertSilencer. It looks first: to remove one that has
-// expired is an error of the server to Alertmanager.
+// Unsilence implements integrations.AlertSilencer. It looks first: to remove one that there
+// is not is an error of the server to Alertmanager up to 0.25 at least, and one that has
+// expired is left as it is.
 func (c client) Unsilence(ctx context.Context, id, nonce string) error {
 	var s known
 	path := []string{"api", "v2", "silence", id}

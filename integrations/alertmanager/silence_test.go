@@ -106,11 +106,13 @@ func (m *manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case id == r.URL.Path:
 		m.t.Errorf("it was asked %s", at)
 		said(http.StatusNotFound, "path "+r.URL.Path+" was not found")
+	case n < 0 && change: // as 0.25 does
+		said(http.StatusInternalServerError, "silence not found")
 	case n < 0:
 		said(http.StatusNotFound, nil)
 	case r.Method == http.MethodGet:
 		said(http.StatusOK, m.silences[n].wire())
-	case r.Method == http.MethodDelete && m.silences[n].Ended:
+	case r.Method == http.MethodDelete && m.silences[n].Ended: // 0.25 lets it pass
 		said(http.StatusInternalServerError, "silence "+id+" already expired")
 	case r.Method == http.MethodDelete:
 		m.silences[n].Ended = true
