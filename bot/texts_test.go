@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net/http/httptest"
 	"path/filepath"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/commands"
-	"github.com/signalbox-chatops/signalbox/commands/incident"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/awssim"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
@@ -70,16 +68,16 @@ func TestTextMessagesReachTheWire(t *testing.T) {
 	if err := s.clouds(c.AWS, nil); err != nil {
 		t.Fatal(err)
 	}
-	feature := incident.New(incident.Deps{
-		Store: db, Clock: clk, Log: quiet, Catalog: func() *integrations.Catalog { return cat }, Config: func() IncidentsConfig { return c.Incidents }, Channel: func(name string) string { return name }, Texts: s.texts,
-		Called: func(name string, _ time.Time) ([]integrations.Person, error) { return cat.Named(name) },
-		Read: func(_ string, body []byte) (n integrations.AlertNotice, err error) {
-			err = json.Unmarshal(body, &n)
-			return n, err
-		},
-	})
-	body := `{"source": "pingdom", "alerts": [{"key": "1", "state": "firing", "severity": "critical", "title": "shop is down"}]}`
-	act, err := feature.Events["alert."](t.Context(), commands.Happening{Kind: "alert.pingdom", Body: []byte(body), Catalog: cat})
+	s.store, s.catalog, s.channel = db, func() *integrations.Catalog { return cat }, func(name string) string { return name }
+	s.incidents, s.oncall = func() IncidentsConfig { return c.Incidents }, func() OnCallConfig { return c.OnCall }
+	all := features(s)
+	feature := all[slices.IndexFunc(all, func(f commands.Feature) bool { return f.Name == "incident" })]
+	u := commands.Parse(feature.Verbs, cat, "raise in production shop is down", false)
+	if u.Call == nil {
+		t.Fatal(u.Refusal)
+	}
+	u.Call.Who, u.Call.Heard = cat.People[1], integrations.Heard{Channel: "C1"}
+	act, err := u.Call.Verb.Decide(t.Context(), u.Call)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +120,7 @@ func TestCheckLooksAtPhones(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 	c.People[1].Phone = "+819012345679"
-	c.Incidents.Escalations[0].Steps[1] = incident.Step{Call: []string{"carol", "night"}, SMS: true}
+	c.Incidents.Escalations[0].Steps[1].Call, c.Incidents.Escalations[0].Steps[1].SMS = []string{"carol", "night"}, true
 	if got := c.texted(); !slices.Equal(got.without, []string{"carol"}) || len(got.phones) != 2 {
 		t.Errorf("%+v", got)
 	}

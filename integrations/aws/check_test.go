@@ -109,6 +109,8 @@ func TestNeedsAreWhatIsCalled(t *testing.T) {
 	}
 	_, err = w.fleet.Result(t.Context(), home, lone, "00000000-0000-4000-8000-00000000ffff")
 	w.ok(err)
+	_, err = w.fleet.Text(t.Context(), home, phone, "", "incident-3: the shop is down")
+	w.ok(err)
 	var called []string
 	for _, c := range w.sim.Calls() {
 		called = append(called, c.Name)
