@@ -16,6 +16,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/cloudwatch"
+	"github.com/signalbox-chatops/signalbox/integrations/command"
 	"github.com/signalbox-chatops/signalbox/integrations/described"
 	"github.com/signalbox-chatops/signalbox/integrations/terraform"
 	"github.com/signalbox-chatops/signalbox/store"
@@ -193,7 +194,7 @@ func kindKeys(settings any) map[string]string {
 // tables are the settings, by the README's tables of them.
 func tables() map[string]map[string]string {
 	return map[string]map[string]string{
-		"configuration": allKeys(), "terraform": kindKeys(terraform.Config{}), "cloudwatch": kindKeys(cloudwatch.Config{}), "described": kindKeys(described.Config{}),
+		"configuration": allKeys(), "terraform": kindKeys(terraform.Config{}), "command": kindKeys(command.Config{}), "cloudwatch": kindKeys(cloudwatch.Config{}), "described": kindKeys(described.Config{}),
 	}
 }
 

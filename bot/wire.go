@@ -41,6 +41,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/alertmanager"
 	"github.com/signalbox-chatops/signalbox/integrations/aws"
 	"github.com/signalbox-chatops/signalbox/integrations/cloudwatch"
+	"github.com/signalbox-chatops/signalbox/integrations/command"
 	"github.com/signalbox-chatops/signalbox/integrations/demo"
 	"github.com/signalbox-chatops/signalbox/integrations/described"
 	"github.com/signalbox-chatops/signalbox/integrations/github"
@@ -157,6 +158,7 @@ func appliers(terraformBinary, providerCache string) map[string]applierMaker {
 	return map[string]applierMaker{
 		"terraform": terraform.NewTool(terraformBinary, providerCache).Make,
 		"demo":      demo.Make,
+		"command":   command.Make,
 	}
 }
 
