@@ -108,7 +108,8 @@ type Command struct {
 type Output struct {
 	Code   int
 	Stdout []byte // only with Capture
-	Shown  string // Stdout, redacted; only with Tee
+	// Redact takes the secrets of the step out of what is made of Stdout; only with Capture.
+	Redact func(string) string
 	Tail   string // the last lines of its log, redacted
 }
 

@@ -27,3 +27,26 @@ func (r Run) Folder(step, dir string) (string, error) {
 	}
 	return filepath.Join(r.Tree, dir), nil
 }
+
+// Mark puts an empty file of that name into the work folder, or takes it away. Steps may
+// write there too: nothing that they put in its place is followed.
+func (r Run) Mark(name string, there bool) error {
+	path := filepath.Join(r.Work, name)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove what an earlier try left: %w", err)
+	}
+	if !there {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("mark the work folder: %w", err)
+	}
+	return f.Close()
+}
+
+// Marked says whether Mark put the file there.
+func (r Run) Marked(name string) bool {
+	_, err := os.Lstat(filepath.Join(r.Work, name))
+	return err == nil
+}

@@ -265,9 +265,7 @@ func (e *exec) follow(ctx context.Context, dir string, c integrations.Command, e
 		if out.Stdout, err = readOut(dir); err != nil {
 			return out, fmt.Errorf("%s: read its output: %w", c.Step, err)
 		}
-		if c.Tee {
-			out.Shown = redact.New(e.hidden()).String(string(out.Stdout))
-		}
+		out.Redact = func(s string) string { return redact.New(e.hidden()).String(s) }
 	}
 	return out, verdict(c, exit, out)
 }

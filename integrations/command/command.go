@@ -10,9 +10,7 @@ package command
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 
@@ -90,13 +88,12 @@ const emptyFile = "command.nothing"
 
 // Plan implements integrations.Applier.
 func (a *Applier) Plan(ctx context.Context, r integrations.Run) (integrations.Plan, error) {
-	mark := filepath.Join(r.Work, emptyFile)
-	if err := os.Remove(mark); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return integrations.Plan{}, fmt.Errorf("remove what an earlier try left: %w", err)
+	if err := r.Mark(emptyFile, false); err != nil {
+		return integrations.Plan{}, err
 	}
 	p, err := a.plan(ctx, r)
 	if err == nil && (integrations.Plans{p}).Empty() {
-		err = os.WriteFile(mark, nil, 0o600)
+		err = r.Mark(emptyFile, true)
 	}
 	return p, err
 }
@@ -121,7 +118,7 @@ func (a *Applier) plan(ctx context.Context, r integrations.Run) (integrations.Pl
 
 // Apply implements integrations.Applier.
 func (a *Applier) Apply(ctx context.Context, r integrations.Run) error {
-	if _, err := os.Lstat(filepath.Join(r.Work, emptyFile)); err == nil {
+	if r.Marked(emptyFile) {
 		return nil
 	}
 	c, err := a.command(r, "apply", a.c.Apply)

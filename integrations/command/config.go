@@ -79,7 +79,7 @@ func (c Config) Validate() error {
 			bad("%s: %q is one word, and no shell takes it apart; want a list such as [%s]", argv.field, argv.Argv[0], strings.Join(strings.Fields(argv.Argv[0]), ", "))
 		}
 	}
-	if !filepath.IsLocal(filepath.Join(".", c.Dir)) {
+	if c.Dir != "" && !filepath.IsLocal(c.Dir) {
 		bad("dir: %q must be a folder inside the repository, such as \"dns\"", c.Dir)
 	}
 	if !c.Nothing.given() && !c.Pending.given() {

@@ -24,7 +24,7 @@ const (
 // read turns what a dry run said into a plan. Counts and hashes come from what it printed,
 // whatever people see from what is redacted.
 func (a *Applier) read(step string, o integrations.Output, key []byte) (integrations.Plan, error) {
-	raw, shown := plain(string(o.Stdout)), plain(o.Shown)
+	raw, shown := plain(string(o.Stdout)), plain(o.Redact(string(o.Stdout)))
 	p := integrations.Plan{Step: a.Describe(), Text: middle(strings.TrimSpace(shown), maxText)}
 	something, known := a.something(o.Code, raw)
 	switch {

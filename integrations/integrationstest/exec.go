@@ -175,9 +175,7 @@ func (e *Exec) follow(ctx context.Context, dir string, c integrations.Command) (
 		if err := proc.RemoveOut(dir); err != nil {
 			return out, err
 		}
-		if c.Tee {
-			out.Shown = redact.New(e.values()).String(string(out.Stdout))
-		}
+		out.Redact = redact.New(e.values()).String
 	}
 	failed := &integrations.CommandError{Step: c.Step, Code: exit.Code, Tail: out.Tail}
 	switch {
