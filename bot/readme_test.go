@@ -15,6 +15,7 @@ import (
 
 	"github.com/signalbox-chatops/signalbox/commands"
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/ansible"
 	"github.com/signalbox-chatops/signalbox/integrations/cloudwatch"
 	"github.com/signalbox-chatops/signalbox/integrations/command"
 	"github.com/signalbox-chatops/signalbox/integrations/described"
@@ -194,7 +195,7 @@ func kindKeys(settings any) map[string]string {
 // tables are the settings, by the README's tables of them.
 func tables() map[string]map[string]string {
 	return map[string]map[string]string{
-		"configuration": allKeys(), "terraform": kindKeys(terraform.Config{}), "command": kindKeys(command.Config{}), "cloudwatch": kindKeys(cloudwatch.Config{}), "described": kindKeys(described.Config{}),
+		"configuration": allKeys(), "terraform": kindKeys(terraform.Config{}), "command": kindKeys(command.Config{}), "ansible": kindKeys(ansible.Config{}), "cloudwatch": kindKeys(cloudwatch.Config{}), "described": kindKeys(described.Config{}),
 	}
 }
 
@@ -224,7 +225,7 @@ func TestReadmeConfiguration(t *testing.T) {
 func exampleEnv(name string) (string, bool) {
 	v, ok := map[string]string{
 		"SLACK_APP_TOKEN": "xapp-1-A", "SLACK_BOT_TOKEN": "xoxb-1", "GITHUB_TOKEN": "github_pat_1", "WEBHOOK_SECRET": "long enough to be one",
-		"HEARTBEAT_URL": "https://hc-ping.com/1", "WEB_PLAN_KEY": "read-only", "WEB_APPLY_KEY": "may change", "MACKEREL_KEY": "k", "PAGERDUTY_TOKEN": "pd", "STATUSPAGE_KEY": "sp", "PAGERDUTY_WEBHOOK_SECRET": "pw", "ALERT_TOKEN": "long-enough-to-be-one", "ZABBIX_TOKEN": "another-long-enough", "CLOUDFLARE_READ": "r", "CLOUDFLARE_WRITE": "w",
+		"HEARTBEAT_URL": "https://hc-ping.com/1", "WEB_PLAN_KEY": "read-only", "WEB_APPLY_KEY": "may change", "MACKEREL_KEY": "k", "PAGERDUTY_TOKEN": "pd", "STATUSPAGE_KEY": "sp", "PAGERDUTY_WEBHOOK_SECRET": "pw", "ALERT_TOKEN": "long-enough-to-be-one", "ZABBIX_TOKEN": "another-long-enough", "CLOUDFLARE_READ": "r", "CLOUDFLARE_WRITE": "w", "VAULT_PASSWORD": "vp",
 	}[name]
 	return v, ok
 }

@@ -39,6 +39,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/alertmanager"
+	"github.com/signalbox-chatops/signalbox/integrations/ansible"
 	"github.com/signalbox-chatops/signalbox/integrations/aws"
 	"github.com/signalbox-chatops/signalbox/integrations/cloudwatch"
 	"github.com/signalbox-chatops/signalbox/integrations/command"
@@ -159,12 +160,13 @@ func appliers(terraformBinary, providerCache string) map[string]applierMaker {
 		"terraform": terraform.NewTool(terraformBinary, providerCache).Make,
 		"demo":      demo.Make,
 		"command":   command.Make,
+		"ansible":   ansible.Make,
 	}
 }
 
 // tools are the programs of appliers that are our own binary, by the word it is
 // called with.
-var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main}
+var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main, "ansible": ansible.Main}
 
 // alertSources are the kinds of what sends alerts. A new one is a folder and two lines
 // here: its import and its place in this table.

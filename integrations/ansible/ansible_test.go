@@ -93,8 +93,11 @@ func TestContract(t *testing.T) {
 		return "  - name: it\n    shell: |\n      " + strings.ReplaceAll(script, "\n", "\n      ") + "\n    args: {creates: OUTSIDE/done}\n"
 	}
 	integrationstest.Applier(t, integrationstest.ApplierSuite{
-		Make:   step,
-		Change: tasks("  - name: it\n    copy: {content: \"it\\n\", dest: OUTSIDE/it}\n"),
+		Make: step,
+		Change: func(t testing.TB, tree, outside string) {
+			tasks("  - name: it\n    copy: {content: \"{{ 'it' | twice }}\\n\", dest: OUTSIDE/it}\n")(t, tree, outside)
+			write(t, filepath.Join(tree, "play", "filter_plugins", "twice.py"), "class FilterModule(object):\n    def filters(self):\n        return {'twice': lambda s: s + s}\n")
+		},
 		Fails: func(t testing.TB, tree, outside string) string {
 			tasks(shell("echo it is not to be; exit 7"))(t, tree, outside)
 			return "it is not to be"
@@ -322,12 +325,11 @@ func TestThePasswordOfAVault(t *testing.T) {
 	at.write("lost.yml", encrypt(t, "lost: third-vaulted\n", "nobody-knows-it"))
 	at.write("site.yml", head+`  - include_vars: "{{ item }}"
     loop: [one.yml, two.yml]
-  - shell: "tr '\\0' '\\n' < /proc/$PPID/environ; env; cat /proc/[0-9]*/cmdline; ls -l /dev/fd/ ; echo {{ one }} {{ two }}; grep -rl open-sesame OUTSIDE/.. || true"
+  - shell: "tr '\\0' '\\n' < /proc/$PPID/environ; env; cat /proc/[0-9]*/cmdline | tr '\\0' ' '; ls -l /dev/fd/ ; echo {{ one }} {{ two }}; grep -rl open-sesame OUTSIDE/.. || true"
     check_mode: false
     changed_when: false
     register: seen
   - copy: {content: "{{ seen.stdout }}", dest: OUTSIDE/seen}
-    no_log: true
 `)
 	a := at.step(Config{Vault: map[string]string{"default": "ONE", "prod": "TWO"}})
 	p, r := at.plan(a, "+0 ~1 -0")
@@ -354,6 +356,9 @@ func TestThePasswordOfAVault(t *testing.T) {
 		if left := at.exec.Left(t); strings.Contains(left, not) {
 			t.Errorf("%s is on disk:\n%s", not, left)
 		}
+	}
+	if !strings.Contains(p.Text, "+<redacted> <redacted>\n") {
+		t.Errorf("the diff does not show what is redacted:\n%s", p.Text)
 	}
 	left := p.Text + at.exec.Left(t) + fmt.Sprint(p.Changes)
 	for _, not := range []string{"first-vaulted", "second-vaulted"} {
@@ -405,6 +410,8 @@ func BenchmarkOverhead(b *testing.B) {
 	at.write("vault.yml", encrypt(b, "password: hunter22-vaulted\n", vaultPassword))
 	at.write("site.yml", head+"  - file: {path: OUTSIDE/it, state: touch}\n")
 	a := at.step(Config{Vault: map[string]string{"default": "VAULT_PASSWORD"}})
-	argv := []string{"ansible-playbook", "--diff", "--inventory=localhost,", "site.yml"}
-	integrationstest.Overhead(b, a, at.run, append(argv[:3:3], "--check", "site.yml"), argv)
+	password := filepath.Join(b.TempDir(), "password")
+	write(b, password, vaultPassword)
+	argv := []string{"ansible-playbook", "--diff", "--inventory=localhost,", "--vault-password-file=" + password, "site.yml"}
+	integrationstest.Overhead(b, a, at.run, append(argv[:4:4], "--check", "site.yml"), argv)
 }

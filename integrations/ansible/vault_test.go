@@ -1,6 +1,7 @@
 package ansible
 
 import (
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -19,6 +20,21 @@ func TestDecrypt(t *testing.T) {
 		}
 		if got, err := all[0].decrypt(vaultPassword); err != nil || got != text {
 			t.Errorf("%.20q is decrypted to %.20q (%v)", text, got, err)
+		}
+		tampered := all[0]
+		inner, err := hex.DecodeString(tampered.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts := strings.Split(string(inner), "\n")
+		first := "0"
+		if parts[2][0] == '0' {
+			first = "1"
+		}
+		parts[2] = first + parts[2][1:]
+		tampered.body = hex.EncodeToString([]byte(strings.Join(parts, "\n")))
+		if got, err := tampered.decrypt(vaultPassword); err == nil {
+			t.Errorf("what was tampered with is decrypted to %.20q", got)
 		}
 		if got, err := all[0].decrypt("another"); err == nil {
 			t.Errorf("another password opens it: %q", got)
