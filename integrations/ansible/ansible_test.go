@@ -408,7 +408,7 @@ func BenchmarkOverhead(b *testing.B) {
 	at := newPlace(b)
 	at.secrets["VAULT_PASSWORD"] = vaultPassword
 	at.write("vault.yml", encrypt(b, "password: hunter22-vaulted\n", vaultPassword))
-	at.write("site.yml", head+"  - file: {path: OUTSIDE/it, state: touch}\n")
+	at.write("site.yml", head+"  - command: \"true\"\n")
 	a := at.step(Config{Vault: map[string]string{"default": "VAULT_PASSWORD"}})
 	password := filepath.Join(b.TempDir(), "password")
 	write(b, password, vaultPassword)
