@@ -68,8 +68,11 @@ func findings(ctx context.Context, c *Config, tell say) {
 	defer cancel()
 	tell(integrations.Finding{What: "Configuration", OK: true, Say: fmt.Sprintf("%s: %d services, %d targets, %d people", c.file, len(c.Services), len(c.Targets), len(c.People))})
 	tell(checkGit(ctx))
-	if usesTerraform(c) {
+	if uses(c, "terraform") {
 		tell(checkTerraform(ctx, c.Runner.Terraform))
+	}
+	if uses(c, "ansible") {
+		tell(checkAnsible(ctx))
 	}
 	tell(checkData(c.Data), checkRunnerUser(c.Runner.User))
 	tell(alertFindings(c)...)
@@ -167,10 +170,11 @@ func warn(log *slog.Logger) say {
 	}
 }
 
-func usesTerraform(c *Config) bool {
+// uses says whether a target has a step of that applier.
+func uses(c *Config, applier string) bool {
 	for _, t := range c.Targets {
 		for _, s := range t.Apply {
-			if s.Kind == "terraform" {
+			if s.Kind == applier {
 				return true
 			}
 		}
@@ -199,6 +203,17 @@ func checkGit(ctx context.Context) integrations.Finding {
 	say, err := toolVersion(ctx, "git", "--version")
 	if err != nil {
 		f.Say, f.Do = err.Error(), "Install git 2.31 or newer."
+		return f
+	}
+	f.OK, f.Say = true, say
+	return f
+}
+
+func checkAnsible(ctx context.Context) integrations.Finding {
+	f := integrations.Finding{What: "Ansible"}
+	say, err := toolVersion(ctx, "ansible-playbook", "--version")
+	if err != nil {
+		f.Say, f.Do = err.Error(), "Install ansible-core, such that ansible-playbook is on PATH."
 		return f
 	}
 	f.OK, f.Say = true, say

@@ -314,7 +314,11 @@ func (r *configReader) list(n ast.Node, v reflect.Value, path string, depth int)
 	}
 	s, ok := n.(*ast.SequenceNode)
 	if !ok {
-		r.mistake(path, "want a list, not %s", describe(n))
+		such := ""
+		if e, ok := v.Interface().(interface{ Example() string }); ok {
+			such = " such as " + e.Example()
+		}
+		r.mistake(path, "want a list%s, not %s", such, describe(n))
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), 0, len(s.Values)))

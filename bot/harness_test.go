@@ -46,6 +46,8 @@ func TestMain(m *testing.M) {
 		syscall.Exit(proc.Main(os.Args[2])) // os.Exit sleeps a second under the race detector
 	case len(os.Args) == 3 && os.Args[1] == "search":
 		os.Exit(searchSecrets(os.Args[2]))
+	case len(os.Args) > 1 && tools[os.Args[1]] != nil && os.Getenv(asBot) == "":
+		os.Exit(tools[os.Args[1]](os.Args[2:], os.Stdout, os.Stderr))
 	case os.Getenv(asBot) != "":
 		os.Exit(cli(os.Args[1:], os.Stdout, os.Stderr))
 	}

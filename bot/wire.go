@@ -40,8 +40,10 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/tell"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/alertmanager"
+	"github.com/signalbox-chatops/signalbox/integrations/ansible"
 	"github.com/signalbox-chatops/signalbox/integrations/aws"
 	"github.com/signalbox-chatops/signalbox/integrations/cloudwatch"
+	"github.com/signalbox-chatops/signalbox/integrations/command"
 	"github.com/signalbox-chatops/signalbox/integrations/demo"
 	"github.com/signalbox-chatops/signalbox/integrations/described"
 	"github.com/signalbox-chatops/signalbox/integrations/github"
@@ -163,12 +165,14 @@ func appliers(c *Config, providerCache string) map[string]applierMaker {
 		"terraform": terraform.NewTool(c.Runner.Terraform, providerCache).Make,
 		"demo":      demo.Make,
 		"ecs":       aws.Deploys(c.AWS),
+		"command":   command.Make,
+		"ansible":   ansible.Make,
 	}
 }
 
 // tools are the programs of appliers that are our own binary, by the word it is
 // called with.
-var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main, "ecs": aws.DeployMain}
+var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main, "ecs": aws.DeployMain, "ansible": ansible.Main}
 
 const kindPagerDuty = "pagerduty"
 

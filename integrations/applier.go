@@ -103,9 +103,15 @@ type Command struct {
 	Dir  string
 	// Env is added to the allow-listed environment and must hold no secret.
 	Env map[string]string
+	// Secrets names the secret variables of the target that the command sees; nil is
+	// all of them. The others are kept out of its log all the same.
+	Secrets []string
 	// Capture returns standard output unredacted in Output.Stdout instead of
 	// writing it to the log. It is for machine-readable output.
 	Capture bool
+	// Tee writes what is captured to the log as well. It is for output that people
+	// read too.
+	Tee bool
 	// OK lists the exit codes, besides 0, that are not an error.
 	OK []int
 	// Timeout of wall time; 0 is the runner's default.
@@ -116,6 +122,8 @@ type Command struct {
 type Output struct {
 	Code   int
 	Stdout []byte // only with Capture
+	// Redact takes the secrets of the step out of what is made of Stdout; only with Capture.
+	Redact func(string) string
 	Tail   string // the last lines of its log, redacted
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/proc"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/redact"
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
@@ -172,17 +173,14 @@ func (e *exec) begin(ctx context.Context, dir string, c integrations.Command, ef
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return fmt.Errorf("make a home for the step: %w", err)
 	}
-	spec := proc.Spec{Argv: c.Argv, Dir: c.Dir, Env: e.env(home, c.Env), Timeout: c.Timeout, LogCap: r.LogCap, Capture: c.Capture, RunAs: r.RunAs}
+	spec := proc.Spec{Argv: c.Argv, Dir: c.Dir, Env: e.env(home, c.Env), Timeout: c.Timeout, LogCap: r.LogCap, Capture: c.Capture, Tee: c.Tee, RunAs: r.RunAs}
 	if spec.Timeout == 0 {
 		spec.Timeout = r.Timeout
 	}
 	if r.RunAs != nil {
 		spec.Own = append(slices.Clone(e.own), home)
 	}
-	secrets := proc.Secrets{Env: e.secrets}
-	if r.Redact != nil {
-		secrets.Redact = r.Redact()
-	}
+	secrets := proc.Secrets{Env: e.seen(c), Redact: e.hidden()}
 	e.run.active.mu.Lock()
 	e.run.active.effect = effect
 	e.run.active.mu.Unlock()
@@ -193,6 +191,29 @@ func (e *exec) begin(ctx context.Context, dir string, c integrations.Command, ef
 	err := r.spares.Start(ctx, dir, spec, secrets)
 	r.spares.Ready() // while this one runs, the next one comes up
 	return err
+}
+
+// seen are the secret variables that a command gets.
+func (e *exec) seen(c integrations.Command) map[string]string {
+	if c.Secrets == nil {
+		return e.secrets
+	}
+	out := map[string]string{}
+	for _, name := range c.Secrets {
+		if v, ok := e.secrets[name]; ok {
+			out[name] = v
+		}
+	}
+	return out
+}
+
+// hidden lists what no output may show.
+func (e *exec) hidden() []string {
+	out := slices.Collect(maps.Values(e.secrets))
+	if e.run.runner.Redact != nil {
+		out = append(out, e.run.runner.Redact()...)
+	}
+	return out
 }
 
 // env is the allow-list of the bot's environment, a home of the attempt's own,
@@ -244,6 +265,7 @@ func (e *exec) follow(ctx context.Context, dir string, c integrations.Command, e
 		if out.Stdout, err = readOut(dir); err != nil {
 			return out, fmt.Errorf("%s: read its output: %w", c.Step, err)
 		}
+		out.Redact = func(s string) string { return redact.New(e.hidden()).String(s) }
 	}
 	return out, verdict(c, exit, out)
 }

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/integrationstest"
 )
 
 // here runs commands in this process, as the step shim would in another.
@@ -33,7 +35,7 @@ func (h *here) Effect(ctx context.Context, _ string, c integrations.Command) (in
 	return h.Run(ctx, c)
 }
 
-func write(t *testing.T, name, text string) {
+func write(t testing.TB, name, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		t.Fatal(err)
@@ -138,4 +140,31 @@ func TestRefusals(t *testing.T) {
 	if Main([]string{"destroy"}, &out, &errOut) == 0 {
 		t.Error("an unknown word is let pass")
 	}
+}
+
+func TestMain(m *testing.M) {
+	integrationstest.Main(m, map[string]func([]string, io.Writer, io.Writer) int{"demo": Main})
+}
+
+// It prints no more than its changes and ends at once, so that no more can be asked of it.
+func TestContract(t *testing.T) {
+	integrationstest.Applier(t, integrationstest.ApplierSuite{
+		Make: func(t testing.TB, outside string) integrations.Applier {
+			a, err := Make("", func(into any) error {
+				*into.(*Config) = Config{State: filepath.Join(outside, "it.tfstate")}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return a
+		},
+		Change: func(t testing.TB, tree, _ string) {
+			write(t, filepath.Join(tree, "main.tf"), "resource \"terraform_data\" \"it\" {\n}\n")
+		},
+		Fails: func(t testing.TB, tree, outside string) string {
+			write(t, filepath.Join(outside, "it.tfstate"), `{"version":4,"terraform_version":"1.11.4","serial":3,"resources":[]}`)
+			return "was written by Terraform 1.11.4"
+		},
+	})
 }

@@ -132,6 +132,10 @@ func apply(planFile, stateFile string, out io.Writer) error {
 		return fmt.Errorf("the plan is stale: it was made from serial %d of the state, which is at %d", p.Serial, s.Serial)
 	}
 	fmt.Fprintln(out, "This is a demonstration: it writes the state file and makes nothing.")
+	if len(p.Changes) == 0 {
+		fmt.Fprintln(out, "No changes.")
+		return nil
+	}
 	digests := s.digests()
 	for _, c := range p.Changes {
 		fmt.Fprintf(out, "%s: %s\n", c.Address, map[string]string{"create": "Creating...", "update": "Modifying...", "delete": "Destroying..."}[c.Action])

@@ -244,7 +244,7 @@ const lockError = "Error acquiring the state lock"
 
 // initialize fetches providers, modules and the backend's settings.
 func (a *Applier) initialize(ctx context.Context, r integrations.Run) error {
-	if err := a.checkDir(r); err != nil {
+	if _, err := r.Folder(a.Describe(), a.c.Dir); err != nil {
 		return err
 	}
 	args := []string{"init"}
@@ -285,25 +285,6 @@ func (t *Tool) openCache() error {
 }
 
 func (a *Applier) dir(r integrations.Run) string { return filepath.Join(r.Tree, a.c.Dir) }
-
-// checkDir says what is wrong with the module's folder in words that help.
-func (a *Applier) checkDir(r integrations.Run) error {
-	root, err := os.OpenRoot(r.Tree)
-	if err != nil {
-		return fmt.Errorf("open the work tree: %w", err)
-	}
-	defer root.Close()
-	info, err := root.Stat(filepath.Clean(a.c.Dir)) // a link out of the tree is an error
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("%s: there is no folder %s in the repository at %.12s", a.Describe(), a.c.Dir, r.SHA)
-	case err != nil:
-		return fmt.Errorf("%s: %w", a.Describe(), err)
-	case !info.IsDir():
-		return fmt.Errorf("%s: %s is not a folder", a.Describe(), a.c.Dir)
-	}
-	return nil
-}
 
 func (a *Applier) lock() []string {
 	if a.c.LockTimeout == 0 {

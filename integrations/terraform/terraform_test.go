@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/integrationstest"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/proc"
 )
 
@@ -158,7 +159,7 @@ func TestAPlanHoldsNoSecret(t *testing.T) {
 	if strings.Contains(string(b), "hunter22") || !strings.Contains(p.Text, "redacted") {
 		t.Errorf("the plan is %s", b)
 	}
-	log, err := proc.Tail(r.Exec.(*shimExec).current(), 1<<20)
+	log, err := proc.Tail(r.Exec.(*integrationstest.Exec).Current(), 1<<20)
 	if err != nil || strings.Contains(string(log), "hunter22") {
 		t.Errorf("the log is %s (%v)", log, err)
 	}
@@ -203,18 +204,18 @@ resource "terraform_data" "late" {
 `
 
 // begin starts an apply that waits, and returns what ends it.
-func begin(t *testing.T, m *module) (r integrations.Run, e *shimExec, open func(), done chan error) {
+func begin(t *testing.T, m *module) (r integrations.Run, e *integrationstest.Exec, open func(), done chan error) {
 	t.Helper()
 	gate := filepath.Join(t.TempDir(), "gate")
 	m.write(strings.ReplaceAll(slow, "$GATE", gate))
 	a := m.step(nil)
 	_, r = m.plan(a)
-	e = r.Exec.(*shimExec)
+	e = r.Exec.(*integrationstest.Exec)
 	done = make(chan error, 1)
 	go func() { done <- a.Apply(t.Context(), r) }()
 	until(t, "the apply is under way", func() bool { return exists(gate + ".begun") })
 	t.Cleanup(func() {
-		if err := proc.Kill(e.current()); err != nil {
+		if err := proc.Kill(e.Current()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -261,7 +262,7 @@ func TestALockedState(t *testing.T) {
 func TestAnApplyThatWasInterrupted(t *testing.T) {
 	m := newModule(t)
 	_, e, _, done := begin(t, m)
-	if err := proc.Interrupt(e.current()); err != nil {
+	if err := proc.Interrupt(e.Current()); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-done; !errors.Is(err, integrations.ErrInterrupted) {
@@ -277,7 +278,7 @@ func TestAnApplyThatWasInterrupted(t *testing.T) {
 func TestAnApplyThatWasKilledIsUnknown(t *testing.T) {
 	m := newModule(t)
 	r, e, _, done := begin(t, m)
-	if err := proc.Kill(e.current()); err != nil {
+	if err := proc.Kill(e.Current()); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-done; !errors.Is(err, integrations.ErrUnknown) {

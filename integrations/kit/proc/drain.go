@@ -22,6 +22,7 @@ type drain struct {
 	sink io.Writer
 	cap  int64 // of the sink; 0 is none
 	cut  bool
+	also io.Writer // gets all of it, without a cap
 }
 
 // add makes a pipe whose content goes to the sink and returns its writing end.
@@ -84,6 +85,9 @@ func (p *drain) run() {
 			if _, err := p.sink.Write(buf[:keep]); err != nil {
 				keep = 0
 			}
+		}
+		if p.also != nil && n > 0 {
+			p.also.Write(buf[:n])
 		}
 		p.cut = p.cut || keep < int64(n)
 		seen += int64(n)

@@ -62,6 +62,8 @@ type Spec struct {
 	// Capture keeps standard output, unredacted, in a file readable by the bot
 	// alone instead of in the log.
 	Capture bool `json:"capture,omitempty"`
+	// Tee writes what is captured to the log as well.
+	Tee bool `json:"tee,omitempty"`
 	// OutCap bounds that file in bytes; 0 is 256 MiB.
 	OutCap int64 `json:"out_cap,omitempty"`
 	// RunAs is the user to run as; nil is the bot's own.

@@ -445,3 +445,25 @@ func BenchmarkToolAlone(b *testing.B) {
 		}
 	}
 }
+
+func TestTeeShowsWhatIsCaptured(t *testing.T) {
+	spec := sh(`printf 'the tok'; echo on stderr >&2; printf 'en-12345\nmore\n'; head -c 300000 /dev/zero | tr '\0' x; echo; echo end`)
+	spec.Capture, spec.Tee, spec.LogCap = true, true, 64<<10
+	dir := start(t, spec, Secrets{Redact: []string{"token-12345"}})
+	if exit := wait(t, dir); exit.Code != 0 || exit.OutCut {
+		t.Errorf("exit is %+v", exit)
+	}
+	out, err := Out(dir)
+	if err != nil || len(out) < 300000 || !strings.HasPrefix(string(out), "the token-12345\nmore\n") {
+		t.Errorf("captured %d bytes (%v)", len(out), err)
+	}
+	log := logOf(t, dir)
+	for _, want := range []string{"the <redacted>\n", "on stderr\n", "more\n", "are left out here", "\nend\n"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log lacks %q", want)
+		}
+	}
+	if len(log) > 70<<10 || strings.Contains(log, "12345") {
+		t.Errorf("the log of %d bytes is %.200s", len(log), log)
+	}
+}

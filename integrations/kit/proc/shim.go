@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -88,14 +89,16 @@ func runTool(stepdir string, spec Spec, secrets Secrets, signals <-chan os.Signa
 	}
 	r := redact.New(values)
 	log := newCappedLog(stepdir, orDefault(spec.LogCap, defaultLogCap))
-	clean := r.Writer(log)
-	exit, cmd, d := startTool(stepdir, spec, secrets, clean)
+	whole := &shared{w: log}
+	clean, beside := r.Writer(whole), r.Writer(whole) // each keeps back lines of its own
+	exit, cmd, d := startTool(stepdir, spec, secrets, clean, beside)
 	if cmd != nil {
 		exit = follow(cmd, spec, signals)
 		sweep(cmd.Process.Pid)
 		exit.OutCut = d.wait()
 	}
 	clean.Close()
+	beside.Close()
 	exit.LogErr = log.close()
 	exit.Err = r.String(exit.Err)
 	if exit.Ended.IsZero() {
@@ -104,8 +107,21 @@ func runTool(stepdir string, spec Spec, secrets Secrets, signals <-chan os.Signa
 	return exit
 }
 
-// startTool returns the started command, or no command and why.
-func startTool(stepdir string, spec Spec, secrets Secrets, log io.Writer) (Exit, *exec.Cmd, *drains) {
+// shared is a writer of two streams.
+type shared struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (s *shared) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(p)
+}
+
+// startTool returns the started command, or no command and why. What is captured goes
+// to beside as well, where that is wanted.
+func startTool(stepdir string, spec Spec, secrets Secrets, log, beside io.Writer) (Exit, *exec.Cmd, *drains) {
 	no := func(err error) (Exit, *exec.Cmd, *drains) { return Exit{Code: -1, Err: err.Error()}, nil, nil }
 	env := append([]string{}, spec.Env...)
 	for k, v := range secrets.Env {
@@ -142,6 +158,9 @@ func startTool(stepdir string, spec Spec, secrets Secrets, log io.Writer) (Exit,
 		}
 		if cmd.Stdout, err = d.add(out, orDefault(spec.OutCap, defaultOutCap), spec.RunAs); err != nil {
 			return no(err)
+		}
+		if spec.Tee {
+			d.pipes[len(d.pipes)-1].also = beside
 		}
 	}
 	if err := cmd.Start(); err != nil {
