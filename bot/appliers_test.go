@@ -92,7 +92,7 @@ func runExample(t *testing.T, name, example string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cat, err := c.Catalog(appliers("", ""))
+	cat, err := c.Catalog(appliers(&Config{}, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestACommandIsAList(t *testing.T) {
 `
 	c, err := parseConfig("signalbox.yaml", []byte(applierBase+target), func(string) (string, bool) { return "", false })
 	if err == nil {
-		_, err = c.Catalog(appliers("", ""))
+		_, err = c.Catalog(appliers(&Config{}, ""))
 	}
 	const want = "signalbox.yaml:17: field \"targets.dns/production.apply[0].command.plan\": want a list such as [chef-client, --why-run], not a single value"
 	if err == nil || err.Error() != want {
