@@ -123,6 +123,9 @@ func (c Config) Validate() error {
 			if len(s.Call) == 0 && s.PagerDuty == "" {
 				bad(fmt.Sprintf("%s.steps[%d].call", at, k), "is missing; want people, schedules or groups, or pagerduty with the name of one of its services")
 			}
+			if s.SMS && len(s.Call) == 0 {
+				bad(fmt.Sprintf("%s.steps[%d].sms", at, k), "is for whoever is called here, and call names nobody")
+			}
 			if s.Wait < 0 || s.Wait > 24*time.Hour {
 				bad(fmt.Sprintf("%s.steps[%d].wait", at, k), "is %v; want at most 24h", s.Wait)
 			}

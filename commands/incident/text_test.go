@@ -237,6 +237,10 @@ func TestATextMessageFits(t *testing.T) {
 }
 
 func TestConfigOfTextMessages(t *testing.T) {
+	nobody := Config{Channel: "x", Escalations: []Rule{{Steps: []Step{{PagerDuty: "web", SMS: true}}}}}
+	if err := nobody.Validate(); err == nil || !strings.Contains(err.Error(), "escalations[0].steps[0].sms: is for whoever is called here") {
+		t.Errorf("%v", err)
+	}
 	for sender, ok := range map[string]bool{"": true, "signalbox": true, "A": true, "1a": true, "12345": false, "signal box": false, "signalboxes1": false, "-a": false} {
 		c := Config{Channel: "x", SMS: SMS{Sender: sender}}
 		if err := c.Validate(); (err == nil) != ok {
