@@ -29,18 +29,7 @@ func TestKilledWhileAServiceIsUpdated(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			sim, err := awssim.New(awssim.Config{Clock: quick{clock.Real(), time.Now()}, Sessions: clock.Real(), Log: slog.New(slog.DiscardHandler), Accounts: map[string]string{awssim.DemoKey: "main"}, Fleet: awssim.Fleet{
-				Accounts: []awssim.Account{{Name: "main", Number: "123456789012"}}, Regions: []string{"ap-northeast-1"},
-				In: []awssim.Estate{{
-					Clusters: []awssim.Cluster{{Name: "apps", Fargate: true, Services: []awssim.Service{
-						{Name: "shop", Tasks: 2, Image: "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/shop:old", Breaker: awssim.BreakerRollback},
-					}}},
-					Repositories: []awssim.Repository{{Name: "shop", Tags: []string{"old"}, Builds: time.Millisecond}},
-				}},
-			}})
-			if err != nil {
-				t.Fatal(err)
-			}
+			sim := shopOnECS(t)
 			at, on := make(chan struct{}), make(chan struct{})
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".UpdateService") {
@@ -54,16 +43,7 @@ func TestKilledWhileAServiceIsUpdated(t *testing.T) {
 				<-on
 			}))
 			t.Cleanup(server.Close)
-			b := newBox(t, func(w *boxWorld) {
-				keys := "{AWS_ACCESS_KEY_ID: " + awssim.DemoKey + ", AWS_SECRET_ACCESS_KEY: sandbox-secret-key}"
-				w.staging = "    plan_env: " + keys + "\n    apply_env: " + keys + "\n"
-				w.edit = func(config string) string {
-					before, rest, _ := strings.Cut(config, "      - terraform: {dir: deploy/staging")
-					_, after, _ := strings.Cut(rest, "\n")
-					return before + "      - ecs: {cluster: apps, service: shop, container: main, image: 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/shop, poll: 50ms}\n" + after +
-						"aws:\n  accounts:\n    - {name: main, regions: [ap-northeast-1], endpoint: " + server.URL + "}\n"
-				}
-			})
+			b := newBox(t, appliedByECS(server.URL))
 			b.start()
 			b.say("alice", "/ops deploy web to staging")
 			b.untilCard("op-1", ": open", "plan +0 ~1 -0")
@@ -86,5 +66,39 @@ func TestKilledWhileAServiceIsUpdated(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// shopOnECS is a service of ECS, and a registry in which each commit has an image.
+func shopOnECS(t *testing.T) *awssim.Sim {
+	t.Helper()
+	sim, err := awssim.New(awssim.Config{Clock: quick{clock.Real(), time.Now()}, Sessions: clock.Real(), Log: slog.New(slog.DiscardHandler), Accounts: map[string]string{awssim.DemoKey: "main"}, Fleet: awssim.Fleet{
+		Accounts: []awssim.Account{{Name: "main", Number: "123456789012"}}, Regions: []string{"ap-northeast-1"},
+		In: []awssim.Estate{{
+			Clusters: []awssim.Cluster{{Name: "apps", Fargate: true, Services: []awssim.Service{
+				{Name: "shop", Tasks: 2, Image: shopHub + ":old", Breaker: awssim.BreakerRollback},
+			}}},
+			Repositories: []awssim.Repository{{Name: "shop", Tags: []string{"old"}, Builds: time.Millisecond}},
+		}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sim
+}
+
+const shopHub = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/shop"
+
+// appliedByECS has web/staging deploy that service.
+func appliedByECS(url string) func(w *boxWorld) {
+	return func(w *boxWorld) {
+		keys := "{AWS_ACCESS_KEY_ID: " + awssim.DemoKey + ", AWS_SECRET_ACCESS_KEY: sandbox-secret-key}"
+		w.staging = "    plan_env: " + keys + "\n    apply_env: " + keys + "\n"
+		w.edit = func(config string) string {
+			before, rest, _ := strings.Cut(config, "      - terraform: {dir: deploy/staging")
+			_, after, _ := strings.Cut(rest, "\n")
+			return before + "      - ecs: {cluster: apps, service: shop, container: main, image: " + shopHub + ", poll: 50ms}\n" + after +
+				"aws:\n  accounts:\n    - {name: main, regions: [ap-northeast-1], endpoint: " + url + "}\n"
+		}
 	}
 }

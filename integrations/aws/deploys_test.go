@@ -1,6 +1,7 @@
 package aws_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -235,6 +236,7 @@ func TestKilledWhileItIsFollowed(t *testing.T) {
 		q.at = func(action string, done bool) os.Signal {
 			updated = updated || action == "UpdateService" && done
 			if updated && action == "DescribeServices" {
+				q.must(os.Remove(filepath.Join(q.run.Work, "ecs-record.json")))
 				return syscall.SIGKILL
 			}
 			return nil
@@ -250,6 +252,27 @@ func TestKilledWhileItIsFollowed(t *testing.T) {
 		}
 		q.stands("shop:2", 2, 2)
 	}
+}
+
+// Nobody looked before it was all over: that nothing was deployed would be wrong.
+func TestKilledAndLookedForLongAfterTheRollBack(t *testing.T) {
+	q := newQuay(t)
+	a := q.step("")
+	q.planned(a, "+0 ~1 -0")
+	q.must(q.sim.BreakService("shop", ""))
+	q.at = func(action string, done bool) os.Signal {
+		if action != "UpdateService" || !done {
+			return nil
+		}
+		q.must(q.clock.Advance(context.Background(), 5*time.Minute, nil))
+		return syscall.SIGKILL
+	}
+	err := a.Apply(t.Context(), q.run)
+	q.says(err, "the service rolled back to shop:1: 4 tasks stopped: Essential container in task exited")
+	if errors.Is(err, integrations.ErrUnknown) {
+		t.Errorf("%v: it is known", err)
+	}
+	q.stands("shop:1", 2, 3)
 }
 
 func TestAnswersThatAreLostOrLateOrTooMany(t *testing.T) {

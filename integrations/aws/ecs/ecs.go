@@ -2,6 +2,9 @@
 // that an EC2 instance is and reads its tasks, and it lets tasks be moved away from it,
 // each with a type of its own. Errors are the SDK's, but for what an answer itself
 // says is missing.
+//
+// It is also an applier. Step, in the bot, plans and applies by Tool, which is our own
+// binary called with Word: a process that goes on when the bot does not.
 package ecs
 
 import (

@@ -79,7 +79,8 @@ func (w *watch) look(ctx context.Context, s *types.Service) (over bool, _ error)
 		if w.unseen++; w.unseen <= patience {
 			return false, nil
 		}
-		if w.r.Deployment == "" {
+		// Another one than before is wanted: ours came and went while nobody looked.
+		if w.r.Deployment == "" && (w.r.Before == "" || wanted == nil || aws.ToString(wanted.Id) == w.r.Before) {
 			return true, unsure{fmt.Errorf("ECS tells of no deployment of %s; it is at %s", last(w.r.Definition), last(aws.ToString(s.TaskDefinition)))}
 		}
 	}
@@ -198,7 +199,7 @@ func (t *Tool) find(ctx context.Context) error {
 // before, and it is at rest.
 func untouched(s *types.Service, r record) bool {
 	d := primaryOf(s)
-	return r.Deployment == "" && d != nil && len(s.Deployments) == 1 && aws.ToString(d.TaskDefinition) == r.Base && d.RolloutState == types.DeploymentRolloutStateCompleted
+	return r.Deployment == "" && d != nil && (r.Before == "" || r.Before == aws.ToString(d.Id)) && len(s.Deployments) == 1 && aws.ToString(d.TaskDefinition) == r.Base && d.RolloutState == types.DeploymentRolloutStateCompleted
 }
 
 // left is what an apply left behind: what it wrote down, or what it registered.
