@@ -2,15 +2,12 @@ package integrationstest
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -255,12 +252,6 @@ func (s ApplierSuite) secrets(t *testing.T) {
 	}
 }
 
-// around is where a part stands in a text.
-func around(text, part string) string {
-	i := strings.Index(text, part)
-	return text[max(0, i-300):min(len(text), i+300)]
-}
-
 // hang begins an apply whose child stays, and returns the child; 0 where the apply ended
 // before it was there.
 func (s ApplierSuite) hang(t *testing.T, change func(*Exec)) (st *stage, r integrations.Run, e *Exec, child int, done chan error) {
@@ -288,25 +279,6 @@ func (s ApplierSuite) hang(t *testing.T, change func(*Exec)) (st *stage, r integ
 		}
 	})
 	return st, r, e, child, done
-}
-
-func until(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain until %s", what)
-		}
-	}
-}
-
-// gone says whether no process has that number, or only one that is not reaped.
-func gone(pid int) bool {
-	if syscall.Kill(pid, 0) != nil {
-		return true
-	}
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	i := bytes.LastIndexByte(b, ')')
-	return err != nil || i >= 0 && bytes.HasPrefix(b[i:], []byte(") Z"))
 }
 
 func (s ApplierSuite) cancelled(t *testing.T) {
@@ -391,50 +363,6 @@ func (s ApplierSuite) long(t *testing.T) {
 	for _, want := range []string{FirstLine, "bytes are left out here", LastLine} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log lacks %q", want)
-		}
-	}
-}
-
-// snapshot is what stands in a folder: the sum of each file, by its path.
-func snapshot(t testing.TB, dir string) map[string]string {
-	t.Helper()
-	out := map[string]string{}
-	for _, f := range files(t, dir) {
-		b, err := os.ReadFile(filepath.Join(dir, f))
-		if err != nil {
-			t.Fatal(err)
-		}
-		sum := sha256.Sum256(b)
-		out[f] = string(sum[:])
-	}
-	return out
-}
-
-func files(t testing.TB, dir string) []string {
-	t.Helper()
-	var out []string
-	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() {
-			out = append(out, path)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func same(t testing.TB, what string, before, after map[string]string) {
-	t.Helper()
-	for f, sum := range after {
-		if before[f] != sum {
-			t.Errorf("%s: %s", what, f)
-		}
-	}
-	for f := range before {
-		if _, ok := after[f]; !ok {
-			t.Errorf("%s: %s is gone", what, f)
 		}
 	}
 }

@@ -41,48 +41,16 @@ func (i Inner) Run() (code int, err error) {
 	if err != nil {
 		return -1, err
 	}
-	cmd := &exec.Cmd{Path: path, Args: i.Argv, Env: i.Env, Dir: i.Dir, Stdout: i.Out, Stderr: i.Out, WaitDelay: outlives}
-	var here, there []*os.File // the ends of its pipes
-	defer func() {
-		for _, f := range append(here, there...) {
-			f.Close()
-		}
-	}()
-	pipe := func() (r, w *os.File, err error) {
-		if r, w, err = os.Pipe(); err != nil {
-			err = fmt.Errorf("make a pipe for %s: %w", i.Argv[0], err)
-		}
-		return r, w, err
+	var p pipes
+	defer p.close()
+	if err := p.open(i); err != nil {
+		return -1, fmt.Errorf("make a pipe for %s: %w", i.Argv[0], err)
 	}
-	for _, text := range i.In {
-		r, w, err := pipe()
-		if err != nil {
-			return -1, err
-		}
-		here, there = append(here, w), append(there, r)
-		go func() { // ends with the pipe
-			io.WriteString(w, text)
-			w.Close()
-		}()
-	}
-	heard := make(chan error, 1)
-	var events *os.File
-	if i.Events != nil {
-		r, w, err := pipe()
-		if err != nil {
-			return -1, err
-		}
-		events, here, there = r, append(here, r), append(there, w)
-		go func() {
-			_, err := io.Copy(i.Events, r)
-			heard <- err
-		}()
-	}
-	cmd.ExtraFiles = there
+	cmd := &exec.Cmd{Path: path, Args: i.Argv, Env: i.Env, Dir: i.Dir, Stdout: i.Out, Stderr: i.Out, WaitDelay: outlives, ExtraFiles: p.there}
 	if err := cmd.Start(); err != nil {
 		return -1, err
 	}
-	for _, f := range there {
+	for _, f := range p.there {
 		f.Close()
 	}
 	err = cmd.Wait()
@@ -90,14 +58,64 @@ func (i Inner) Run() (code int, err error) {
 	if errors.As(err, &ended) || errors.Is(err, exec.ErrWaitDelay) {
 		err = nil
 	}
-	if events != nil {
-		events.SetReadDeadline(time.Now().Add(outlives))
-		if said := <-heard; said != nil && !errors.Is(said, os.ErrDeadlineExceeded) {
-			err = errors.Join(err, said)
-		}
-	}
+	err = errors.Join(err, p.wait())
 	if ws, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		return 128 + int(ws.Signal()), err
 	}
 	return cmd.ProcessState.ExitCode(), err
+}
+
+// pipes are those between us and an inner command besides its outputs.
+type pipes struct {
+	here, there []*os.File // their ends
+	events      *os.File   // of those here; nil is none
+	heard       chan error // what came of reading it
+}
+
+// open makes the pipes, and begins to write and read ours.
+func (p *pipes) open(i Inner) error {
+	for _, text := range i.In {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return err
+		}
+		p.here, p.there = append(p.here, w), append(p.there, r)
+		go func() { // ends with the pipe
+			io.WriteString(w, text)
+			w.Close()
+		}()
+	}
+	if i.Events == nil {
+		return nil
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	p.events, p.here, p.there = r, append(p.here, r), append(p.there, w)
+	p.heard = make(chan error, 1)
+	go func() {
+		_, err := io.Copy(i.Events, r)
+		p.heard <- err
+	}()
+	return nil
+}
+
+// wait returns when all events are read; for whoever still holds their pipe open it does
+// not wait for long.
+func (p *pipes) wait() error {
+	if p.events == nil {
+		return nil
+	}
+	p.events.SetReadDeadline(time.Now().Add(outlives))
+	if err := <-p.heard; err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	return nil
+}
+
+func (p *pipes) close() {
+	for _, f := range append(p.here, p.there...) {
+		f.Close()
+	}
 }
