@@ -76,6 +76,15 @@ func (t hubTrees) Parent(_ context.Context, _, sha string) (out string, err erro
 	return out, nil
 }
 
+func (t hubTrees) Merged(_ context.Context, _, sha string) (out string, err error) {
+	t.read(func(h *hub) {
+		if c := h.commits[sha]; c != nil && len(c.parents) > 1 {
+			out = c.parents[1]
+		}
+	})
+	return out, nil
+}
+
 func (t hubTrees) Tree(_ context.Context, _, sha string) (out string, err error) {
 	t.read(func(h *hub) { // the first commit that has it names it
 		for _, c := range h.made {

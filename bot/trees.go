@@ -146,6 +146,18 @@ func (t trees) Parent(ctx context.Context, repo, sha string) (string, error) {
 	return log[0].Parents[0], nil
 }
 
+func (t trees) Merged(ctx context.Context, repo, sha string) (string, error) {
+	r, err := t.repo(repo)
+	if err != nil {
+		return "", err
+	}
+	log, err := r.FirstParentLog(ctx, "", sha, 1)
+	if err != nil || len(log) == 0 || len(log[0].Parents) < 2 {
+		return "", err
+	}
+	return log[0].Parents[1], nil
+}
+
 func (t trees) Tree(ctx context.Context, repo, sha string) (string, error) {
 	r, err := t.repo(repo)
 	if err != nil {

@@ -81,6 +81,8 @@ type Trees interface {
 	Introduced(ctx context.Context, repo, sha string) ([]string, error)
 	// Parent is the first parent of sha.
 	Parent(ctx context.Context, repo, sha string) (string, error)
+	// Merged is the second parent of sha, "" where it is no merge.
+	Merged(ctx context.Context, repo, sha string) (string, error)
 	// Tree is the SHA of the files of sha, all together.
 	Tree(ctx context.Context, repo, sha string) (string, error)
 	// File is the text of a file of sha; ErrNotFound where it holds none.

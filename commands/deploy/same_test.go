@@ -60,5 +60,10 @@ func TestAStepIsToldOfTheHeadThatHoldsTheSameFiles(t *testing.T) {
 			t.Errorf("of the merge it is told %s, of the head %s; want %s and []", got, step.told[pr.Head], want)
 		}
 		step.mu.Unlock()
+		// What looks at the branch knows of no pull request.
+		branch := &store.Job{Repo: "acme/web", SHA: merged.MergeSHA}
+		if got := fmt.Sprint(w.f.sameFiles(t.Context(), branch)); got != want {
+			t.Errorf("of the branch it is told %s, want %s", got, want)
+		}
 	}
 }

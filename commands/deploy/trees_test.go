@@ -76,6 +76,17 @@ func (t fakeTrees) Parent(_ context.Context, _, sha string) (string, error) {
 	return t.f.order[t.f.at(sha)-1], nil
 }
 
+func (t fakeTrees) Merged(_ context.Context, _, sha string) (string, error) {
+	t.f.mu.Lock()
+	defer t.f.mu.Unlock()
+	for _, p := range t.f.pulls {
+		if p.MergeSHA == sha {
+			return p.Head, nil
+		}
+	}
+	return "", nil
+}
+
 func (t fakeTrees) Tree(_ context.Context, _, sha string) (string, error) {
 	t.f.mu.Lock()
 	defer t.f.mu.Unlock()
