@@ -134,7 +134,7 @@ func features(s systems) []commands.Feature {
 		rota.Feature(),
 		deploy.New(deploy.Deps{Roster: rota, Scaling: leases, Store: s.store, Forge: s.forge, Trees: s.trees, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
-		incident.New(incident.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.incidents, Channel: s.channel, Read: s.alerts.Read, Called: rota.Called, Drains: s.cloud != nil, Remote: s.paged, Sources: s.incidentSources, Texts: s.texts, Customers: s.customers}),
+		incident.New(incident.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.incidents, Channel: s.channel, Read: s.alerts.Read, Called: rota.Called, Drains: s.cloud != nil, Remote: s.paged, Draw: graph.Drawer(graphs(s)), Dir: filepath.Join(s.data, "incident"), Sources: s.incidentSources, Texts: s.texts, Customers: s.customers}),
 		joining.New(joiningDeps(s)),
 		status.New(status.Deps{Clock: s.clock, Watched: s.watched, Also: []func(*store.Tx) ([]integrations.Rich, error){drain.UnderWay, scaling.UnderWay, birth.Failed}}),
 		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Monitor: s.monitor, Self: s.self, Config: s.drains, Channel: s.channel, Notes: birth.Going}),
@@ -145,13 +145,18 @@ func features(s systems) []commands.Feature {
 		past.New(past.Deps{Store: s.store, Forge: s.forge, Clock: s.clock, Log: s.log, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "past")}),
 		digest.New(digest.Deps{Store: s.store, Clock: s.clock, Log: s.log, Config: s.digest, Channel: s.channel, Zone: s.slack.Zone, Language: s.languageOf, Deploys: past.Deploys, Pages: incident.Pages, Handled: incident.Handled, Served: rota.Served, Dir: filepath.Join(s.data, "digest")}),
 		audit.New(audit.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Zone: s.slack.Zone, Dir: filepath.Join(s.data, "audit")}),
-		graph.New(graph.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Metrics: s.metrics, Zone: s.slack.Zone, Language: s.languageOf, Dir: filepath.Join(s.data, "graph")}),
+		graph.New(graphs(s)),
 		help.New(s.verbs),
 		home.New(home.Deps{Roster: rota, Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cards: s.cards, Guest: s.guest, Channel: s.channelID}),
 		language.New(language.Deps{}),
 		morning.New(morning.Deps{Cards: s.cards}),
 		{Name: "alerts", Events: map[string]commands.Handler{alertEvents: s.alerts.confirm}},
 	}
+}
+
+// graphs are what the metrics are drawn with.
+func graphs(s systems) graph.Deps {
+	return graph.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Metrics: s.metrics, Zone: s.slack.Zone, Language: s.languageOf, Dir: filepath.Join(s.data, "graph")}
 }
 
 // topicWith is a channel's topic with who is on call put in.

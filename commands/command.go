@@ -24,6 +24,9 @@ const (
 type Verb struct {
 	Name    string
 	Aliases []string
+	// Takes are the names of other verbs that mean this one where what follows begins so:
+	// {"resolve": "incident-"} has "resolve incident-3" be of this verb.
+	Takes   map[string]string
 	Summary string // one line for the list of help
 	Effect  Effect
 	// Right is what the policy must grant; empty means Name. Verbs that read ask

@@ -37,8 +37,9 @@ type Files struct {
 }
 
 // A Sent is one file as its reader sees it: its name, its title and, of a
-// picture, what it shows. Channel is where everybody sees it; "" is a direct message.
-type Sent struct{ Name, Title, Alt, Channel string }
+// picture, what it shows. Channel is where everybody sees it; "" is a direct message. Under
+// is the surface in whose thread it stands.
+type Sent struct{ Name, Title, Alt, Channel, Under string }
 
 // CardName is what the feature calls the card of its files.
 func (f Files) CardName() string { return f.Of + " file" }
@@ -52,9 +53,16 @@ func (f Files) subject(event uint64) string { return f.Of + "-" + strconv.Format
 
 // Write puts the file that a call asked for on disk. There is one a call.
 func (f Files) Write(c *Call, body []byte) error {
+	return f.write(f.subject(c.Event), body)
+}
+
+// WriteOf puts one on disk that nobody asked for: that of a thing, of which there is one.
+func (f Files) WriteOf(thing string, body []byte) error { return f.write(f.Of+"-"+thing, body) }
+
+func (f Files) write(subject string, body []byte) error {
 	err := os.MkdirAll(f.Dir, 0o700)
 	if err == nil {
-		err = os.WriteFile(filepath.Join(f.Dir, f.subject(c.Event)), body, 0o600)
+		err = os.WriteFile(filepath.Join(f.Dir, subject), body, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("write the %s file: %w", f.Of, err)
@@ -65,10 +73,17 @@ func (f Files) Write(c *Call, body []byte) error {
 // Send has the file that was written for a call sent, in the transaction that
 // answers it.
 func (f Files) Send(tx *store.Tx, c *Call, s Sent) error {
-	subject := f.subject(c.Event)
+	s.Channel = cmp.Or(s.Channel, c.Heard.User)
+	return f.send(tx, f.subject(c.Event), s)
+}
+
+// SendOf has the file of a thing sent.
+func (f Files) SendOf(tx *store.Tx, thing string, s Sent) error { return f.send(tx, f.Of+"-"+thing, s) }
+
+func (f Files) send(tx *store.Tx, subject string, s Sent) error {
 	return tell.Open(tx, store.Surface{
 		ID: tell.ID(placeFile, subject), Place: placeFile, Card: f.CardName(), Subject: subject,
-		Where: filled(map[string]string{"channel": cmp.Or(s.Channel, c.Heard.User), "name": s.Name, "title": s.Title, "alt": s.Alt}),
+		Where: filled(map[string]string{"channel": s.Channel, "name": s.Name, "title": s.Title, "alt": s.Alt, "under": s.Under}),
 	})
 }
 

@@ -83,11 +83,22 @@ func (g *grammar) verbAt(toks []token) (v *Verb, used int) {
 		}
 		for _, w := range spellings(name) {
 			if v := g.verbNamed(w); v != nil {
-				return v, n
+				return g.taken(v, toks[n:]), n
 			}
 		}
 	}
 	return nil, 0
+}
+
+// taken is the verb that takes a line from the one of its name, by what follows; else that
+// one itself.
+func (g *grammar) taken(v *Verb, rest []token) *Verb {
+	for n := range g.verbs {
+		if begins := g.verbs[n].Takes[v.Name]; begins != "" && len(rest) > 0 && strings.HasPrefix(integrations.Fold(rest[0].text), begins) {
+			return &g.verbs[n]
+		}
+	}
+	return v
 }
 
 // longestVerb is of how many words the name of a verb is made at most.

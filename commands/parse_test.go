@@ -301,3 +301,21 @@ func TestSubmittedModalIsCheckedAgain(t *testing.T) {
 		}
 	}
 }
+
+// A name that two verbs share is told apart by what follows.
+func TestANameThatTwoVerbsShare(t *testing.T) {
+	verbs := []Verb{
+		{Name: "resolve", Args: []Arg{{Name: "subject", Kind: ArgSubject}}},
+		{Name: "all-clear", Takes: map[string]string{"resolve": "incident-"}, Args: []Arg{{Name: "incident", Kind: ArgWord}, {Name: "text", Kind: ArgText, Optional: true}}},
+	}
+	for line, want := range map[string]string{
+		"resolve job-3":                    "resolve subject=job-3",
+		"resolve incident-3":               "all-clear incident=incident-3",
+		"resolve INCIDENT-3 it was a disk": "all-clear incident=INCIDENT-3 text=it was a disk",
+		"all-clear incident-3":             "all-clear incident=incident-3",
+	} {
+		if got := say(Parse(verbs, testCatalog(), line, true)); got != want {
+			t.Errorf("%s is understood as %s, want %s", line, got, want)
+		}
+	}
+}

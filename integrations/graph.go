@@ -43,6 +43,14 @@ type Gauge struct {
 	Metrics  []string // sorted
 }
 
+// Drawn is a picture of a metric.
+type Drawn struct {
+	Name  string // of the file
+	Title string
+	Alt   string // what it shows
+	PNG   []byte
+}
+
 // Unmeasured is that no gauge is called as somebody said, or that several are.
 type Unmeasured struct {
 	Others  []string // what they are called that there are

@@ -43,8 +43,16 @@ type Block struct {
 	Code    string   `json:"code,omitempty"`
 	Divider bool     `json:"divider,omitempty"`
 	Buttons []Button `json:"buttons,omitempty"`
+	// Picture is one that stands elsewhere, where everybody may fetch it.
+	Picture *Picture `json:"picture,omitempty"`
 	// Details is shown closed where the system can (a comment), left out where not.
 	Details *Details `json:"details,omitempty"`
+}
+
+// Picture is an address of one, and what it shows, for those who cannot see it.
+type Picture struct {
+	URL string `json:"url"`
+	Alt string `json:"alt"`
 }
 
 // Field is a short name and its value.

@@ -237,17 +237,32 @@ func (f *feature) silent(err error) error {
 	return err
 }
 
-// show draws the picture, and has it posted where it was asked for.
+// show has the picture posted where it was asked for.
 func (f *feature) show(ctx context.Context, q question, g gauge) (commands.Act, error) {
+	to := q.channel()
+	d, err := f.draw(ctx, q, g, to)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.files.Write(q.Call, d.PNG); err != nil {
+		return nil, err
+	}
+	return func(tx *store.Tx) (commands.Reply, error) {
+		m := integrations.Message{Text: "The picture follows."}
+		return commands.Reply{Private: &m}, f.files.Send(tx, q.Call, commands.Sent{Name: d.Name, Title: d.Title, Alt: d.Alt, Channel: to})
+	}, nil
+}
+
+// draw makes the picture, for a channel or a person.
+func (f *feature) draw(ctx context.Context, q question, g gauge, to string) (d integrations.Drawn, err error) {
 	series, err := g.asks.Series(ctx, g.Gauge, q.metric, q.from(), q.now)
 	if err != nil {
-		return nil, f.silent(err)
+		return d, f.silent(err)
 	}
 	series.Points = slices.DeleteFunc(series.Points, func(p integrations.Point) bool { return !finite(p.Value) || p.At.Before(q.from()) || p.At.After(q.now) })
 	if len(series.Points) == 0 {
-		return nil, commands.Refuse("nothing", fmt.Sprintf("%s of %s has no values in that time.", q.metric, g.Name)).WithHint("Ask for a longer one.").WithExample(line(q.of, q.metric, "7d"))
+		return d, commands.Refuse("nothing", fmt.Sprintf("%s of %s has no values in that time.", q.metric, g.Name)).WithHint("Ask for a longer one.").WithExample(line(q.of, q.metric, "7d"))
 	}
-	to := q.channel()
 	ch := chart{title: g.Name, metric: q.metric, system: g.System, from: q.from(), until: q.now, zone: q.zone, series: series}
 	err = f.Store.View(func(tx *store.Tx) (err error) {
 		if f.Language != nil {
@@ -259,25 +274,44 @@ func (f *feature) show(ctx context.Context, q question, g gauge) (commands.Act, 
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return d, err
 	}
 	body, err := ch.draw()
-	if err != nil {
-		return nil, err
-	}
-	if err := f.files.Write(q.Call, body); err != nil {
-		return nil, err
-	}
 	name := strings.Map(func(r rune) rune {
 		if r == '/' || r <= ' ' {
 			return '-'
 		}
 		return r
 	}, g.Name+"-"+q.metric+".png")
-	return func(tx *store.Tx) (commands.Reply, error) {
-		m := integrations.Message{Text: "The picture follows."}
-		return commands.Reply{Private: &m}, f.files.Send(tx, q.Call, commands.Sent{Name: name, Title: g.Name + ": " + q.metric, Alt: ch.alt(), Channel: to})
-	}, nil
+	return integrations.Drawn{Name: name, Title: g.Name + ": " + q.metric, Alt: ch.alt(), PNG: body}, err
+}
+
+// Drawer draws a metric of the first of some names that is measured and has it, over a time,
+// for a channel; nil where nothing measures. Its error is a *commands.Refusal where there is nothing to draw; its code is
+// "away" where the monitoring does not answer now.
+func Drawer(d Deps) func(ctx context.Context, of []string, metric, channel string, from, until time.Time) (integrations.Drawn, error) {
+	if len(d.Metrics) == 0 {
+		return nil
+	}
+	f := &feature{Deps: d}
+	return func(ctx context.Context, of []string, metric, channel string, from, until time.Time) (integrations.Drawn, error) {
+		var none error = commands.Refuse("unknown", fmt.Sprintf("Nothing measures %s.", metric))
+		for _, name := range of {
+			q := question{Call: &commands.Call{}, of: name, metric: metric, long: until.Sub(from), now: until, zone: time.UTC}
+			all, err := f.find(ctx, q)
+			if err != nil {
+				none = err
+				continue
+			}
+			for _, g := range all {
+				if i := q.has(g.Gauge); i >= 0 {
+					q.metric = g.Metrics[i]
+					return f.draw(ctx, q, g, channel)
+				}
+			}
+		}
+		return integrations.Drawn{}, none
+	}
 }
 
 // channel is where the picture is posted: where it was asked for, or to the person.

@@ -36,6 +36,7 @@ const (
 	cardReminder = "incident-reminder"
 	cardThere    = "incident-there"
 	cardMended   = "incident-mended"
+	cardPicture  = "incident-picture"
 	cardSilence  = "incident-silence"
 	cardUntexted = "incident-untexted"
 	placeMessage = "slack.message"
@@ -63,6 +64,11 @@ type Deps struct {
 	// Remote is the system that pages people for incidents of its own, as the configuration
 	// of this moment has it; nil is none.
 	Remote func() *Remote
+	// Draw draws a metric of the first of some names that has it, for a channel; nil draws
+	// none. Its error is a *commands.Refusal; one with the code "away" may be tried again.
+	Draw func(ctx context.Context, of []string, metric, channel string, from, until time.Time) (integrations.Drawn, error)
+	// Dir is the folder of pictures until they are sent.
+	Dir string
 	// Sources are those that alerts come from, as far as they can be asked for more; nil
 	// is none.
 	Sources func() []Source
@@ -74,6 +80,7 @@ type Deps struct {
 
 type feature struct {
 	Deps
+	drawn commands.Files
 
 	// Of the tick that agrees with the other system, which is one at a time.
 	notBefore, mended time.Time
@@ -89,16 +96,17 @@ func New(d Deps) commands.Feature {
 	if d.Sources == nil {
 		d.Sources = func() []Source { return nil }
 	}
-	f := &feature{Deps: d}
+	f := &feature{Deps: d, drawn: commands.Files{Store: d.Store, Clock: d.Clock, Dir: d.Dir, Of: "incident-graph"}}
 	return commands.Feature{
 		Name: "incident", Words: map[string]string{"ja": ja}, Verbs: append([]commands.Verb{f.openVerb(), f.raiseVerb(), f.overVerb(), f.listVerb()}, f.actVerbs()...),
 		Events: map[string]commands.Handler{"alert.": f.hear},
 		Ticks: []commands.Tick{{Name: "watch the incidents", Every: callEvery, Run: f.watch}, {Name: "agree on the incidents elsewhere", Every: agreeEvery, Run: f.agree},
-			{Name: "carry the silences", Every: carryEvery, Run: f.carrySilences}, {Name: "texts", Every: callEvery, Run: f.send}},
+			{Name: "carry the silences", Every: carryEvery, Run: f.carrySilences}, {Name: "texts", Every: callEvery, Run: f.send}, f.drawn.Tick()},
 		Workers: []commands.Worker{{Name: "texts", Run: f.sends}},
-		Kinds:   []runner.Kind{{Name: kindRemote, Quiet: true, Run: f.doThere}},
+		Kinds:   []runner.Kind{{Name: kindRemote, Quiet: true, Run: f.doThere}, {Name: kindPicture, Quiet: true, Run: f.draw}},
 		Cards: map[string]tell.Card{card: f.card, cardPage: f.pageCard, cardCalled: f.calledCard, cardAwake: f.awakeCard, cardReminder: f.reminderCard,
-			cardThere: f.thereCard, cardMended: f.mendedCard, cardSilence: f.silenceCard, cardUntexted: f.untextedCard},
+			cardThere: f.thereCard, cardMended: f.mendedCard, cardSilence: f.silenceCard, cardUntexted: f.untextedCard,
+			cardPicture: f.pictureCard, f.drawn.CardName(): f.drawn.Card},
 		Prune: f.prune,
 	}
 }
@@ -205,10 +213,10 @@ func roomOf(c *commands.Call) string {
 
 func (f *feature) overVerb() commands.Verb {
 	return commands.Verb{
-		Name: "all-clear", Aliases: []string{"resolved"}, Summary: "Say that an incident is over", Effect: commands.Changes, Right: right,
+		Name: "all-clear", Aliases: []string{"resolved"}, Takes: map[string]string{"resolve": "incident-"}, Summary: "Say that an incident is over", Effect: commands.Changes, Right: right,
 		Args:     []commands.Arg{incidentArg, {Name: "text", Kind: commands.ArgText, Optional: true, Help: "what helped, for whoever has it next time"}},
 		Examples: []string{"all-clear incident-3", "all-clear incident-3 the disk was full: old logs are removed"},
-		Detail:   "If its source says again that it is wrong, it is open again.",
+		Detail:   "If its source says again that it is wrong, it is open again. `resolve incident-3` says the same.",
 		Decide:   f.decide(f.over),
 	}
 }

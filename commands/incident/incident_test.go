@@ -31,6 +31,7 @@ type desk struct {
 	// sources are those that can be asked for more.
 	sources   []Source
 	texts     Texter
+	draw      func(context.Context, []string, string, string, time.Time, time.Time) (integrations.Drawn, error)
 	customers func(*store.Tx, integrations.PageSubject) ([]integrations.Button, error)
 }
 
@@ -72,7 +73,7 @@ func (d *desk) starts() {
 		d.t.Fatal(err)
 	}
 	d.feat = New(Deps{Store: d.store, Clock: d.clock, Log: slog.New(slog.DiscardHandler), Catalog: func() *integrations.Catalog { return d.cat }, Config: func() Config { return d.cfg },
-		Channel: func(name string) string { return "C-" + name }, Drains: true, Sources: func() []Source { return d.sources }, Texts: d.texts, Customers: d.customers,
+		Channel: func(name string) string { return "C-" + name }, Drains: true, Sources: func() []Source { return d.sources }, Texts: d.texts, Customers: d.customers, Draw: d.draw, Dir: filepath.Join(d.dir, "pictures"),
 		Read: func(_ string, body []byte) (n integrations.AlertNotice, err error) {
 			err = json.Unmarshal(body, &n)
 			return n, err

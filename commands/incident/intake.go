@@ -242,6 +242,9 @@ func (f *feature) place(tx *store.Tx, i *Incident) error {
 	if err := openCard(tx, i); err != nil {
 		return err
 	}
+	if err := f.picture(tx, i); err != nil {
+		return err
+	}
 	if !i.due(f.Clock.Now()) {
 		return nil
 	}

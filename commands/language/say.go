@@ -72,6 +72,9 @@ func block(b *phrase.Book, x integrations.Block) integrations.Block {
 		}
 		x.Buttons = buttons
 	}
+	if x.Picture != nil {
+		x.Picture = &integrations.Picture{URL: x.Picture.URL, Alt: text(b, x.Picture.Alt)}
+	}
 	if x.Details != nil {
 		x.Details = &integrations.Details{Title: text(b, x.Details.Title), Code: x.Details.Code}
 	}

@@ -63,6 +63,8 @@ func block(b integrations.Block, limit int) string {
 		return fmt.Sprintf("<details><summary>%s</summary>\n\n%s\n\n</details>", escapeHTML(b.Details.Title), codeBlock(cutMiddle(b.Details.Code, limit)))
 	case len(b.Buttons) > 0:
 		return buttons(b.Buttons)
+	case b.Picture != nil:
+		return fmt.Sprintf("<img src=%q alt=%q>", escapeHTML(b.Picture.URL), escapeHTML(oneLine(b.Picture.Alt)))
 	case b.Divider:
 		return "---"
 	}

@@ -116,6 +116,8 @@ func (r *renderer) block(b integrations.Block) {
 		r.add(slackgo.NewDividerBlock())
 	case len(b.Buttons) > 0:
 		r.actions(b.Buttons)
+	case b.Picture != nil:
+		r.add(slackgo.NewImageBlock(b.Picture.URL, cut(b.Picture.Alt, mostAlt), "", nil))
 	}
 }
 
