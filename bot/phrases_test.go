@@ -195,7 +195,7 @@ var unsaid = map[string]bool{
 	"environments.%s.channels: - %s": true, "groups.%s: [%s]": true, "people: - %s": true, "services.%s.aliases: - %s": true, "hold gone": true,
 	"%s diff %s": true, "%%d failed": true, "%s help stats": true, "deploys %s %s %s": true, "%s changelog %s --since friday": true,
 	"%s history %s": true, "%s to %s": true,
-	"go round": true, "watch the incidents": true, "agree on the incidents elsewhere": true, "%s wish %d": true, "PagerDuty %s": true, "drain held": true, "drain role": true, "drain roles": true, "keep drains going": true, "ABSENT": true, "Status": true, "Protected": true, "Stateful": true,
+	"go round": true, "watch the incidents": true, "agree on the incidents elsewhere": true, "%s wish %d": true, "%s picture": true, "PagerDuty %s": true, "drain held": true, "drain role": true, "drain roles": true, "keep drains going": true, "ABSENT": true, "Status": true, "Protected": true, "Stateful": true,
 	"birth failed": true, "birth watched": true, "look for births": true, "keep births going": true, "tried again": true, "let in anyway": true,
 	"# signalbox:birth %s %s": true, "aws autoscaling put-lifecycle-hook --region %s --auto-scaling-group-name %s --lifecycle-hook-name %s --lifecycle-transition autoscaling:EC2_INSTANCE_LAUNCHING --heartbeat-timeout 3600 --default-result ABANDON": true,
 	"log loss accepted": true, "planned again": true, "going back": true, "%s at %d": true, "exit 64 # %s": true,

@@ -81,6 +81,8 @@ var screenless = map[string]string{
 	"your change is live": "one sentence",
 	"outage":              "one sentence",
 	"incident-there":      "one sentence, in the thread",
+	"incident-picture":    "a picture of the source's own, in the thread",
+	"incident-graph file": "as that of graph, in the thread",
 	"incident-mended":     "one sentence",
 	"incident-untexted":   "one sentence, in the thread",
 	"incident-silence":    "a line for each source; its conversation shows it",
