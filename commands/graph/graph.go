@@ -296,6 +296,8 @@ func Drawer(d Deps) func(ctx context.Context, of []string, metric, channel strin
 	f := &feature{Deps: d}
 	return func(ctx context.Context, of []string, metric, channel string, from, until time.Time) (integrations.Drawn, error) {
 		var none error = commands.Refuse("unknown", fmt.Sprintf("Nothing measures %s.", metric))
+		// An alarm of CloudWatch says the namespace too: "AWS/EC2/CPUUtilization".
+		metric = metric[strings.LastIndexByte(metric, '/')+1:]
 		for _, name := range of {
 			q := question{Call: &commands.Call{}, of: name, metric: metric, long: until.Sub(from), now: until, zone: time.UTC}
 			all, err := f.find(ctx, q)

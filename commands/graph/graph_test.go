@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -278,5 +279,33 @@ func TestDeploysAreMarked(t *testing.T) {
 		if strings.Join(ids, " ") != "op-2 op-1 op-6" || !strings.Contains(marked, "op-2 web → production did not work") || !strings.Contains(marked, "op-1 shop → production deployed") {
 			t.Errorf("%s: it marks %q: %s", name, ids, marked)
 		}
+	}
+}
+
+// What is drawn for others is of the first name that has the metric; an alarm says the
+// namespace too.
+func TestDrawnForOthers(t *testing.T) {
+	if Drawer(Deps{}) != nil {
+		t.Error("something is drawn where nothing measures")
+	}
+	m := &meters{system: "CloudWatch"}
+	d := newDesk(t, m)
+	*m = *someMeters(d.clock.Now())
+	m.all["i-0abc"] = integrations.Gauge{Kind: integrations.GaugeHost, Name: "web-1", Key: "i-0abc", Metrics: []string{"CPUUtilization"}}
+	draw := Drawer(Deps{Store: d.store, Clock: d.clock, Log: slog.New(slog.DiscardHandler), Catalog: func() *integrations.Catalog { return &integrations.Catalog{} }, Metrics: []Metrics{m}})
+	until := d.clock.Now()
+	for metric, want := range map[string]string{"AWS/EC2/CPUUtilization": "web-1: CPUUtilization", "loadavg5": "web-1: loadavg5"} {
+		got, err := draw(t.Context(), []string{"nobody", "i-0abc", "web-1"}, metric, "C1", until.Add(-3*time.Hour), until)
+		if err != nil || got.Title != want || got.Alt == "" || !bytes.HasPrefix(got.PNG, []byte("\x89PNG")) {
+			t.Errorf("%s: %q, %q, %d bytes, %v", metric, got.Title, got.Alt, len(got.PNG), err)
+		}
+	}
+	var no *commands.Refusal
+	if _, err := draw(t.Context(), []string{"web-1"}, "none.such", "C1", until.Add(-time.Hour), until); !errors.As(err, &no) {
+		t.Errorf("an unknown metric: %v", err)
+	}
+	m.err = &integrations.Later{Err: errors.New("503")}
+	if _, err := draw(t.Context(), []string{"web-1"}, "loadavg5", "C1", until.Add(-time.Hour), until); !errors.As(err, &no) || no.Code != "away" {
+		t.Errorf("while it is away: %v", err)
 	}
 }

@@ -60,7 +60,7 @@ func (i *Incident) measured() []string {
 // pictureCard is the source's own.
 func (f *feature) pictureCard(_ *store.Tx, s *store.Surface) (integrations.Message, error) {
 	alt := integrations.R("the graph of ", "“"+cut(s.Where["of"], 200)+"”").Plain()
-	return integrations.Message{Text: alt, Blocks: []integrations.Block{{Picture: &integrations.Picture{URL: s.Where["url"], Alt: alt}}}}, nil
+	return integrations.Message{Text: alt + ": " + s.Where["url"], Blocks: []integrations.Block{{Picture: &integrations.Picture{URL: s.Where["url"], Alt: alt}}}}, nil
 }
 
 // draw is the job that draws one. Drawn again after it was killed, it is the same file, and
