@@ -22,6 +22,7 @@ func TestCheckLooksAtGroupsAndProxies(t *testing.T) {
 	}
 	before, rest, _ := strings.Cut(string(example), "\naws:\n")
 	_, after, _ := strings.Cut(rest, "\n\n")
+	after = strings.Replace(after, "\n    account: production\n    region: ap-northeast-1\n", "\n", 1) // the only one needs no name
 	c, err := parseConfig(exampleFile, []byte(before+"\n"+text+"\n"+after), exampleEnv)
 	if err != nil {
 		t.Fatal(err)

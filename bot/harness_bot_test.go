@@ -22,12 +22,18 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/kit/proc"
 )
 
+// addrs are those that were given to somebody.
+var addrs sync.Map
+
 // freeAddr is a loopback address from a range that outgoing connections do not
 // use, so that the bot finds it free again after a restart.
 func freeAddr(t testing.TB) string {
 	t.Helper()
 	for n := range 2000 {
 		addr := "127.0.0.1:" + strconv.Itoa(20000+(os.Getpid()*131+n*7+int(time.Now().UnixNano()%5000))%12000)
+		if _, given := addrs.LoadOrStore(addr, true); given { // and nobody listens there yet
+			continue
+		}
 		if l, err := net.Listen("tcp", addr); err == nil {
 			_ = l.Close()
 			return addr
