@@ -76,7 +76,7 @@ func (f *feature) take(tx *store.Tx, a integrations.Alert, cat *integrations.Cat
 	if !ok {
 		do = changes[integrations.AlertUpdated]
 	}
-	if i.overtaken(a) || i.knows(a) {
+	if f.theirs(a) && (i.overtaken(a) || i.knows(a)) {
 		return &i, nil
 	}
 	if was := i; a.At.IsZero() || !a.At.Before(i.Alert.At) || a.State == integrations.AlertNoted { // one that was overtaken changes nothing

@@ -211,6 +211,12 @@ func (f *feature) seen(tx *store.Tx, id string, there integrations.RemoteInciden
 	return put(tx, &i, false)
 }
 
+// theirs says that the other system tells of an alert.
+func (f *feature) theirs(a integrations.Alert) bool {
+	r := f.remote()
+	return r != nil && a.Source == r.Source
+}
+
 // overtaken says that a webhook of the other system tells of what was read since.
 func (i *Incident) overtaken(a integrations.Alert) bool {
 	e := i.Elsewhere
@@ -223,7 +229,7 @@ func (i *Incident) overtaken(a integrations.Alert) bool {
 // echo says that an alert tells what was done from here to the last incident of a trail.
 func (f *feature) echo(tx *store.Tx, t trail, a integrations.Alert) (bool, error) {
 	n := len(t.Past)
-	if n == 0 || a.Kind == "read" {
+	if n == 0 || a.Kind == "read" || !f.theirs(a) {
 		return false, nil
 	}
 	i, found, err := records(tx).Get(t.Past[n-1])

@@ -237,3 +237,25 @@ func TestAStormThatIsTakenTakesNothingThere(t *testing.T) {
 		t.Errorf("it is in %q, %s's, and it did %q", i.Storm, i.took(), d.pager.did)
 	}
 }
+
+// What its own source says counts however late it comes, and whatever is on its way to the
+// other system.
+func TestItsOwnSourceIsHeard(t *testing.T) {
+	d := pagingDesk(t)
+	d.webhook("Q1", integrations.AlertFiring, "")
+	well := d.alert(integrations.AlertResolved)
+	d.agrees()
+	d.agrees()
+	if d.sends(well); len(d.opened()) > 0 {
+		t.Errorf("told late that it is well, open are %q", d.opened())
+	}
+	d.doesThere()
+
+	d = pagingDesk(t)
+	d.webhook("Q1", integrations.AlertFiring, "")
+	d.says("bob", "all-clear incident-1") // which PagerDuty is not told yet
+	d.moves(time.Hour)
+	if d.sends(d.alert(integrations.AlertFiring)); !slices.Equal(d.opened(), []string{"incident-2"}) {
+		t.Errorf("wrong anew, open are %q", d.opened())
+	}
+}
