@@ -24,7 +24,8 @@ const (
 	near = 0.6
 )
 
-// newAxis has all values from least to most on it.
+// newAxis has all values from least to most on it. Its steps are wide enough for no two
+// labels to read the same: of 4,722,708 bytes and one more, a picture cannot show the one.
 func newAxis(least, most float64, unit string) axis {
 	if least >= 0 && least < near*most || least == most && least >= 0 {
 		least = 0
@@ -36,9 +37,30 @@ func newAxis(least, most float64, unit string) axis {
 	if unit == integrations.UnitBytes || unit == integrations.UnitRate {
 		base, _ = scale(max(math.Abs(least), math.Abs(most)))
 	}
-	a := axis{step: round((most-least)/steps/base) * base, unit: unit}
-	a.bottom, a.top = math.Floor(least/a.step+1e-9)*a.step, math.Ceil(most/a.step-1e-9)*a.step
-	return a
+	a := axis{unit: unit}
+	span := max(most-least, 1e-6*max(math.Abs(least), math.Abs(most)))
+	for step := span / steps / base; ; step *= 2 {
+		a.step = round(step) * base
+		a.bottom, a.top = math.Floor(least/a.step+1e-9)*a.step, math.Ceil(most/a.step-1e-9)*a.step
+		if a.top <= a.bottom {
+			a.top = a.bottom + a.step
+		}
+		if a.distinct() {
+			return a
+		}
+	}
+}
+
+// distinct is whether each label has a text of its own.
+func (a axis) distinct() bool {
+	last := ""
+	for _, l := range a.labels() {
+		if l.text == last {
+			return false
+		}
+		last = l.text
+	}
+	return true
 }
 
 // round is the least round number that is not below v: 1, 2, 2.5 or 5 times a power of

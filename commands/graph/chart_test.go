@@ -136,6 +136,7 @@ func TestAxisHoldsAllValues(t *testing.T) {
 		{11, 58, "%", "0 % 20 % 40 % 60 %"}, {96.5, 99.9, "%", "96 % 97 % 98 % 99 % 100 %"}, {0, 0, "", "0 0.25 0.5 0.75 1"}, {7, 7, "", "0 2 4 6 8"}, {-3, 4, "", "-4 -2 0 2 4"},
 		{2.5 * (1 << 30), 3.1 * (1 << 30), "B", "2.4 GB 2.6 GB 2.8 GB 3 GB 3.2 GB"}, {0, 900, "B/s", "0 B/s 250 B/s 500 B/s 750 B/s 1000 B/s"}, {95, 310, "s", "0 s 100 s 200 s 300 s 400 s"},
 		{0, 0.0004, "", "0 0.0001 0.0002 0.0003 0.0004"},
+		{4.722708000000002e+06, 4.722708000000010e+06, "B", "4.5 MB 4.51 MB"}, {1e12, 1e12 + 1, "", "1000 G 1001 G"}, {99.97, 99.99, "%", "99.9 % 100 %"},
 	} {
 		a := newAxis(tt.least, tt.most, tt.unit)
 		var got []string
@@ -154,7 +155,7 @@ func TestAxisHoldsWhatever(t *testing.T) {
 		most := least + rapid.Float64Range(0, 1e12).Draw(t, "more")
 		a := newAxis(least, most, rapid.SampledFrom([]string{"", "%", "B", "B/s", "s"}).Draw(t, "unit"))
 		slip := a.step * 1e-6
-		if n := len(a.labels()); a.bottom > least+slip || a.top < most-slip || n < 2 || n > 9 {
+		if n := len(a.labels()); a.bottom > least+slip || a.top < most-slip || n < 2 || n > 9 || !a.distinct() {
 			t.Fatalf("%+v with %d labels", a, n)
 		}
 	})
