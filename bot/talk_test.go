@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -114,6 +115,9 @@ func talkFile(t testing.TB, file string) {
 	script := strings.Split(strings.TrimRight(string(want), "\n"), "\n")
 	if talkTool() == "demo" && slices.Contains(script, "# It needs Terraform.") {
 		t.Skip("neither terraform nor tofu is on PATH")
+	}
+	if _, err := exec.LookPath("ansible-playbook"); err != nil && slices.Contains(script, "# It needs Ansible.") {
+		t.Skip("no ansible-playbook on PATH")
 	}
 	got := newTalk(t, talkConfig(script)).run(script)
 	if *update {

@@ -89,9 +89,6 @@ const (
 	// a row: a timer that just fired needs a little time to become work.
 	quietLooks = 3
 	lookEvery  = 400 * time.Microsecond
-	// heardLimit is for how long a timer is waited for that has fired and that nobody hears:
-	// its owner may have left it.
-	heardLimit = 100 * time.Millisecond
 	// settleLimit is how long one moment may take, in wall time.
 	settleLimit = 2 * time.Minute
 	// standLimit is for how long, in wall time, a clock that stands does so while something
@@ -144,9 +141,6 @@ func (w *world) settle(ctx context.Context) error {
 		case <-t.C:
 		}
 		what := w.underWay(ctx)
-		if what == "" && w.clk.Unheard() && time.Since(began) < heardLimit {
-			continue
-		}
 		switch {
 		case what == "":
 			quiet++

@@ -77,7 +77,9 @@ type world struct {
 	github *githubsim.Sim
 	aws    *awssim.Sim
 	tool   string // what applies: "terraform", "tofu" or "demo"
-	log    *slog.Logger
+	// ansible is whether there is Ansible, too.
+	ansible bool
+	log     *slog.Logger
 
 	mackerel   *mackerelsim.Sim
 	enlisting  sync.Mutex // held while agents register their hosts
@@ -165,7 +167,7 @@ func (w *world) simulate() (err error) {
 	if w.clk, err = openClock(filepath.Join(w.data, "clock.json"), w.stands); err != nil {
 		return err
 	}
-	w.tool = findTool()
+	w.tool, w.ansible = findTool(), findAnsible()
 	if err := w.seed(); err != nil {
 		return fmt.Errorf("seed the sandbox in %s: %w", w.data, err)
 	}

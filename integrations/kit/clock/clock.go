@@ -59,13 +59,12 @@ type Movable struct {
 	mu     sync.Mutex
 	offset time.Duration
 	timers map[*movableTimer]struct{}
-	fired  map[*movableTimer]struct{} // and perhaps not heard yet
 	stands time.Time // the machine's time that it goes by; zero is as it goes on
 }
 
 // NewMovable returns a clock that is ahead of the machine's by offset.
 func NewMovable(offset time.Duration) *Movable {
-	return &Movable{offset: offset, timers: map[*movableTimer]struct{}{}, fired: map[*movableTimer]struct{}{}}
+	return &Movable{offset: offset, timers: map[*movableTimer]struct{}{}}
 }
 
 // NewStanding returns a clock that is ahead of the machine's by offset, and stands still
@@ -207,7 +206,6 @@ func (t *movableTimer) Stop() bool {
 	defer t.m.mu.Unlock()
 	_, live := t.m.timers[t]
 	delete(t.m.timers, t)
-	delete(t.m.fired, t)
 	if t.wall != nil {
 		t.wall.Stop()
 	}
@@ -223,23 +221,8 @@ func (t *movableTimer) fire() {
 		return
 	}
 	delete(t.m.timers, t)
-	if live {
-		t.m.fired[t] = struct{}{}
-		t.c <- now // which has room for it
-	}
 	t.m.mu.Unlock()
-}
-
-// Unheard says whether a timer has fired whose owner has not received it yet, nor stopped
-// it: what comes of it has not begun.
-func (m *Movable) Unheard() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for t := range m.fired {
-		if len(t.c) > 0 {
-			return true
-		}
-		delete(m.fired, t)
+	if live {
+		t.c <- now
 	}
-	return false
 }
