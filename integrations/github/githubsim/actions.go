@@ -92,26 +92,26 @@ var errCancelled = errors.New("The operation was canceled.")
 // runIt is the machine that a run runs on.
 func (s *Sim) runIt(ctx context.Context, run *workflowRun, view WorkflowRun) {
 	if s.cfg.Runner == nil {
-		s.endRun(run, "success")
+		s.endRun(run, "success", &runLog{})
 		return
 	}
 	if s.cfg.Queued != nil {
 		s.cfg.Queued(ctx, view)
 	}
 	s.setRun(run, func() { run.Status = "in_progress" })
-	log := &runLog{s: s, run: run}
+	log := &runLog{now: s.now}
 	err := s.cfg.Runner(ctx, view, log)
 	switch {
 	case s.ctx.Err() != nil: // we are closing: the next life finds it broken off
 		return
 	case errors.Is(context.Cause(ctx), errCancelled):
 		log.line("##[error]" + errCancelled.Error())
-		s.endRun(run, "cancelled")
+		s.endRun(run, "cancelled", log)
 	case err != nil:
 		log.line("##[error]" + err.Error())
-		s.endRun(run, "failure")
+		s.endRun(run, "failure", log)
 	default:
-		s.endRun(run, "success")
+		s.endRun(run, "success", log)
 	}
 }
 
@@ -125,9 +125,10 @@ func (s *Sim) setRun(run *workflowRun, change func()) {
 	}
 }
 
-func (s *Sim) endRun(run *workflowRun, conclusion string) {
+func (s *Sim) endRun(run *workflowRun, conclusion string, log *runLog) {
 	s.setRun(run, func() {
 		now := s.now()
+		run.Log = log.text.String()
 		run.Status, run.Conclusion, run.Completed = "completed", conclusion, &now
 		delete(s.runners, run.ID)
 	})
@@ -143,11 +144,11 @@ func (s *Sim) brokenRuns() {
 	}
 }
 
-// runLog writes what a run prints, each line with its time.
+// runLog is what a run prints, each line with its time.
 type runLog struct {
-	s    *Sim
-	run  *workflowRun
-	rest string
+	now  func() time.Time
+	text strings.Builder
+	rest string // of a line that has not ended
 }
 
 func (l *runLog) Write(p []byte) (int, error) {
@@ -163,9 +164,7 @@ func (l *runLog) Write(p []byte) (int, error) {
 }
 
 func (l *runLog) line(text string) {
-	l.s.mu.Lock()
-	defer l.s.mu.Unlock()
-	l.run.Log += l.s.now().UTC().Format("2006-01-02T15:04:05.0000000Z") + " " + text + "\n"
+	l.text.WriteString(l.now().UTC().Format("2006-01-02T15:04:05.0000000Z") + " " + text + "\n")
 }
 
 func (s *Sim) runObj(r *repoRow, w *workflowRun) obj {
