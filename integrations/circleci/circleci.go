@@ -44,10 +44,15 @@ type Plan struct {
 	Nothing string `yaml:"nothing"`
 }
 
+// Default is a step of which nothing is said.
+func Default() Config {
+	return Config{Order: remote.Default(), URL: "https://circleci.com/api/v2", Branch: "main", Token: "CIRCLE_TOKEN"}
+}
+
 // Make makes a step from its settings, which decode lays over a struct. The folder it is
 // given is not needed.
 func Make(_ string, decode func(any) error) (integrations.Applier, error) {
-	c := Config{Order: remote.Default(), URL: "https://circleci.com/api/v2", Branch: "main", Token: "CIRCLE_TOKEN"}
+	c := Default()
 	if err := decode(&c); err != nil {
 		return nil, err
 	}
