@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,9 +61,9 @@ func Main(args []string, out, errOut io.Writer) int {
 }
 
 func dial(s settings) (*engine, error) {
-	token := os.Getenv(s.Token)
-	if token == "" {
-		return nil, fmt.Errorf("there is no %s in the environment of the step: give it a token in plan_env and apply_env of the target", s.Token)
+	token, err := remote.Token(s.Token)
+	if err != nil {
+		return nil, err
 	}
 	client := func(at string) *jsonapi.Client {
 		return jsonapi.New(jsonapi.Options{Name: "circleci", URL: at, Header: http.Header{"Circle-Token": {token}}, Secrets: []string{token}})
@@ -79,6 +78,25 @@ func dial(s settings) (*engine, error) {
 func (e *engine) call(ctx context.Context, c jsonapi.Call, out any) error {
 	_, err := e.api.Do(ctx, c, out)
 	return remote.Judge(err)
+}
+
+// items reads a list to its end.
+func items[T any](ctx context.Context, e *engine, act, thing string, path ...string) (out []T, err error) {
+	for query := (url.Values{}); ; {
+		var page struct {
+			Items []T    `json:"items"`
+			Next  string `json:"next_page_token"`
+		}
+		err := e.call(ctx, jsonapi.Call{Act: act, Thing: thing, Method: http.MethodGet, Path: path, Query: query}, &page)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, page.Items...)
+		if page.Next == "" || len(page.Items) == 0 {
+			return out, nil
+		}
+		query.Set("page-token", page.Next)
+	}
 }
 
 func (e *engine) project(more ...string) []string {
@@ -246,16 +264,13 @@ func (f flow) state() remote.State {
 // flows are the workflows that count: those of the name, or all; of one that was run again
 // the newest.
 func (e *engine) flows(ctx context.Context, id string) (count []flow, any bool, err error) {
-	var page struct {
-		Items []flow `json:"items"`
-	}
-	err = e.call(ctx, jsonapi.Call{Act: "list the workflows of the pipeline", Thing: id, Method: http.MethodGet, Path: []string{"pipeline", id, "workflow"}}, &page)
-	for _, f := range page.Items {
+	all, err := items[flow](ctx, e, "list the workflows of the pipeline", id, "pipeline", id, "workflow")
+	for _, f := range all {
 		if (e.Workflow == "" || e.Workflow == f.Name) && !slices.ContainsFunc(count, func(have flow) bool { return have.Name == f.Name }) {
 			count = append(count, f)
 		}
 	}
-	return count, len(page.Items) > 0, err
+	return count, len(all) > 0, err
 }
 
 // stands is a pipeline as a run: it is over when all that counts is, and succeeded when all
@@ -336,14 +351,11 @@ func (e *engine) Log(ctx context.Context, id, since string, w io.Writer) (string
 		return since, err
 	}
 	for _, f := range flows {
-		var page struct {
-			Items []job `json:"items"`
-		}
-		err := e.call(ctx, jsonapi.Call{Act: "list the jobs of the workflow", Thing: f.Name, Method: http.MethodGet, Path: []string{"workflow", f.ID, "job"}}, &page)
+		jobs, err := items[job](ctx, e, "list the jobs of the workflow", f.Name, "workflow", f.ID, "job")
 		if err != nil {
 			return strings.Join(done, " "), err
 		}
-		for _, j := range page.Items {
+		for _, j := range jobs {
 			if j.Number == 0 || !j.over() || slices.Contains(done, j.ID) {
 				continue
 			}
