@@ -294,3 +294,46 @@ func TestThePlanOfALog(t *testing.T) {
 		}
 	}
 }
+
+// The same attempt is applied again, after a kill at any call: it comes to the same run.
+func TestAnApplyThatIsBegunAgain(t *testing.T) {
+	for at := 1; at < 10; at++ {
+		for _, done := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				k := newKit(t)
+				k.at = func(n int, _ string, after bool) error {
+					if n == at && after == done {
+						panic(killed{})
+					}
+					return nil
+				}
+				if _, alive := k.do(t.Context(), ActApply); alive {
+					return // it makes no more calls than that
+				}
+				k.showsFor = func(n int) bool { return n > at+3 } // the list is behind
+				if _, alive := k.do(t.Context(), ActApply); !alive {
+					t.Fatal("it is killed again")
+				}
+				o, err := Ended(k.q.Dir)
+				if sent := len(k.runs); err != nil || sent > 1 || sent == 1 && o.State != Done || sent == 0 && o.State != Unknown {
+					t.Errorf("killed at %d (%v) it is %+v %v, of %d runs\n%s", at, done, o, err, sent, k.log.String())
+				}
+			})
+		}
+	}
+}
+
+// What was refused is not looked for: nothing was to be started any more.
+func TestARefusalTakesTheIntentBack(t *testing.T) {
+	k := newKit(t)
+	k.at = func(_ int, name string, _ bool) error {
+		if name == "start" {
+			return &Refused{errors.New("no such workflow")}
+		}
+		return nil
+	}
+	k.says(k.apply(t.Context()), Broken, "no such workflow; nothing was started")
+	if code, _ := k.do(t.Context(), ActProbe); code != 0 || !strings.Contains(k.out.String(), "There is no run of deploy at abababababab.") {
+		t.Errorf("the probe says %s", k.out.String())
+	}
+}
