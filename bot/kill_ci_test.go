@@ -25,10 +25,7 @@ func TestKilledWhileAPipelineIsTriggered(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			sim := circlecisim.New(circlecisim.Config{
-				Token: "circle-5ignal", Project: "gh/acme/web", Branches: map[string]string{"main": strings.Repeat("cd", 20)},
-				File: "parameters: {target: {}, sha: {}, job: {}, nonce: {}}\njobs: {deploy: {environment: {NONCE: << pipeline.parameters.nonce >>}}}\nworkflows: {deploy: {jobs: [deploy]}}\n",
-			})
+			sim := pipelinesOfWeb()
 			at, on := make(chan struct{}), make(chan struct{})
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method != http.MethodPost {
@@ -43,14 +40,7 @@ func TestKilledWhileAPipelineIsTriggered(t *testing.T) {
 			}))
 			t.Cleanup(func() { server.Close(); sim.Close() })
 			sim.SetBase(server.URL)
-			b := newBox(t, func(w *boxWorld) {
-				w.staging = "    plan_env: {CIRCLE_TOKEN: circle-5ignal}\n    apply_env: {CIRCLE_TOKEN: circle-5ignal}\n"
-				w.edit = func(config string) string {
-					before, rest, _ := strings.Cut(config, "      - terraform: {dir: deploy/staging")
-					_, after, _ := strings.Cut(rest, "\n")
-					return before + "      - circleci: {project: gh/acme/web, workflow: deploy, url: " + server.URL + "/api/v2, poll: 50ms, start_wait: 1s}\n" + after
-				}
-			})
+			b := newBox(t, appliedByCircleCI(server.URL))
 			b.start()
 			b.say("alice", "/ops deploy web to staging")
 			b.untilCard("op-1", ": open", "plan +0 ~1 -0")
@@ -75,5 +65,25 @@ func TestKilledWhileAPipelineIsTriggered(t *testing.T) {
 				t.Errorf("there are %d pipelines, want %d", n, want)
 			}
 		})
+	}
+}
+
+// pipelinesOfWeb is a project of CircleCI whose every pipeline succeeds at once.
+func pipelinesOfWeb() *circlecisim.Sim {
+	return circlecisim.New(circlecisim.Config{
+		Token: "circle-5ignal", Project: "gh/acme/web", Branches: map[string]string{"main": strings.Repeat("cd", 20)},
+		File: "parameters: {target: {}, sha: {}, job: {}, nonce: {}}\njobs: {deploy: {environment: {NONCE: << pipeline.parameters.nonce >>}}}\nworkflows: {deploy: {jobs: [deploy]}}\n",
+	})
+}
+
+// appliedByCircleCI has web/staging deployed by such a pipeline.
+func appliedByCircleCI(url string) func(w *boxWorld) {
+	return func(w *boxWorld) {
+		w.staging = "    plan_env: {CIRCLE_TOKEN: circle-5ignal}\n    apply_env: {CIRCLE_TOKEN: circle-5ignal}\n"
+		w.edit = func(config string) string {
+			before, rest, _ := strings.Cut(config, "      - terraform: {dir: deploy/staging")
+			_, after, _ := strings.Cut(rest, "\n")
+			return before + "      - circleci: {project: gh/acme/web, workflow: deploy, url: " + url + "/api/v2, poll: 50ms, start_wait: 1s}\n" + after
+		}
 	}
 }

@@ -181,7 +181,7 @@ func (s *Sim) begin(trigger, branch, sha string, given map[string]string) (*pipe
 	}
 	for name, v := range given {
 		if _, ok := f.Parameters[name]; !ok {
-			return nil, fmt.Errorf("Unexpected argument(s): %s", name)
+			return nil, undeclared(name)
 		}
 		params[name] = v
 	}
@@ -208,6 +208,11 @@ func uuid() string {
 	rand.Read(b[:]) // never fails
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
+
+// undeclared is a parameter that the configuration does not know, in CircleCI's words.
+type undeclared string
+
+func (u undeclared) Error() string { return "Unexpected argument(s): " + string(u) }
 
 var errCancelled = errors.New("canceled")
 
