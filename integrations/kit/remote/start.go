@@ -55,7 +55,7 @@ func (t *Tool) earlier(ctx context.Context) (record, error) {
 		return record{}, nil
 	case same && (!run.State.Over() || run.State == Succeeded && !t.q.Plan):
 		t.say("An earlier try began %s at this commit, and no second one is started: %s%s", t.q.What, said(run), at(run))
-		r := record{ID: run.ID, URL: run.URL}
+		r := record{ID: run.ID, URL: run.URL, Begun: time.Now()}
 		return r, t.write(r)
 	case !run.State.Over():
 		t.say("Another run of %s is under way, of another commit: %s%s", t.q.What, said(run), at(run))
@@ -195,7 +195,7 @@ func (t *Tool) adopt(ctx context.Context) (record, error) {
 			return record{}, err
 		}
 		if run.ID != "" {
-			return t.begun(record{Adopted: true}, run)
+			return t.begun(record{Adopted: true, Begun: time.Now()}, run)
 		}
 		if time.Since(began) > t.q.StartWait {
 			return record{}, fmt.Errorf("%s began no run of %s for %.12s by itself within %v, and adopt starts none; look whether it is to, and apply it again when it has", t.q.Engine, t.q.What, t.q.SHA, t.q.StartWait)
