@@ -74,7 +74,11 @@ func (s *Remote) command(r Run, act string, plans bool) (Command, error) {
 	}
 	// It has limits of its own, and says more when they are over than the shim can.
 	limit := 3*s.Order.StartWait + s.Order.Limit + remoteSpare
-	return Command{Step: s.Word + " " + act, Argv: []string{s.self, s.Word, act, string(b)}, Dir: r.Work, Capture: act != remote.ActApply, Secrets: s.Env, Timeout: limit}, nil
+	step := s.Word + " " + act
+	if act == remote.ActSee { // people have asked for no other plan
+		step = s.Word + " " + remote.ActPlan
+	}
+	return Command{Step: step, Argv: []string{s.self, s.Word, act, string(b)}, Dir: r.Work, Capture: act != remote.ActApply, Secrets: s.Env, Timeout: limit}, nil
 }
 
 // key begins the nonces of the runs of this step of this target, and of no other's.

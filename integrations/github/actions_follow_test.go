@@ -187,7 +187,9 @@ func TestTheCIIsDown(t *testing.T) {
 		c.planned(a, "+0 ~1 -0")
 		since := time.Now().UTC()
 		c.fault(githubsim.FaultSpec{Kind: "down"})
-		err := a.Apply(c.ctx, c.run)
+		_, err := a.Plan(c.ctx, c.run) // as right before an apply
+		c.says(err, false, "GitHub Actions cannot be reached since "+since.Format("15:04")[:4], "; nothing was started; "+k.want)
+		err = a.Apply(c.ctx, c.run)
 		c.says(err, false, "GitHub Actions cannot be reached since "+since.Format("15:04")[:4], "GitHub answered 503", "; nothing was started; "+k.want)
 		c.fault(githubsim.FaultSpec{Kind: "up"})
 		if n := len(c.sim.WorkflowRuns()); n != 0 {

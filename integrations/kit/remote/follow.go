@@ -228,9 +228,10 @@ func (t *Tool) probe(ctx context.Context) error {
 	return t.answer(Left{Text: fmt.Sprintf("%s goes on at %s: %s%s", t.q.What, t.q.Engine, said(run), at(run))})
 }
 
-// see answers how the newest run of the step stands.
+// see answers how the newest run of the step stands. It is asked right before an apply
+// too, so that it is here that people hear of a CI that is away.
 func (t *Tool) see(ctx context.Context) error {
-	run, err := t.e.Find(ctx, Search{Nonce: t.q.Key + "-"})
+	run, err := t.newest(ctx)
 	if err != nil {
 		return err
 	}

@@ -41,11 +41,7 @@ func (t *Tool) begin(ctx context.Context) (record, error) {
 // earlier is the run of an earlier try that is under way, or that did the same well: its
 // answer may have been lost, and it found by nobody.
 func (t *Tool) earlier(ctx context.Context) (record, error) {
-	var run Run
-	err := t.patiently(ctx, func() (err error) {
-		run, err = t.e.Find(ctx, Search{Nonce: t.q.Key + "-"})
-		return err
-	})
+	run, err := t.newest(ctx)
 	if err != nil {
 		return record{}, err
 	}
@@ -61,6 +57,15 @@ func (t *Tool) earlier(ctx context.Context) (record, error) {
 		t.say("Another run of %s is under way, of another commit: %s%s", t.q.What, said(run), at(run))
 	}
 	return record{}, nil
+}
+
+// newest is the newest run of the step, whatever commit it is of.
+func (t *Tool) newest(ctx context.Context) (run Run, _ error) {
+	err := t.patiently(ctx, func() (err error) {
+		run, err = t.e.Find(ctx, Search{Nonce: t.q.Key + "-"})
+		return err
+	})
+	return run, err
 }
 
 // patiently does what changes nothing, or asks for what may be asked for again, until the
