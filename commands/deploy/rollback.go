@@ -373,7 +373,7 @@ func unsafe(tx *store.Tx, taken []*store.Operation, targets []string) (string, e
 			return "", err
 		}
 		for _, o := range ops {
-			if len(taken) == 0 || seen[o.ID] || o.MergeSHA == "" || o.State == store.OpClosed || !o.Merged.After(taken[0].Merged) {
+			if len(taken) == 0 || seen[o.ID] || o.MergeSHA == "" || o.State == store.OpClosed || o.State == store.OpNoop || !o.Merged.After(taken[0].Merged) {
 				continue
 			}
 			seen[o.ID] = true
