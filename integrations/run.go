@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Folder is a folder of the work tree by its full path. dir goes from the root of the
@@ -49,4 +50,19 @@ func (r Run) Mark(name string, there bool) error {
 func (r Run) Marked(name string) bool {
 	_, err := os.Lstat(filepath.Join(r.Work, name))
 	return err == nil
+}
+
+// WithWords gives the error of a command what its tool said last, which stands behind the
+// last mark in its log.
+func WithWords(err error, mark string) error {
+	var failed *CommandError
+	if !errors.As(err, &failed) || failed.Err != nil {
+		return err
+	}
+	if i := strings.LastIndex(failed.Tail, mark); i >= 0 {
+		told := *failed
+		told.Err = errors.New(strings.TrimSpace(failed.Tail[i+len(mark):]))
+		return &told
+	}
+	return err
 }
