@@ -51,9 +51,11 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/heartbeat"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/integrations/mackerel"
+	"github.com/signalbox-chatops/signalbox/integrations/packer"
 	"github.com/signalbox-chatops/signalbox/integrations/pagerduty"
 	"github.com/signalbox-chatops/signalbox/integrations/pingdom"
 	"github.com/signalbox-chatops/signalbox/integrations/sensu"
+	"github.com/signalbox-chatops/signalbox/integrations/serverspec"
 	"github.com/signalbox-chatops/signalbox/integrations/slack"
 	"github.com/signalbox-chatops/signalbox/integrations/statuspage"
 	"github.com/signalbox-chatops/signalbox/integrations/terraform"
@@ -172,12 +174,25 @@ func appliers(c *Config, providerCache string) map[string]applierMaker {
 		"ecs":       aws.Deploys(c.AWS),
 		"command":   command.Make,
 		"ansible":   ansible.Make,
+		packer.Word: packer.NewTool(images(c.AWS), c.pinned).Make,
+
+		serverspec.Word: serverspec.Make,
 	}
+}
+
+// images are those of the accounts; nil where none is configured, or they cannot be: clouds
+// says why.
+func images(c AWSConfig) integrations.Images {
+	fleet, err := aws.New(c, aws.Options{})
+	if err != nil || len(c.Accounts) == 0 {
+		return nil
+	}
+	return fleet
 }
 
 // tools are the programs of appliers that are our own binary, by the word it is
 // called with.
-var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main, "ecs": aws.DeployMain, "ansible": ansible.Main}
+var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main, "ecs": aws.DeployMain, "ansible": ansible.Main, packer.Word: packer.Main, serverspec.Word: serverspec.Main}
 
 const kindPagerDuty = "pagerduty"
 

@@ -328,10 +328,10 @@ func (f *feature) applySteps(ctx context.Context, r *runner.Run, t integrations.
 			if errors.Is(err, integrations.ErrUnknown) {
 				return runner.End{State: store.JobUnknown, Err: err, Why: "it was interrupted while it changed things, and nobody can tell how far it came"}
 			}
-			return stoppedShort(err)
+			return f.finish(ctx, r, t, tree, i, stoppedShort(err))
 		}
 	}
-	return f.noteRevisions(ctx, r, t, tree, runner.End{State: store.JobSucceeded})
+	return f.noteRevisions(ctx, r, t, tree, f.finish(ctx, r, t, tree, len(t.Steps), runner.End{State: store.JobSucceeded}))
 }
 
 // named keeps the effects of different steps apart.

@@ -31,6 +31,8 @@ type record struct {
 	Direct    *directly `json:"direct,omitempty"`
 	Refused   int       `json:"refused,omitempty"` // merges that GitHub refused
 	Left      string    `json:"left,omitempty"`    // by an apply that was cancelled
+	// Built is what the steps of an apply built, and what came of its tests.
+	Built []integrations.Built `json:"built,omitempty"`
 }
 
 func recordOf(j *store.Job) record { return decode[record](j.Data) }
