@@ -95,9 +95,9 @@ func builtLine(b integrations.Built) integrations.Rich {
 	case b.Passed > 0:
 		how = fmt.Sprintf("and tested (%s)", plural(b.Passed, "example"))
 	}
-	kind := "image"
+	id, of, from := integrations.Code(b.ID), integrations.Code(b.Of), integrations.Code(short(b.SHA))
 	if b.Kind == integrations.ArtifactFile {
-		kind = "file"
+		return integrations.R("📦 file ", id, " of ", of, " was built from ", from, " ", how)
 	}
-	return integrations.R("📦 ", kind, " ", integrations.Code(b.ID), " of ", integrations.Code(b.Of), " was built from ", integrations.Code(short(b.SHA)), " ", how)
+	return integrations.R("📦 image ", id, " of ", of, " was built from ", from, " ", how)
 }
