@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Image is an AMI that an account owns.
@@ -101,4 +102,16 @@ func describeAMIs(c *call) (any, error) {
 		out.Images = append(out.Images, one)
 	}
 	return out, nil
+}
+
+// Images shows the AMIs of all accounts.
+func (s *Sim) Images() (out []Image) {
+	s.look(func(time.Time) {
+		for _, st := range s.world.Sites {
+			for _, i := range st.Images {
+				out = append(out, Image{i.ID, i.Name, maps.Clone(i.Tags)})
+			}
+		}
+	})
+	return out
 }
