@@ -3,10 +3,8 @@ package integrations
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 )
 
 // Memory is what an applier knows of its last apply, where nothing outside remembers it: a
@@ -29,13 +27,4 @@ func (m Memory) Put(r Run, step string, v any) error {
 		return fmt.Errorf("make a folder to remember in: %w", err)
 	}
 	return writeNote(m.Dir, memoryName(r, step), v)
-}
-
-// Forget forgets it; it is no error where nothing is remembered.
-func (m Memory) Forget(r Run, step string) error {
-	err := os.Remove(filepath.Join(m.Dir, memoryName(r, step)))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("forget what was applied: %w", err)
-	}
-	return nil
 }

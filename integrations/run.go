@@ -52,8 +52,11 @@ func (r Run) Marked(name string) bool {
 	return err == nil
 }
 
+// mostWords is how many runes of a tool's words stand in an error; all are in its log.
+const mostWords = 500
+
 // WithWords gives the error of a command what its tool said last, which stands behind the
-// last mark in its log.
+// last mark in its log, as one line.
 func WithWords(err error, mark string) error {
 	var failed *CommandError
 	if !errors.As(err, &failed) || failed.Err != nil {
@@ -61,7 +64,11 @@ func WithWords(err error, mark string) error {
 	}
 	if i := strings.LastIndex(failed.Tail, mark); i >= 0 {
 		told := *failed
-		told.Err = errors.New(strings.TrimSpace(failed.Tail[i+len(mark):]))
+		words := []rune(strings.Join(strings.Fields(failed.Tail[i+len(mark):]), " "))
+		if len(words) > mostWords {
+			words = append(words[:mostWords], '…')
+		}
+		told.Err = errors.New(string(words))
 		return &told
 	}
 	return err

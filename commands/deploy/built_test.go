@@ -111,6 +111,12 @@ func TestAnImageIsAnnouncedOnceItIsTested(t *testing.T) {
 	if n < 0 || buttons[n].Label != "Deploy to staging" {
 		t.Errorf("it offers %+v", buttons)
 	}
+	w.view(func(tx *store.Tx) error {
+		done, err := w.f.finishedCard(tx, &store.Surface{Subject: op.ID})
+		said, _ := shownOf(done)
+		contains(t, said, "and tested (12 examples)")
+		return err
+	})
 	if s.before != "+1 ~0 -0" {
 		t.Errorf("the second step was told that the first would change %q", s.before)
 	}

@@ -79,7 +79,7 @@ func (a *Applier) tagged(ctx context.Context, r integrations.Run) (out []string,
 }
 
 // Finish implements integrations.Finisher: an AMI that has passed its tests is tagged, and
-// what has failed them is forgotten, so that it is built again.
+// what has failed them is built again.
 func (a *Applier) Finish(ctx context.Context, r integrations.Run, tests []integrations.Tests) ([]integrations.Built, error) {
 	all, err := r.Own()
 	if err != nil {
@@ -110,8 +110,9 @@ func (a *Applier) Finish(ctx context.Context, r integrations.Run, tests []integr
 
 // judge keeps what came of the tests.
 func (a *Applier) judge(ctx context.Context, r integrations.Run, last built, all []integrations.Built) error {
-	if slices.ContainsFunc(all, func(b integrations.Built) bool { return b.Failed > 0 }) {
-		return a.last.Forget(r, a.Describe())
+	if i := slices.IndexFunc(all, func(b integrations.Built) bool { return b.Failed > 0 }); i >= 0 {
+		last.Passed, last.Failed = 0, all[i].Failed
+		return a.last.Put(r, a.Describe(), last)
 	}
 	for _, b := range all {
 		if b.Passed == 0 {

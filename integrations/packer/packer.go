@@ -84,8 +84,9 @@ type built struct {
 	Artifacts []integrations.Artifact `json:"artifacts"`
 	// Files are the size and the time of artifacts that are files, by their paths.
 	Files map[string]string `json:"files,omitempty"`
-	// Passed is how many examples it has passed, none of them failed.
+	// Passed is how many examples it has passed, and Failed how many it has not.
 	Passed int `json:"passed"`
+	Failed int `json:"failed,omitempty"`
 }
 
 // nothingFile marks in the work folder that there is nothing to build.
@@ -108,6 +109,10 @@ func (a *Applier) look(ctx context.Context, r integrations.Run) (s state, err er
 		return s, fmt.Errorf("%s: %w", a.Describe(), err)
 	}
 	if s.last.Sources.Sum != s.now.Sum {
+		return s, nil
+	}
+	if s.last.Failed > 0 {
+		s.notes = append(s.notes, a.was(s.last)+" of the same sources, and failed its tests")
 		return s, nil
 	}
 	s.there = true
@@ -299,8 +304,8 @@ func (a *Applier) Probe(ctx context.Context, r integrations.Run) (integrations.P
 	if err != nil {
 		return integrations.Probe{}, err
 	}
-	if s.there {
-		return integrations.Probe{Clean: true, Text: a.was(s.last) + " of these sources, and is there."}, nil
+	if s.there { // the steps after this one are asked what they see of it
+		return integrations.Probe{Clean: true, Text: a.was(s.last) + " of these sources, and is there."}, r.PutArtifacts(s.last.Artifacts)
 	}
 	say := []string{"No build of these sources is known to have ended. Packer cleans up when it is interrupted, and could not when it was killed: " +
 		"an instance, a key pair or a security group whose name begins with “packer” may be left, and an image too."}

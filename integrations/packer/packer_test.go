@@ -322,7 +322,7 @@ func TestOnlyATestedImageIsTagged(t *testing.T) {
 	if built, err := a.Finish(t.Context(), r, failing); err != nil || built[0].Failed != 1 || len(at.images["ami-0abc"].Tags) > 0 {
 		t.Errorf("of what failed its tests it says %+v (%v), with the tags %v", built, err, at.images["ami-0abc"].Tags)
 	}
-	if p := w.plan(a, w.run("b2")); p.Add != 1 {
+	if p := w.plan(a, w.run("b2")); p.Add != 1 || !strings.Contains(strings.Join(p.Notes, ""), "was built from a1a1a1a1a1a1 of the same sources, and failed its tests") {
 		t.Errorf("what failed its tests is not built again: %+v", p)
 	}
 

@@ -128,7 +128,7 @@ func (r report) wrong() error {
 	if r.Summary.Failed == 0 {
 		return nil
 	}
-	lines := []string{fmt.Sprintf("%d of %s failed", r.Summary.Failed, plural(len(r.Examples), "example"))}
+	lines := []string{fmt.Sprintf("%d of %s failed:", r.Summary.Failed, plural(len(r.Examples), "example"))}
 	for _, e := range r.Examples {
 		if e.Status == "failed" {
 			lines = append(lines, "  "+e.name()+": "+strings.Join(strings.Fields(e.Exception.Message), " "))

@@ -150,7 +150,7 @@ end
 	if !errors.As(err, &failed) || failed.Code != 1 {
 		t.Fatalf("it ends with %v", err)
 	}
-	for _, part := range []string{"1 of 3 examples failed\n", `File "` + image + `" is expected to be mode 7 (spec/web_spec.rb:6): `} {
+	for _, part := range []string{"1 of 3 examples failed: ", `File "` + image + `" is expected to be mode 7 (spec/web_spec.rb:6): `} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("it lacks %q: %v", part, err)
 		}
