@@ -170,3 +170,22 @@ func TestACommandIsAList(t *testing.T) {
 		t.Errorf("it is told\n%v\nwant\n%s", err, want)
 	}
 }
+
+// An image is pinned where there is a version of its own to set.
+func TestWhereAnImageIsPinned(t *testing.T) {
+	c := &Config{Services: []ServiceConfig{
+		{Name: "fleet", Strategy: "pin", Environments: []ServiceEnvironmentConfig{{Name: "production"}}},
+		{Name: "api", Strategy: "pin", Source: "acme/api"}, {Name: "web", Strategy: "promote"},
+	}}
+	for p, want := range map[integrations.Pin]string{
+		{Service: "fleet", Environment: "production"}: "<nil>",
+		{Service: "fleet", Environment: "staging"}:    `the service "fleet" does not run in "staging"`,
+		{Service: "api", Environment: "production"}:   `the versions of the service "api" are commits of acme/api; want one without a source`,
+		{Service: "web", Environment: "production"}:   `the service "web" has the strategy promote; want one that is deployed by a version in a file, with the strategy pin`,
+		{Service: "db", Environment: "production"}:    `there is no service "db"`,
+	} {
+		if got := fmt.Sprint(c.pinned(p)); got != want {
+			t.Errorf("%+v: it says %s, want %s", p, got, want)
+		}
+	}
+}

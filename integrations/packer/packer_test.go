@@ -187,6 +187,14 @@ func TestSourcesAreBuiltOnce(t *testing.T) {
 		t.Errorf("it hands on %+v (%v)", handed, err)
 	}
 
+	probing := w.run("b2")
+	if probe, err := a.Probe(t.Context(), probing); err != nil || !probe.Clean {
+		t.Errorf("the probe says %+v (%v)", probe, err)
+	}
+	if handed, err := probing.Own(); err != nil || !slices.Equal(handed, own) {
+		t.Errorf("a probe hands on %+v (%v)", handed, err)
+	}
+
 	write(t, w.tree, "app/version", "2\n")
 	write(t, w.tree, "app/more", "x\n")
 	p = w.plan(a, w.run("c3"))
@@ -379,4 +387,29 @@ func TestAProbeLooksForTheBuild(t *testing.T) {
 		t.Fatalf("%+v (%v)", probe, err)
 	}
 	w.want(probe.Text, "Of this build there is eu-west-1:ami-0abc")
+}
+
+func TestConfig(t *testing.T) {
+	for want, c := range map[string]packer.Config{
+		`dir: "/x" must be a folder inside the repository, such as "packer"
+env: "A B" is not the name of an environment variable
+only: "a,b" is not one build
+pin: names no service or no environment; want some such as [{service: web, environment: production}]
+sources: "../y" must be a file or a folder inside the repository, from its root
+template: is missing; want a file from dir, such as web.json, or . for a folder of HCL2 files
+timeout: -1ns is negative
+var_files: "-z" must be a file inside the repository, from dir
+vars: "1" is not the name of a variable`: {
+			Dir: "/x", VarFiles: []string{"-z"}, Vars: map[string]string{"1": ""}, Only: []string{"a,b"}, Sources: []string{"../y"},
+			Env: []string{"A B"}, Pin: []integrations.Pin{{Service: "web"}}, Timeout: -1,
+		},
+		`account: there is no account "other" in aws.accounts; it has ["main"]`: {Template: "a.json", Account: "other"},
+		"pin: no": {Template: "a.json", Pin: []integrations.Pin{{Service: "web", Environment: "production"}}},
+	} {
+		no := func(integrations.Pin) error { return errors.New("no") }
+		_, err := packer.NewTool(&account{}, no).Make(t.TempDir(), func(v any) error { *v.(*packer.Config) = c; return nil })
+		if err == nil || err.Error() != want {
+			t.Errorf("it says\n%v\nwant\n%s", err, want)
+		}
+	}
 }
