@@ -44,16 +44,7 @@ func TestKilledWhileAnImageIsBuilt(t *testing.T) {
 			if !c.tagged {
 				close(on)
 			}
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if err := r.ParseForm(); err == nil && r.Form.Get("Action") == "CreateTags" {
-					at <- struct{}{}
-					<-on
-				}
-				r.Body = io.NopCloser(strings.NewReader(r.Form.Encode())) // it was read
-				sim.Handler().ServeHTTP(w, r)
-			}))
-			t.Cleanup(server.Close)
-			b := newBox(t, builtByPacker(t, server.URL))
+			b := newBox(t, builtByPacker(t, heldAtTags(t, sim, at, on)))
 			b.env = append(b.env, "PATH="+standInPacker(t)+":"+os.Getenv("PATH"))
 			if c.built {
 				b.tell("hold-build")
@@ -83,6 +74,21 @@ func TestKilledWhileAnImageIsBuilt(t *testing.T) {
 			b.checkBuilt(sim, c.state)
 		})
 	}
+}
+
+// heldAtTags serves a simulator of AWS, whose CreateTags says that it is there and waits.
+func heldAtTags(t *testing.T, sim *awssim.Sim, at chan<- struct{}, on <-chan struct{}) (url string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseForm(); err == nil && r.Form.Get("Action") == "CreateTags" {
+			at <- struct{}{}
+			<-on
+		}
+		r.Body = io.NopCloser(strings.NewReader(r.Form.Encode())) // it was read
+		sim.Handler().ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 // checkBuilt waits for the end of op-1 and looks at what came of it.

@@ -59,6 +59,14 @@ func (f *feature) finish(ctx context.Context, r *runner.Run, t integrations.Targ
 	return end
 }
 
+// built tells what the jobs of an operation have built.
+func (v view) built() (out []integrations.Block) {
+	for _, j := range v.jobs {
+		out = append(out, builtBlocks(j)...)
+	}
+	return out
+}
+
 // builtBlocks tell what a job has built, and offer to pin what has passed its tests.
 func builtBlocks(j *store.Job) (out []integrations.Block) {
 	var buttons []integrations.Button

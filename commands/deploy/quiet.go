@@ -52,9 +52,7 @@ func (f *feature) finishedCard(tx *store.Tx, s *store.Surface) (integrations.Mes
 	text := integrations.R("✅ ", integrations.Who(known(f.Catalog(), op.Requester)), ": ", integrations.Code(op.ID), " (", title(op), ") is done: ", integrations.Bold(op.State), ".")
 	m := integrations.Message{Text: op.ID + " " + text.Plain(), Blocks: []integrations.Block{{Text: text}}}
 	v, err := f.view(tx, op.ID)
-	for _, j := range v.jobs {
-		m.Blocks = append(m.Blocks, builtBlocks(j)...)
-	}
+	m.Blocks = append(m.Blocks, v.built()...)
 	return m, err
 }
 
