@@ -35,9 +35,13 @@ environments: {production: {}}
 
 // applierTrees are the repositories of the examples, by target, and what they need.
 var applierTrees = map[string]struct {
-	program string // that is not a stand-in
-	files   map[string]string
+	programs string // that are no stand-ins
+	files    map[string]string
 }{
+	"image/production": {"packer rspec", map[string]string{
+		"packer/web.json":             `{"variables": {"region": "", "password": "{{env \"PKR_VAR_password\"}}"}, "builders": [{"type": "file", "target": "/srv/tfstate/image", "content": "region {{user \"region\"}}"}]}`,
+		"serverspec/spec/web_spec.rb": "require 'serverspec'\nset :backend, :exec\ndescribe file(ENV['SIGNALBOX_FILE']) do\n  it { should contain \"region #{ENV['EXPECTED_REGION']}\" }\nend\n",
+	}},
 	"network/production": {"terraform", map[string]string{"network/main.tf": `terraform {
   backend "local" {}
 }
@@ -127,9 +131,9 @@ func TestApplierExamples(t *testing.T) {
 
 func runExample(t *testing.T, name, example, shown string) {
 	of := applierTrees[name]
-	if of.program != "" {
-		if _, err := exec.LookPath(of.program); err != nil {
-			t.Skip(of.program + " is not on PATH")
+	for _, program := range strings.Fields(of.programs) {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skip(program + " is not on PATH")
 		}
 	}
 	tree, outside := t.TempDir(), t.TempDir()
@@ -151,32 +155,56 @@ func runExample(t *testing.T, name, example, shown string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Data = t.TempDir()
 	cat, err := c.Catalog(appliers(c, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
 	target, ok := cat.Target(name)
-	if !ok || len(target.Steps) != 1 {
+	if !ok || len(target.Steps) == 0 {
 		t.Fatalf("the target is %+v", target)
 	}
-	step := target.Steps[0]
 	e := integrationstest.NewExec(t, map[string]string{})
 	for k, v := range target.ApplyEnv {
 		e.Secrets[k] = v.Reveal()
 	}
-	r := integrations.Run{Target: name, Tree: tree, Work: t.TempDir(), SHA: strings.Repeat("ab", 20), HashKey: []byte("key"), Exec: e}
 	for _, empty := range []bool{false, true} {
+		plans, runs := planned(t, target, integrations.Run{Target: name, Tree: tree, SHA: strings.Repeat("ab", 20), HashKey: []byte("key")}, e)
+		if plans.Empty() != empty {
+			t.Errorf("planned %s: %+v", plans, plans)
+		}
+		for i, step := range target.Steps {
+			runs[i].Before, runs[i].Exec = nil, ofStep{e, fmt.Sprint(i)}
+			if err := step.Apply(t.Context(), runs[i]); err != nil {
+				t.Fatal(integrationstest.Explain(err))
+			}
+		}
+	}
+}
+
+// ofStep keeps the effects of different steps apart, as the runner does.
+type ofStep struct {
+	integrations.Exec
+	prefix string
+}
+
+func (o ofStep) Effect(ctx context.Context, name string, c integrations.Command) (integrations.Output, error) {
+	return o.Exec.Effect(ctx, o.prefix+" "+name, c)
+}
+
+// planned plans the steps of a target, each after those before it.
+func planned(t *testing.T, target integrations.Target, r integrations.Run, e integrations.Exec) (plans integrations.Plans, runs []integrations.Run) {
+	t.Helper()
+	for _, step := range target.Steps {
+		r.Work, r.Exec, r.Before = t.TempDir(), e, plans
 		p, err := step.Plan(t.Context(), r)
 		if err != nil {
 			t.Fatal(integrationstest.Explain(err))
 		}
-		if plans := (integrations.Plans{p}); plans.Empty() != empty {
-			t.Errorf("planned %s: %+v", plans, p)
-		}
-		if err := step.Apply(t.Context(), r); err != nil {
-			t.Fatal(integrationstest.Explain(err))
-		}
+		plans, runs = append(plans, p), append(runs, r)
+		r.Earlier = append(slices.Clone(r.Earlier), r.Work)
 	}
+	return plans, runs
 }
 
 // What is no list is a mistake that shows one.
@@ -197,5 +225,24 @@ func TestACommandIsAList(t *testing.T) {
 	const want = "signalbox.yaml:17: field \"targets.dns/production.apply[0].command.plan\": want a list such as [chef-client, --why-run], not a single value"
 	if err == nil || err.Error() != want {
 		t.Errorf("it is told\n%v\nwant\n%s", err, want)
+	}
+}
+
+// An image is pinned where there is a version of its own to set.
+func TestWhereAnImageIsPinned(t *testing.T) {
+	c := &Config{Services: []ServiceConfig{
+		{Name: "fleet", Strategy: "pin", Environments: []ServiceEnvironmentConfig{{Name: "production"}}},
+		{Name: "api", Strategy: "pin", Source: "acme/api"}, {Name: "web", Strategy: "promote"},
+	}}
+	for p, want := range map[integrations.Pin]string{
+		{Service: "fleet", Environment: "production"}: "<nil>",
+		{Service: "fleet", Environment: "staging"}:    `the service "fleet" does not run in "staging"`,
+		{Service: "api", Environment: "production"}:   `the versions of the service "api" are commits of acme/api; want one without a source`,
+		{Service: "web", Environment: "production"}:   `the service "web" has the strategy promote; want one that is deployed by a version in a file, with the strategy pin`,
+		{Service: "db", Environment: "production"}:    `there is no service "db"`,
+	} {
+		if got := fmt.Sprint(c.pinned(p)); got != want {
+			t.Errorf("%+v: it says %s, want %s", p, got, want)
+		}
 	}
 }

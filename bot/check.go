@@ -71,8 +71,14 @@ func findings(ctx context.Context, c *Config, tell say) {
 	if uses(c, "terraform") {
 		tell(checkTerraform(ctx, c.Runner.Terraform))
 	}
-	if uses(c, "ansible") {
-		tell(checkAnsible(ctx))
+	for _, t := range []struct{ applier, what, program, arg, install string }{
+		{"ansible", "Ansible", "ansible-playbook", "--version", "ansible-core"},
+		{"packer", "Packer", "packer", "version", "packer"},
+		{"serverspec", "RSpec", "rspec", "--version", "ruby-serverspec"},
+	} {
+		if uses(c, t.applier) {
+			tell(checkTool(ctx, t.what, t.program, t.arg, t.install))
+		}
 	}
 	tell(checkData(c.Data), checkRunnerUser(c.Runner.User))
 	tell(alertFindings(c)...)
@@ -209,11 +215,11 @@ func checkGit(ctx context.Context) integrations.Finding {
 	return f
 }
 
-func checkAnsible(ctx context.Context) integrations.Finding {
-	f := integrations.Finding{What: "Ansible"}
-	say, err := toolVersion(ctx, "ansible-playbook", "--version")
+func checkTool(ctx context.Context, what, program, arg, install string) integrations.Finding {
+	f := integrations.Finding{What: what}
+	say, err := toolVersion(ctx, program, arg)
 	if err != nil {
-		f.Say, f.Do = err.Error(), "Install ansible-core, such that ansible-playbook is on PATH."
+		f.Say, f.Do = err.Error(), "Install "+install+", such that "+program+" is on PATH."
 		return f
 	}
 	f.OK, f.Say = true, say

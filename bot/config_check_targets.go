@@ -154,3 +154,21 @@ func (c *Config) checkServiceEnvironment(s ServiceConfig, e ServiceEnvironmentCo
 		}
 	}
 }
+
+// pinned says what is wrong with where an image is pinned.
+func (c *Config) pinned(p integrations.Pin) error {
+	i := slices.IndexFunc(c.Services, func(s ServiceConfig) bool { return s.Name == p.Service })
+	if i < 0 {
+		return fmt.Errorf("there is no service %q", p.Service)
+	}
+	s := c.Services[i]
+	switch {
+	case s.Strategy != "pin":
+		return fmt.Errorf("the service %q has the strategy %s; want one that is deployed by a version in a file, with the strategy pin", s.Name, s.Strategy)
+	case s.Source != "":
+		return fmt.Errorf("the versions of the service %q are commits of %s; want one without a source", s.Name, s.Source)
+	case !slices.ContainsFunc(s.Environments, func(e ServiceEnvironmentConfig) bool { return e.Name == p.Environment }):
+		return fmt.Errorf("the service %q does not run in %q", s.Name, p.Environment)
+	}
+	return nil
+}

@@ -24,7 +24,9 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/described"
 	"github.com/signalbox-chatops/signalbox/integrations/github"
 	"github.com/signalbox-chatops/signalbox/integrations/mackerel"
+	"github.com/signalbox-chatops/signalbox/integrations/packer"
 	"github.com/signalbox-chatops/signalbox/integrations/sensu"
+	"github.com/signalbox-chatops/signalbox/integrations/serverspec"
 	"github.com/signalbox-chatops/signalbox/integrations/terraform"
 	"github.com/signalbox-chatops/signalbox/store"
 )
@@ -201,7 +203,7 @@ func kindKeys(settings any) map[string]string {
 // tables are the settings, by the README's tables of them.
 func tables() map[string]map[string]string {
 	return map[string]map[string]string{
-		"configuration": allKeys(), "terraform": kindKeys(terraform.Config{}), "ecs": kindKeys(ecs.Default()), "command": kindKeys(command.Config{}), "ansible": kindKeys(ansible.Config{}), "actions": kindKeys(github.DefaultActions()), "circleci": kindKeys(circleci.Default()), "cloudwatch": kindKeys(cloudwatch.Config{}), "described": kindKeys(described.Config{}),
+		"configuration": allKeys(), "terraform": kindKeys(terraform.Config{}), "ecs": kindKeys(ecs.Default()), "command": kindKeys(command.Config{}), "ansible": kindKeys(ansible.Config{}), "actions": kindKeys(github.DefaultActions()), "circleci": kindKeys(circleci.Default()), "packer": kindKeys(packer.Config{}), "serverspec": kindKeys(serverspec.Config{}), "cloudwatch": kindKeys(cloudwatch.Config{}), "described": kindKeys(described.Config{}),
 		"alertmanager": kindKeys(alertmanager.Config{}), "sensu": kindKeys(sensu.Config{}), "mackerel": kindKeys(mackerel.AlertsConfig{}),
 	}
 }

@@ -52,9 +52,11 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/heartbeat"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/integrations/mackerel"
+	"github.com/signalbox-chatops/signalbox/integrations/packer"
 	"github.com/signalbox-chatops/signalbox/integrations/pagerduty"
 	"github.com/signalbox-chatops/signalbox/integrations/pingdom"
 	"github.com/signalbox-chatops/signalbox/integrations/sensu"
+	"github.com/signalbox-chatops/signalbox/integrations/serverspec"
 	"github.com/signalbox-chatops/signalbox/integrations/slack"
 	"github.com/signalbox-chatops/signalbox/integrations/statuspage"
 	"github.com/signalbox-chatops/signalbox/integrations/terraform"
@@ -168,19 +170,31 @@ func topicWith(topic, schedule, text string) string {
 // appliers are the steps that a target's `apply:` may name.
 func appliers(c *Config, providerCache string) map[string]applierMaker {
 	return map[string]applierMaker{
-		"terraform": terraform.NewTool(c.Runner.Terraform, providerCache).Make,
-		"demo":      demo.Make,
-		"ecs":       aws.Deploys(c.AWS),
-		"command":   command.Make,
-		"ansible":   ansible.Make,
-		"actions":   github.Actions(github.Config{APIURL: c.GitHub.APIURL}),
-		"circleci":  circleci.Make,
+		"terraform":     terraform.NewTool(c.Runner.Terraform, providerCache).Make,
+		"demo":          demo.Make,
+		"ecs":           aws.Deploys(c.AWS),
+		"command":       command.Make,
+		"ansible":       ansible.Make,
+		"actions":       github.Actions(github.Config{APIURL: c.GitHub.APIURL}),
+		"circleci":      circleci.Make,
+		packer.Word:     packer.NewTool(images(c.AWS), c.pinned).Make,
+		serverspec.Word: serverspec.Make,
 	}
+}
+
+// images are those of the accounts; nil where none is configured, or they cannot be: clouds
+// says why.
+func images(c AWSConfig) integrations.Images {
+	fleet, err := aws.New(c, aws.Options{})
+	if err != nil || len(c.Accounts) == 0 {
+		return nil
+	}
+	return fleet
 }
 
 // tools are the programs of appliers that are our own binary, by the word it is
 // called with.
-var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main, "ecs": aws.DeployMain, "ansible": ansible.Main, github.ActionsWord: github.ActionsMain, circleci.Word: circleci.Main}
+var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main, "ecs": aws.DeployMain, "ansible": ansible.Main, github.ActionsWord: github.ActionsMain, circleci.Word: circleci.Main, packer.Word: packer.Main, serverspec.Word: serverspec.Main}
 
 const kindPagerDuty = "pagerduty"
 

@@ -60,6 +60,11 @@ type Run struct {
 	// Work is a folder of this attempt and step, outside Tree, that is kept
 	// until the job is over: plan files go here.
 	Work string
+	// Earlier are the work folders of the steps before this one, in order. What they
+	// built is told by Artifacts.
+	Earlier []string
+	// Before is what those steps would change, to Plan; to others it is empty.
+	Before Plans
 	// HashKey keys the hashes of planned values, so that a stored plan does not
 	// give secrets away to guessing.
 	HashKey []byte

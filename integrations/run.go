@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Folder is a folder of the work tree by its full path. dir goes from the root of the
@@ -49,4 +50,26 @@ func (r Run) Mark(name string, there bool) error {
 func (r Run) Marked(name string) bool {
 	_, err := os.Lstat(filepath.Join(r.Work, name))
 	return err == nil
+}
+
+// mostWords is how many runes of a tool's words stand in an error; all are in its log.
+const mostWords = 500
+
+// WithWords gives the error of a command what its tool said last, which stands behind the
+// last mark in its log, as one line.
+func WithWords(err error, mark string) error {
+	var failed *CommandError
+	if !errors.As(err, &failed) || failed.Err != nil {
+		return err
+	}
+	if i := strings.LastIndex(failed.Tail, mark); i >= 0 {
+		told := *failed
+		words := []rune(strings.Join(strings.Fields(failed.Tail[i+len(mark):]), " "))
+		if len(words) > mostWords {
+			words = append(words[:mostWords], '…')
+		}
+		told.Err = errors.New(string(words))
+		return &told
+	}
+	return err
 }

@@ -224,7 +224,7 @@ func (f *feature) begun(ctx context.Context, r *runner.Run, t integrations.Targe
 		return end
 	}
 	defer func() { f.resume(ctx, r.Job, end) }()
-	rec.Steps, rec.Step = nil, 0
+	rec.Steps, rec.Step, rec.Built = nil, 0, nil
 	err := r.Update(ctx, func(tx *store.Tx, j *store.Job) error {
 		if j.Interrupts > 0 {
 			return integrations.ErrInterrupted
@@ -332,10 +332,10 @@ func (f *feature) applySteps(ctx context.Context, r *runner.Run, t integrations.
 			if errors.Is(err, integrations.ErrUnknown) {
 				return runner.End{State: store.JobUnknown, Err: err, Why: "it was interrupted while it changed things, and nobody can tell how far it came"}
 			}
-			return stoppedShort(err)
+			return f.finish(ctx, r, t, tree, i, stoppedShort(err))
 		}
 	}
-	return f.noteRevisions(ctx, r, t, tree, runner.End{State: store.JobSucceeded})
+	return f.noteRevisions(ctx, r, t, tree, f.finish(ctx, r, t, tree, len(t.Steps), runner.End{State: store.JobSucceeded}))
 }
 
 // named keeps the effects of different steps apart.

@@ -98,6 +98,7 @@ func (f *feature) operationCard(tx *store.Tx, s *store.Surface) (integrations.Me
 	for _, p := range op.Passes {
 		line(f.passLine(p))
 	}
+	m.Blocks = append(m.Blocks, v.built()...)
 	tail, err := f.failedTail(tx, v)
 	if err != nil {
 		return m, err

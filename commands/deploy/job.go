@@ -33,6 +33,8 @@ type record struct {
 	Left      string    `json:"left,omitempty"`    // by an apply that was cancelled
 	Steps     []string  `json:"steps,omitempty"`   // of the target, where there are several
 	Step      int       `json:"step,omitempty"`    // which of them is applied, from 0
+	// Built is what the steps of an apply built, and what came of its tests.
+	Built []integrations.Built `json:"built,omitempty"`
 }
 
 func recordOf(j *store.Job) record { return decode[record](j.Data) }

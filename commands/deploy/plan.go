@@ -164,12 +164,18 @@ func (f *feature) checkout(ctx context.Context, r *runner.Run) (string, error) {
 }
 
 func (f *feature) step(r *runner.Run, t integrations.Target, tree string, i int, env map[string]integrations.Secret) integrations.Run {
-	work := filepath.Join(r.Dir(), "step-"+strconv.Itoa(i+1))
+	work := workDir(r, i)
+	var earlier []string
+	for before := range i {
+		earlier = append(earlier, workDir(r, before))
+	}
 	return integrations.Run{
-		Target: t.Name, Environment: t.Environment, Job: r.Job.ID, SHA: r.Job.SHA, Tree: tree, Work: work,
+		Target: t.Name, Environment: t.Environment, Job: r.Job.ID, SHA: r.Job.SHA, Tree: tree, Work: work, Earlier: earlier,
 		HashKey: f.Store.HashKey(), Exec: r.Exec(env, tree, work),
 	}
 }
+
+func workDir(r *runner.Run, i int) string { return filepath.Join(r.Dir(), "step-"+strconv.Itoa(i+1)) }
 
 func (f *feature) planSteps(ctx context.Context, r *runner.Run, t integrations.Target, tree string) (integrations.Plans, error) {
 	if len(t.Steps) == 0 {
@@ -179,7 +185,7 @@ func (f *feature) planSteps(ctx context.Context, r *runner.Run, t integrations.T
 	var plans integrations.Plans
 	for i, s := range t.Steps {
 		run := f.step(r, t, tree, i, t.PlanEnv)
-		run.Same = same
+		run.Same, run.Before = same, plans
 		if err := makeDir(run.Work); err != nil {
 			return nil, err
 		}

@@ -50,7 +50,10 @@ func (f *feature) finishedCard(tx *store.Tx, s *store.Surface) (integrations.Mes
 		return integrations.Message{}, err
 	}
 	text := integrations.R("✅ ", integrations.Who(known(f.Catalog(), op.Requester)), ": ", integrations.Code(op.ID), " (", title(op), ") is done: ", integrations.Bold(op.State), ".")
-	return integrations.Message{Text: op.ID + " " + text.Plain(), Blocks: []integrations.Block{{Text: text}}}, nil
+	m := integrations.Message{Text: op.ID + " " + text.Plain(), Blocks: []integrations.Block{{Text: text}}}
+	v, err := f.view(tx, op.ID)
+	m.Blocks = append(m.Blocks, v.built()...)
+	return m, err
 }
 
 // overBefore says whether what a surface tells of was settled before it was told:

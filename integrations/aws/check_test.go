@@ -18,12 +18,12 @@ func TestCheck(t *testing.T) {
 	w := newWorld(t)
 	want := []integrations.Finding{
 		{What: "AWS account main", OK: true, Say: "acts as arn:aws:iam::111111111111:user/signalbox"},
-		{What: "AWS reads in main/ap-northeast-1", OK: true, Say: "all 18 are allowed"},
+		{What: "AWS reads in main/ap-northeast-1", OK: true, Say: "all 19 are allowed"},
 		{What: "AWS reads of ECS in main/ap-northeast-1", OK: true, Say: "all 5 are allowed"},
-		{What: "AWS reads in main/us-west-2", OK: true, Say: "all 18 are allowed"},
+		{What: "AWS reads in main/us-west-2", OK: true, Say: "all 19 are allowed"},
 		{What: "AWS reads of ECS in main/us-west-2", OK: true, Say: "all 5 are allowed"},
 		{What: "AWS account other", OK: true, Say: "acts as arn:aws:sts::222222222222:assumed-role/signalbox/signalbox"},
-		{What: "AWS reads in other/us-west-2", OK: true, Say: "all 18 are allowed"},
+		{What: "AWS reads in other/us-west-2", OK: true, Say: "all 19 are allowed"},
 		{What: "AWS reads of ECS in other/us-west-2", OK: true, Say: "all 5 are allowed"},
 	}
 	if diff := cmp.Diff(want, w.fleet.Check(t.Context())); diff != "" {

@@ -45,7 +45,7 @@ func Needs() []string {
 		out = append(out, a.Name)
 	}
 	slices.Sort(out)
-	return out
+	return slices.Compact(out)
 }
 
 // Tag is the tag that the policy asks of whatever is changed.
@@ -127,6 +127,8 @@ func Table() string {
 			limit = "asked of the process's own credentials"
 		case a.Change && a.Except != "":
 			limit = "what is not `" + a.Except + "`: phones"
+		case a.Change && a.Keys && !a.Tagged:
+			limit = "AMIs; the keys `" + strings.Join(ownKeys, "` and `") + "`"
 		case a.Change && a.Keys:
 			limit = "what has the tag `" + Tag + "`; the keys `" + strings.Join(ownKeys, "` and `") + "`"
 		case a.Change && a.Tagged:

@@ -92,6 +92,7 @@ func estate() awssim.Fleet {
 				}},
 				{ID: "i-0fff0000000000001", Name: "no role", Age: time.Hour},
 			},
+			Images: []awssim.Image{{ID: "ami-0abc0000000000001", Name: "web 1", Tags: map[string]string{integrations.TagRun: "r1"}}},
 			Clusters: []awssim.Cluster{{Name: "spare"}, {
 				Name: "apps", Instances: []string{lone, "i-0fff0000000000001"}, Alone: []string{lone},
 				Services: []awssim.Service{{Name: "web", Tasks: 4, MinHealthyPercent: 50}},

@@ -30,6 +30,10 @@ func ec2Ops() []op {
 			takes: split("DryRun Filter.#.Name Filter.#.Value.# SpotInstanceRequestId.# MaxResults NextToken"),
 		},
 		{
+			service: ec2Service, action: "DescribeImages", do: describeAMIs,
+			takes: split("DryRun Filter.#.Name Filter.#.Value.# MaxResults NextToken Owner.#"), knows: split("ExecutableBy.# ImageId.# IncludeDeprecated IncludeDisabled"),
+		},
+		{
 			service: ec2Service, action: "CreateTags", change: true, do: createTags,
 			takes: split("DryRun ResourceId.# Tag.#.Key Tag.#.Value"), needs: split("ResourceId"),
 		},

@@ -12,7 +12,7 @@ type ec2Return struct {
 const maxTags = 50
 
 func createTags(c *call) (any, error) {
-	list, err := c.instances(c.p.list("ResourceId"))
+	list, err := c.taggable(c.p.list("ResourceId"))
 	if err != nil {
 		return nil, err
 	}
@@ -28,8 +28,8 @@ func createTags(c *call) (any, error) {
 			return nil, refuse("InvalidParameterValue", "Tag key or value is too long or empty")
 		}
 	}
-	for _, i := range list {
-		all := maps.Clone(i.Tags)
+	for _, had := range list {
+		all := maps.Clone(had)
 		for _, t := range tags {
 			all[t["Key"]] = t["Value"]
 		}
@@ -40,9 +40,9 @@ func createTags(c *call) (any, error) {
 	if err := c.dryRun(); err != nil {
 		return nil, err
 	}
-	for _, i := range list {
+	for _, of := range list {
 		for _, t := range tags {
-			i.Tags[t["Key"]] = t["Value"]
+			of[t["Key"]] = t["Value"]
 		}
 	}
 	return ec2Return{true}, nil

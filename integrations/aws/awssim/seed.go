@@ -40,6 +40,7 @@ type Estate struct {
 	Clusters        []Cluster
 	Repositories    []Repository
 	Parameters      []string // of Systems Manager, by their names
+	Images          []Image
 }
 
 // Pool is a target group, or a classic load balancer.
@@ -186,6 +187,12 @@ func (s *site) plant(w *world, e Estate, now time.Time) error {
 			}
 			s.pool(p.Name).enter(id, 0, "", time.Time{})
 		}
+	}
+	for _, i := range e.Images {
+		if i.Tags = maps.Clone(i.Tags); i.Tags == nil {
+			i.Tags = map[string]string{}
+		}
+		s.Images = append(s.Images, &i)
 	}
 	for _, name := range e.Parameters {
 		if !slices.Contains(s.Parameters, name) {

@@ -10,7 +10,10 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/aws/iam"
 )
 
-const instances = "arn:aws:ec2:*:*:instance/*"
+const (
+	instances = "arn:aws:ec2:*:*:instance/*"
+	images    = "arn:aws:ec2:*::image/*"
+)
 
 // Needs are the actions that this folder calls. TerminateInstances takes a condition
 // on the instance's tags, CreateTags and DeleteTags one on the keys too (the service
@@ -20,7 +23,9 @@ var Needs = []iam.Action{
 	{Name: "ec2:DescribeInstanceAttribute", Why: "sees whether a termination is disabled"},
 	{Name: "ec2:DescribeInstanceTypes", Why: "sees whether a type has instance store"},
 	{Name: "ec2:DescribeSpotInstanceRequests", Why: "sees whether EC2 is about to take a Spot instance back"},
+	{Name: "ec2:DescribeImages", Why: "sees whether an image that was built is still there"},
 	{Name: "ec2:CreateTags", Why: "marks an instance that is being drained", Change: true, On: instances, Tagged: true, Keys: true},
+	{Name: "ec2:CreateTags", Why: "marks an image that was tested", Change: true, On: images, Keys: true},
 	{Name: "ec2:DeleteTags", Why: "takes the marks away", Change: true, On: instances, Tagged: true, Keys: true},
 	{Name: "ec2:TerminateInstances", Why: "ends an instance of no group", Change: true, On: instances, Tagged: true},
 }
@@ -40,6 +45,10 @@ func (r *Reader) Probes() []iam.Probe {
 		}},
 		{Action: "ec2:DescribeSpotInstanceRequests", Try: func(ctx context.Context) error {
 			_, err := r.api.DescribeSpotInstanceRequests(ctx, &sdk.DescribeSpotInstanceRequestsInput{MaxResults: aws.Int32(5)})
+			return err
+		}},
+		{Action: "ec2:DescribeImages", Try: func(ctx context.Context) error {
+			_, err := r.api.DescribeImages(ctx, &sdk.DescribeImagesInput{Owners: []string{"self"}, MaxResults: aws.Int32(5)})
 			return err
 		}},
 		{Action: "ec2:DescribeInstanceTypes", Try: func(ctx context.Context) error {

@@ -106,26 +106,12 @@ func (s *Step) ask(ctx context.Context, r integrations.Run, act string, q Reques
 	}
 	o, err := r.Exec.Run(ctx, c)
 	if err != nil {
-		return withWords(err)
+		return integrations.WithWords(err, errorMark)
 	}
 	if err := json.Unmarshal(o.Stdout, into); err != nil {
 		return fmt.Errorf("read what %s said: %w", c.Step, err)
 	}
 	return nil
-}
-
-// withWords gives an error what the tool said last.
-func withWords(err error) error {
-	var failed *integrations.CommandError
-	if !errors.As(err, &failed) || failed.Err != nil {
-		return err
-	}
-	if i := strings.LastIndex(failed.Tail, errorMark); i >= 0 {
-		told := *failed
-		told.Err = errors.New(strings.TrimSpace(failed.Tail[i+len(errorMark):]))
-		return &told
-	}
-	return err
 }
 
 // Plan waits for the commit's image and says what it would replace.
@@ -197,7 +183,7 @@ func (s *Step) change(ctx context.Context, r integrations.Run, act string, q Req
 	}
 	var o outcome
 	if bad := readJSON(r.Work, outcomeFile, &o); bad != nil || o.State == "" {
-		return errors.Join(withWords(err), bad)
+		return errors.Join(integrations.WithWords(err, errorMark), bad)
 	}
 	return shaped(o, c.Step, err)
 }
