@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,16 +20,15 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/aws"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/awssim"
+	"github.com/signalbox-chatops/signalbox/integrations/aws/codebuild"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/ecs"
+	"github.com/signalbox-chatops/signalbox/integrations/integrationstest"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 )
 
 // The tool is our binary called with a word; in these tests that is the test's own.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == ecs.Word {
-		os.Exit(aws.DeployMain(os.Args[2:], os.Stdout, os.Stderr))
-	}
-	os.Exit(m.Run())
+	integrationstest.Main(m, map[string]func(args []string, out, errOut io.Writer) int{ecs.Word: aws.DeployMain, codebuild.Word: aws.BuildMain})
 }
 
 const (
@@ -70,6 +70,7 @@ func newQuay(t *testing.T, services ...awssim.Service) *quay {
 			Clusters:     []awssim.Cluster{{Name: "apps", Fargate: true, Services: services}},
 			Repositories: []awssim.Repository{{Name: "shop", Tags: []string{"old", commitA, "1.4.2"}}},
 			Parameters:   []string{"/shop/db", "plain"},
+			Projects:     []awssim.Project{{Name: "deploy", Prints: []string{"deploying"}}, {Name: "plan"}},
 		}},
 	}})
 	q.must(err)
@@ -159,7 +160,7 @@ func (q *quay) Run(_ context.Context, c integrations.Command) (integrations.Outp
 	failed := &integrations.CommandError{Step: c.Step, Code: cmd.ProcessState.ExitCode(), Tail: log.String()}
 	switch status := cmd.ProcessState.Sys().(syscall.WaitStatus); {
 	case err == nil:
-		return integrations.Output{Stdout: out.Bytes()}, nil
+		return integrations.Output{Stdout: out.Bytes(), Redact: strings.Clone}, nil // it has no secret
 	case status.Signaled():
 		return integrations.Output{}, integrations.ErrUnknown
 	case q.asked:

@@ -70,3 +70,8 @@ func (s *Sim) StopBuilds(name string) error {
 		}
 	})
 }
+
+// SetPrints changes what the buildspec of a project prints.
+func (s *Sim) SetPrints(name string, lines []string) error {
+	return s.withProject(name, func(p *project, _ time.Time) { p.Prints = lines })
+}

@@ -19,9 +19,9 @@ import (
 
 // tape is a transport that keeps what goes over it. Without a next one it answers {}.
 type tape struct {
-	next      http.RoundTripper
-	asked     []byte // as a snapshot is written: the head, an empty line, the body
-	answered  []byte
+	next     http.RoundTripper
+	asked    []byte // as a snapshot is written: the head, an empty line, the body
+	answered []byte
 }
 
 func (p *tape) Do(r *http.Request) (*http.Response, error) {
