@@ -25,6 +25,7 @@ const (
 	faultDown        = "down"          // nobody answers, neither REST nor git, until up
 	faultUp          = "up"
 	faultMergeable   = "mergeable_unknown" // pulls answer mergeable null, Count times
+	faultRunsLate    = "runs_late"         // the list of workflow runs lacks the newest, Count times
 )
 
 // FaultSpec is one misbehaviour to come. Method (exact) and Path (a part of the
@@ -54,7 +55,7 @@ type faultMatch struct{ method, path, repo, event string }
 // Fault arms a misbehaviour.
 func (s *Sim) Fault(f FaultSpec) error {
 	switch f.Kind {
-	case faultLoseReply, faultDelay, faultError, faultRateLimit, faultLoseWebhook, faultTwice, faultSlowWebhook, faultLag, faultMergeable, faultDown, faultUp:
+	case faultLoseReply, faultDelay, faultError, faultRateLimit, faultLoseWebhook, faultTwice, faultSlowWebhook, faultLag, faultMergeable, faultRunsLate, faultDown, faultUp:
 	default:
 		return fmt.Errorf("fault %q: no such kind", f.Kind)
 	}

@@ -106,6 +106,14 @@ func (s *Sim) routes() []route {
 	repo(read, "GET", "/deployments/{id}/statuses", listDeploymentStatuses)
 	repo(write, "POST", "/deployments/{id}/statuses", createDeploymentStatus)
 
+	repo(write, "POST", "/actions/workflows/{workflow}/dispatches", dispatchWorkflow)
+	repo(read, "GET", "/actions/workflows/{workflow}/runs", listWorkflowRuns)
+	repo(read, "GET", "/actions/runs", listWorkflowRuns)
+	repo(read, "GET", "/actions/runs/{run}", getWorkflowRun)
+	repo(read, "GET", "/actions/runs/{run}/jobs", listWorkflowJobs)
+	repo(write, "POST", "/actions/runs/{run}/cancel", cancelWorkflowRun)
+	repo(read, "GET", "/actions/jobs/{job}/logs", jobLogs)
+
 	repo(admin, "GET", "/hooks", listHooks)
 	repo(admin, "POST", "/hooks", createHook)
 	repo(admin, "GET", "/hooks/{id}", getHook)

@@ -14,6 +14,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -117,6 +118,14 @@ type Config struct {
 	OnRequest func(stage, method, path string)
 	// OnDelivery is called around each attempt to send a webhook.
 	OnDelivery func(stage string, d Delivery)
+
+	// Runner is the machine of workflow runs: it prints to log, and what it returns is
+	// how the run ends. Its context ends when the run is cancelled. Without one every run
+	// succeeds at once. Queued, if there is one, holds a run back before that.
+	Runner func(ctx context.Context, run WorkflowRun, log io.Writer) error
+	Queued func(ctx context.Context, run WorkflowRun)
+	// NoRunDetails is a server from before a dispatch could say which run it began.
+	NoRunDetails bool
 }
 
 // Sim is a running simulator.
@@ -135,6 +144,7 @@ type Sim struct {
 	broken  error
 	lags    map[int64]*lag
 	senders map[int64]chan struct{}
+	runners map[int64]context.CancelCauseFunc // of the workflow runs that go on
 
 	faults     faults
 	down       atomic.Bool
@@ -172,7 +182,7 @@ func New(cfg Config) (*Sim, error) {
 	}
 	s := &Sim{
 		cfg: cfg, dir: dir, clock: cfg.Clock, log: cfg.Log, db: db,
-		lags: map[int64]*lag{}, senders: map[int64]chan struct{}{},
+		lags: map[int64]*lag{}, senders: map[int64]chan struct{}{}, runners: map[int64]context.CancelCauseFunc{},
 		client: &http.Client{
 			Timeout:       deliveryTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -206,6 +216,7 @@ func (s *Sim) start() error {
 	if err := s.ensureTeams(); err != nil {
 		return err
 	}
+	s.brokenRuns()
 	if err := s.commit(); err != nil {
 		return err
 	}
@@ -291,6 +302,7 @@ func (s *Sim) Handler() http.Handler {
 	mux.Handle("/api/v3/", http.StripPrefix("/api/v3", http.HandlerFunc(s.serveAPI)))
 	mux.Handle("/api/graphql", http.StripPrefix("/api", http.HandlerFunc(s.serveAPI)))
 	mux.Handle("/git/", http.StripPrefix("/git", http.HandlerFunc(s.serveGit)))
+	mux.Handle("/_logs/", http.StripPrefix("/_logs", http.HandlerFunc(s.serveLogs)))
 	mux.Handle("/login/", http.StripPrefix("/login", http.HandlerFunc(s.serveLogin)))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.down.Load() {

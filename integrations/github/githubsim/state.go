@@ -194,6 +194,7 @@ type state struct {
 	Devices            table[deviceRow]
 	UserTokens         table[userTokenRow]
 	Deliveries         table[deliveryRow]
+	Runs               table[workflowRun]
 	dirty              map[dirtyKey]any // nil means delete
 }
 
@@ -240,6 +241,7 @@ func (s *Sim) load() error {
 			func() error { return loadTable(tx, &st.Devices, "devices") },
 			func() error { return loadTable(tx, &st.UserTokens, "user_tokens") },
 			func() error { return loadTable(tx, &st.Deliveries, "deliveries") },
+			func() error { return loadTable(tx, &st.Runs, "workflow_runs") },
 		} {
 			if err := load(); err != nil {
 				return err
