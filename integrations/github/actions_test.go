@@ -28,34 +28,34 @@ func TestActionsIsAnApplier(t *testing.T) {
 		Make: func(t testing.TB, outside string) integrations.Applier {
 			c := newCI(t.(*testing.T), nil)
 			stages[outside] = c
-			c.does = func(_ context.Context, r githubsim.WorkflowRun, log io.Writer) error {
+			c.will(func(_ context.Context, r githubsim.WorkflowRun, log io.Writer) error {
 				return os.WriteFile(filepath.Join(outside, "deployed"), []byte(r.Inputs["sha"]), 0o600)
-			}
+			})
 			return c.step("")
 		},
 		Change: func(t testing.TB, tree, outside string) {},
 		Fails: func(t testing.TB, tree, outside string) string {
-			stages[outside].does = func(_ context.Context, _ githubsim.WorkflowRun, log io.Writer) error {
+			stages[outside].will(func(_ context.Context, _ githubsim.WorkflowRun, log io.Writer) error {
 				fmt.Fprintln(log, "the database is on fire")
 				return errors.New("Process completed with exit code 7.")
-			}
+			})
 			return "the database is on fire"
 		},
 		Leaks: func(t testing.TB, tree, outside string) []string {
-			stages[outside].does = printed("the token is " + actionsToken + "\n")
+			stages[outside].will(printed("the token is " + actionsToken + "\n"))
 			return nil
 		},
 		Hangs: func(t testing.TB, tree, outside, child string) {
-			stages[outside].does = func(ctx context.Context, _ githubsim.WorkflowRun, log io.Writer) error {
+			stages[outside].will(func(ctx context.Context, _ githubsim.WorkflowRun, log io.Writer) error {
 				cmd := exec.CommandContext(ctx, "sleep", "600")
 				if err := cmd.Start(); err != nil {
 					return err
 				}
 				return errors.Join(os.WriteFile(child, fmt.Appendf(nil, "%d\n", cmd.Process.Pid), 0o600), cmd.Wait())
-			}
+			})
 		},
 		Long: func(t testing.TB, tree, outside string) {
-			stages[outside].does = printed(integrationstest.FirstLine + "\n" + strings.Repeat(strings.Repeat("x", 99)+"\n", 12_000) + integrationstest.LastLine + "\n")
+			stages[outside].will(printed(integrationstest.FirstLine + "\n" + strings.Repeat(strings.Repeat("x", 99)+"\n", 12_000) + integrationstest.LastLine + "\n"))
 		},
 		Secrets:   map[string]string{"GITHUB_TOKEN": actionsToken},
 		Elsewhere: true,

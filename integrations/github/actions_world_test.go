@@ -50,7 +50,7 @@ type ci struct {
 	exec *integrationstest.Exec
 
 	mu sync.Mutex
-	// does is what a run does.
+	// does is what a run does; set it by will.
 	does func(ctx context.Context, r githubsim.WorkflowRun, log io.Writer) error
 	// at is asked at each call of the tool, before it is acted on and after.
 	at func(stage, method, path string)
@@ -72,7 +72,12 @@ func newCI(t *testing.T, change func(*githubsim.Config)) *ci {
 		}
 		sc.Repos[0].Files = files
 		sc.Repos[0].Collaborators["ci[bot]"] = "write"
-		sc.Runner = func(ctx context.Context, r githubsim.WorkflowRun, log io.Writer) error { return c.does(ctx, r, log) }
+		sc.Runner = func(ctx context.Context, r githubsim.WorkflowRun, log io.Writer) error {
+			c.mu.Lock()
+			does := c.does
+			c.mu.Unlock()
+			return does(ctx, r, log)
+		}
 		sc.OnRequest = func(stage, method, path string) {
 			c.mu.Lock()
 			at := c.at
@@ -88,6 +93,13 @@ func newCI(t *testing.T, change func(*githubsim.Config)) *ci {
 	c.exec = integrationstest.NewExec(t, map[string]string{"GITHUB_TOKEN": actionsToken})
 	c.attempt()
 	return c
+}
+
+// will says what runs do from now on.
+func (c *ci) will(does func(ctx context.Context, r githubsim.WorkflowRun, log io.Writer) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.does = does
 }
 
 // attempt is a new one: as after a person said Retry.
@@ -109,7 +121,7 @@ func (c *ci) step(more string) integrations.Applier {
 func (c *ci) make(more string) (integrations.Applier, error) {
 	text := "repository: acme/web\n"
 	for _, line := range []string{"workflow: deploy.yml", "poll: 20ms", "start_wait: 2s", "limit: 1m"} {
-		if name, _, _ := strings.Cut(line, ":"); !strings.Contains(more, name+":") {
+		if name, _, _ := strings.Cut(line, ":"); !strings.Contains("\n"+more, "\n"+name+":") {
 			text += line + "\n"
 		}
 	}
@@ -206,7 +218,7 @@ func (c *ci) planned(a integrations.Applier, want string) integrations.Plan {
 // stays is a run that goes on until it is let go or cancelled.
 func (c *ci) stays() (begun chan struct{}, let func()) {
 	begun, end := make(chan struct{}, 10), make(chan struct{})
-	c.does = func(ctx context.Context, _ githubsim.WorkflowRun, _ io.Writer) error {
+	c.will(func(ctx context.Context, _ githubsim.WorkflowRun, _ io.Writer) error {
 		begun <- struct{}{}
 		select {
 		case <-ctx.Done():
@@ -214,7 +226,7 @@ func (c *ci) stays() (begun chan struct{}, let func()) {
 		case <-end:
 			return nil
 		}
-	}
+	})
 	return begun, sync.OnceFunc(func() { close(end) })
 }
 

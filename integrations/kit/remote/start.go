@@ -161,17 +161,16 @@ func (t *Tool) seek(ctx context.Context, r record, why string, args ...any) (rec
 	why = fmt.Sprintf(why, args...)
 	t.say("It is looked for by %s, for %v: %s", r.Nonce, t.q.StartWait, why)
 	// A person who does not want it has it looked for all the same: it has to be stopped.
-	patient, done := context.WithTimeout(context.WithoutCancel(ctx), t.q.StartWait)
+	ctx = context.WithoutCancel(ctx)
+	patient, done := context.WithTimeout(ctx, t.q.StartWait)
 	defer done()
 	var last error
 	for {
-		run, err := t.e.Find(patient, Search{Nonce: r.Nonce, Since: r.Begun})
+		run, err := t.e.Find(ctx, Search{Nonce: r.Nonce, Since: r.Begun})
 		if err == nil && run.ID != "" {
 			return t.begun(r, run)
 		}
-		if patient.Err() == nil || last == nil {
-			last = err
-		}
+		last = err
 		if !t.pause(patient, 0) {
 			break
 		}
