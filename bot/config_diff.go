@@ -77,11 +77,11 @@ func (f flat) add(path string, v reflect.Value) {
 		byName, _ := fields(v.Type())
 		inline, ok := byName[""]
 		if ok {
-			f.add(path, v.Field(inline))
+			f.add(path, v.FieldByIndex(inline))
 		}
 		for name, i := range byName {
-			if !ok || i != inline {
-				f.add(join(path, name), v.Field(i))
+			if !ok || !slices.Equal(i, inline) {
+				f.add(join(path, name), v.FieldByIndex(i))
 			}
 		}
 	case v.Kind() == reflect.Map:

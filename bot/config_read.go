@@ -240,23 +240,30 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// fields maps names in the file to fields of a struct; "" is the inline one, which
+// fields maps names in the file to fields of a struct, those of an embedded one among them;
+// "" is the inline one, which
 // may have a name too.
-func fields(t reflect.Type) (byName map[string]int, names []string) {
-	byName = map[string]int{}
+func fields(t reflect.Type) (byName map[string][]int, names []string) {
+	byName = map[string][]int{}
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, option, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		switch {
 		case !f.IsExported() || name == "-" || option == "key":
 			continue
+		case option == "inline" && f.Anonymous:
+			inner, its := fields(f.Type)
+			for _, n := range its {
+				byName[n], names = append([]int{i}, inner[n]...), append(names, n)
+			}
+			continue
 		case option == "inline":
-			byName[""] = i
+			byName[""] = f.Index
 		case name == "":
 			name = strings.ToLower(f.Name)
 		}
 		if name != "" {
-			byName[name] = i
+			byName[name] = f.Index
 			names = append(names, name)
 		}
 	}
@@ -268,8 +275,8 @@ func (r *configReader) record(n ast.Node, v reflect.Value, path string, depth in
 	_, mapping := n.(ast.MapNode)
 	_, list := n.(*ast.SequenceNode)
 	switch i, ok := byName[""]; {
-	case ok && (list || len(names) == 0), ok && !mapping && v.Field(i).Kind() == reflect.String:
-		r.value(n, v.Field(i), path, depth+1)
+	case ok && (list || len(names) == 0), ok && !mapping && v.FieldByIndex(i).Kind() == reflect.String:
+		r.value(n, v.FieldByIndex(i), path, depth+1)
 		return
 	case ok && !mapping:
 		r.mistake(path, "want a list, or a mapping with %s, not %s", strings.Join(names, ", "), describe(n))
@@ -283,7 +290,7 @@ func (r *configReader) record(n ast.Node, v reflect.Value, path string, depth in
 			r.mistake(at, "%s", oneOf("field", p.key, names))
 			continue
 		}
-		r.value(p.node, v.Field(i), at, depth+1)
+		r.value(p.node, v.FieldByIndex(i), at, depth+1)
 	}
 }
 

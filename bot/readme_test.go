@@ -127,10 +127,10 @@ func keys(v reflect.Value, path string, into map[string]string) {
 	case v.Kind() == reflect.Struct:
 		byName, names := fields(v.Type())
 		if i, ok := byName[""]; ok {
-			into[path] = shown(v.Field(i))
+			into[path] = shown(v.FieldByIndex(i))
 		}
 		for _, name := range names {
-			keys(v.Field(byName[name]), join(path, name), into)
+			keys(v.FieldByIndex(byName[name]), join(path, name), into)
 		}
 	case v.Kind() == reflect.Slice && (v.Type().Elem().Kind() == reflect.Struct && v.Type().Elem() != secretType):
 		element := reflect.New(v.Type().Elem()).Elem()
