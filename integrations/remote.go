@@ -1,6 +1,7 @@
 package integrations
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -106,12 +107,23 @@ func toolWords(err error) error {
 	if !errors.As(err, &failed) || failed.Err != nil {
 		return err
 	}
-	if i := strings.LastIndex(failed.Tail, remote.ErrorMark); i >= 0 {
+	if words := lastWords(failed.Tail); words != "" {
 		told := *failed
-		told.Err = errors.New(strings.TrimSpace(failed.Tail[i+len(remote.ErrorMark):]))
+		told.Err = errors.New(words)
 		return &told
 	}
 	return err
+}
+
+// lastWords is what the tool said last, by the end of its log; "" if it came to say
+// nothing. No secret is in a log.
+func lastWords(tail string) string {
+	tail = "\n" + tail
+	i := strings.LastIndex(tail, "\n"+remote.ErrorMark)
+	if i < 0 {
+		return ""
+	}
+	return strings.TrimSpace(tail[i+1+len(remote.ErrorMark):])
 }
 
 // remoteNothing marks in the work folder that the plan found nothing to do.
@@ -177,7 +189,7 @@ func (s *Remote) Apply(ctx context.Context, r Run) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.Exec.Effect(ctx, "apply", c)
+	out, err := r.Exec.Effect(ctx, "apply", c)
 	if err == nil {
 		return nil
 	}
@@ -190,16 +202,24 @@ func (s *Remote) Apply(ctx context.Context, r Run) error {
 	case o.State == "":
 		return toolWords(err)
 	}
+	// What it wrote down is as it came from the CI; of its log the secrets are taken out.
+	var failed *CommandError
+	if errors.As(err, &failed) {
+		out.Tail = failed.Tail
+	}
+	o.Why = cmp.Or(lastWords(out.Tail), "it ended, and its log does not say how")
 	return remoteError(o, c.Step, err)
 }
 
 func (s *Remote) find(ctx context.Context, r Run, killed error) error {
 	var o remote.Outcome
-	if _, err := s.ask(ctx, r, remote.ActFind, false, &o); err != nil {
+	out, err := s.ask(ctx, r, remote.ActFind, false, &o)
+	if err != nil {
 		return fmt.Errorf("%w; and it could not be looked at: %w", killed, err)
 	}
+	o.Why = out.Redact(o.Why)
 	step := s.Word + " " + remote.ActFind
-	err := error(&CommandError{Step: step, Code: 1})
+	err = &CommandError{Step: step, Code: 1}
 	if o.State == remote.Stopped {
 		err = &CommandError{Step: step, Code: 1, Err: ErrInterrupted}
 	}
@@ -232,6 +252,9 @@ func remoteError(o remote.Outcome, step string, err error) error {
 
 // Probe implements Applier.
 func (s *Remote) Probe(ctx context.Context, r Run) (p Probe, err error) {
-	_, err = s.ask(ctx, r, remote.ActProbe, false, &p)
+	out, err := s.ask(ctx, r, remote.ActProbe, false, &p)
+	if err == nil {
+		p.Text = out.Redact(p.Text)
+	}
 	return p, err
 }

@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -98,20 +99,21 @@ func cut(s string, n int) string {
 	return s
 }
 
-// ask has the tool read something and decodes its answer.
-func (s *Step) ask(ctx context.Context, r integrations.Run, act string, q Request, into any) error {
+// ask has the tool read something and decodes its answer. What AWS says in it may hold
+// secrets, which redact takes out.
+func (s *Step) ask(ctx context.Context, r integrations.Run, act string, q Request, into any) (redact func(string) string, _ error) {
 	c, err := s.command(r, act, q)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	o, err := r.Exec.Run(ctx, c)
 	if err != nil {
-		return withWords(err)
+		return nil, withWords(err)
 	}
 	if err := json.Unmarshal(o.Stdout, into); err != nil {
-		return fmt.Errorf("read what %s said: %w", c.Step, err)
+		return nil, fmt.Errorf("read what %s said: %w", c.Step, err)
 	}
-	return nil
+	return o.Redact, nil
 }
 
 // withWords gives an error what the tool said last.
@@ -120,12 +122,23 @@ func withWords(err error) error {
 	if !errors.As(err, &failed) || failed.Err != nil {
 		return err
 	}
-	if i := strings.LastIndex(failed.Tail, errorMark); i >= 0 {
+	if words := lastWords(failed.Tail); words != "" {
 		told := *failed
-		told.Err = errors.New(strings.TrimSpace(failed.Tail[i+len(errorMark):]))
+		told.Err = errors.New(words)
 		return &told
 	}
 	return err
+}
+
+// lastWords is what the tool said last, by the end of its log; "" if it came to say
+// nothing. No secret is in a log.
+func lastWords(tail string) string {
+	tail = "\n" + tail
+	i := strings.LastIndex(tail, "\n"+errorMark)
+	if i < 0 {
+		return ""
+	}
+	return strings.TrimSpace(tail[i+1+len(errorMark):])
 }
 
 // Plan waits for the commit's image and says what it would replace.
@@ -135,10 +148,14 @@ func (s *Step) Plan(ctx context.Context, r integrations.Run) (integrations.Plan,
 		return integrations.Plan{}, err
 	}
 	var p planned
-	if err := s.ask(ctx, r, actPlan, Request{Tags: tags}, &p); err != nil {
+	redact, err := s.ask(ctx, r, actPlan, Request{Tags: tags}, &p)
+	if err != nil {
 		return integrations.Plan{}, err
 	}
-	out := integrations.Plan{Step: s.Describe(), Tool: "Amazon ECS", Text: s.text(p), Notes: p.Notes}
+	out := integrations.Plan{Step: s.Describe(), Tool: "Amazon ECS", Text: redact(s.text(p))}
+	for _, n := range p.Notes {
+		out.Notes = append(out.Notes, redact(n))
+	}
 	if p.empty() {
 		return out, nil
 	}
@@ -173,7 +190,8 @@ func (s *Step) Apply(ctx context.Context, r integrations.Run) error {
 // Revision is the task definition that the service runs: "shop:41".
 func (s *Step) Revision(ctx context.Context, r integrations.Run) (string, error) {
 	var name string
-	return name, s.ask(ctx, r, actRevision, Request{}, &name)
+	_, err := s.ask(ctx, r, actRevision, Request{}, &name)
+	return name, err
 }
 
 // Revert has the service run an earlier task definition again.
@@ -188,7 +206,7 @@ func (s *Step) change(ctx context.Context, r integrations.Run, act string, q Req
 	if err != nil {
 		return err
 	}
-	_, err = r.Exec.Effect(ctx, act, c)
+	out, err := r.Exec.Effect(ctx, act, c)
 	if err == nil {
 		return nil
 	}
@@ -199,6 +217,12 @@ func (s *Step) change(ctx context.Context, r integrations.Run, act string, q Req
 	if bad := readJSON(r.Work, outcomeFile, &o); bad != nil || o.State == "" {
 		return errors.Join(withWords(err), bad)
 	}
+	// What it wrote down is as it came from AWS; of its log the secrets are taken out.
+	var failed *integrations.CommandError
+	if errors.As(err, &failed) {
+		out.Tail = failed.Tail
+	}
+	o.Why = cmp.Or(lastWords(out.Tail), "it ended, and its log does not say how")
 	return shaped(o, c.Step, err)
 }
 
@@ -211,9 +235,11 @@ func ended(dir string) bool {
 // find follows what a killed tool may have begun, to its end, changing nothing.
 func (s *Step) find(ctx context.Context, r integrations.Run, q Request, killed error) error {
 	var o outcome
-	if err := s.ask(ctx, r, actFind, q, &o); err != nil {
+	redact, err := s.ask(ctx, r, actFind, q, &o)
+	if err != nil {
 		return fmt.Errorf("%w; and it could not be looked at: %w", killed, err)
 	}
+	o.Why = redact(o.Why)
 	return shaped(o, "ecs "+actFind, &integrations.CommandError{Step: "ecs " + actFind, Code: 1})
 }
 
@@ -239,5 +265,9 @@ func shaped(o outcome, step string, err error) error {
 
 // Probe says how the service stands to what an apply of this commit registered.
 func (s *Step) Probe(ctx context.Context, r integrations.Run) (p integrations.Probe, err error) {
-	return p, s.ask(ctx, r, actProbe, Request{}, &p)
+	redact, err := s.ask(ctx, r, actProbe, Request{}, &p)
+	if err == nil {
+		p.Text = redact(p.Text)
+	}
+	return p, err
 }
