@@ -2,15 +2,20 @@ package main
 
 import (
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/aws/awssim"
 	"github.com/signalbox-chatops/signalbox/integrations/integrationstest"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 )
 
 // applierBase is the configuration around an example of docs/appliers.md.
@@ -45,6 +50,7 @@ resource "terraform_data" "it" { input = var.region }
 	"route53/production":  {"", map[string]string{"route53/Routefile": "a.example.com. A\n"}},
 	"dns/production":      {"", map[string]string{"dns/dnsconfig.js": "A foo.example.com 1.2.3.4\n"}},
 	"schema/production":   {"", map[string]string{"schema/schema.sql": "orders (id int)\n"}},
+	"batch/production":    {"", nil},
 }
 
 // Each example of docs/appliers.md is loaded, planned and applied, after which nothing is
@@ -88,11 +94,15 @@ func runExample(t *testing.T, name, example string) {
 			t.Fatal(err)
 		}
 	}
-	c, err := parseConfig("signalbox.yaml", []byte(applierBase+strings.ReplaceAll(example, "/srv/tfstate", outside)), func(name string) (string, bool) { return "value-of-" + name, true })
+	text := strings.NewReplacer("/srv/tfstate", outside, "poll: 10s", "poll: 10ms").Replace(example)
+	if strings.Contains(example, "account: production") {
+		text += "aws: {accounts: [{name: production, regions: [ap-northeast-1], endpoint: \"" + exampleAWS(t) + "\"}]}\n"
+	}
+	c, err := parseConfig("signalbox.yaml", []byte(applierBase+text), func(name string) (string, bool) { return "value-of-" + name, true })
 	if err != nil {
 		t.Fatal(err)
 	}
-	cat, err := c.Catalog(appliers(&Config{}, ""))
+	cat, err := c.Catalog(appliers(c, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,6 +128,23 @@ func runExample(t *testing.T, name, example string) {
 			t.Fatal(integrationstest.Explain(err))
 		}
 	}
+}
+
+// exampleAWS is what the examples find in their account. Each call takes some seconds there.
+func exampleAWS(t *testing.T) string {
+	at := clock.NewMovable(0)
+	sim, err := awssim.New(awssim.Config{Clock: at, Fleet: awssim.Fleet{In: []awssim.Estate{{Projects: []awssim.Project{{Name: "deploy-batch"}}}}}, Accounts: map[string]string{"value-of-WRITE_ID": "main"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := at.Advance(t.Context(), 5*time.Second, nil); err != nil {
+			t.Error(err)
+		}
+		sim.Handler().ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 // What is no list is a mistake that shows one.

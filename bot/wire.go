@@ -172,12 +172,13 @@ func appliers(c *Config, providerCache string) map[string]applierMaker {
 		"ecs":       aws.Deploys(c.AWS),
 		"command":   command.Make,
 		"ansible":   ansible.Make,
+		"codebuild": aws.Builds(c.AWS),
 	}
 }
 
 // tools are the programs of appliers that are our own binary, by the word it is
 // called with.
-var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main, "ecs": aws.DeployMain, "ansible": ansible.Main}
+var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main, "ecs": aws.DeployMain, "ansible": ansible.Main, "codebuild": aws.BuildMain}
 
 const kindPagerDuty = "pagerduty"
 

@@ -30,7 +30,7 @@ func Builds(c Config) func(dir string, decode func(any) error) (integrations.App
 		if err := errors.Join(err, badChange, badRead); err != nil {
 			return nil, err
 		}
-		s := codebuild.Settings{Project: o.Project, PlanProject: o.PlanProject}
+		s := codebuild.Settings{Project: o.Project, PlanProject: o.Plan.Project}
 		if s.Via, err = json.Marshal(change); err != nil {
 			return nil, err
 		}
@@ -40,11 +40,11 @@ func Builds(c Config) func(dir string, decode func(any) error) (integrations.App
 		r := integrations.Remote{
 			Word: codebuild.Word, Name: o.Project, Engine: codebuild.Name, What: "the project " + o.Project, Order: o.Order, Settings: s,
 		}
-		if o.PlanProject != "" {
-			r.PlanWhat = "the project " + o.PlanProject
+		if o.Plan.Project != "" {
+			r.PlanWhat = "the project " + o.Plan.Project
 		}
-		if o.Nothing != "" {
-			r.Nothing = regexp.MustCompile(o.Nothing) // it was tried
+		if o.Plan.Nothing != "" {
+			r.Nothing = regexp.MustCompile("(?m)" + o.Plan.Nothing) // it was tried
 		}
 		return integrations.NewRemote(r)
 	}

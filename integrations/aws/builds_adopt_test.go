@@ -124,10 +124,11 @@ func TestABuildOfAWebhookIsFollowedThroughAKill(t *testing.T) {
 // A plan of its own is what a build of another project prints between the marks.
 func TestABuildPlans(t *testing.T) {
 	d := newDepot(t)
-	a := d.make(func(o *codebuild.Order) { o.PlanProject, o.Nothing = "plan", "^Nothing" })
+	a := d.make(func(o *codebuild.Order) { o.Plan = codebuild.Plan{Project: "plan", Nothing: "^Nothing"} })
 	prints := func(lines ...string) {
 		d.Helper()
-		d.must(d.sim.SetPrints("plan", append(append([]string{"preparing", "--- signalbox plan ---"}, lines...), "--- end of signalbox plan ---", "done")))
+		all := append(append([]string{"preparing", "--- signalbox plan ---"}, lines...), "--- end of signalbox plan ---", "done")
+		d.must(d.sim.SetProject("plan", func(p *awssim.Project) { p.Prints = all }))
 		d.again()
 	}
 	prints("Nothing is to be changed.")
@@ -146,7 +147,7 @@ func TestABuildPlans(t *testing.T) {
 	if b[len(b)-1].Source != commitA || len(b) != plans+1 {
 		t.Errorf("its builds are %+v", b)
 	}
-	d.must(d.sim.SetPrints("plan", []string{"no marks"}))
+	d.must(d.sim.SetProject("plan", func(p *awssim.Project) { p.Prints = []string{"no marks"} }))
 	d.again()
 	_, err := a.Plan(context.Background(), d.run)
 	d.says(err, "its log has no plan in it")
@@ -159,8 +160,8 @@ func TestWhatNoOrderOfABuildIs(t *testing.T) {
 		want   []string
 	}{
 		{func(o *codebuild.Order) { o.Project = "arn:aws:codebuild:x" }, []string{`project: "arn:aws:codebuild:x" is not the name of a project`}},
-		{func(o *codebuild.Order) { o.PlanProject, o.Nothing = "a b", "(" }, []string{`plan_project: "a b" is not`, "nothing: error parsing regexp"}},
-		{func(o *codebuild.Order) { o.Nothing = "x" }, []string{"nothing: there is no plan_project that prints a plan"}},
+		{func(o *codebuild.Order) { o.Plan = codebuild.Plan{Project: "a b", Nothing: "("} }, []string{`plan.project: "a b" is not`, "plan.nothing: error parsing regexp"}},
+		{func(o *codebuild.Order) { o.Plan.Nothing = "x" }, []string{"plan.project: is missing, and there is a plan.nothing"}},
 		{func(o *codebuild.Order) {
 			o.Inputs = map[string]string{"A-B": "", "CODEBUILD_X": "", "SIGNALBOX_SHA": ""}
 		}, []string{`inputs: "A-B" is not`, "inputs: CODEBUILD_X is a name of", "inputs: SIGNALBOX_SHA is a name of"}},

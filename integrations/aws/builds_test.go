@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/aws"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/awssim"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/codebuild"
 )
@@ -295,4 +297,63 @@ func TestABuildThatTakesTooLong(t *testing.T) {
 		t.Errorf("it is known: %v", err)
 	}
 	d.built("STOPPED")
+}
+
+// The manual's policies are of what is called, and of nothing else; a plan reads.
+func TestThePoliciesOfABuild(t *testing.T) {
+	d := newDepot(t)
+	a := d.make(nil)
+	d.planned(a, "+0 ~1 -0")
+	d.must(d.sim.Hook("deploy", commitB, commitB)) // there is something to read
+	d.probe(a, false, "")
+	reads, changes := d.allowed("appliers.md", "codebuild plan policy"), d.allowed("appliers.md", "codebuild apply policy")
+	if got := d.called(); !slices.Equal(got, reads) {
+		t.Errorf("called are %q to plan and to probe, allowed %q", got, reads)
+	}
+	d.once(syscall.SIGINT, "StartBuild", true)
+	d.says(a.Apply(t.Context(), d.run), "was cancelled")
+	d.again()
+	d.planned(a, "+0 ~1 -0")
+	d.apply(a)
+	all := append(slices.Clone(reads), changes...)
+	slices.Sort(all)
+	if got := d.called(); !slices.Equal(got, all) {
+		t.Errorf("called are %q, allowed %q", got, all)
+	}
+}
+
+func TestABuildIsPlannedByAnAccountOfItsOwn(t *testing.T) {
+	d := newDepot(t)
+	c := config(d.url)
+	c.Accounts = c.Accounts[:1]
+	c.Accounts[0].Regions = []string{"ap-northeast-1"}
+	reader := c.Accounts[0]
+	reader.Name, reader.Role = "reader", "arn:aws:iam::111111111111:role/reader"
+	c.Accounts = append(c.Accounts, reader)
+	a, err := aws.Builds(c)("", func(into any) error {
+		o := into.(*codebuild.Order)
+		o.Project, o.Account, o.PlanAccount, o.Poll = "deploy", "main", "reader", 20*time.Millisecond
+		return nil
+	})
+	d.must(err)
+	assumed := func() (n int) {
+		for _, c := range d.sim.Calls() {
+			if c.Name == "sts:AssumeRole" && slices.Contains(c.IDs, reader.Role) {
+				n++
+			}
+		}
+		return n
+	}
+	d.planned(a, "+0 ~1 -0")
+	if assumed() != 1 {
+		t.Errorf("the plan took the reader's role %d times", assumed())
+	}
+	d.apply(a)
+	if assumed() != 1 {
+		t.Error("the apply took the reader's role")
+	}
+	d.probe(a, true, "")
+	if assumed() != 2 {
+		t.Error("the probe did not take the reader's role")
+	}
 }

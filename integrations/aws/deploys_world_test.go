@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -272,4 +273,32 @@ func (q *quay) stands(definition string, revisions, begun int) {
 	if s.Definition != definition || q.sim.Revisions("shop") != revisions || s.Begun != begun {
 		q.Errorf("it is at %s, of %d revisions, by %d deployments; want %s, %d, %d\n%s", s.Definition, q.sim.Revisions("shop"), s.Begun, definition, revisions, begun, q.log.String())
 	}
+}
+
+// called are the actions that were, sorted.
+func (q *quay) called() (out []string) {
+	for _, c := range q.sim.Calls() {
+		if !slices.Contains(out, c.Name) {
+			out = append(out, c.Name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// allowed are the actions of a policy of the manual.
+func (q *quay) allowed(doc, mark string) (out []string) {
+	q.Helper()
+	b, err := os.ReadFile("../../docs/" + doc)
+	q.must(err)
+	_, rest, _ := strings.Cut(string(b), "<!-- "+mark+" -->\n```json\n")
+	text, _, ok := strings.Cut(rest, "```\n<!-- end of "+mark+" -->")
+	var policy struct{ Statement []struct{ Action []string } }
+	if err := json.Unmarshal([]byte(text), &policy); err != nil || !ok {
+		q.Fatalf("the policy %s cannot be read: %v", mark, err)
+	}
+	for _, s := range policy.Statement {
+		out = append(out, s.Action...)
+	}
+	return out
 }

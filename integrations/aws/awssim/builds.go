@@ -59,7 +59,6 @@ type Verdict struct {
 
 type project struct {
 	Project
-	Made    time.Time
 	Builds  []*build // in the order in which they began
 	Verdict Verdict  // of its next build
 }
@@ -100,8 +99,8 @@ func (s *site) project(name string) *project {
 	return nil
 }
 
-func newProject(seed Project, now time.Time) *project {
-	p := &project{Project: seed, Made: now.Add(-24 * time.Hour)}
+func newProject(seed Project) *project {
+	p := &project{Project: seed}
 	p.Takes, p.Timeout = cmp.Or(p.Takes, 20*time.Second), cmp.Or(p.Timeout, time.Hour)
 	return p
 }

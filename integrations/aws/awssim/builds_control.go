@@ -71,7 +71,7 @@ func (s *Sim) StopBuilds(name string) error {
 	})
 }
 
-// SetPrints changes what the buildspec of a project prints.
-func (s *Sim) SetPrints(name string, lines []string) error {
-	return s.withProject(name, func(p *project, _ time.Time) { p.Prints = lines })
+// SetProject changes a project. f must not call the simulator.
+func (s *Sim) SetProject(name string, f func(p *Project)) error {
+	return s.withProject(name, func(p *project, _ time.Time) { f(&p.Project) })
 }

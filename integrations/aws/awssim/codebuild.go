@@ -20,7 +20,6 @@ func codebuildOps() []op {
 		},
 		{service: codebuildService, action: "StopBuild", change: true, needs: split("id"), takes: split("id"), do: stopBuild},
 		{service: codebuildService, action: "BatchGetBuilds", needs: split("ids"), takes: split("ids.#"), do: getBuilds},
-		{service: codebuildService, action: "BatchGetProjects", needs: split("names"), takes: split("names.#"), do: getProjects},
 		{
 			service: codebuildService, action: "ListBuildsForProject", needs: split("projectName"), do: listBuilds,
 			takes: split("projectName nextToken sortOrder"),
@@ -148,19 +147,11 @@ func stopBuild(c *call) (any, error) {
 	return map[string]any{"build": c.showBuild(p, b)}, nil
 }
 
-// named are the ids or names of a batch, of which there are 1 to 100.
-func (c *call) named(key string) ([]string, error) {
-	all := c.p.list(key)
-	if len(all) == 0 || len(all) > 100 {
-		return nil, refuse(badCodeBuild, "Invalid %s: want 1 to 100 of them", key)
-	}
-	return all, nil
-}
-
+// getBuilds tells of 1 to 100 builds.
 func getBuilds(c *call) (any, error) {
-	ids, err := c.named("ids")
-	if err != nil {
-		return nil, err
+	ids := c.p.list("ids")
+	if len(ids) == 0 || len(ids) > 100 {
+		return nil, refuse(badCodeBuild, "Invalid ids: want 1 to 100 of them")
 	}
 	found, missing := []any{}, []string{}
 	for _, id := range ids {
@@ -175,25 +166,6 @@ func getBuilds(c *call) (any, error) {
 		}
 	}
 	return map[string]any{"builds": found, "buildsNotFound": missing}, nil
-}
-
-func getProjects(c *call) (any, error) {
-	names, err := c.named("names")
-	if err != nil {
-		return nil, err
-	}
-	found, missing := []any{}, []string{}
-	for _, name := range names {
-		p := c.site.project(name)
-		if p == nil {
-			missing = append(missing, name)
-			continue
-		}
-		found = append(found, map[string]any{
-			"name": p.Name, "arn": c.site.arn("codebuild", "project/"+p.Name), "timeoutInMinutes": int(p.Timeout / time.Minute), "created": epoch(p.Made), "lastModified": epoch(p.Made),
-		})
-	}
-	return map[string]any{"projects": found, "projectsNotFound": missing}, nil
 }
 
 // listBuilds lists the newest first. It refuses an order where there are more than a

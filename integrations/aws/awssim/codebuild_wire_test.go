@@ -112,8 +112,6 @@ func TestEveryMemberOfAnAnswerIsReadByTheSDK(t *testing.T) {
 	held(listed, err)
 	stopped, err := builds.StopBuild(b.ctx, &codebuild.StopBuildInput{Id: started.Build.Id})
 	held(stopped, err)
-	projects, err := builds.BatchGetProjects(b.ctx, &codebuild.BatchGetProjectsInput{Names: []string{"deploy"}})
-	held(projects, err)
 	lines, err := logs.GetLogEvents(b.ctx, &cloudwatchlogs.GetLogEventsInput{LogGroupName: got.Builds[0].Logs.GroupName, LogStreamName: got.Builds[0].Logs.StreamName, StartFromHead: aws.Bool(true)})
 	held(lines, err)
 }

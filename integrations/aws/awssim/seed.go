@@ -197,7 +197,7 @@ func (s *site) plant(w *world, e Estate, now time.Time) error {
 		s.Repositories = append(s.Repositories, newRepository(r, now))
 	}
 	for _, p := range e.Projects {
-		s.Projects = append(s.Projects, newProject(p, now))
+		s.Projects = append(s.Projects, newProject(p))
 	}
 	for _, c := range e.Clusters {
 		if err := s.plantCluster(w, c, now); err != nil {

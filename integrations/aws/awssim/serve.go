@@ -291,7 +291,7 @@ type Call struct {
 // idKeys are the parameters that say what a call is about.
 var idKeys = split("AutoScalingGroupName AutoScalingGroupNames.member.# TargetGroupArn TargetGroupArns.member.# LoadBalancerName LoadBalancerNames.member.# LoadBalancerArn " +
 	"InstanceId InstanceId.# InstanceIds.# InstanceIds.member.# ResourceId.# Targets.member.#.Id Instances.member.#.InstanceId Tags.member.#.ResourceId VolumeId.# CommandId RoleArn " +
-	"cluster containerInstance containerInstances.# tasks.# service services.# taskDefinition family repositoryName PhoneNumber phoneNumber projectName id ids.# names.# logStreamName")
+	"cluster containerInstance containerInstances.# tasks.# service services.# taskDefinition family repositoryName PhoneNumber phoneNumber projectName id ids.# logStreamName")
 
 // policyName is what a policy of IAM calls a service: as its signature does, but for one.
 func policyName(service string) string {

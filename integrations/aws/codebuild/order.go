@@ -21,18 +21,24 @@ const Name = "AWS CodeBuild"
 // Order is what the configuration says of a step that CodeBuild runs.
 type Order struct {
 	remote.Order `yaml:",inline"`
-	// Project is the one whose build is the apply, and PlanProject the one whose build
-	// prints the plan; "" is a step without a plan of its own.
-	Project     string `yaml:"project"`
-	PlanProject string `yaml:"plan_project"`
-	// Nothing is a pattern that the printed plan has where there is nothing to do.
-	Nothing string `yaml:"nothing"`
+	// Project is the one whose build is the apply.
+	Project string `yaml:"project"`
+	// Plan is the one whose build prints the plan.
+	Plan Plan `yaml:"plan"`
 	// Account is one of aws.accounts, whose role, endpoint and region are used;
 	// PlanAccount is the one that plans and probes, Account where it is empty. Keys come
 	// from the target's plan_env and apply_env, or from where the AWS CLI looks.
 	Account     string `yaml:"account"`
 	PlanAccount string `yaml:"plan_account"`
 	Region      string `yaml:"region"`
+}
+
+// Plan is a project that plans and changes nothing. Without one a step has no plan of its
+// own.
+type Plan struct {
+	Project string `yaml:"project"`
+	// Nothing is a pattern that is found in a plan in which there is nothing to do.
+	Nothing string `yaml:"nothing"`
 }
 
 // Default is an order in which nothing is said.
@@ -67,13 +73,13 @@ func (o Order) Validate() error {
 	if !projectShape.MatchString(o.Project) {
 		bad("project: %q is not the name of a project; want one like deploy-shop, and no ARN", o.Project)
 	}
-	if o.PlanProject != "" && !projectShape.MatchString(o.PlanProject) {
-		bad("plan_project: %q is not the name of a project; want one like plan-shop, and no ARN", o.PlanProject)
+	if o.Plan.Project != "" && !projectShape.MatchString(o.Plan.Project) {
+		bad("plan.project: %q is not the name of a project; want one like plan-shop, and no ARN", o.Plan.Project)
 	}
-	if _, err := regexp.Compile(o.Nothing); err != nil {
-		bad("nothing: %v", err)
-	} else if o.Nothing != "" && o.PlanProject == "" {
-		bad("nothing: there is no plan_project that prints a plan")
+	if _, err := regexp.Compile(o.Plan.Nothing); err != nil {
+		bad("plan.nothing: %v", err)
+	} else if o.Plan.Nothing != "" && o.Plan.Project == "" {
+		bad("plan.project: is missing, and there is a plan.nothing")
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Inputs)) {
 		switch {
