@@ -240,9 +240,8 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// fields maps names in the file to fields of a struct, those of an embedded one among them;
-// "" is the inline one, which
-// may have a name too.
+// fields maps names in the file to fields of a struct, by their indices; "" is the inline
+// one, which may have a name too. The fields of an embedded struct are the struct's own.
 func fields(t reflect.Type) (byName map[string][]int, names []string) {
 	byName = map[string][]int{}
 	for i := range t.NumField() {
@@ -252,18 +251,19 @@ func fields(t reflect.Type) (byName map[string][]int, names []string) {
 		case !f.IsExported() || name == "-" || option == "key":
 			continue
 		case option == "inline" && f.Anonymous:
-			inner, its := fields(f.Type)
-			for _, n := range its {
-				byName[n], names = append([]int{i}, inner[n]...), append(names, n)
+			inner, more := fields(f.Type)
+			for _, name := range more {
+				byName[name] = append([]int{i}, inner[name]...)
 			}
+			names = append(names, more...)
 			continue
 		case option == "inline":
-			byName[""] = f.Index
+			byName[""] = []int{i}
 		case name == "":
 			name = strings.ToLower(f.Name)
 		}
 		if name != "" {
-			byName[name] = f.Index
+			byName[name] = []int{i}
 			names = append(names, name)
 		}
 	}

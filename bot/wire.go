@@ -42,6 +42,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/alertmanager"
 	"github.com/signalbox-chatops/signalbox/integrations/ansible"
 	"github.com/signalbox-chatops/signalbox/integrations/aws"
+	"github.com/signalbox-chatops/signalbox/integrations/circleci"
 	"github.com/signalbox-chatops/signalbox/integrations/cloudwatch"
 	"github.com/signalbox-chatops/signalbox/integrations/command"
 	"github.com/signalbox-chatops/signalbox/integrations/demo"
@@ -172,13 +173,15 @@ func appliers(c *Config, providerCache string) map[string]applierMaker {
 		"ecs":       aws.Deploys(c.AWS),
 		"command":   command.Make,
 		"ansible":   ansible.Make,
+		"actions":   github.Actions(github.Config{APIURL: c.GitHub.APIURL}),
+		"circleci":  circleci.Make,
 		"codebuild": aws.Builds(c.AWS),
 	}
 }
 
 // tools are the programs of appliers that are our own binary, by the word it is
 // called with.
-var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main, "ecs": aws.DeployMain, "ansible": ansible.Main, "codebuild": aws.BuildMain}
+var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main, "ecs": aws.DeployMain, "ansible": ansible.Main, github.ActionsWord: github.ActionsMain, circleci.Word: circleci.Main, "codebuild": aws.BuildMain}
 
 const kindPagerDuty = "pagerduty"
 

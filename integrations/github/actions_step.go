@@ -38,10 +38,15 @@ type ActionsPlan struct {
 	Nothing string `yaml:"nothing"`
 }
 
+// DefaultActions is a step of which nothing is said.
+func DefaultActions() ActionsConfig {
+	return ActionsConfig{Order: remote.Default(), Ref: "main", Event: "push", Token: "GITHUB_TOKEN"}
+}
+
 // Actions makes the steps `actions` of targets, on the GitHub of a configuration.
 func Actions(c Config) func(dir string, decode func(any) error) (integrations.Applier, error) {
 	return func(_ string, decode func(any) error) (integrations.Applier, error) {
-		o := ActionsConfig{Order: remote.Default(), Ref: "main", Event: "push", Token: "GITHUB_TOKEN"}
+		o := DefaultActions()
 		if err := decode(&o); err != nil {
 			return nil, err
 		}
