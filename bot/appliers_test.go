@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -9,13 +12,17 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/awssim"
+	"github.com/signalbox-chatops/signalbox/integrations/circleci/circlecisim"
+	"github.com/signalbox-chatops/signalbox/integrations/github/githubsim"
 	"github.com/signalbox-chatops/signalbox/integrations/integrationstest"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/remote"
 )
 
 // applierBase is the configuration around an example of docs/appliers.md.
@@ -50,7 +57,54 @@ resource "terraform_data" "it" { input = var.region }
 	"route53/production":  {"", map[string]string{"route53/Routefile": "a.example.com. A\n"}},
 	"dns/production":      {"", map[string]string{"dns/dnsconfig.js": "A foo.example.com 1.2.3.4\n"}},
 	"schema/production":   {"", map[string]string{"schema/schema.sql": "orders (id int)\n"}},
+	"cluster/production":  {"", nil},
+	"search/production":   {"", nil},
 	"batch/production":    {"", nil},
+}
+
+// applierCIs are the CIs of the examples that run on one, which have the file that is shown
+// below the example. They put what is to be said of where they are into it.
+var applierCIs = map[string]func(t *testing.T, file, config string) string{
+	"cluster/production": func(t *testing.T, file, config string) string {
+		sim, err := githubsim.New(githubsim.Config{
+			Dir: t.TempDir(), Users: []githubsim.User{{Login: "ci", Token: "value-of-CI_WRITE"}},
+			Repos: []githubsim.Repo{{Owner: "acme", Name: "infra", Files: map[string]string{".github/workflows/cluster.yml": file}, Collaborators: map[string]string{"ci": "write"}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewServer(sim.Handler())
+		sim.SetBase(server.URL)
+		t.Cleanup(func() {
+			server.Close()
+			if err := sim.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return strings.Replace(config, "github: {token", "github: {api_url: "+server.URL+"/api/v3, token", 1)
+	},
+	"search/production": func(t *testing.T, file, config string) string {
+		var applied atomic.Bool
+		sim := circlecisim.New(circlecisim.Config{
+			Token: "value-of-CIRCLE_TOKEN", Project: "gh/acme/search", Branches: map[string]string{"main": strings.Repeat("cd", 20)}, File: file,
+			Runner: func(_ context.Context, r circlecisim.Run, log io.Writer) error {
+				text := "+ an index"
+				if applied.Load() {
+					text = "No changes."
+				}
+				applied.CompareAndSwap(false, r.Workflow == "deploy")
+				_, err := fmt.Fprintf(log, "%s\n%s\n%s\n", remote.PlanBegins, text, remote.PlanEnds)
+				return err
+			},
+		})
+		server := httptest.NewServer(sim.Handler())
+		sim.SetBase(server.URL)
+		t.Cleanup(func() { sim.Close(); server.Close() })
+		return strings.Replace(config, "- circleci:\n", "- circleci:\n          url: "+server.URL+"/api/v2\n", 1)
+	},
+	"batch/production": func(t *testing.T, _, config string) string {
+		return config + "aws: {accounts: [{name: production, regions: [ap-northeast-1], endpoint: \"" + exampleAWS(t) + "\"}]}\n"
+	},
 }
 
 // Each example of docs/appliers.md is loaded, planned and applied, after which nothing is
@@ -67,17 +121,19 @@ func TestApplierExamples(t *testing.T) {
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	seen := map[string]bool{}
 	for _, part := range strings.Split(string(doc), "```yaml\n")[1:] {
-		example, _, _ := strings.Cut(part, "```")
+		example, rest, _ := strings.Cut(part, "```")
+		_, file, _ := strings.Cut(rest, "```yml\n")
+		file, _, _ = strings.Cut(file, "```")
 		name := strings.TrimSuffix(strings.TrimSpace(strings.Split(example, "\n")[1]), ":")
 		seen[name] = true
-		t.Run(name, func(t *testing.T) { runExample(t, name, example) })
+		t.Run(name, func(t *testing.T) { runExample(t, name, example, file) })
 	}
 	if want := slices.Sorted(maps.Keys(applierTrees)); !slices.Equal(slices.Sorted(maps.Keys(seen)), want) {
 		t.Errorf("docs/appliers.md shows %q, want %q", slices.Sorted(maps.Keys(seen)), want)
 	}
 }
 
-func runExample(t *testing.T, name, example string) {
+func runExample(t *testing.T, name, example, shown string) {
 	of := applierTrees[name]
 	if of.program != "" {
 		if _, err := exec.LookPath(of.program); err != nil {
@@ -94,11 +150,12 @@ func runExample(t *testing.T, name, example string) {
 			t.Fatal(err)
 		}
 	}
-	text := strings.NewReplacer("/srv/tfstate", outside, "poll: 10s", "poll: 10ms").Replace(example)
-	if strings.Contains(example, "account: production") {
-		text += "aws: {accounts: [{name: production, regions: [ap-northeast-1], endpoint: \"" + exampleAWS(t) + "\"}]}\n"
+	config := applierBase + strings.ReplaceAll(example, "/srv/tfstate", outside)
+	if ci := applierCIs[name]; ci != nil {
+		config = strings.Replace(ci(t, shown, config), "          project:", "          poll: 50ms\n          project:", 1)
+		config = strings.Replace(config, "          limit: 30m", "          limit: 30m\n          poll: 50ms", 1)
 	}
-	c, err := parseConfig("signalbox.yaml", []byte(applierBase+text), func(name string) (string, bool) { return "value-of-" + name, true })
+	c, err := parseConfig("signalbox.yaml", []byte(config), func(name string) (string, bool) { return "value-of-" + name, true })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +187,7 @@ func runExample(t *testing.T, name, example string) {
 	}
 }
 
-// exampleAWS is what the examples find in their account. Each call takes some seconds there.
+// exampleAWS is what an example finds in its account. Each call takes some seconds there.
 func exampleAWS(t *testing.T) string {
 	at := clock.NewMovable(0)
 	sim, err := awssim.New(awssim.Config{Clock: at, Fleet: awssim.Fleet{In: []awssim.Estate{{Projects: []awssim.Project{{Name: "deploy-batch"}}}}}, Accounts: map[string]string{"value-of-WRITE_ID": "main"}})

@@ -73,8 +73,9 @@ func Make(_ string, decode func(any) error) (integrations.Applier, error) {
 	if c.Plan.Workflow != "" {
 		step.PlanWhat = c.Plan.Workflow + " of " + c.Project
 	}
-	if c.Plan.Nothing != "" {
-		step.Nothing = regexp.MustCompile("(?m)" + c.Plan.Nothing)
+	var err error
+	if step.Nothing, err = remote.Nothing(c.Plan.Nothing); err != nil {
+		return nil, err
 	}
 	return integrations.NewRemote(step)
 }
@@ -84,7 +85,6 @@ var (
 	workflowShape = regexp.MustCompile(`^[A-Za-z0-9_. -]{1,100}$`)
 	branchShape   = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./-]{0,200}$`)
 	idShape       = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-	variableShape = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
 // Validate returns every mistake there is, joined.
@@ -110,8 +110,8 @@ func (c Config) Validate() error {
 	if c.Definition != "" && !idShape.MatchString(c.Definition) {
 		bad("definition: %q is not the id of a pipeline definition", c.Definition)
 	}
-	if !variableShape.MatchString(c.Token) {
-		bad("token: want the name of a variable of plan_env and apply_env, such as CIRCLE_TOKEN, and no token")
+	if err := remote.CheckToken(c.Token, "CIRCLE_TOKEN"); err != nil {
+		bad("token: %v", err)
 	}
 	errs = append(errs, c.Plan.validate())
 	return errors.Join(errs...)
@@ -125,12 +125,8 @@ func (p Plan) validate() error {
 	if err := (remote.Order{Inputs: p.Inputs, StartWait: 1, Limit: 1, Poll: 1 << 30}).Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("plan.%w", err))
 	}
-	re, err := regexp.Compile("(?m)" + p.Nothing)
-	switch {
-	case err != nil:
-		errs = append(errs, fmt.Errorf("plan.nothing: %q is no pattern: %v", p.Nothing, err))
-	case p.Nothing != "" && re.MatchString(""):
-		errs = append(errs, fmt.Errorf("plan.nothing: %q matches where nothing stands", p.Nothing))
+	if _, err := remote.Nothing(p.Nothing); err != nil {
+		errs = append(errs, fmt.Errorf("plan.nothing: %w", err))
 	}
 	return errors.Join(errs...)
 }

@@ -1,7 +1,6 @@
 package circleci
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,9 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -62,9 +59,9 @@ func Main(args []string, out, errOut io.Writer) int {
 }
 
 func dial(s settings) (*engine, error) {
-	token := os.Getenv(s.Token)
-	if token == "" {
-		return nil, fmt.Errorf("there is no %s in the environment of the step: give it a token in plan_env and apply_env of the target", s.Token)
+	token, err := remote.Token(s.Token)
+	if err != nil {
+		return nil, err
 	}
 	client := func(at string) *jsonapi.Client {
 		return jsonapi.New(jsonapi.Options{Name: "circleci", URL: at, Header: http.Header{"Circle-Token": {token}}, Secrets: []string{token}})
@@ -79,6 +76,25 @@ func dial(s settings) (*engine, error) {
 func (e *engine) call(ctx context.Context, c jsonapi.Call, out any) error {
 	_, err := e.api.Do(ctx, c, out)
 	return remote.Judge(err)
+}
+
+// items reads a list to its end.
+func items[T any](ctx context.Context, e *engine, act, thing string, path ...string) (out []T, err error) {
+	for query := (url.Values{}); ; {
+		var page struct {
+			Items []T    `json:"items"`
+			Next  string `json:"next_page_token"`
+		}
+		err := e.call(ctx, jsonapi.Call{Act: act, Thing: thing, Method: http.MethodGet, Path: path, Query: query}, &page)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, page.Items...)
+		if page.Next == "" || len(page.Items) == 0 {
+			return out, nil
+		}
+		query.Set("page-token", page.Next)
+	}
 }
 
 func (e *engine) project(more ...string) []string {
@@ -246,16 +262,13 @@ func (f flow) state() remote.State {
 // flows are the workflows that count: those of the name, or all; of one that was run again
 // the newest.
 func (e *engine) flows(ctx context.Context, id string) (count []flow, any bool, err error) {
-	var page struct {
-		Items []flow `json:"items"`
-	}
-	err = e.call(ctx, jsonapi.Call{Act: "list the workflows of the pipeline", Thing: id, Method: http.MethodGet, Path: []string{"pipeline", id, "workflow"}}, &page)
-	for _, f := range page.Items {
+	all, err := items[flow](ctx, e, "list the workflows of the pipeline", id, "pipeline", id, "workflow")
+	for _, f := range all {
 		if (e.Workflow == "" || e.Workflow == f.Name) && !slices.ContainsFunc(count, func(have flow) bool { return have.Name == f.Name }) {
 			count = append(count, f)
 		}
 	}
-	return count, len(page.Items) > 0, err
+	return count, len(all) > 0, err
 }
 
 // stands is a pipeline as a run: it is over when all that counts is, and succeeded when all
@@ -311,108 +324,6 @@ func (e *engine) Cancel(ctx context.Context, id string) error {
 			if err != nil {
 				return err
 			}
-		}
-	}
-	return nil
-}
-
-// job is a job of a workflow. An approval has no number.
-type job struct {
-	ID     string `json:"id"`
-	Number int    `json:"job_number"`
-	Name   string `json:"name"`
-	Status string `json:"status"`
-}
-
-func (j job) over() bool {
-	return slices.Contains([]string{"success", "failed", "canceled", "timedout", "infrastructure_fail", "terminated-unknown"}, j.Status)
-}
-
-// Log writes the outputs of the jobs that are over. The place is the list of their ids.
-func (e *engine) Log(ctx context.Context, id, since string, w io.Writer) (string, error) {
-	done := strings.Fields(since)
-	flows, _, err := e.flows(ctx, id)
-	if err != nil {
-		return since, err
-	}
-	for _, f := range flows {
-		var page struct {
-			Items []job `json:"items"`
-		}
-		err := e.call(ctx, jsonapi.Call{Act: "list the jobs of the workflow", Thing: f.Name, Method: http.MethodGet, Path: []string{"workflow", f.ID, "job"}}, &page)
-		if err != nil {
-			return strings.Join(done, " "), err
-		}
-		for _, j := range page.Items {
-			if j.Number == 0 || !j.over() || slices.Contains(done, j.ID) {
-				continue
-			}
-			if err := e.jobLog(ctx, j, w); err != nil {
-				return strings.Join(done, " "), fmt.Errorf("read the output of the job %s: %w", j.Name, err)
-			}
-			done = append(done, j.ID)
-		}
-	}
-	return strings.Join(done, " "), nil
-}
-
-// jobLog writes the output of each step of a job.
-func (e *engine) jobLog(ctx context.Context, j job, w io.Writer) error {
-	var got struct {
-		Steps []struct {
-			Name    string `json:"name"`
-			Actions []struct {
-				Output bool   `json:"has_output"`
-				URL    string `json:"output_url"`
-			} `json:"actions"`
-		} `json:"steps"`
-	}
-	_, err := e.old.Do(ctx, jsonapi.Call{Act: "read the job", Thing: strconv.Itoa(j.Number), Method: http.MethodGet, Path: e.project(strconv.Itoa(j.Number))}, &got)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "==> job %s: %s\n", j.Name, j.Status)
-	for _, s := range got.Steps {
-		fmt.Fprintf(w, "--> %s\n", s.Name)
-		for _, a := range s.Actions {
-			if !a.Output || a.URL == "" {
-				continue
-			}
-			if err := e.output(ctx, a.URL, w); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// output writes what a step printed.
-func (e *engine) output(ctx context.Context, at string, w io.Writer) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
-	if err != nil {
-		return errors.New("circleci said no place where it is") // err holds the signed address
-	}
-	resp, err := e.logs.RoundTrip(req)
-	if err != nil {
-		return fmt.Errorf("%s: %w", req.URL.Host, cmp.Or(errors.Unwrap(err), err))
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answered %s", req.URL.Host, resp.Status)
-	}
-	var parts []struct {
-		Message string `json:"message"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&parts); err != nil {
-		return fmt.Errorf("%s: %w", req.URL.Host, err)
-	}
-	for _, p := range parts {
-		text := strings.ReplaceAll(p.Message, "\r\n", "\n")
-		if text != "" && !strings.HasSuffix(text, "\n") {
-			text += "\n"
-		}
-		if _, err := io.WriteString(w, text); err != nil {
-			return err
 		}
 	}
 	return nil

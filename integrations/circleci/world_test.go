@@ -41,8 +41,8 @@ jobs:
   deploy:
     environment: {NONCE: << pipeline.parameters.nonce >>}
 workflows:
-  deploy: {jobs: [deploy]}
-  plan: {jobs: [deploy]}
+  deploy: {when: {equal: [deploy, << pipeline.parameters.only >>]}, jobs: [deploy]}
+  plan: {when: {equal: [plan, << pipeline.parameters.only >>]}, jobs: [deploy]}
 `
 )
 

@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,9 +65,9 @@ func ActionsMain(args []string, out, errOut io.Writer) int {
 }
 
 func newActions(s actionsSettings) (*actions, error) {
-	token := os.Getenv(s.Token)
-	if token == "" {
-		return nil, fmt.Errorf("there is no %s in the environment of the step: give it a token in plan_env and apply_env of the target", s.Token)
+	token, err := remote.Token(s.Token)
+	if err != nil {
+		return nil, err
 	}
 	base, err := url.Parse(s.APIURL + "/")
 	if err != nil {
@@ -208,11 +207,16 @@ func (a *actions) jobs(ctx context.Context, id string) ([]*gh.WorkflowJob, error
 	if err != nil {
 		return nil, err
 	}
-	got, _, err := a.api.Actions.ListWorkflowJobs(ctx, a.owner, a.name, n, &gh.ListWorkflowJobsOptions{ListOptions: gh.ListOptions{PerPage: 100}})
-	if err != nil {
-		return nil, err
+	var out []*gh.WorkflowJob
+	opts := &gh.ListWorkflowJobsOptions{ListOptions: gh.ListOptions{Page: 1, PerPage: 100}}
+	for opts.Page != 0 {
+		got, resp, err := a.api.Actions.ListWorkflowJobs(ctx, a.owner, a.name, n, opts)
+		if err != nil {
+			return nil, err
+		}
+		out, opts.Page = append(out, got.Jobs...), resp.NextPage
 	}
-	return got.Jobs, nil
+	return out, nil
 }
 
 // whereabouts names the jobs that run, with their steps; or those that failed.

@@ -64,17 +64,15 @@ func Actions(c Config) func(dir string, decode func(any) error) (integrations.Ap
 		if o.Plan.Workflow != "" {
 			step.PlanWhat = o.Plan.Workflow + " of " + o.Repository
 		}
-		if o.Plan.Nothing != "" {
-			step.Nothing = regexp.MustCompile("(?m)" + o.Plan.Nothing)
+		var err error
+		if step.Nothing, err = remote.Nothing(o.Plan.Nothing); err != nil {
+			return nil, err
 		}
 		return integrations.NewRemote(step)
 	}
 }
 
-var (
-	eventShape    = regexp.MustCompile(`^[a-z_]{1,50}$`)
-	variableShape = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-)
+var eventShape = regexp.MustCompile(`^[a-z_]{1,50}$`)
 
 // Validate returns every mistake there is, joined.
 func (o ActionsConfig) Validate() error {
@@ -92,10 +90,8 @@ func (o ActionsConfig) Validate() error {
 	if o.Plan.Workflow == "" && o.Plan.Nothing != "" {
 		bad("plan.nothing: there is no plan.workflow whose plan it could be found in")
 	}
-	if re, err := regexp.Compile("(?m)" + o.Plan.Nothing); err != nil {
-		bad("plan.nothing: %q is no pattern: %v", o.Plan.Nothing, err)
-	} else if o.Plan.Nothing != "" && re.MatchString("") {
-		bad("plan.nothing: %q matches where nothing stands", o.Plan.Nothing)
+	if _, err := remote.Nothing(o.Plan.Nothing); err != nil {
+		bad("plan.nothing: %v", err)
 	}
 	if !validRef(o.Ref) || fullSHA.MatchString(o.Ref) {
 		bad("ref: %q is not a branch or tag", o.Ref)
@@ -103,8 +99,8 @@ func (o ActionsConfig) Validate() error {
 	if !eventShape.MatchString(o.Event) {
 		bad("event: %q is not an event; want one like push", o.Event)
 	}
-	if !variableShape.MatchString(o.Token) {
-		bad("token: want the name of a variable of plan_env and apply_env, such as GITHUB_TOKEN, and no token")
+	if err := remote.CheckToken(o.Token, "GITHUB_TOKEN"); err != nil {
+		bad("token: %v", err)
 	}
 	return errors.Join(errs...)
 }

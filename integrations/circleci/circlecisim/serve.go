@@ -24,7 +24,7 @@ func refuse(status int, format string, args ...any) *refusal {
 	return &refusal{status: status, said: fmt.Sprintf(format, args...)}
 }
 
-const perPage = 20
+const perPage = 1 // the real one has more, and pages all the same
 
 // Handler answers the API at "/api/v2" and "/api/v1.1", and has the outputs at "/output".
 func (s *Sim) Handler() http.Handler { return http.HandlerFunc(s.serve) }
@@ -110,7 +110,7 @@ func (s *Sim) act(r *http.Request, body []byte) (int, any, *refusal) {
 		case parts[4] == "config":
 			return http.StatusOK, obj{"source": s.cfg.File, "compiled": s.pipelines[i].compiled}, nil
 		}
-		return http.StatusOK, obj{"items": s.workflowObjs(s.pipelines[i]), "next_page_token": nil}, nil
+		return http.StatusOK, paged(r, s.workflowObjs(s.pipelines[i])), nil
 	case is("GET", "workflow", "*", "job"), is("POST", "workflow", "*", "cancel"):
 		w := s.workflow(parts[3])
 		switch {
@@ -122,7 +122,7 @@ func (s *Sim) act(r *http.Request, body []byte) (int, any, *refusal) {
 		}
 		job := obj{"id": w.id + "-job", "job_number": w.job, "name": "job", "type": "build", "status": w.status, "project_slug": s.cfg.Project}
 		gate := obj{"id": w.id + "-gate", "name": "hold", "type": "approval", "status": "success", "project_slug": s.cfg.Project}
-		return http.StatusOK, obj{"items": []obj{gate, job}, "next_page_token": nil}, nil
+		return http.StatusOK, paged(r, []obj{gate, job}), nil
 	}
 	s.wrong = append(s.wrong, r.Method+" "+r.URL.Path+": no such call")
 	return 0, nil, refuse(http.StatusNotFound, "Not found")
@@ -185,21 +185,28 @@ func (s *Sim) trigger(body []byte, byDefinition bool) (int, any, *refusal) {
 
 // list pages through the pipelines, newest first.
 func (s *Sim) list(r *http.Request) (int, any, *refusal) {
-	from, _ := strconv.Atoi(r.URL.Query().Get("page-token"))
 	rows := slices.Clone(s.pipelines)
 	slices.Reverse(rows)
-	if len(rows) > 0 && from == 0 && s.takeLocked(faultLate, r) != nil {
+	if len(rows) > 0 && s.takeLocked(faultLate, r) != nil {
 		rows = rows[1:] // the list is behind
 	}
-	items, next := []obj{}, any(nil)
-	for i := from; i < len(rows); i++ {
-		if i == from+perPage {
-			next = strconv.Itoa(i)
-			break
-		}
-		items = append(items, s.pipelineObj(rows[i]))
+	items := []obj{}
+	for _, p := range rows {
+		items = append(items, s.pipelineObj(p))
 	}
-	return http.StatusOK, obj{"items": items, "next_page_token": next}, nil
+	return http.StatusOK, paged(r, items), nil
+}
+
+// paged cuts a list as the query asks.
+func paged(r *http.Request, items []obj) obj {
+	from, _ := strconv.Atoi(r.URL.Query().Get("page-token"))
+	from = min(max(from, 0), len(items))
+	to := min(from+perPage, len(items))
+	out := obj{"items": items[from:to], "next_page_token": nil}
+	if to < len(items) {
+		out["next_page_token"] = strconv.Itoa(to)
+	}
+	return out
 }
 
 func (s *Sim) pipelineObj(p *pipeline) obj {

@@ -156,12 +156,23 @@ type file struct {
 	Workflows yaml.MapSlice `yaml:"workflows"`
 }
 
+// when says whether a workflow is to be run: as much of the conditions as "equal" is.
+func when(workflow any) bool {
+	w, _ := workflow.(map[string]any)
+	on, ok := w["when"].(map[string]any)
+	if !ok {
+		return true
+	}
+	both, _ := on["equal"].([]any)
+	return len(both) == 2 && fmt.Sprint(both[0]) == fmt.Sprint(both[1])
+}
+
 var reference = regexp.MustCompile(`<<\s*pipeline\.parameters\.([A-Za-z0-9_-]+)\s*>>`)
 
 // begin starts a pipeline. Call it with the lock held.
 func (s *Sim) begin(trigger, branch, sha string, given map[string]string) (*pipeline, error) {
 	var f file
-	if err := yaml.Unmarshal([]byte(s.cfg.File), &f); err != nil {
+	if err := yaml.Unmarshal([]byte(reference.ReplaceAllString(s.cfg.File, "x")), &f); err != nil {
 		return nil, err
 	}
 	params := map[string]string{}
@@ -170,7 +181,7 @@ func (s *Sim) begin(trigger, branch, sha string, given map[string]string) (*pipe
 	}
 	for name, v := range given {
 		if _, ok := f.Parameters[name]; !ok {
-			return nil, fmt.Errorf("Unexpected argument(s): %s", name)
+			return nil, undeclared(name)
 		}
 		params[name] = v
 	}
@@ -181,9 +192,11 @@ func (s *Sim) begin(trigger, branch, sha string, given map[string]string) (*pipe
 		p.errors = []string{"Job 'deploy' requires 'build', which is the name of 0 other jobs in workflow 'deploy'"}
 		return p, nil
 	}
+	if err := yaml.Unmarshal([]byte(p.compiled), &f); err != nil {
+		return nil, err
+	}
 	for _, item := range f.Workflows {
-		name, _ := item.Key.(string)
-		if only := params["only"]; only == "" || only == name {
+		if name, ok := item.Key.(string); ok && when(item.Value) {
 			s.startWorkflow(p, name)
 		}
 	}
@@ -195,6 +208,11 @@ func uuid() string {
 	rand.Read(b[:]) // never fails
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
+
+// undeclared is a parameter that the configuration does not know, in CircleCI's words.
+type undeclared string
+
+func (u undeclared) Error() string { return "Unexpected argument(s): " + string(u) }
 
 var errCancelled = errors.New("canceled")
 

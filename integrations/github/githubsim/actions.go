@@ -87,7 +87,7 @@ func (s *Sim) startRun(r *repoRow, w *workflow, event, branch, sha, actor string
 	return run
 }
 
-var errCancelled = errors.New("The operation was canceled.")
+var errCancelled = errors.New("canceled")
 
 // runIt is the machine that a run runs on.
 func (s *Sim) runIt(ctx context.Context, run *workflowRun, view WorkflowRun) {
@@ -105,7 +105,7 @@ func (s *Sim) runIt(ctx context.Context, run *workflowRun, view WorkflowRun) {
 	case s.ctx.Err() != nil: // we are closing: the next life finds it broken off
 		return
 	case errors.Is(context.Cause(ctx), errCancelled):
-		log.line("##[error]" + errCancelled.Error())
+		log.line("##[error]The operation was canceled.")
 		s.endRun(run, "cancelled", log)
 	case err != nil:
 		log.line("##[error]" + err.Error())

@@ -14,6 +14,7 @@ type watch struct {
 	r     record
 	log   io.Writer // of what the run prints
 	since string    // the place in it
+	now   Run       // as it was last seen
 	told  string    // what was said of it last
 	away  bool      // its engine did not answer last time
 	mute  bool      // that its log cannot be read was said
@@ -39,7 +40,7 @@ func (t *Tool) followInto(ctx context.Context, r record, log io.Writer) error {
 		case ctx.Err() != nil:
 			w.r.Cancel = wantedByPerson
 		case time.Since(began) > t.q.Limit && r.Adopted:
-			return unsure{fmt.Errorf("it is not over after %v: %s; it goes on by itself%s", t.q.Limit, said(run), at(Run{URL: r.URL}))}
+			return unsure{fmt.Errorf("it is not over after %v: %s; it goes on by itself%s", t.q.Limit, said(w.now), at(Run{URL: r.URL}))}
 		case time.Since(began) > t.q.Limit:
 			w.r.Cancel = wantedByLimit
 		default:
@@ -67,7 +68,7 @@ func (w *watch) see(ctx context.Context, run Run, err error) (over bool) {
 		w.away = true
 		return false
 	}
-	w.away = false
+	w.away, w.now = false, run
 	if now := said(run); now != w.told {
 		w.told = now
 		w.say("%s", now)
@@ -132,7 +133,7 @@ func (w *watch) end() error {
 			return w.cancelled(run)
 		}
 		if !w.pause(ctx, 0) {
-			return w.goesOn(run, last)
+			return w.goesOn(last)
 		}
 	}
 }
@@ -150,8 +151,8 @@ func (w *watch) cancelled(run Run) error {
 }
 
 // goesOn is the error of a run that did not end.
-func (w *watch) goesOn(run Run, err error) error {
-	text := fmt.Errorf("its run was to be cancelled, and %v later it still goes on: %s%s", endWait, said(run), at(Run{URL: w.r.URL}))
+func (w *watch) goesOn(err error) error {
+	text := fmt.Errorf("its run was to be cancelled, and %v later it still goes on: %s%s", endWait, said(w.now), at(Run{URL: w.r.URL}))
 	if err != nil {
 		text = fmt.Errorf("its run could not be cancelled, and goes on: %w%s", err, at(Run{URL: w.r.URL}))
 	}

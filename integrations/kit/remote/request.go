@@ -86,6 +86,42 @@ func (o Order) Validate() error {
 	return errors.Join(errs...)
 }
 
+// Nothing compiles the pattern that is found in a plan in which there is nothing to do; nil
+// for none. Its ^ and $ are of a line.
+func Nothing(pattern string) (*regexp.Regexp, error) {
+	if pattern == "" {
+		return nil, nil
+	}
+	re, err := regexp.Compile("(?m)" + pattern)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%q is no pattern: %v", pattern, err)
+	case re.MatchString(""):
+		return nil, fmt.Errorf("%q matches where nothing stands", pattern)
+	}
+	return re, nil
+}
+
+var variableShape = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// CheckToken says what keeps a text from being the name of the variable that holds the
+// engine's token. The text is not in the error: it may be that token.
+func CheckToken(name, example string) error {
+	if !variableShape.MatchString(name) {
+		return fmt.Errorf("want the name of a variable of plan_env and apply_env, such as %s, and no token", example)
+	}
+	return nil
+}
+
+// Token is what that variable holds in the environment of the tool.
+func Token(name string) (string, error) {
+	token := os.Getenv(name)
+	if token == "" {
+		return "", fmt.Errorf("there is no %s in the environment of the step: give it a token in plan_env and apply_env of the target", name)
+	}
+	return token, nil
+}
+
 // Request is what the two processes of a step hand each other: the bot's, and that of
 // the tool, our own binary. It holds no secret.
 type Request struct {

@@ -80,7 +80,8 @@ func (t *Tool) patiently(ctx context.Context, do func() error) error {
 		case away.IsZero():
 			away = time.Now()
 			t.say("%s cannot be reached; it is tried for %v: %v", t.q.Engine, t.q.StartWait, err)
-		case time.Since(away)+after > t.q.StartWait:
+		}
+		if time.Since(away)+after > t.q.StartWait {
 			return t.down(away, err)
 		}
 		if !t.pause(ctx, after) {
@@ -130,7 +131,8 @@ func (t *Tool) start(ctx context.Context) (record, error) {
 		case away.IsZero():
 			away = time.Now()
 			t.say("%s takes nothing now; it is tried for %v: %v", t.q.Engine, t.q.StartWait, err)
-		case time.Since(away)+after > t.q.StartWait:
+		}
+		if time.Since(away)+after > t.q.StartWait {
 			return r, t.unbegun(t.down(away, err))
 		}
 		t.pause(ctx, after)

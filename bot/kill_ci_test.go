@@ -1,0 +1,89 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/signalbox-chatops/signalbox/integrations/circleci/circlecisim"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/proc"
+	"github.com/signalbox-chatops/signalbox/store"
+)
+
+// A machine that dies as it triggers a pipeline, bot, shim and tool, whether CircleCI has
+// heard of it or not. It is looked for there, by its nonce: there is one pipeline in the
+// end, and the job is what became of it.
+func TestKilledWhileAPipelineIsTriggered(t *testing.T) {
+	for what, c := range map[string]struct {
+		heard bool
+		state string
+		told  string
+	}{
+		"before": {false, store.JobUnknown, "unknown"},
+		"after":  {true, store.JobSucceeded, "succeeded"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			sim := pipelinesOfWeb()
+			at, on := make(chan struct{}), make(chan struct{})
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodPost {
+					sim.Handler().ServeHTTP(w, r)
+					return
+				}
+				if c.heard {
+					sim.Handler().ServeHTTP(httptest.NewRecorder(), r)
+				}
+				close(at) // a second pipeline is one too many, and would panic
+				<-on
+			}))
+			t.Cleanup(func() { server.Close(); sim.Close() })
+			sim.SetBase(server.URL)
+			b := newBox(t, appliedByCircleCI(server.URL))
+			b.start()
+			b.say("alice", "/ops deploy web to staging")
+			b.untilCard("op-1", ": open", "plan +0 ~1 -0")
+			b.pressMerge("op-1")
+			<-at
+			b.kill()
+			if err := proc.Kill(b.step("-apply")); err != nil {
+				t.Fatal(err)
+			}
+			close(on)
+			b.start()
+			b.untilCard("op-1", c.told)
+			j := b.applyJob()
+			if j.State != c.state || j.Attempt != 1 {
+				t.Errorf("%s is %s at the attempt %d: %s", j.ID, j.State, j.Attempt, j.Why)
+			}
+			want := 0
+			if c.heard {
+				want = 1
+			}
+			if n := sim.Pipelines(); n != want {
+				t.Errorf("there are %d pipelines, want %d", n, want)
+			}
+		})
+	}
+}
+
+// pipelinesOfWeb is a project of CircleCI whose every pipeline succeeds at once.
+func pipelinesOfWeb() *circlecisim.Sim {
+	return circlecisim.New(circlecisim.Config{
+		Token: "circle-5ignal", Project: "gh/acme/web", Branches: map[string]string{"main": strings.Repeat("cd", 20)},
+		File: "parameters: {target: {}, sha: {}, job: {}, nonce: {}}\njobs: {deploy: {environment: {NONCE: << pipeline.parameters.nonce >>}}}\nworkflows: {deploy: {jobs: [deploy]}}\n",
+	})
+}
+
+// appliedByCircleCI has web/staging deployed by such a pipeline.
+func appliedByCircleCI(url string) func(w *boxWorld) {
+	return func(w *boxWorld) {
+		w.staging = "    plan_env: {CIRCLE_TOKEN: circle-5ignal}\n    apply_env: {CIRCLE_TOKEN: circle-5ignal}\n"
+		w.edit = func(config string) string {
+			before, rest, _ := strings.Cut(config, "      - terraform: {dir: deploy/staging")
+			_, after, _ := strings.Cut(rest, "\n")
+			return before + "      - circleci: {project: gh/acme/web, workflow: deploy, url: " + url + "/api/v2, poll: 50ms, start_wait: 1s}\n" + after
+		}
+	}
+}
