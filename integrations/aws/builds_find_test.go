@@ -51,8 +51,12 @@ func TestABuildWhoseStartIsInDoubt(t *testing.T) {
 	a := d.make(func(o *codebuild.Order) { o.StartWait = time.Second })
 	d.planned(a, "+0 ~1 -0")
 	d.must(d.sim.Fault(awssim.Fault{Kind: "lost", Action: "StartBuild"}))
+	sent := 0
 	d.at = func(action string, done bool) os.Signal {
-		if action == "StartBuild" && done {
+		if action != "StartBuild" || done {
+			return nil
+		}
+		if sent++; sent == 2 {
 			d.must(d.sim.Fault(awssim.Fault{Kind: "throttle", Action: "StartBuild", Count: -1}))
 		}
 		return nil

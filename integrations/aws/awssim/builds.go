@@ -29,10 +29,10 @@ const (
 
 // How long builds take, as the others in settle.go.
 const (
-	ProvisionTime = 8 * time.Second // the phase PROVISIONING
-	PhaseTime     = time.Second     // any other but BUILD
-	StopBuildTime = 3 * time.Second // from StopBuild to the end
-	IngestTime    = 4 * time.Second // until a line can be read in CloudWatch Logs
+	ProvisionTime = 8 * time.Second  // the phase PROVISIONING
+	PhaseTime     = time.Second      // any other but BUILD
+	StopBuildTime = 3 * time.Second  // from StopBuild to the end
+	IngestTime    = 10 * time.Second // until a line can be read in CloudWatch Logs
 )
 
 // Project is one of CodeBuild.
@@ -138,9 +138,12 @@ func (b *build) over() bool { return b.Status != buildRunning }
 
 func (b *build) phase() *buildPhase { return &b.Phases[len(b.Phases)-1] }
 
-func (b *build) logged() bool {
-	return slices.ContainsFunc(b.Phases, func(p buildPhase) bool { return p.Type == phaseDownload })
+func (b *build) entered(phase string) bool {
+	return slices.ContainsFunc(b.Phases, func(p buildPhase) bool { return p.Type == phase })
 }
+
+// logged says that its log is there.
+func (b *build) logged() bool { return b.entered(phaseDownload) }
 
 func (p *project) logGroup() string { return "/aws/codebuild/" + p.Name }
 

@@ -233,15 +233,15 @@ func (c *call) showBuild(p *project, b *build) map[string]any {
 	return out
 }
 
-// showLogs is where the log stands. The stream is made while the build is provisioned;
-// the link says nothing before.
+// showLogs is where the log stands. The stream is made while the build is provisioned, and
+// told of before it is there; the link says nothing until then.
 func (c *call) showLogs(p *project, b *build) map[string]any {
 	if p.Silent {
 		return map[string]any{"cloudWatchLogs": map[string]any{"status": "DISABLED"}}
 	}
 	home := "https://" + c.site.Region + ".console.aws.amazon.com/cloudwatch/home?region=" + c.site.Region
 	out := map[string]any{"deepLink": home + "#logEvent:group=null;stream=null", "cloudWatchLogs": map[string]any{"status": "ENABLED"}}
-	if b.logged() {
+	if b.entered(phaseProvision) {
 		out["groupName"], out["streamName"] = p.logGroup(), b.logStream()
 		out["deepLink"] = home + "#logsV2:log-groups/log-group/" + strings.ReplaceAll(p.logGroup(), "/", "$252F") + "/log-events/" + b.logStream()
 		out["cloudWatchLogsArn"] = c.site.arn("logs", "log-group:"+p.logGroup()+":log-stream:"+b.logStream())

@@ -22,7 +22,8 @@ import (
 const (
 	// starts is how often a start is sent whose answer does not come: with the same
 	// token it begins one build, for the five minutes that CodeBuild knows the token.
-	starts = 3
+	starts     = 3
+	startPause = 5 * time.Second
 	// patience is for how many looks it is believed that a build is still to be told of.
 	patience = 6
 	// perPage is how many builds CodeBuild tells of at a time, and pages how many of
@@ -114,18 +115,18 @@ func (e *Engine) Start(ctx context.Context, q remote.Request, nonce string) (rem
 		case doubt == nil:
 			doubt = err
 		}
-		if n == starts || !e.pause(ctx) {
+		if n == starts || !e.pause(ctx, startPause) {
 			return remote.Run{}, doubt
 		}
 	}
 }
 
-// pause waits for the next look; it is false when ctx has ended.
-func (e *Engine) pause(ctx context.Context) bool {
+// pause waits for the next look, but no longer than that; it is false when ctx has ended.
+func (e *Engine) pause(ctx context.Context, longest time.Duration) bool {
 	select {
 	case <-ctx.Done():
 		return false
-	case <-time.After(e.poll):
+	case <-time.After(min(e.poll, longest)):
 		return true
 	}
 }
@@ -198,7 +199,7 @@ func fits(b *types.Build, s remote.Search) bool {
 	if mine != "" || strings.HasPrefix(source, "pr/") {
 		return false
 	}
-	return source == s.SHA || aws.ToString(b.ResolvedSourceVersion) == s.SHA || strings.HasSuffix(source, "^{"+s.SHA+"}")
+	return source == s.SHA || aws.ToString(b.ResolvedSourceVersion) == s.SHA
 }
 
 // nonceOf is the nonce that a build was started with; "" if it is none of ours.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -15,7 +16,10 @@ import (
 
 // quiet is how many looks in a row find nothing new until it is believed that all of the
 // log of a build that is over has come.
-const quiet = 4
+const (
+	quiet      = 4
+	quietPause = 2 * time.Second
+)
 
 // stream is where the log of a build stands; "" where it has none, or none yet.
 func stream(b *types.Build) (group, name string) {
@@ -33,14 +37,8 @@ func (e *Engine) read(ctx context.Context, b *types.Build, since string, w io.Wr
 	if group == "" || name == "" {
 		return since, nil
 	}
-	if id := aws.ToString(b.Id); !e.linked[id] {
-		e.linked[id] = true
-		if at := aws.ToString(b.Logs.DeepLink); at != "" {
-			fmt.Fprintln(w, "The log at CloudWatch: "+at)
-		}
-	}
 	for still := 0; ; {
-		next, some, err := e.page(ctx, group, name, since, w)
+		next, some, err := e.page(ctx, b, group, name, since, w)
 		switch {
 		case err != nil:
 			return since, err
@@ -52,7 +50,7 @@ func (e *Engine) read(ctx context.Context, b *types.Build, since string, w io.Wr
 			still++
 		}
 		since = next
-		if still == quiet || still > 0 && !e.pause(ctx) {
+		if still == quiet || still > 0 && !e.pause(ctx, quietPause) {
 			return since, nil
 		}
 	}
@@ -60,7 +58,7 @@ func (e *Engine) read(ctx context.Context, b *types.Build, since string, w io.Wr
 
 // page writes one page; it is the last for now where the token that comes is the one that
 // was given. A stream that is not there is not there yet.
-func (e *Engine) page(ctx context.Context, group, name, since string, w io.Writer) (next string, some bool, _ error) {
+func (e *Engine) page(ctx context.Context, b *types.Build, group, name, since string, w io.Writer) (next string, some bool, _ error) {
 	in := &cloudwatchlogs.GetLogEventsInput{LogGroupName: &group, LogStreamName: &name, StartFromHead: aws.Bool(true)}
 	if since != "" {
 		in.NextToken = &since
@@ -72,6 +70,11 @@ func (e *Engine) page(ctx context.Context, group, name, since string, w io.Write
 	}
 	if err != nil {
 		return since, false, e.judged(ctx, "read the log", group+" "+name, err)
+	}
+	// The address is told when there is something at it.
+	if id, at := aws.ToString(b.Id), aws.ToString(b.Logs.DeepLink); !e.linked[id] && at != "" {
+		e.linked[id] = true
+		fmt.Fprintln(w, "The log at CloudWatch: "+at)
 	}
 	for _, ev := range got.Events {
 		text := aws.ToString(ev.Message)
