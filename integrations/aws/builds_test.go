@@ -44,6 +44,9 @@ func TestABuildIsBegunAndFollowed(t *testing.T) {
 			t.Errorf("the log says %d times %q:\n%s", n, want, d.log.String())
 		}
 	}
+	if strings.Contains(d.log.String(), "cannot be read") {
+		t.Errorf("it had not begun to print, and that is told:\n%s", d.log.String())
+	}
 	d.probe(a, true, "succeeded at "+commitA[:12])
 	d.planned(a, "+0 ~0 -0")
 	d.apply(a)
