@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/signalbox-chatops/signalbox/integrations/circleci/circlecisim"
@@ -83,7 +84,36 @@ func appliedByCircleCI(url string) func(w *boxWorld) {
 		w.edit = func(config string) string {
 			before, rest, _ := strings.Cut(config, "      - terraform: {dir: deploy/staging")
 			_, after, _ := strings.Cut(rest, "\n")
-			return before + "      - circleci: {project: gh/acme/web, workflow: deploy, url: " + url + "/api/v2, poll: 50ms, start_wait: 1s}\n" + after
+			return before + "      - circleci: {project: gh/acme/web, workflow: deploy, url: " + url + "/api/v2, poll: 50ms, start_wait: 1s, local: ./deploy.sh on the bastion}\n" + after
 		}
+	}
+}
+
+// While CircleCI is away an apply fails, and says how it can be run here. Nothing was
+// started, so that a Retry starts it once.
+func TestTheCIIsAwayAtAnApply(t *testing.T) {
+	sim := pipelinesOfWeb()
+	var away atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if away.Load() {
+			http.Error(w, "upstream", http.StatusServiceUnavailable)
+			return
+		}
+		sim.Handler().ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() { server.Close(); sim.Close() })
+	sim.SetBase(server.URL)
+	b := newBox(t, appliedByCircleCI(server.URL))
+	b.start()
+	b.say("alice", "/ops deploy web to staging")
+	b.untilCard("op-1", ": open", "plan +0 ~1 -0")
+	away.Store(true)
+	b.pressMerge("op-1")
+	card := b.untilCard("op-1", ": failed", "web/staging: circleci plan: CircleCI cannot be reached since ", "503 Service Unavailable: upstream", "; nothing was started; to run it here: ./deploy.sh on the bastion")
+	away.Store(false)
+	b.click("alice", card.TS, "Retry")
+	b.untilCard("op-1", ": succeeded")
+	if n := sim.Pipelines(); n != 1 {
+		t.Errorf("there are %d pipelines", n)
 	}
 }

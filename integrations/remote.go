@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"strings"
@@ -31,6 +32,8 @@ type Remote struct {
 	// "deploy.yml of acme/infra", and PlanWhat what plans there, "" where nothing does.
 	Engine, What, PlanWhat string
 	Order                  remote.Order
+	// PlanInputs are given to the run that plans besides those of the order.
+	PlanInputs map[string]string
 	// Settings are the engine's, as the tool gets them. They hold no secret.
 	Settings any
 	// Nothing is found in a plan in which there is nothing to do; nil is of one that
@@ -66,8 +69,11 @@ func (s *Remote) command(r Run, act string, plans bool) (Command, error) {
 		Order: s.Order, Engine: s.Engine, What: s.What, Settings: s.settings, Plan: plans, Dir: r.Work,
 		Target: r.Target, Job: r.Job, SHA: r.SHA, Key: s.key(r, "sb-"),
 	}
-	if plans { // nobody starts it but us, and it has no inputs but ours
+	if plans { // nobody starts it but us
 		q.What, q.Adopt, q.Key = s.PlanWhat, false, s.key(r, "sp-")
+		q.Inputs = map[string]string{}
+		maps.Copy(q.Inputs, s.Order.Inputs)
+		maps.Copy(q.Inputs, s.PlanInputs)
 	}
 	b, err := json.Marshal(q)
 	if err != nil {
@@ -75,7 +81,11 @@ func (s *Remote) command(r Run, act string, plans bool) (Command, error) {
 	}
 	// It has limits of its own, and says more when they are over than the shim can.
 	limit := 3*s.Order.StartWait + s.Order.Limit + remoteSpare
-	return Command{Step: s.Word + " " + act, Argv: []string{s.self, s.Word, act, string(b)}, Dir: r.Work, Capture: act != remote.ActApply, Secrets: s.Env, Timeout: limit}, nil
+	step := s.Word + " " + act
+	if act == remote.ActSee { // people have asked for no other plan
+		step = s.Word + " " + remote.ActPlan
+	}
+	return Command{Step: step, Argv: []string{s.self, s.Word, act, string(b)}, Dir: r.Work, Capture: act != remote.ActApply, Secrets: s.Env, Timeout: limit}, nil
 }
 
 // key begins the nonces of the runs of this step of this target, and of no other's.

@@ -64,10 +64,10 @@ func Make(_ string, decode func(any) error) (integrations.Applier, error) {
 		name, what = c.Project+"/"+c.Workflow, c.Workflow+" of "+c.Project
 	}
 	step := integrations.Remote{
-		Word: Word, Name: name, Engine: "CircleCI", What: what, Order: c.Order, Env: []string{c.Token},
+		Word: Word, Name: name, Engine: "CircleCI", What: what, Order: c.Order, PlanInputs: c.Plan.Inputs, Env: []string{c.Token},
 		Settings: settings{
 			URL: strings.TrimRight(c.URL, "/"), Project: c.Project, Workflow: c.Workflow, Branch: c.Branch, Definition: c.Definition,
-			PlanInputs: c.Plan.Inputs, PlanFlow: c.Plan.Workflow, Token: c.Token,
+			PlanFlow: c.Plan.Workflow, Token: c.Token,
 		},
 	}
 	if c.Plan.Workflow != "" {
@@ -122,7 +122,7 @@ func (p Plan) validate() error {
 	if p.Workflow == "" && (p.Nothing != "" || len(p.Inputs) > 0) {
 		errs = append(errs, errors.New("plan.workflow: is missing: the workflow that plans"))
 	}
-	if err := (remote.Order{Inputs: p.Inputs, StartWait: 1, Limit: 1, Poll: 1 << 30}).Validate(); err != nil {
+	for _, err := range remote.CheckInputs(p.Inputs) {
 		errs = append(errs, fmt.Errorf("plan.%w", err))
 	}
 	if _, err := remote.Nothing(p.Nothing); err != nil {

@@ -26,14 +26,13 @@ type engine struct {
 
 // settings go from the bot to the tool.
 type settings struct {
-	URL        string            `json:"url"`
-	Project    string            `json:"project"`
-	Workflow   string            `json:"workflow,omitempty"`
-	Branch     string            `json:"branch"`
-	Definition string            `json:"definition,omitempty"`
-	PlanInputs map[string]string `json:"plan_inputs,omitempty"`
-	PlanFlow   string            `json:"plan_workflow,omitempty"`
-	Token      string            `json:"token"` // the name of the variable that holds it
+	URL        string `json:"url"`
+	Project    string `json:"project"`
+	Workflow   string `json:"workflow,omitempty"`
+	Branch     string `json:"branch"`
+	Definition string `json:"definition,omitempty"`
+	PlanFlow   string `json:"plan_workflow,omitempty"`
+	Token      string `json:"token"` // the name of the variable that holds it
 }
 
 var _ remote.Engine = (*engine)(nil)
@@ -123,13 +122,7 @@ const triggeredByUs = "api"
 
 // Start triggers a pipeline. What it is told are pipeline parameters.
 func (e *engine) Start(ctx context.Context, q remote.Request, nonce string) (remote.Run, error) {
-	values := q.Values(nonce)
-	if q.Plan {
-		for name, v := range e.PlanInputs {
-			values[name] = v
-		}
-	}
-	at, body := e.project("pipeline"), map[string]any{"parameters": values}
+	at, body := e.project("pipeline"), map[string]any{"parameters": q.Values(nonce)}
 	if e.Definition == "" {
 		body["branch"] = e.Branch
 	} else {

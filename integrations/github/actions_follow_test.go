@@ -61,6 +61,7 @@ func TestAnswersThatAreLostOrLateOrTooMany(t *testing.T) {
 		with("rate_limit", func(f *githubsim.FaultSpec) { f.Status = 429 }),
 		with("error", func(f *githubsim.FaultSpec) { f.Status, f.Count = 503, 3 }),
 		{Kind: "error", Status: 502, Method: "GET", Path: "/actions/runs/", Count: 4},
+		{Kind: "error", Status: 404, Method: "GET", Path: "/actions/runs/", Count: 4},
 		{Kind: "error", Status: 500, Method: "GET", Path: "/deploy.yml/runs", Count: 2},
 		{Kind: "delay", DelayMS: 300, Method: "POST", Path: "/dispatches"},
 	} {
@@ -114,6 +115,11 @@ func TestADispatchThatDidNotArrive(t *testing.T) {
 	c.says(a.Apply(c.ctx, c.run), true, "no run of unnamed.yml of acme/web showed")
 	if n := len(c.runs("unnamed.yml")); n != 1 {
 		t.Errorf("there are %d runs", n)
+	}
+	c.attempt()
+	c.apply(a) // one whose answer came is followed, and told of
+	if !strings.Contains(c.log(), `Its name is "deploy" and does not hold the nonce sb-`) {
+		t.Error(c.log())
 	}
 }
 
@@ -181,7 +187,9 @@ func TestTheCIIsDown(t *testing.T) {
 		c.planned(a, "+0 ~1 -0")
 		since := time.Now().UTC()
 		c.fault(githubsim.FaultSpec{Kind: "down"})
-		err := a.Apply(c.ctx, c.run)
+		_, err := a.Plan(c.ctx, c.run) // as right before an apply
+		c.says(err, false, "GitHub Actions cannot be reached since "+since.Format("15:04")[:4], "; nothing was started; "+k.want)
+		err = a.Apply(c.ctx, c.run)
 		c.says(err, false, "GitHub Actions cannot be reached since "+since.Format("15:04")[:4], "GitHub answered 503", "; nothing was started; "+k.want)
 		c.fault(githubsim.FaultSpec{Kind: "up"})
 		if n := len(c.sim.WorkflowRuns()); n != 0 {

@@ -63,7 +63,7 @@ const plannedText = "--- signalbox plan ---\n  + a bucket\nsecret " + actionsTok
 
 func TestAWorkflowThatPlans(t *testing.T) {
 	c := newCI(t, nil)
-	a := c.step("plan: {workflow: plan.yml, nothing: '^No changes'}\n")
+	a := c.step("inputs: {region: osaka}\nplan: {workflow: plan.yml, inputs: {act: plan}, nothing: '^No changes'}\n")
 	prints := func(text string) {
 		c.will(func(_ context.Context, r githubsim.WorkflowRun, log io.Writer) error {
 			fmt.Fprintln(log, "run "+r.Inputs["nonce"]) // differs each time
@@ -82,6 +82,9 @@ func TestAWorkflowThatPlans(t *testing.T) {
 	prints(strings.Replace(plannedText, "bucket", "queue", 1))
 	if other := c.planned(a, "+0 ~1 -0"); (integrations.Plans{other}).Digest() == (integrations.Plans{p}).Digest() {
 		t.Error("another plan has the same digest")
+	}
+	if in := c.runs("plan.yml")[0].Inputs; in["act"] != "plan" || in["region"] != "osaka" || in["sha"] != c.run.SHA {
+		t.Errorf("it was given %v", in)
 	}
 	if n, m := len(c.runs("plan.yml")), len(c.runs("deploy.yml")); n != 3 || m != 0 {
 		t.Errorf("there are %d runs that plan, and %d others", n, m)
@@ -124,16 +127,17 @@ func TestAPlanThatWasKilled(t *testing.T) {
 func TestActionsMistakes(t *testing.T) {
 	c := newCI(t, nil)
 	for more, want := range map[string]string{
-		"workflow: .github/workflows/deploy.yml\n": "workflow: \".github/workflows/deploy.yml\" is not the file of a workflow",
-		"ref: " + strings.Repeat("a", 40) + "\n":   "is not a branch or tag",
-		"plan: {nothing: x}\n":                     "plan.nothing: there is no plan.workflow",
-		"plan: {workflow: p.yml, nothing: '('}\n":  "is no pattern",
-		"token: ghp_$(x)\n":                        "token: want the name of a variable",
-		"adopt: true\ninputs: {a: b}\n":            "inputs: a run that the CI starts by itself is given none",
-		"inputs: {nonce: b}\n":                     "inputs: nonce is given by signalbox itself",
-		"poll: 1ms\n":                              "poll: 1ms is too short",
-		"limit: 0s\n":                              "limit: 0s is not a time",
-		"colour: red\n":                            "unknown field \"colour\"",
+		"workflow: .github/workflows/deploy.yml\n":    "workflow: \".github/workflows/deploy.yml\" is not the file of a workflow",
+		"ref: " + strings.Repeat("a", 40) + "\n":      "is not a branch or tag",
+		"plan: {nothing: x}\n":                        "plan.workflow: is missing",
+		"plan: {workflow: p.yml, inputs: {sha: x}}\n": "plan.inputs: sha is given by signalbox itself",
+		"plan: {workflow: p.yml, nothing: '('}\n":     "is no pattern",
+		"token: ghp_$(x)\n":                           "token: want the name of a variable",
+		"adopt: true\ninputs: {a: b}\n":               "inputs: a run that the CI starts by itself is given none",
+		"inputs: {nonce: b}\n":                        "inputs: nonce is given by signalbox itself",
+		"poll: 1ms\n":                                 "poll: 1ms is too short",
+		"limit: 0s\n":                                 "limit: 0s is not a time",
+		"colour: red\n":                               "unknown field \"colour\"",
 	} {
 		if _, err := c.make(more); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s says %v, want %q", more, err, want)

@@ -34,6 +34,8 @@ type ActionsConfig struct {
 // ActionsPlan is a workflow that plans and changes nothing.
 type ActionsPlan struct {
 	Workflow string `yaml:"workflow"`
+	// Inputs are given to it besides those of the step.
+	Inputs map[string]string `yaml:"inputs"`
 	// Nothing is a pattern that is found in a plan in which there is nothing to do.
 	Nothing string `yaml:"nothing"`
 }
@@ -55,7 +57,7 @@ func Actions(c Config) func(dir string, decode func(any) error) (integrations.Ap
 		}
 		step := integrations.Remote{
 			Word: ActionsWord, Name: o.Repository + "/" + o.Workflow, Engine: "GitHub Actions", What: o.Workflow + " of " + o.Repository,
-			Order: o.Order, Env: []string{o.Token},
+			Order: o.Order, PlanInputs: o.Plan.Inputs, Env: []string{o.Token},
 			Settings: actionsSettings{
 				APIURL: c.withDefaults().APIURL, Repository: o.Repository, Workflow: o.Workflow, PlanWorkflow: o.Plan.Workflow,
 				Ref: o.Ref, Event: o.Event, Token: o.Token,
@@ -87,8 +89,11 @@ func (o ActionsConfig) Validate() error {
 	if o.Plan.Workflow != "" && !workflowFile(o.Plan.Workflow) {
 		bad("plan.workflow: %q is not the file of a workflow; want one like plan.yml, without its folder", o.Plan.Workflow)
 	}
-	if o.Plan.Workflow == "" && o.Plan.Nothing != "" {
-		bad("plan.nothing: there is no plan.workflow whose plan it could be found in")
+	if o.Plan.Workflow == "" && (o.Plan.Nothing != "" || len(o.Plan.Inputs) > 0) {
+		bad("plan.workflow: is missing: the file of the workflow that plans")
+	}
+	for _, err := range remote.CheckInputs(o.Plan.Inputs) {
+		bad("plan.%v", err)
 	}
 	if _, err := remote.Nothing(o.Plan.Nothing); err != nil {
 		bad("plan.nothing: %v", err)

@@ -38,6 +38,7 @@ on:
       job: {required: true}
       nonce: {required: true}
       region: {default: tokyo}
+      act: {default: apply}
 jobs: {}
 `
 )

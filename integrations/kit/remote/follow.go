@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -17,6 +18,7 @@ type watch struct {
 	now   Run       // as it was last seen
 	told  string    // what was said of it last
 	away  bool      // its engine did not answer last time
+	gone  int       // looks, one after the other, at which the engine knew of no such run
 	mute  bool      // that its log cannot be read was said
 }
 
@@ -25,12 +27,12 @@ func (t *Tool) follow(ctx context.Context, r record) error { return t.followInto
 
 func (t *Tool) followInto(ctx context.Context, r record, log io.Writer) error {
 	w := &watch{Tool: t, r: r, log: log}
-	for began := time.Now(); ; {
+	for {
 		if w.r.Cancel != "" {
 			return w.end()
 		}
 		run, err := t.e.Look(ctx, r.ID)
-		if refused, _, _ := known(err); refused && ctx.Err() == nil {
+		if w.lost(err) && ctx.Err() == nil {
 			return unsure{fmt.Errorf("it cannot be followed any more%s: %w", at(Run{URL: r.URL}), err)}
 		}
 		if over := w.see(ctx, run, err); over {
@@ -39,9 +41,9 @@ func (t *Tool) followInto(ctx context.Context, r record, log io.Writer) error {
 		switch {
 		case ctx.Err() != nil:
 			w.r.Cancel = wantedByPerson
-		case time.Since(began) > t.q.Limit && r.Adopted:
+		case time.Since(r.Begun) > t.q.Limit && r.Adopted:
 			return unsure{fmt.Errorf("it is not over after %v: %s; it goes on by itself%s", t.q.Limit, said(w.now), at(Run{URL: r.URL}))}
-		case time.Since(began) > t.q.Limit:
+		case time.Since(r.Begun) > t.q.Limit:
 			w.r.Cancel = wantedByLimit
 		default:
 			t.pause(ctx, 0)
@@ -51,6 +53,21 @@ func (t *Tool) followInto(ctx context.Context, r record, log io.Writer) error {
 			return unsure{fmt.Errorf("it is to be cancelled, and that cannot be written down: %w%s", err, at(Run{URL: r.URL}))}
 		}
 	}
+}
+
+// patience is how many looks are taken until it is believed that there is not what was just
+// begun: an engine may be slow to know its own runs.
+const patience = 6
+
+// lost says that the engine has refused to tell of the run for so often that it will not
+// any more.
+func (w *watch) lost(err error) bool {
+	if refused, _, _ := known(err); !refused {
+		w.gone = 0
+		return false
+	}
+	w.gone++
+	return w.gone > patience
 }
 
 // Why the end of a run is wanted.
@@ -69,6 +86,9 @@ func (w *watch) see(ctx context.Context, run Run, err error) (over bool) {
 		return false
 	}
 	w.away, w.now = false, run
+	if w.told == "" && w.r.Nonce != "" && run.Name != "" && !strings.Contains(run.Name, w.r.Nonce) {
+		w.say("Its name is %q and does not hold the nonce %s: after a crash it could not be found by that", run.Name, w.r.Nonce)
+	}
 	if now := said(run); now != w.told {
 		w.told = now
 		w.say("%s", now)
@@ -117,20 +137,18 @@ func (w *watch) end() error {
 	ctx, done := context.WithTimeout(context.Background(), endWait)
 	defer done()
 	w.say("It is cancelled%s", at(Run{URL: w.r.URL}))
-	asked := false
 	var last error
 	for {
-		if !asked {
-			err := w.e.Cancel(ctx, w.r.ID)
-			refused, _, _ := known(err)
-			if err != nil && (last == nil || last.Error() != err.Error()) {
-				w.say("It cannot be cancelled: %v", err)
-			}
-			asked, last = err == nil || refused, err
-		}
 		run, err := w.e.Look(ctx, w.r.ID)
 		if w.see(ctx, run, err) {
 			return w.cancelled(run)
+		}
+		// Asked for again each time: it may have been too early, or begin more by itself.
+		if err = w.e.Cancel(ctx, w.r.ID); err != nil && ctx.Err() == nil && (last == nil || last.Error() != err.Error()) {
+			w.say("It cannot be cancelled: %v", err)
+		}
+		if ctx.Err() == nil {
+			last = err
 		}
 		if !w.pause(ctx, 0) {
 			return w.goesOn(last)
@@ -210,9 +228,10 @@ func (t *Tool) probe(ctx context.Context) error {
 	return t.answer(Left{Text: fmt.Sprintf("%s goes on at %s: %s%s", t.q.What, t.q.Engine, said(run), at(run))})
 }
 
-// see answers how the newest run of the step stands.
+// see answers how the newest run of the step stands. It is asked right before an apply
+// too, so that it is here that people hear of a CI that is away.
 func (t *Tool) see(ctx context.Context) error {
-	run, err := t.e.Find(ctx, Search{Nonce: t.q.Key + "-"})
+	run, err := t.newest(ctx)
 	if err != nil {
 		return err
 	}

@@ -60,14 +60,7 @@ var (
 func (o Order) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	for _, name := range slices.Sorted(maps.Keys(o.Inputs)) {
-		switch {
-		case !inputShape.MatchString(name):
-			bad("inputs: %q is not the name of an input", name)
-		case slices.Contains(ours, name):
-			bad("inputs: %s is given by signalbox itself", name)
-		}
-	}
+	errs = append(errs, CheckInputs(o.Inputs)...)
 	if o.Adopt && len(o.Inputs) > 0 {
 		bad("inputs: a run that the CI starts by itself is given none; leave out adopt or inputs")
 	}
@@ -84,6 +77,19 @@ func (o Order) Validate() error {
 		bad("local: want one line of %d characters at most", longestLocal)
 	}
 	return errors.Join(errs...)
+}
+
+// CheckInputs says what keeps inputs from being given to a run.
+func CheckInputs(inputs map[string]string) (errs []error) {
+	for _, name := range slices.Sorted(maps.Keys(inputs)) {
+		switch {
+		case !inputShape.MatchString(name):
+			errs = append(errs, fmt.Errorf("inputs: %q is not the name of an input", name))
+		case slices.Contains(ours, name):
+			errs = append(errs, fmt.Errorf("inputs: %s is given by signalbox itself", name))
+		}
+	}
+	return errs
 }
 
 // Nothing compiles the pattern that is found in a plan in which there is nothing to do; nil

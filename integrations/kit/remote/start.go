@@ -41,11 +41,7 @@ func (t *Tool) begin(ctx context.Context) (record, error) {
 // earlier is the run of an earlier try that is under way, or that did the same well: its
 // answer may have been lost, and it found by nobody.
 func (t *Tool) earlier(ctx context.Context) (record, error) {
-	var run Run
-	err := t.patiently(ctx, func() (err error) {
-		run, err = t.e.Find(ctx, Search{Nonce: t.q.Key + "-"})
-		return err
-	})
+	run, err := t.newest(ctx)
 	if err != nil {
 		return record{}, err
 	}
@@ -55,12 +51,21 @@ func (t *Tool) earlier(ctx context.Context) (record, error) {
 		return record{}, nil
 	case same && (!run.State.Over() || run.State == Succeeded && !t.q.Plan):
 		t.say("An earlier try began %s at this commit, and no second one is started: %s%s", t.q.What, said(run), at(run))
-		r := record{ID: run.ID, URL: run.URL}
+		r := record{ID: run.ID, URL: run.URL, Begun: time.Now()}
 		return r, t.write(r)
 	case !run.State.Over():
 		t.say("Another run of %s is under way, of another commit: %s%s", t.q.What, said(run), at(run))
 	}
 	return record{}, nil
+}
+
+// newest is the newest run of the step, whatever commit it is of.
+func (t *Tool) newest(ctx context.Context) (run Run, _ error) {
+	err := t.patiently(ctx, func() (err error) {
+		run, err = t.e.Find(ctx, Search{Nonce: t.q.Key + "-"})
+		return err
+	})
+	return run, err
 }
 
 // patiently does what changes nothing, or asks for what may be asked for again, until the
@@ -195,7 +200,7 @@ func (t *Tool) adopt(ctx context.Context) (record, error) {
 			return record{}, err
 		}
 		if run.ID != "" {
-			return t.begun(record{Adopted: true}, run)
+			return t.begun(record{Adopted: true, Begun: time.Now()}, run)
 		}
 		if time.Since(began) > t.q.StartWait {
 			return record{}, fmt.Errorf("%s began no run of %s for %.12s by itself within %v, and adopt starts none; look whether it is to, and apply it again when it has", t.q.Engine, t.q.What, t.q.SHA, t.q.StartWait)

@@ -144,7 +144,7 @@ func TestAnErrorAtEveryCall(t *testing.T) {
 					if len(k.runs) > 1 {
 						t.Fatalf("%s at %s: there are %d runs", what, call, len(k.runs))
 					}
-					want := map[string]string{"refused find": Broken, "refused start": Broken, "refused look": Unknown, "doubt start": Unknown}[what+" "+call]
+					want := map[string]string{"refused find": Broken, "refused start": Broken, "doubt start": Unknown}[what+" "+call]
 					if want == "" || what == "doubt" && done {
 						want = Done
 					}
@@ -226,6 +226,28 @@ func TestARunThatCannotBeCancelled(t *testing.T) {
 			t.Errorf("there are %d runs", len(k.runs))
 		}
 	})
+}
+
+// A run that the engine does not know yet is looked at again; one that it will not tell of
+// any more is unknown.
+func TestARunThatIsGone(t *testing.T) {
+	for times, want := range map[int]string{patience: Done, patience + 1: Unknown} {
+		synctest.Test(t, func(t *testing.T) {
+			k, left := newKit(t), times
+			k.at = func(_ int, name string, done bool) error {
+				if name == "look" && !done && left > 0 {
+					left--
+					return &Refused{errors.New("404 Not Found")}
+				}
+				return nil
+			}
+			o := k.apply(t.Context())
+			k.says(o, want)
+			if want == Unknown {
+				k.says(o, Unknown, "it cannot be followed any more: http://ci/1: 404 Not Found")
+			}
+		})
+	}
 }
 
 // That its log cannot be read is said, and is no reason to fail.
