@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/codebuild"
@@ -38,13 +37,13 @@ func Builds(c Config) func(dir string, decode func(any) error) (integrations.App
 			return nil, err
 		}
 		r := integrations.Remote{
-			Word: codebuild.Word, Name: o.Project, Engine: codebuild.Name, What: "the project " + o.Project, Order: o.Order, Settings: s,
+			Word: codebuild.Word, Name: o.Project, Engine: codebuild.Name, What: "the project " + o.Project, Order: o.Order, Settings: s, PlanInputs: o.Plan.Inputs,
 		}
 		if o.Plan.Project != "" {
 			r.PlanWhat = "the project " + o.Plan.Project
 		}
-		if o.Plan.Nothing != "" {
-			r.Nothing = regexp.MustCompile("(?m)" + o.Plan.Nothing) // it was tried
+		if r.Nothing, err = remote.Nothing(o.Plan.Nothing); err != nil {
+			return nil, err
 		}
 		return integrations.NewRemote(r)
 	}

@@ -125,7 +125,9 @@ func TestABuildOfAWebhookIsFollowedThroughAKill(t *testing.T) {
 // A plan of its own is what a build of another project prints between the marks.
 func TestABuildPlans(t *testing.T) {
 	d := newDepot(t)
-	a := d.make(func(o *codebuild.Order) { o.Plan = codebuild.Plan{Project: "plan", Nothing: "^Nothing"} })
+	a := d.make(func(o *codebuild.Order) {
+		o.Plan = codebuild.Plan{Project: "plan", Inputs: map[string]string{"DRY": "yes"}, Nothing: "^Nothing"}
+	})
 	prints := func(lines ...string) {
 		d.Helper()
 		all := append(append([]string{"preparing", "--- signalbox plan ---"}, lines...), "--- end of signalbox plan ---", "done")
@@ -136,6 +138,9 @@ func TestABuildPlans(t *testing.T) {
 	d.planned(a, "+0 ~0 -0")
 	d.apply(a)
 	d.built()
+	if b := d.sim.Builds()[0]; b.Project != "plan" || b.Source != commitA || b.Env["DRY"] != "yes" {
+		t.Errorf("what planned is %+v", b)
+	}
 	prints("one host is to be changed")
 	p := d.planned(a, "+0 ~1 -0")
 	if strings.TrimSpace(p.Text) != "one host is to be changed" || len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "projects/plan/build/") {
@@ -144,8 +149,8 @@ func TestABuildPlans(t *testing.T) {
 	plans := len(d.sim.Builds())
 	d.apply(a)
 	d.built("SUCCEEDED")
-	b := d.sim.Builds()
-	if b[len(b)-1].Source != commitA || len(b) != plans+1 {
+	b := d.sim.Builds() // those of the project deploy first
+	if b[0].Project != "deploy" || b[0].Source != commitA || b[0].Env["DRY"] != "" || len(b) != plans+1 {
 		t.Errorf("its builds are %+v", b)
 	}
 	d.must(d.sim.SetProject("plan", func(p *awssim.Project) { p.Prints = []string{"no marks"} }))
@@ -161,8 +166,8 @@ func TestWhatNoOrderOfABuildIs(t *testing.T) {
 		want   []string
 	}{
 		{func(o *codebuild.Order) { o.Project = "arn:aws:codebuild:x" }, []string{`project: "arn:aws:codebuild:x" is not the name of a project`}},
-		{func(o *codebuild.Order) { o.Plan = codebuild.Plan{Project: "a b", Nothing: "("} }, []string{`plan.project: "a b" is not`, "plan.nothing: error parsing regexp"}},
-		{func(o *codebuild.Order) { o.Plan.Nothing = "x" }, []string{"plan.project: is missing, and there is a plan.nothing"}},
+		{func(o *codebuild.Order) { o.Plan = codebuild.Plan{Project: "a b", Nothing: "("} }, []string{`plan.project: "a b" is not`, `plan.nothing: "(" is no pattern`}},
+		{func(o *codebuild.Order) { o.Plan.Nothing = "x" }, []string{"plan.project: is missing, and there is more of a plan"}},
 		{func(o *codebuild.Order) {
 			o.Inputs = map[string]string{"A-B": "", "CODEBUILD_X": "", "SIGNALBOX_SHA": ""}
 		}, []string{`inputs: "A-B" is not`, "inputs: CODEBUILD_X is a name of", "inputs: SIGNALBOX_SHA is a name of"}},

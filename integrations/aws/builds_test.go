@@ -144,6 +144,7 @@ func (deaf) Run(context.Context, integrations.Command) (integrations.Output, err
 func TestABuildKilledWhileItIsStopped(t *testing.T) {
 	for _, done := range []bool{false, true} {
 		d := newDepot(t)
+		d.long()
 		a := d.make(nil)
 		d.planned(a, "+0 ~1 -0")
 		looked := 0
@@ -177,6 +178,7 @@ func TestABuildKilledWhileItIsStopped(t *testing.T) {
 
 func TestABuildThatIsCancelled(t *testing.T) {
 	d := newDepot(t)
+	d.long()
 	a := d.make(nil)
 	d.planned(a, "+0 ~1 -0")
 	d.once(syscall.SIGINT, "StartBuild", false)
@@ -219,7 +221,7 @@ func TestABuildWhoseAnswersAreLost(t *testing.T) {
 func TestABuildThatCodeBuildDoesNotTake(t *testing.T) {
 	d := newDepot(t)
 	_, err := d.make(func(o *codebuild.Order) { o.Project = "none" }).Plan(t.Context(), d.run)
-	d.says(err, "codebuild see: ", "aws list the builds of none: ResourceNotFoundException: Project cannot be found")
+	d.says(err, "codebuild plan: ", "aws list the builds of none: ResourceNotFoundException: Project cannot be found")
 	a := d.make(nil)
 	d.planned(a, "+0 ~1 -0")
 	d.must(d.sim.Fault(awssim.Fault{Kind: "error", Action: "StartBuild", Code: "AccessDeniedException", Message: "no"}))
@@ -275,6 +277,7 @@ func TestABuildThatDoesNotComeOutWell(t *testing.T) {
 
 func TestABuildThatAnotherHandStops(t *testing.T) {
 	d := newDepot(t)
+	d.long()
 	a := d.make(nil)
 	d.planned(a, "+0 ~1 -0")
 	looked := 0
@@ -292,6 +295,7 @@ func TestABuildThatAnotherHandStops(t *testing.T) {
 
 func TestABuildThatTakesTooLong(t *testing.T) {
 	d := newDepot(t)
+	d.long()
 	a := d.make(func(o *codebuild.Order) { o.Limit = 10 * time.Millisecond })
 	d.planned(a, "+0 ~1 -0")
 	err := a.Apply(t.Context(), d.run)

@@ -78,3 +78,9 @@ func (d *depot) fails(v awssim.Verdict) {
 	d.Helper()
 	d.must(d.sim.FailBuild("deploy", v))
 }
+
+// long has the builds of the project take much longer than the tool's calls do.
+func (d *depot) long() {
+	d.Helper()
+	d.must(d.sim.SetProject("deploy", func(p *awssim.Project) { p.Takes = 5 * time.Minute }))
+}

@@ -17,7 +17,7 @@ type BuildView struct {
 	Env       map[string]string `json:"env"`
 }
 
-// Builds shows all builds, in the order in which they began.
+// Builds shows all builds, those of each project in the order in which they began.
 func (s *Sim) Builds() []BuildView {
 	out := []BuildView{}
 	s.look(func(time.Time) {

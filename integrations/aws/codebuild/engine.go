@@ -24,8 +24,6 @@ const (
 	// token it begins one build, for the five minutes that CodeBuild knows the token.
 	starts     = 3
 	startPause = 5 * time.Second
-	// patience is for how many looks it is believed that a build is still to be told of.
-	patience = 6
 	// perPage is how many builds CodeBuild tells of at a time, and pages how many of
 	// these are looked through.
 	perPage = 100
@@ -42,7 +40,6 @@ type Engine struct {
 	project        string
 	poll           time.Duration
 
-	absent int                     // looks at which a build was not told of
 	seen   map[string]*types.Build // as they were last looked at
 	linked map[string]bool         // whose log's address was told
 }
@@ -131,21 +128,15 @@ func (e *Engine) pause(ctx context.Context, longest time.Duration) bool {
 	}
 }
 
-// Look reads a build. That it is not there is not believed at once: CodeBuild may tell
-// of a new one a moment late.
+// Look reads a build.
 func (e *Engine) Look(ctx context.Context, id string) (remote.Run, error) {
 	got, err := e.reads.BatchGetBuilds(ctx, &sdk.BatchGetBuildsInput{Ids: []string{id}})
 	if err != nil {
 		return remote.Run{}, e.judged(ctx, "read the build", id, err)
 	}
 	if len(got.Builds) == 0 {
-		err := fmt.Errorf("CodeBuild tells of no build %s", id)
-		if e.absent++; e.absent <= patience {
-			return remote.Run{}, err
-		}
-		return remote.Run{}, &remote.Refused{Err: err}
+		return remote.Run{}, &remote.Refused{Err: fmt.Errorf("CodeBuild tells of no build %s", id)}
 	}
-	e.absent = 0
 	return e.run(&got.Builds[0]), nil
 }
 

@@ -37,6 +37,8 @@ type Order struct {
 // own.
 type Plan struct {
 	Project string `yaml:"project"`
+	// Inputs are given to that build besides those of the order.
+	Inputs map[string]string `yaml:"inputs"`
 	// Nothing is a pattern that is found in a plan in which there is nothing to do.
 	Nothing string `yaml:"nothing"`
 }
@@ -76,18 +78,26 @@ func (o Order) Validate() error {
 	if o.Plan.Project != "" && !projectShape.MatchString(o.Plan.Project) {
 		bad("plan.project: %q is not the name of a project; want one like plan-shop, and no ARN", o.Plan.Project)
 	}
-	if _, err := regexp.Compile(o.Plan.Nothing); err != nil {
+	if _, err := remote.Nothing(o.Plan.Nothing); err != nil {
 		bad("plan.nothing: %v", err)
-	} else if o.Plan.Nothing != "" && o.Plan.Project == "" {
-		bad("plan.project: is missing, and there is a plan.nothing")
 	}
-	for _, name := range slices.Sorted(maps.Keys(o.Inputs)) {
+	if o.Plan.Project == "" && (o.Plan.Nothing != "" || len(o.Plan.Inputs) > 0) {
+		bad("plan.project: is missing, and there is more of a plan")
+	}
+	errs = append(errs, checkVariables("inputs", o.Inputs), checkVariables("plan.inputs", o.Plan.Inputs))
+	return errors.Join(o.Order.Validate(), errors.Join(errs...))
+}
+
+// checkVariables says what keeps inputs from being environment variables of a build.
+func checkVariables(field string, inputs map[string]string) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(inputs)) {
 		switch {
 		case !variableShape.MatchString(name):
-			bad("inputs: %q is not the name of an environment variable", name)
+			errs = append(errs, fmt.Errorf("%s: %q is not the name of an environment variable", field, name))
 		case strings.HasPrefix(name, prefix), strings.HasPrefix(name, reserved):
-			bad("inputs: %s is a name of signalbox or of CodeBuild", name)
+			errs = append(errs, fmt.Errorf("%s: %s is a name of signalbox or of CodeBuild", field, name))
 		}
 	}
-	return errors.Join(o.Order.Validate(), errors.Join(errs...))
+	return errors.Join(errs...)
 }
