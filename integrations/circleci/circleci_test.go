@@ -302,6 +302,17 @@ func TestAdoptFollowsWhatTheCIStartsByItself(t *testing.T) {
 	c.once("success")
 }
 
+// A pipeline that an API call began runs a branch whose tip may be that very commit.
+func TestAdoptTakesNoPipelineOfOurs(t *testing.T) {
+	c := newRing(t)
+	c.run.SHA = strings.Repeat("11", 20)
+	c.apply(c.step(""))
+	c.attempt()
+	c.run.SHA = strings.Repeat("11", 20)
+	c.says(c.step("adopt: true\nstart_wait: 100ms\n").Apply(t.Context(), c.run), false, "CircleCI began no run of deploy of gh/acme/web for 111111111111 by itself")
+	c.once("success")
+}
+
 func TestAPipelineThatPlans(t *testing.T) {
 	c := newRing(t)
 	a := c.step("plan: {workflow: plan, inputs: {only: plan}, nothing: '^No changes'}\n")

@@ -59,6 +59,21 @@ func TestAnAdoptedRunIsFollowed(t *testing.T) {
 	c.once("success")
 }
 
+// A run that was dispatched is of a branch whose tip may be that very commit.
+func TestAdoptTakesNoRunOfOurs(t *testing.T) {
+	c := newCI(t, nil)
+	sha := c.commit("main", "app/main.txt", "two\n")
+	c.run.SHA = sha
+	c.apply(c.step(""))
+	if r := c.once("success"); r.SHA != sha {
+		t.Fatalf("it is %+v", r)
+	}
+	c.attempt()
+	c.run.SHA = sha
+	c.says(c.step("adopt: true\nstart_wait: 100ms\n").Apply(c.ctx, c.run), false, "GitHub Actions began no run of deploy.yml of acme/web for "+sha[:12]+" by itself")
+	c.once("success")
+}
+
 const plannedText = "--- signalbox plan ---\n  + a bucket\nsecret " + actionsToken + "\n--- end of signalbox plan ---\n"
 
 func TestAWorkflowThatPlans(t *testing.T) {
