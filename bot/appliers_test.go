@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -13,11 +14,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
+	"github.com/signalbox-chatops/signalbox/integrations/aws/awssim"
 	"github.com/signalbox-chatops/signalbox/integrations/circleci/circlecisim"
 	"github.com/signalbox-chatops/signalbox/integrations/github/githubsim"
 	"github.com/signalbox-chatops/signalbox/integrations/integrationstest"
+	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/remote"
 )
 
@@ -59,6 +63,7 @@ resource "terraform_data" "it" { input = var.region }
 	"schema/production":   {"", map[string]string{"schema/schema.sql": "orders (id int)\n"}},
 	"cluster/production":  {"", nil},
 	"search/production":   {"", nil},
+	"batch/production":    {"", nil},
 }
 
 // applierCIs are the CIs of the examples that run on one, which have the file that is shown
@@ -100,6 +105,9 @@ var applierCIs = map[string]func(t *testing.T, file, config string) string{
 		sim.SetBase(server.URL)
 		t.Cleanup(func() { sim.Close(); server.Close() })
 		return strings.Replace(config, "- circleci:\n", "- circleci:\n          url: "+server.URL+"/api/v2\n", 1)
+	},
+	"batch/production": func(t *testing.T, _, config string) string {
+		return config + "aws: {accounts: [{name: production, regions: [ap-northeast-1], endpoint: \"" + exampleAWS(t) + "\"}]}\n"
 	},
 }
 
@@ -205,6 +213,23 @@ func planned(t *testing.T, target integrations.Target, r integrations.Run, e int
 		r.Earlier = append(slices.Clone(r.Earlier), r.Work)
 	}
 	return plans, runs
+}
+
+// exampleAWS is what an example finds in its account. Each call takes some seconds there.
+func exampleAWS(t *testing.T) string {
+	at := clock.NewMovable(0)
+	sim, err := awssim.New(awssim.Config{Clock: at, Fleet: awssim.Fleet{In: []awssim.Estate{{Projects: []awssim.Project{{Name: "deploy-batch"}}}}}, Accounts: map[string]string{"value-of-WRITE_ID": "main"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := at.Advance(t.Context(), 5*time.Second, nil); err != nil {
+			t.Error(err)
+		}
+		sim.Handler().ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 // What is no list is a mistake that shows one.

@@ -17,6 +17,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/alertmanager"
 	"github.com/signalbox-chatops/signalbox/integrations/ansible"
+	"github.com/signalbox-chatops/signalbox/integrations/aws/codebuild"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/ecs"
 	"github.com/signalbox-chatops/signalbox/integrations/circleci"
 	"github.com/signalbox-chatops/signalbox/integrations/cloudwatch"
@@ -203,7 +204,7 @@ func kindKeys(settings any) map[string]string {
 // tables are the settings, by the README's tables of them.
 func tables() map[string]map[string]string {
 	return map[string]map[string]string{
-		"configuration": allKeys(), "terraform": kindKeys(terraform.Config{}), "ecs": kindKeys(ecs.Default()), "command": kindKeys(command.Config{}), "ansible": kindKeys(ansible.Config{}), "actions": kindKeys(github.DefaultActions()), "circleci": kindKeys(circleci.Default()), "packer": kindKeys(packer.Config{}), "serverspec": kindKeys(serverspec.Config{}), "cloudwatch": kindKeys(cloudwatch.Config{}), "described": kindKeys(described.Config{}),
+		"configuration": allKeys(), "terraform": kindKeys(terraform.Config{}), "ecs": kindKeys(ecs.Default()), "codebuild": kindKeys(codebuild.Default()), "command": kindKeys(command.Config{}), "ansible": kindKeys(ansible.Config{}), "actions": kindKeys(github.DefaultActions()), "circleci": kindKeys(circleci.Default()), "packer": kindKeys(packer.Config{}), "serverspec": kindKeys(serverspec.Config{}), "cloudwatch": kindKeys(cloudwatch.Config{}), "described": kindKeys(described.Config{}),
 		"alertmanager": kindKeys(alertmanager.Config{}), "sensu": kindKeys(sensu.Config{}), "mackerel": kindKeys(mackerel.AlertsConfig{}),
 	}
 }
@@ -234,7 +235,7 @@ func TestReadmeConfiguration(t *testing.T) {
 func exampleEnv(name string) (string, bool) {
 	v, ok := map[string]string{
 		"SLACK_APP_TOKEN": "xapp-1-A", "SLACK_BOT_TOKEN": "xoxb-1", "GITHUB_TOKEN": "github_pat_1", "WEBHOOK_SECRET": "long enough to be one",
-		"HEARTBEAT_URL": "https://hc-ping.com/1", "WEB_PLAN_KEY": "read-only", "WEB_APPLY_KEY": "may change", "MACKEREL_KEY": "k", "PAGERDUTY_TOKEN": "pd", "STATUSPAGE_KEY": "sp", "PAGERDUTY_WEBHOOK_SECRET": "pw", "ALERT_TOKEN": "long-enough-to-be-one", "ZABBIX_TOKEN": "another-long-enough", "AM_HOOK_TOKEN": "a-third-long-enough", "MACKEREL_HOOK_TOKEN": "a-fourth-long-enough", "AM_TOKEN": "am", "SENSU_KEY": "sk", "SHOP_PLAN_KEY": "shop-reads", "SHOP_APPLY_KEY": "shop-may-change", "CLOUDFLARE_READ": "r", "CLOUDFLARE_WRITE": "w", "VAULT_PASSWORD": "vp", "CI_READ": "ci-reads", "CI_WRITE": "ci-dispatches", "CIRCLE_TOKEN": "ct",
+		"HEARTBEAT_URL": "https://hc-ping.com/1", "WEB_PLAN_KEY": "read-only", "WEB_APPLY_KEY": "may change", "MACKEREL_KEY": "k", "PAGERDUTY_TOKEN": "pd", "STATUSPAGE_KEY": "sp", "PAGERDUTY_WEBHOOK_SECRET": "pw", "ALERT_TOKEN": "long-enough-to-be-one", "ZABBIX_TOKEN": "another-long-enough", "AM_HOOK_TOKEN": "a-third-long-enough", "MACKEREL_HOOK_TOKEN": "a-fourth-long-enough", "AM_TOKEN": "am", "SENSU_KEY": "sk", "SHOP_PLAN_KEY": "shop-reads", "SHOP_APPLY_KEY": "shop-may-change", "CLOUDFLARE_READ": "r", "CLOUDFLARE_WRITE": "w", "VAULT_PASSWORD": "vp", "CI_READ": "ci-reads", "CI_WRITE": "ci-dispatches", "CIRCLE_TOKEN": "ct", "BATCH_APPLY_KEY": "batch-may-change",
 	}[name]
 	return v, ok
 }

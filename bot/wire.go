@@ -179,6 +179,7 @@ func appliers(c *Config, providerCache string) map[string]applierMaker {
 		"circleci":      circleci.Make,
 		packer.Word:     packer.NewTool(images(c.AWS), c.pinned).Make,
 		serverspec.Word: serverspec.Make,
+		"codebuild":     aws.Builds(c.AWS),
 	}
 }
 
@@ -194,7 +195,7 @@ func images(c AWSConfig) integrations.Images {
 
 // tools are the programs of appliers that are our own binary, by the word it is
 // called with.
-var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main, "ecs": aws.DeployMain, "ansible": ansible.Main, github.ActionsWord: github.ActionsMain, circleci.Word: circleci.Main, packer.Word: packer.Main, serverspec.Word: serverspec.Main}
+var tools = map[string]func(args []string, out, errOut io.Writer) int{"demo": demo.Main, "ecs": aws.DeployMain, "ansible": ansible.Main, github.ActionsWord: github.ActionsMain, circleci.Word: circleci.Main, "codebuild": aws.BuildMain, packer.Word: packer.Main, serverspec.Word: serverspec.Main}
 
 const kindPagerDuty = "pagerduty"
 

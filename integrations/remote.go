@@ -1,6 +1,7 @@
 package integrations
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -102,26 +103,12 @@ func (s *Remote) ask(ctx context.Context, r Run, act string, plans bool, into an
 	}
 	o, err := r.Exec.Run(ctx, c)
 	if err != nil {
-		return o, toolWords(err)
+		return o, WithWords(err, remote.ErrorMark)
 	}
 	if err := json.Unmarshal(o.Stdout, into); err != nil {
 		return o, fmt.Errorf("read what %s said: %w", c.Step, err)
 	}
 	return o, nil
-}
-
-// toolWords gives an error what the tool said last.
-func toolWords(err error) error {
-	var failed *CommandError
-	if !errors.As(err, &failed) || failed.Err != nil {
-		return err
-	}
-	if i := strings.LastIndex(failed.Tail, remote.ErrorMark); i >= 0 {
-		told := *failed
-		told.Err = errors.New(strings.TrimSpace(failed.Tail[i+len(remote.ErrorMark):]))
-		return &told
-	}
-	return err
 }
 
 // remoteNothing marks in the work folder that the plan found nothing to do.
@@ -187,7 +174,7 @@ func (s *Remote) Apply(ctx context.Context, r Run) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.Exec.Effect(ctx, "apply", c)
+	out, err := r.Exec.Effect(ctx, "apply", c)
 	if err == nil {
 		return nil
 	}
@@ -198,18 +185,26 @@ func (s *Remote) Apply(ctx context.Context, r Run) error {
 	case errors.Is(err, ErrUnknown) && o.State == "":
 		return s.find(ctx, r, err)
 	case o.State == "":
-		return toolWords(err)
+		return WithWords(err, remote.ErrorMark)
 	}
+	// What it wrote down is as it came from the CI; of its log the secrets are taken out.
+	var failed *CommandError
+	if errors.As(err, &failed) {
+		out.Tail = failed.Tail
+	}
+	o.Why = cmp.Or(LastWords(out.Tail, remote.ErrorMark), "it ended, and its log does not say how")
 	return remoteError(o, c.Step, err)
 }
 
 func (s *Remote) find(ctx context.Context, r Run, killed error) error {
 	var o remote.Outcome
-	if _, err := s.ask(ctx, r, remote.ActFind, false, &o); err != nil {
+	out, err := s.ask(ctx, r, remote.ActFind, false, &o)
+	if err != nil {
 		return fmt.Errorf("%w; and it could not be looked at: %w", killed, err)
 	}
+	o.Why = out.Redact(o.Why)
 	step := s.Word + " " + remote.ActFind
-	err := error(&CommandError{Step: step, Code: 1})
+	err = &CommandError{Step: step, Code: 1}
 	if o.State == remote.Stopped {
 		err = &CommandError{Step: step, Code: 1, Err: ErrInterrupted}
 	}
@@ -242,6 +237,9 @@ func remoteError(o remote.Outcome, step string, err error) error {
 
 // Probe implements Applier.
 func (s *Remote) Probe(ctx context.Context, r Run) (p Probe, err error) {
-	_, err = s.ask(ctx, r, remote.ActProbe, false, &p)
+	out, err := s.ask(ctx, r, remote.ActProbe, false, &p)
+	if err == nil {
+		p.Text = out.Redact(p.Text)
+	}
 	return p, err
 }

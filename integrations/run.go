@@ -55,21 +55,31 @@ func (r Run) Marked(name string) bool {
 // mostWords is how many runes of a tool's words stand in an error; all are in its log.
 const mostWords = 500
 
-// WithWords gives the error of a command what its tool said last, which stands behind the
-// last mark in its log, as one line.
+// WithWords gives the error of a command what its tool said last, by LastWords.
 func WithWords(err error, mark string) error {
 	var failed *CommandError
 	if !errors.As(err, &failed) || failed.Err != nil {
 		return err
 	}
-	if i := strings.LastIndex(failed.Tail, mark); i >= 0 {
+	if words := LastWords(failed.Tail, mark); words != "" {
 		told := *failed
-		words := []rune(strings.Join(strings.Fields(failed.Tail[i+len(mark):]), " "))
-		if len(words) > mostWords {
-			words = append(words[:mostWords], '…')
-		}
-		told.Err = errors.New(string(words))
+		told.Err = errors.New(words)
 		return &told
 	}
 	return err
+}
+
+// LastWords is what a tool said last, by the end of its log: what stands behind the last line
+// that begins with a mark, as one line. "" where there is none. No secret is in a log.
+func LastWords(tail, mark string) string {
+	tail = "\n" + tail
+	i := strings.LastIndex(tail, "\n"+mark)
+	if i < 0 {
+		return ""
+	}
+	words := []rune(strings.Join(strings.Fields(tail[i+1+len(mark):]), " "))
+	if len(words) > mostWords {
+		words = append(words[:mostWords], '…')
+	}
+	return string(words)
 }

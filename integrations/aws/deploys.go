@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/ecs"
 )
@@ -90,6 +92,17 @@ func (c Config) via(field, name, region string) (via, error) {
 	return via{Region: region, Role: a.Role, ExternalID: a.ExternalID, Endpoint: a.Endpoint}, nil
 }
 
+// dial is how a tool speaks to AWS: its reads are tried again, its changes are not.
+func (v via) dial() (reads, changes sdk.Config, err error) {
+	base, err := dial(Account{Regions: []string{v.Region}, Role: v.Role, ExternalID: v.ExternalID, Endpoint: v.Endpoint}, nil)
+	if err != nil {
+		return base, base, fmt.Errorf("aws configure: %w", err)
+	}
+	reads, changes = base.Copy(), base.Copy()
+	reads.Retryer, changes.Retryer = thrice, once
+	return reads, changes, nil
+}
+
 // DeployMain is the tool of the steps `ecs`: our binary called with ecs.Word, an act and
 // a request. It returns the exit code. SIGINT ends its waiting.
 func DeployMain(args []string, out, errOut io.Writer) int {
@@ -109,12 +122,10 @@ func DeployMain(args []string, out, errOut io.Writer) int {
 	if err != nil {
 		return fail(fmt.Errorf("read the request: %w", err))
 	}
-	base, err := dial(Account{Regions: []string{v.Region}, Role: v.Role, ExternalID: v.ExternalID, Endpoint: v.Endpoint}, nil)
+	reads, changes, err := v.dial()
 	if err != nil {
-		return fail(fmt.Errorf("aws configure: %w", err))
+		return fail(err)
 	}
-	reads, changes := base.Copy(), base.Copy()
-	reads.Retryer, changes.Retryer = thrice, once
 	images := reads.Copy()
 	images.Region = ecs.Region(q.Image)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -1,7 +1,6 @@
 package aws_test
 
 import (
-	"encoding/json"
 	"os"
 	"slices"
 	"strings"
@@ -58,40 +57,17 @@ func TestParametersThatAreNotThere(t *testing.T) {
 func TestThePoliciesOfADeploy(t *testing.T) {
 	q := newQuay(t, awssim.Service{Name: "shop", Tasks: 2, Container: "app", Image: hub + ":old", Breaker: awssim.BreakerRollback, Secrets: []string{"/shop/db"}})
 	a := q.step("")
-	called := func() (out []string) {
-		for _, c := range q.sim.Calls() {
-			if !slices.Contains(out, c.Name) {
-				out = append(out, c.Name)
-			}
-		}
-		slices.Sort(out)
-		return out
-	}
 	q.must(q.sim.BreakService("shop", ""))
 	q.planned(a, "+0 ~1 -0")
 	_ = a.Apply(t.Context(), q.run) // it is rolled back, so that all is asked
 	if _, err := a.Probe(t.Context(), q.run); err != nil {
 		t.Fatal(err)
 	}
-	b, err := os.ReadFile("../../docs/ecs.md")
-	q.must(err)
-	allowed := func(mark string) (out []string) {
-		_, rest, _ := strings.Cut(string(b), "<!-- "+mark+" -->\n```json\n")
-		text, _, ok := strings.Cut(rest, "```\n<!-- end of "+mark+" -->")
-		var policy struct{ Statement []struct{ Action []string } }
-		if err := json.Unmarshal([]byte(text), &policy); err != nil || !ok {
-			t.Fatalf("the policy %s cannot be read: %v", mark, err)
-		}
-		for _, s := range policy.Statement {
-			out = append(out, s.Action...)
-		}
-		return out
-	}
-	reads, changes := allowed("plan policy"), allowed("apply policy")
+	reads, changes := q.allowed("ecs.md", "plan policy"), q.allowed("ecs.md", "apply policy")
 	beside := []string{"ecs:TagResource", "iam:PassRole"} // asked of whoever registers, and no calls
 	all := append(slices.Clone(reads), slices.DeleteFunc(slices.Clone(changes), func(s string) bool { return slices.Contains(beside, s) })...)
 	slices.Sort(all)
-	if got := called(); !slices.Equal(got, all) {
+	if got := q.called(); !slices.Equal(got, all) {
 		t.Errorf("called are %q, allowed %q", got, all)
 	}
 	for _, c := range q.sim.Calls() {

@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,16 +21,15 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/integrations/aws"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/awssim"
+	"github.com/signalbox-chatops/signalbox/integrations/aws/codebuild"
 	"github.com/signalbox-chatops/signalbox/integrations/aws/ecs"
+	"github.com/signalbox-chatops/signalbox/integrations/integrationstest"
 	"github.com/signalbox-chatops/signalbox/integrations/kit/clock"
 )
 
 // The tool is our binary called with a word; in these tests that is the test's own.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == ecs.Word {
-		os.Exit(aws.DeployMain(os.Args[2:], os.Stdout, os.Stderr))
-	}
-	os.Exit(m.Run())
+	integrationstest.Main(m, map[string]func(args []string, out, errOut io.Writer) int{ecs.Word: aws.DeployMain, codebuild.Word: aws.BuildMain})
 }
 
 const (
@@ -70,6 +71,7 @@ func newQuay(t *testing.T, services ...awssim.Service) *quay {
 			Clusters:     []awssim.Cluster{{Name: "apps", Fargate: true, Services: services}},
 			Repositories: []awssim.Repository{{Name: "shop", Tags: []string{"old", commitA, "1.4.2"}}},
 			Parameters:   []string{"/shop/db", "plain"},
+			Projects:     []awssim.Project{{Name: "deploy", Prints: []string{"deploying"}}, {Name: "plan"}},
 		}},
 	}})
 	q.must(err)
@@ -159,7 +161,7 @@ func (q *quay) Run(_ context.Context, c integrations.Command) (integrations.Outp
 	failed := &integrations.CommandError{Step: c.Step, Code: cmd.ProcessState.ExitCode(), Tail: log.String()}
 	switch status := cmd.ProcessState.Sys().(syscall.WaitStatus); {
 	case err == nil:
-		return integrations.Output{Stdout: out.Bytes()}, nil
+		return integrations.Output{Stdout: out.Bytes(), Redact: strings.Clone}, nil // it has no secret
 	case status.Signaled():
 		return integrations.Output{}, integrations.ErrUnknown
 	case q.asked:
@@ -271,4 +273,32 @@ func (q *quay) stands(definition string, revisions, begun int) {
 	if s.Definition != definition || q.sim.Revisions("shop") != revisions || s.Begun != begun {
 		q.Errorf("it is at %s, of %d revisions, by %d deployments; want %s, %d, %d\n%s", s.Definition, q.sim.Revisions("shop"), s.Begun, definition, revisions, begun, q.log.String())
 	}
+}
+
+// called are the actions that were, sorted.
+func (q *quay) called() (out []string) {
+	for _, c := range q.sim.Calls() {
+		if !slices.Contains(out, c.Name) {
+			out = append(out, c.Name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// allowed are the actions of a policy of the manual.
+func (q *quay) allowed(doc, mark string) (out []string) {
+	q.Helper()
+	b, err := os.ReadFile("../../docs/" + doc)
+	q.must(err)
+	_, rest, _ := strings.Cut(string(b), "<!-- "+mark+" -->\n```json\n")
+	text, _, ok := strings.Cut(rest, "```\n<!-- end of "+mark+" -->")
+	var policy struct{ Statement []struct{ Action []string } }
+	if err := json.Unmarshal([]byte(text), &policy); err != nil || !ok {
+		q.Fatalf("the policy %s cannot be read: %v", mark, err)
+	}
+	for _, s := range policy.Statement {
+		out = append(out, s.Action...)
+	}
+	return out
 }

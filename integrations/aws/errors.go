@@ -37,6 +37,8 @@ var soon = map[string]time.Duration{
 	"ResourceContention":        afterBusy,
 	"ResourceContentionFault":   afterBusy,
 	"ScalingActivityInProgress": afterBusy,
+	// CodeBuild: as many builds as it takes at a time are under way.
+	"AccountLimitExceededException": afterBusy,
 }
 
 // broken are codes of a service that does not do well, whatever their HTTP status:

@@ -19,7 +19,7 @@ const (
 var faultKinds = []string{faultThrottle, faultReset, faultLost, faultError, faultLag}
 
 // Fault is one misbehaviour to come. Service (ec2, elbv2, elb, autoscaling, ssm, ecs,
-// ecr, sts, cloudwatch, sns), Action and ID (one of the things that the call names, or the instance's id) narrow
+// ecr, sts, cloudwatch, sns, codebuild, logs), Action and ID (one of the things that the call names, or the instance's id) narrow
 // it to some calls; empty matches all. "lag" is of calls that change something.
 type Fault struct {
 	Kind    string `json:"kind"`

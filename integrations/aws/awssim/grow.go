@@ -8,8 +8,9 @@ import (
 )
 
 // grow plants what a state that was kept does not have and the fleet has: accounts,
-// regions, and in each pools, groups, clusters and repositories by their names. Machines that no group
-// looks after are planted where their region is new; elsewhere they may have gone for good.
+// regions, and in each pools, groups, clusters, repositories and projects by their names.
+// Machines that no group looks after are planted where their region is new; elsewhere they
+// may have gone for good.
 func (w *world) grow(f Fleet, now time.Time) error {
 	for _, s := range w.Sites {
 		for _, cl := range s.Clusters {
@@ -43,6 +44,7 @@ func (w *world) grow(f Fleet, now time.Time) error {
 		e.Groups = slices.DeleteFunc(slices.Clone(e.Groups), func(g Group) bool { return s.group(g.Name) != nil })
 		e.Clusters = slices.DeleteFunc(slices.Clone(e.Clusters), func(c Cluster) bool { return s.cluster(c.Name) != nil })
 		e.Repositories = slices.DeleteFunc(slices.Clone(e.Repositories), func(r Repository) bool { return s.repository(r.Name) != nil })
+		e.Projects = slices.DeleteFunc(slices.Clone(e.Projects), func(p Project) bool { return s.project(p.Name) != nil })
 		if !slices.Contains(fresh, s) {
 			e.Instances = nil
 		}

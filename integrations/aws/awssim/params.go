@@ -122,7 +122,7 @@ func (p params) check(o *op) error {
 var missing = map[string]string{
 	ec2Service: "MissingParameter", elbv2Service: "ValidationError", elbService: "ValidationError",
 	autoscalingService: "ValidationError", stsService: "ValidationError", ssmService: "ValidationException",
-	ecsService: badECS, ecrService: badECS, cloudwatchService: "MissingParameter",
+	ecsService: badECS, ecrService: badECS, cloudwatchService: "MissingParameter", codebuildService: badCodeBuild, logsService: badLogs,
 }
 
 // list gives the values at key.1, key.2 and so on.
@@ -173,7 +173,7 @@ func (c *call) number(key string, def, least, most int) (int, error) {
 var invalid = map[string]string{
 	ec2Service: "InvalidParameterValue", elbv2Service: "ValidationError", elbService: "ValidationError",
 	autoscalingService: "ValidationError", stsService: "ValidationError", ssmService: "ValidationException",
-	ecsService: badECS, ecrService: badECS,
+	ecsService: badECS, ecrService: badECS, codebuildService: badCodeBuild, logsService: badLogs,
 }
 
 // page cuts a list: sizeKey says how many are wanted, tokenKey where to go on. The

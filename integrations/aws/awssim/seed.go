@@ -41,6 +41,7 @@ type Estate struct {
 	Repositories    []Repository
 	Parameters      []string // of Systems Manager, by their names
 	Images          []Image
+	Projects        []Project
 }
 
 // Pool is a target group, or a classic load balancer.
@@ -201,6 +202,9 @@ func (s *site) plant(w *world, e Estate, now time.Time) error {
 	}
 	for _, r := range e.Repositories {
 		s.Repositories = append(s.Repositories, newRepository(r, now))
+	}
+	for _, p := range e.Projects {
+		s.Projects = append(s.Projects, newProject(p))
 	}
 	for _, c := range e.Clusters {
 		if err := s.plantCluster(w, c, now); err != nil {

@@ -21,6 +21,8 @@ const (
 	cloudwatchService  = "cloudwatch"
 	snsService         = "sns"
 	ecrService         = "ecr"
+	codebuildService   = "codebuild"
+	logsService        = "logs"
 )
 
 // op is one action of a service. Patterns of parameters are those of fits.
@@ -49,13 +51,15 @@ var services = map[string]struct {
 	ssmService:         {protocolJSON, "ssm", "", "AmazonSSM."},
 	ecsService:         {protocolJSON, "ecs", "", "AmazonEC2ContainerServiceV20141113."},
 	ecrService:         {protocolJSON, "ecr", "", "AmazonEC2ContainerRegistry_V20150921."},
+	codebuildService:   {protocolJSON, "codebuild", "", "CodeBuild_20161006."},
+	logsService:        {protocolJSON, "logs", "", "Logs_20140328."},
 	cloudwatchService:  {protocolCBOR, "monitoring", "", ""},
 	snsService:         {protocolSNS, "sns", "2010-03-31", ""},
 }
 
 func operations() map[string]*op {
 	out := map[string]*op{}
-	for _, list := range [][]op{ec2Ops(), elbv2Ops(), elbOps(), autoscalingOps(), ssmOps(), stsOps(), ecsOps(), ecrOps(), cloudwatchOps(), snsOps()} {
+	for _, list := range [][]op{ec2Ops(), elbv2Ops(), elbOps(), autoscalingOps(), ssmOps(), stsOps(), ecsOps(), ecrOps(), cloudwatchOps(), snsOps(), codebuildOps(), logsOps()} {
 		for _, o := range list {
 			out[o.service+":"+o.action] = &o
 		}
@@ -263,7 +267,7 @@ func targeted(target string) string {
 // is answered as sts, with a refusal.
 func serviceOf(scope, version string) string {
 	found := stsService
-	for _, name := range []string{ec2Service, elbv2Service, elbService, autoscalingService, ssmService, ecsService, ecrService, stsService, cloudwatchService, snsService} {
+	for _, name := range []string{ec2Service, elbv2Service, elbService, autoscalingService, ssmService, ecsService, ecrService, stsService, cloudwatchService, snsService, codebuildService, logsService} {
 		if sv := services[name]; sv.scope == scope {
 			found = name
 			if sv.version == version {
@@ -278,7 +282,7 @@ func serviceOf(scope, version string) string {
 type Call struct {
 	// Name is as a policy of IAM has it: "elasticloadbalancing:DescribeTargetHealth".
 	Name            string
-	Service         string // ec2, elbv2, elb, autoscaling, ssm, ecs, ecr, sts, cloudwatch, sns
+	Service         string // ec2, elbv2, elb, autoscaling, ssm, ecs, ecr, sts, cloudwatch, sns, codebuild, logs
 	Account, Region string
 	Change          bool
 	IDs             []string
@@ -287,7 +291,7 @@ type Call struct {
 // idKeys are the parameters that say what a call is about.
 var idKeys = split("AutoScalingGroupName AutoScalingGroupNames.member.# TargetGroupArn TargetGroupArns.member.# LoadBalancerName LoadBalancerNames.member.# LoadBalancerArn " +
 	"InstanceId InstanceId.# InstanceIds.# InstanceIds.member.# ResourceId.# Targets.member.#.Id Instances.member.#.InstanceId Tags.member.#.ResourceId VolumeId.# CommandId RoleArn " +
-	"cluster containerInstance containerInstances.# tasks.# service services.# taskDefinition family repositoryName PhoneNumber phoneNumber")
+	"cluster containerInstance containerInstances.# tasks.# service services.# taskDefinition family repositoryName PhoneNumber phoneNumber projectName id ids.# logStreamName")
 
 // policyName is what a policy of IAM calls a service: as its signature does, but for one.
 func policyName(service string) string {

@@ -70,6 +70,7 @@ func (s *Sim) nextEvent() event {
 		for _, cl := range st.Clusters {
 			st.clusterEvents(s.world, cl, offer)
 		}
+		st.buildEvents(offer)
 		for _, c := range st.Commands {
 			for _, r := range c.Runs {
 				offer(r.Next, func(at time.Time) { s.proceed(st, c, r, at) })

@@ -1,8 +1,8 @@
 // Package awssim is AWS at the wire, for tests and for the sandbox, as far as taking
 // a machine out of service needs it: EC2, Elastic Load Balancing (both), Auto
 // Scaling, Systems Manager, the container instances and the services of ECS, its
-// registry, the Security Token Service, the metrics of CloudWatch and the text messages
-// of SNS, on one handler.
+// registry, the builds of CodeBuild and their logs, the Security Token Service, the
+// metrics of CloudWatch and the text messages of SNS, on one handler.
 //
 // It stands beside the clients in integrations/aws and knows nothing of the bot. It
 // is strict, so that what passes here passes there: it refuses an action, a parameter
@@ -42,7 +42,7 @@ type Config struct {
 	Log      *slog.Logger
 	// Fleet is what exists at the first start. A state in Dir goes before it; what that
 	// has never heard of is planted then too: accounts, regions, pools, groups,
-	// clusters, repositories.
+	// clusters, repositories, projects.
 	Fleet Fleet
 	// Accounts maps an access key id to the name of an account of the fleet. Any
 	// secret is taken: signatures are not checked.

@@ -12,6 +12,7 @@ import (
 var modules = map[string]string{
 	ec2Service: "ec2", elbv2Service: "elasticloadbalancingv2", elbService: "elasticloadbalancing",
 	autoscalingService: "autoscaling", ssmService: "ssm", ecsService: "ecs", ecrService: "ecr", stsService: "sts", cloudwatchService: "cloudwatch", snsService: "sns",
+	logsService: "cloudwatchlogs",
 }
 
 // The SDK's modules come with a request of each action that has every parameter. All
@@ -27,9 +28,14 @@ func TestEveryParameterOfTheSDKIsKnown(t *testing.T) {
 	}
 	for name, o := range operations() {
 		t.Run(name, func(t *testing.T) {
-			b, err := os.ReadFile(filepath.Join(dirs[o.service], o.action+".request.snap"))
-			if err != nil {
-				t.Fatal(err)
+			var b []byte
+			if o.service == codebuildService { // whose module came without snapshots
+				b = sentByTheSDK(t, o.action)
+			} else {
+				var err error
+				if b, err = os.ReadFile(filepath.Join(dirs[o.service], o.action+".request.snap")); err != nil {
+					t.Fatal(err)
+				}
 			}
 			head, body, _ := strings.Cut(string(b), "\n\n")
 			if rest, more, found := strings.Cut(body, "\n\n"); found {

@@ -39,6 +39,7 @@ type site struct {
 	Repositories            []*repository
 	Parameters              []string // of Systems Manager, by their names
 	Images                  []*Image
+	Projects                []*project
 }
 
 type instance struct {

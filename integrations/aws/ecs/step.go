@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -98,20 +99,21 @@ func cut(s string, n int) string {
 	return s
 }
 
-// ask has the tool read something and decodes its answer.
-func (s *Step) ask(ctx context.Context, r integrations.Run, act string, q Request, into any) error {
+// ask has the tool read something and decodes its answer. What AWS says in it may hold
+// secrets, which redact takes out.
+func (s *Step) ask(ctx context.Context, r integrations.Run, act string, q Request, into any) (redact func(string) string, _ error) {
 	c, err := s.command(r, act, q)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	o, err := r.Exec.Run(ctx, c)
 	if err != nil {
-		return integrations.WithWords(err, errorMark)
+		return nil, integrations.WithWords(err, errorMark)
 	}
 	if err := json.Unmarshal(o.Stdout, into); err != nil {
-		return fmt.Errorf("read what %s said: %w", c.Step, err)
+		return nil, fmt.Errorf("read what %s said: %w", c.Step, err)
 	}
-	return nil
+	return o.Redact, nil
 }
 
 // Plan waits for the commit's image and says what it would replace.
@@ -121,10 +123,14 @@ func (s *Step) Plan(ctx context.Context, r integrations.Run) (integrations.Plan,
 		return integrations.Plan{}, err
 	}
 	var p planned
-	if err := s.ask(ctx, r, actPlan, Request{Tags: tags}, &p); err != nil {
+	redact, err := s.ask(ctx, r, actPlan, Request{Tags: tags}, &p)
+	if err != nil {
 		return integrations.Plan{}, err
 	}
-	out := integrations.Plan{Step: s.Describe(), Tool: "Amazon ECS", Text: s.text(p), Notes: p.Notes}
+	out := integrations.Plan{Step: s.Describe(), Tool: "Amazon ECS", Text: redact(s.text(p))}
+	for _, n := range p.Notes {
+		out.Notes = append(out.Notes, redact(n))
+	}
 	if p.empty() {
 		return out, nil
 	}
@@ -159,7 +165,8 @@ func (s *Step) Apply(ctx context.Context, r integrations.Run) error {
 // Revision is the task definition that the service runs: "shop:41".
 func (s *Step) Revision(ctx context.Context, r integrations.Run) (string, error) {
 	var name string
-	return name, s.ask(ctx, r, actRevision, Request{}, &name)
+	_, err := s.ask(ctx, r, actRevision, Request{}, &name)
+	return name, err
 }
 
 // Revert has the service run an earlier task definition again.
@@ -174,7 +181,7 @@ func (s *Step) change(ctx context.Context, r integrations.Run, act string, q Req
 	if err != nil {
 		return err
 	}
-	_, err = r.Exec.Effect(ctx, act, c)
+	out, err := r.Exec.Effect(ctx, act, c)
 	if err == nil {
 		return nil
 	}
@@ -185,6 +192,12 @@ func (s *Step) change(ctx context.Context, r integrations.Run, act string, q Req
 	if bad := readJSON(r.Work, outcomeFile, &o); bad != nil || o.State == "" {
 		return errors.Join(integrations.WithWords(err, errorMark), bad)
 	}
+	// What it wrote down is as it came from AWS; of its log the secrets are taken out.
+	var failed *integrations.CommandError
+	if errors.As(err, &failed) {
+		out.Tail = failed.Tail
+	}
+	o.Why = cmp.Or(integrations.LastWords(out.Tail, errorMark), "it ended, and its log does not say how")
 	return shaped(o, c.Step, err)
 }
 
@@ -197,9 +210,11 @@ func ended(dir string) bool {
 // find follows what a killed tool may have begun, to its end, changing nothing.
 func (s *Step) find(ctx context.Context, r integrations.Run, q Request, killed error) error {
 	var o outcome
-	if err := s.ask(ctx, r, actFind, q, &o); err != nil {
+	redact, err := s.ask(ctx, r, actFind, q, &o)
+	if err != nil {
 		return fmt.Errorf("%w; and it could not be looked at: %w", killed, err)
 	}
+	o.Why = redact(o.Why)
 	return shaped(o, "ecs "+actFind, &integrations.CommandError{Step: "ecs " + actFind, Code: 1})
 }
 
@@ -225,5 +240,9 @@ func shaped(o outcome, step string, err error) error {
 
 // Probe says how the service stands to what an apply of this commit registered.
 func (s *Step) Probe(ctx context.Context, r integrations.Run) (p integrations.Probe, err error) {
-	return p, s.ask(ctx, r, actProbe, Request{}, &p)
+	redact, err := s.ask(ctx, r, actProbe, Request{}, &p)
+	if err == nil {
+		p.Text = redact(p.Text)
+	}
+	return p, err
 }
