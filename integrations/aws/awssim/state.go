@@ -38,6 +38,7 @@ type site struct {
 	Definitions             []*definition
 	Repositories            []*repository
 	Parameters              []string // of Systems Manager, by their names
+	Firewalls               []*firewall
 }
 
 type instance struct {
