@@ -30,9 +30,9 @@ type IngressWindow interface {
 	// Open returns when the port is open. Called again for the same run, after a restart
 	// say, it comes to the same. With an error nothing may be run that needs it.
 	Open(ctx context.Context, r Run, i Ingress) error
-	// Close has it closed, as far as no other run needs it. What it cannot close now, its
-	// error says, is tried again elsewhere until it is closed.
-	Close(ctx context.Context, r Run, i Ingress) error
+	// Close has it closed, as far as no other run needs it, also where ctx has ended. What
+	// cannot be closed now is tried again until it is, and people are told of it.
+	Close(ctx context.Context, r Run, i Ingress)
 }
 
 // How long a port may be open.

@@ -167,7 +167,7 @@ func (f *feature) step(r *runner.Run, t integrations.Target, tree string, i int,
 	work := filepath.Join(r.Dir(), "step-"+strconv.Itoa(i+1))
 	return integrations.Run{
 		Target: t.Name, Environment: t.Environment, Job: r.Job.ID, SHA: r.Job.SHA, Tree: tree, Work: work,
-		HashKey: f.Store.HashKey(), Exec: r.Exec(env, tree, work),
+		HashKey: f.Store.HashKey(), Exec: r.Exec(env, tree, work), Ingress: f.Ingress,
 	}
 }
 

@@ -12,7 +12,13 @@ import (
 
 // Close implements integrations.IngressWindow, whether ctx has ended or not. What it
 // cannot close now is closed by the sweeper.
-func (f *Windows) Close(ctx context.Context, r integrations.Run, i integrations.Ingress) error {
+func (f *Windows) Close(ctx context.Context, r integrations.Run, i integrations.Ingress) {
+	if err := f.close(ctx, r, i); err != nil {
+		f.Log.Warn("close a port that was opened for a job", "job", r.Job, "error", err)
+	}
+}
+
+func (f *Windows) close(ctx context.Context, r integrations.Run, i integrations.Ingress) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
 	defer cancel()
 	var mine []*Lease

@@ -22,9 +22,7 @@ func (f *Windows) Open(ctx context.Context, r integrations.Run, i integrations.I
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	if err := f.Close(ctx, r, i); err != nil {
-		f.Log.Warn("close a port that could not be opened", "job", r.Job, "error", err)
-	}
+	f.Close(ctx, r, i)
 	return fmt.Errorf("open %s to this machine: %w", i, err)
 }
 

@@ -262,7 +262,7 @@ func (r *room) opens(j *store.Job) error {
 }
 
 func (r *room) closes(j *store.Job) error {
-	return r.alive(func() error { return r.f.Close(context.Background(), r.run(j), ssh) })
+	return r.alive(func() error { return r.f.close(context.Background(), r.run(j), ssh) })
 }
 
 func (r *room) sweeps() error {
