@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"maps"
 	"os"
 	"os/exec"
@@ -40,6 +41,10 @@ resource "terraform_data" "it" { input = var.region }
 	"hosts/production": {"ansible-playbook", map[string]string{
 		"ansible/production.ini": "[web]\nweb-1 ansible_connection=local ansible_python_interpreter=/usr/bin/python3\n",
 		"ansible/site.yml":       "- hosts: all\n  gather_facts: false\n  tasks:\n  - name: the region\n    copy: {content: \"{{ region }}\", dest: /srv/tfstate/region}\n",
+	}},
+	"bastions/production": {"ansible-playbook", map[string]string{
+		"ansible/production.ini": "bastion ansible_connection=local ansible_python_interpreter=/usr/bin/python3\n",
+		"ansible/bastions.yml":   "- hosts: all\n  gather_facts: false\n  tasks:\n  - copy: {content: \"it\", dest: /srv/tfstate/it}\n",
 	}},
 	"cookbook/production": {"", map[string]string{"chef/cookbook": "/etc/motd hello\n"}},
 	"route53/production":  {"", map[string]string{"route53/Routefile": "a.example.com. A\n"}},
@@ -92,7 +97,7 @@ func runExample(t *testing.T, name, example string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cat, err := c.Catalog(appliers(&Config{}, ""))
+	cat, err := c.Catalog(appliers(c, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +110,7 @@ func runExample(t *testing.T, name, example string) {
 	for k, v := range target.ApplyEnv {
 		e.Secrets[k] = v.Reveal()
 	}
-	r := integrations.Run{Target: name, Tree: tree, Work: t.TempDir(), SHA: strings.Repeat("ab", 20), HashKey: []byte("key"), Exec: e}
+	r := integrations.Run{Target: name, Tree: tree, Work: t.TempDir(), SHA: strings.Repeat("ab", 20), HashKey: []byte("key"), Exec: e, Ingress: doorman{}}
 	for _, empty := range []bool{false, true} {
 		p, err := step.Plan(t.Context(), r)
 		if err != nil {
@@ -119,6 +124,12 @@ func runExample(t *testing.T, name, example string) {
 		}
 	}
 }
+
+// doorman opens nothing, and says that it did.
+type doorman struct{}
+
+func (doorman) Open(context.Context, integrations.Run, integrations.Ingress) error { return nil }
+func (doorman) Close(context.Context, integrations.Run, integrations.Ingress)      {}
 
 // What is no list is a mistake that shows one.
 func TestACommandIsAList(t *testing.T) {

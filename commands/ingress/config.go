@@ -43,45 +43,44 @@ func (c Config) None() bool { return len(c.Groups) == 0 }
 // Validate returns every mistake there is, joined, each with the field that holds it.
 func (c Config) Validate() error {
 	var errs []error
-	bad := func(field, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s: %s", field, fmt.Sprintf(format, args...)))
-	}
 	for n, g := range c.Groups {
-		at := fmt.Sprintf("groups[%d].", n)
-		switch {
-		case g.ID == "":
-			bad(at+"group", "is missing; want the id of a security group, such as sg-0123456789abcdef0")
-		case !groupID.MatchString(g.ID):
-			bad(at+"group", "%q is not the id of a security group; want one like sg-0123456789abcdef0", g.ID)
-		case slices.IndexFunc(c.Groups, func(o Group) bool { return o.ID == g.ID }) < n:
-			bad(at+"group", "%q is here twice", g.ID)
-		}
-		for k, p := range g.Ports {
-			switch {
-			case p < 1 || p > 65535:
-				bad(fmt.Sprintf("%sports[%d]", at, k), "is %d; want 1 to 65535", p)
-			case slices.Index(g.Ports, p) < k:
-				bad(fmt.Sprintf("%sports[%d]", at, k), "%d is here twice", p)
-			}
-		}
+		errs = append(errs, c.mistakes(n, g)...)
 	}
 	if c.Address != "" {
 		if _, err := integrations.GlobalIPv4(c.Address); err != nil {
-			bad("address", "%v; want the one by which this machine comes to its hosts, or leave it out to have it asked for", err)
+			errs = append(errs, fmt.Errorf("address: %w; want the one by which this machine comes to its hosts, or leave it out to have it asked for", err))
 		}
 	}
-	if c.AddressURL != "" {
-		if c.Address != "" {
-			bad("address_url", "is given, and so is address, which needs nobody asked")
-		}
-		if !askable(c.AddressURL) {
-			bad("address_url", "%q is not the URL of somebody to trust; want one like https://checkip.amazonaws.com/, or http:// on this machine", c.AddressURL)
-		}
+	if c.AddressURL != "" && c.Address != "" {
+		errs = append(errs, errors.New("address_url: is given, and so is address, which needs nobody asked"))
+	}
+	if c.AddressURL != "" && !askable(c.AddressURL) {
+		errs = append(errs, fmt.Errorf("address_url: %q is not the URL of somebody to trust; want one like https://checkip.amazonaws.com/, or http:// on this machine", c.AddressURL))
 	}
 	if c.None() && (c.Address != "" || c.AddressURL != "" || c.Channel != "") {
-		bad("groups", "is missing, so that no port may be opened")
+		errs = append(errs, errors.New("groups: is missing, so that no port may be opened"))
 	}
 	return errors.Join(errs...)
+}
+
+func (c Config) mistakes(n int, g Group) (errs []error) {
+	switch {
+	case g.ID == "":
+		errs = append(errs, fmt.Errorf("groups[%d].group: is missing; want the id of a security group, such as sg-0123456789abcdef0", n))
+	case !groupID.MatchString(g.ID):
+		errs = append(errs, fmt.Errorf("groups[%d].group: %q is not the id of a security group; want one like sg-0123456789abcdef0", n, g.ID))
+	case slices.IndexFunc(c.Groups, func(o Group) bool { return o.ID == g.ID }) < n:
+		errs = append(errs, fmt.Errorf("groups[%d].group: %q is here twice", n, g.ID))
+	}
+	for k, p := range g.Ports {
+		switch {
+		case p < 1 || p > 65535:
+			errs = append(errs, fmt.Errorf("groups[%d].ports[%d]: is %d; want 1 to 65535", n, k, p))
+		case slices.Index(g.Ports, p) < k:
+			errs = append(errs, fmt.Errorf("groups[%d].ports[%d]: %d is here twice", n, k, p))
+		}
+	}
+	return errs
 }
 
 // askable wants an answer that nobody on the way can change.

@@ -118,8 +118,10 @@ func alarm(who *integrations.Person, head string, since time.Time, rule, more, c
 	if who != nil {
 		line, text = integrations.R("🚨 ", integrations.Who(*who), ": "), fmt.Sprintf("🚨 %s: ", who.Display())
 	}
+	at := since.UTC().Format("2006-01-02 15:04 UTC")
+	detail := fmt.Sprintf("It is %s, since %s", rule, at)
 	return integrations.Message{
-		Asks: true, Text: fmt.Sprintf("%s%s. %s, since %s. %s %s", text, head, rule, since.UTC().Format("2006-01-02 15:04 UTC"), more, command),
+		Asks: true, Text: fmt.Sprintf("%s%s. %s. %s %s", text, head, detail, more, command),
 		Blocks: []integrations.Block{
 			{Text: append(line, integrations.R(head)...)},
 			{Context: integrations.R(integrations.Code(rule), " · since ", integrations.When(since, nil), " · ", more, " ", integrations.Code(command))},
