@@ -56,6 +56,7 @@ type cloud struct {
 	behind []integrations.IngressRule
 	shown  time.Time
 	lag    time.Duration
+	loose  bool // reads tell of rules without the tag too
 	// fault is asked before and after each call, and may panic to kill the process.
 	fault func(call string, before bool) error
 	// watch is called with each change, before it is made.
@@ -94,7 +95,7 @@ func (c *cloud) Ingress(_ context.Context, at integrations.Site, group string, t
 			all = c.behind
 		}
 		for _, r := range all {
-			if _, has := r.Tags[integrations.TagWindow]; r.Group == group && (has || !tagged) {
+			if _, has := r.Tags[integrations.TagWindow]; r.Group == group && (has || !tagged || c.loose) {
 				r.Tags = maps.Clone(r.Tags)
 				out = append(out, r)
 			}
@@ -316,13 +317,13 @@ func (r *room) told() (out []string) {
 	return out
 }
 
-// posted gives what is told a place, as the teller does.
+// posted gives what is told a place, as the teller does: it is told again when it is marked.
 func (r *room) posted() {
 	r.t.Helper()
 	r.update(func(tx *store.Tx) error {
 		due, err := tx.DueSurfaces(r.clock.Now().Add(time.Hour), 0)
 		for _, s := range due {
-			s.Ref = "ts"
+			s.Ref, s.Shown = "ts", s.Marked
 			err = errors.Join(err, tx.PutSurface(s))
 		}
 		return err

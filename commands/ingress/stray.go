@@ -59,7 +59,7 @@ func (f *Windows) lookAt(ctx context.Context, at integrations.Site, group string
 		}
 		var found []string
 		for _, r := range all {
-			if !ours(r) || slices.ContainsFunc(known, func(l *Lease) bool { return l.is(r) }) {
+			if slices.ContainsFunc(known, func(l *Lease) bool { return l.is(r) }) {
 				continue
 			}
 			found = append(found, r.ID)
