@@ -3,6 +3,7 @@ package ingress
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -153,10 +154,11 @@ func TestItIsTriedAgain(t *testing.T) {
 			}
 			return nil
 		}
-		j := r.job("hosts/production")
+		j := r.job(fmt.Sprintf("hosts-%d/production", n))
 		r.must(r.opens(j))
+		left = n
 		r.must(r.closes(j))
-		r.ends(j, store.JobSucceeded)
+		r.want("")
 	}
 	r.cloud.fault = func(string, bool) error {
 		return &integrations.Later{After: 2 * time.Second, Err: errors.New("RequestLimitExceeded"), Unsent: true}
@@ -204,6 +206,16 @@ func TestARuleThatShowsLate(t *testing.T) {
 		}
 		r.want(want)
 	}
+}
+
+// A rule that no read shows yet is revoked by its id.
+func TestItIsClosedBeforeItShows(t *testing.T) {
+	r := newRoom(t)
+	r.cloud.lag = time.Minute
+	j := r.job("hosts/production")
+	r.must(r.opens(j))
+	_ = r.closes(j)
+	r.want("")
 }
 
 // Revoking is believed only when it shows: a rule that is still shown keeps the lease.
