@@ -25,8 +25,8 @@ func denied(call string) func(string, bool) error {
 // A port that cannot be shown to be closed is told of once, after a while, with all that
 // whoever closes it by hand needs; and its end is told in the same message.
 func TestAPortThatStaysOpen(t *testing.T) {
-	const alarm = "C-ops: 🚨 alice: Port 22 of sg-0a000000000000001 (main/ap-northeast-1) was opened to 54.65.0.7/32 for job-1 on hosts/production, and cannot be shown to be closed: "
-	const hand = ". It is sgr-2, since 2026-03-04 10:00 UTC. It is tried again every minute. By hand: aws ec2 revoke-security-group-ingress --region ap-northeast-1 --group-id sg-0a000000000000001 --security-group-rule-ids sgr-2"
+	const alarm = "C-ops: 🚨 alice: Port 22 of sg-0a000000000000001 (main/ap-northeast-1) was opened to 54.65.0.7/32 for job-1 on hosts/production, and cannot be shown to be closed · "
+	const hand = " · sgr-2 · since 2026-03-04 10:00 UTC · It is tried again every minute. By hand: aws ec2 revoke-security-group-ingress --region ap-northeast-1 --group-id sg-0a000000000000001 --security-group-rule-ids sgr-2"
 	for what, c := range map[string]struct{ call, why string }{
 		"it may not be revoked": {"revoke", "UnauthorizedOperation: no"},
 		"nobody tells":          {"read", "UnauthorizedOperation: no"},
@@ -108,7 +108,7 @@ func TestAPortWhoseRuleIsNotKnown(t *testing.T) {
 		_ = r.sweeps()
 	}
 	got := r.told()
-	if len(got) != 1 || !strings.HasPrefix(got[0], "C-sec: ") || !strings.Contains(got[0], "It is a rule whose id is not known") || !strings.HasSuffix(got[0], "--group-id sg-0a000000000000001 --protocol tcp --port 22 --cidr 54.65.0.7/32") {
+	if len(got) != 1 || !strings.HasPrefix(got[0], "C-sec: ") || !strings.Contains(got[0], " · a rule whose id is not known · since ") || !strings.HasSuffix(got[0], "--group-id sg-0a000000000000001 --protocol tcp --port 22 --cidr 54.65.0.7/32") {
 		t.Errorf("told is %q", got)
 	}
 	r.cloud.fault = nil
@@ -144,8 +144,8 @@ func TestARuleThatNoLeaseKnows(t *testing.T) {
 	r := newRoom(t)
 	stray := integrations.IngressRule{Group: door, Protocol: "tcp", From: 22, To: 22, CIDR: "54.65.0.8/32", Tags: map[string]string{integrations.TagWindow: "ingress-9 job-9 until 2026-03-04T09:00:00Z"}}
 	id := r.cloud.add(stray)
-	const want = "C-ops: 🚨 Port 22 of sg-0a000000000000001 (main/ap-northeast-1) is open to 54.65.0.8/32 by a rule with our tag (ingress-9 job-9 until 2026-03-04T09:00:00Z) that nobody here knows of: another signalbox opened it, or it is of a time that this one has no record of. " +
-		"It is sgr-2, since 2026-03-04 10:00 UTC. Nothing here closes it. By hand: aws ec2 revoke-security-group-ingress --region ap-northeast-1 --group-id sg-0a000000000000001 --security-group-rule-ids sgr-2"
+	const want = "C-ops: 🚨 Port 22 of sg-0a000000000000001 (main/ap-northeast-1) is open to 54.65.0.8/32 by a rule with our tag that nobody here knows of: another signalbox opened it, or it is of a time that this one has no record of · ingress-9 job-9 until 2026-03-04T09:00:00Z" +
+		" · sgr-2 · since 2026-03-04 10:00 UTC · Nothing here closes it. By hand: aws ec2 revoke-security-group-ingress --region ap-northeast-1 --group-id sg-0a000000000000001 --security-group-rule-ids sgr-2"
 	for n := range 10 {
 		r.must(r.sweeps())
 		var told []string

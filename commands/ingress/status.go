@@ -23,7 +23,7 @@ func UnderWay(tx *store.Tx) (out []integrations.Rich, err error) {
 		row := integrations.R("🔓 ", integrations.Code(l.ID), " ", integrations.Bold(fmt.Sprintf("%s (%s)", l.Group, l.Site)), " · ", l.doing(), " for ", integrations.Code(l.Job), " on ", l.Target,
 			" · since ", integrations.When(l.Begun, nil), ", until ", integrations.When(l.Expires, nil), " at the latest")
 		if l.State == stateClosing && l.Why != "" {
-			row = append(row, integrations.R(" · ⚠️ ", l.Why)...)
+			row = append(row, integrations.R(" · ⚠️ ", integrations.Italic(l.Why))...)
 		}
 		out = append(out, append(row, integrations.R(" · ", gate.FromStore(l.By).Display())...))
 	}

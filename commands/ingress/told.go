@@ -91,8 +91,8 @@ func (f *Windows) openCard(tx *store.Tx, s *store.Surface) (integrations.Message
 		return ended(s, fmt.Sprintf("Port %d of %s is open to %s again, for %s, which closes it.", l.Port, l.Group, l.CIDR, l.Job)), nil
 	}
 	who := gate.FromStore(l.By)
-	head := fmt.Sprintf("Port %d of %s (%s) was opened to %s for %s on %s, and cannot be shown to be closed: %s", l.Port, l.Group, l.Site, l.CIDR, l.Job, l.Target, l.Why)
-	return alarm(&who, head, l.Begun, named(l.Rule), "It is tried again every minute. By hand:", byHand(l.Ingress, l.Rule, l.CIDR)), nil
+	head := fmt.Sprintf("Port %d of %s (%s) was opened to %s for %s on %s, and cannot be shown to be closed", l.Port, l.Group, l.Site, l.CIDR, l.Job, l.Target)
+	return alarm(&who, head, l.Why, l.Begun, named(l.Rule), "It is tried again every minute. By hand:", byHand(l.Ingress, l.Rule, l.CIDR)), nil
 }
 
 // strayCard says that there is a rule that nobody here opened, and that it is gone.
@@ -104,28 +104,26 @@ func (f *Windows) strayCard(tx *store.Tx, s *store.Surface) (integrations.Messag
 	if !r.Ended.IsZero() {
 		return ended(s, fmt.Sprintf("The rule %s of %s, which let %s in to port %d, is gone, or a job uses it and closes it.", r.Rule, r.Group, r.CIDR, r.Port)), nil
 	}
-	head := fmt.Sprintf("Port %d of %s (%s) is open to %s by a rule with our tag (%s) that nobody here knows of: another signalbox opened it, or it is of a time that this one has no record of", r.Port, r.Group, r.Site, r.CIDR, r.Tag)
-	return alarm(nil, head, r.Since, r.Rule, "Nothing here closes it. By hand:", byHand(r.Ingress, r.Rule, r.CIDR)), nil
+	head := fmt.Sprintf("Port %d of %s (%s) is open to %s by a rule with our tag that nobody here knows of: another signalbox opened it, or it is of a time that this one has no record of", r.Port, r.Group, r.Site, r.CIDR)
+	return alarm(nil, head, r.Tag, r.Since, r.Rule, "Nothing here closes it. By hand:", byHand(r.Ingress, r.Rule, r.CIDR)), nil
 }
 
 func ended(s *store.Surface, text string) integrations.Message {
 	return integrations.Message{Hold: s.Ref == "", Text: "✅ " + text, Blocks: []integrations.Block{{Text: integrations.R("✅ ", text)}}}
 }
 
-// alarm says what is open by which rule since when, and the command that closes it.
-func alarm(who *integrations.Person, head string, since time.Time, rule, more, command string) integrations.Message {
-	line, text := integrations.R("🚨 "), "🚨 "
+// alarm says what is open by which rule since when, in the words of another system why, and
+// the command that closes it.
+func alarm(who *integrations.Person, head, why string, since time.Time, rule, more, command string) integrations.Message {
+	line := integrations.R("🚨 ")
 	if who != nil {
-		line, text = integrations.R("🚨 ", integrations.Who(*who), ": "), fmt.Sprintf("🚨 %s: ", who.Display())
+		line = integrations.R("🚨 ", integrations.Who(*who), ": ")
 	}
-	at := since.UTC().Format("2006-01-02 15:04 UTC")
-	detail := fmt.Sprintf("It is %s, since %s", rule, at)
+	line = append(line, integrations.R(head, " · ", integrations.Italic(why))...)
+	detail := integrations.R(integrations.Code(rule), " · since ", integrations.When(since, nil), " · ", more, " ", integrations.Code(command))
 	return integrations.Message{
-		Asks: true, Text: fmt.Sprintf("%s%s. %s. %s %s", text, head, detail, more, command),
-		Blocks: []integrations.Block{
-			{Text: append(line, integrations.R(head)...)},
-			{Context: integrations.R(integrations.Code(rule), " · since ", integrations.When(since, nil), " · ", more, " ", integrations.Code(command))},
-		},
+		Asks: true, Text: line.Plain() + " · " + detail.Plain(), // which the blocks' translations cover
+		Blocks: []integrations.Block{{Text: line}, {Context: detail}},
 	}
 }
 
