@@ -150,8 +150,12 @@ func TestThePortOfABotThatIsStopped(t *testing.T) {
 		t.Fatal(integrationstest.Explain(err))
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	r.Exec = stopping{r.Exec, stop}
+	last := &integrations.Command{}
+	r.Exec = stopping{r.Exec, stop, last}
 	_ = a.Apply(ctx, r)
+	if last.Timeout != integrations.IngressTimeout || last.Timeout >= d.asked[len(d.asked)-1].Limit {
+		t.Errorf("it may take %v, and the port is open for %v", last.Timeout, d.asked[len(d.asked)-1].Limit)
+	}
 	if d.did != "oco" {
 		t.Errorf("the apply did %q", d.did)
 	}
@@ -159,7 +163,7 @@ func TestThePortOfABotThatIsStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, stop = context.WithCancel(t.Context())
-	r.Exec = stopping{r.Exec, stop}
+	r.Exec = stopping{r.Exec, stop, last}
 	_, _ = a.Plan(ctx, r)
 	if d.did != "ocooc" {
 		t.Errorf("the check did %q", d.did)
@@ -170,15 +174,18 @@ func TestThePortOfABotThatIsStopped(t *testing.T) {
 type stopping struct {
 	integrations.Exec
 	stop func()
+	last *integrations.Command
 }
 
 func (s stopping) Run(ctx context.Context, c integrations.Command) (integrations.Output, error) {
 	s.stop()
+	*s.last = c
 	return integrations.Output{}, ctx.Err()
 }
 
 func (s stopping) Effect(ctx context.Context, _ string, c integrations.Command) (integrations.Output, error) {
 	s.stop()
+	*s.last = c
 	return integrations.Output{}, ctx.Err()
 }
 

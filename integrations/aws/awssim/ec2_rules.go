@@ -380,30 +380,3 @@ func (s *Sim) Rules(group string) (out []SecurityRule) {
 	})
 	return out
 }
-
-// AddRule lets something in by another hand, and returns the rule's id; DropRule takes
-// one away.
-func (s *Sim) AddRule(group string, r SecurityRule) (id string, err error) {
-	return id, s.change(func(now time.Time) error {
-		for _, st := range s.world.Sites {
-			if f := st.firewall(group); f != nil {
-				id = f.add(s.world, r, now).ID
-				return nil
-			}
-		}
-		return fmt.Errorf("no security group %s", group)
-	})
-}
-
-// DropRule takes a rule away by another hand.
-func (s *Sim) DropRule(group, id string) error {
-	return s.change(func(time.Time) error {
-		for _, st := range s.world.Sites {
-			if f := st.firewall(group); f != nil && f.rule(id) != nil {
-				f.Rules = slices.DeleteFunc(f.Rules, func(r *SecurityRule) bool { return r.ID == id })
-				return nil
-			}
-		}
-		return fmt.Errorf("no rule %s in the security group %s", id, group)
-	})
-}
