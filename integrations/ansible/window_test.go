@@ -134,7 +134,16 @@ func TestThePortCannotBeOpened(t *testing.T) {
 	if err := a.Apply(t.Context(), r); err != nil {
 		t.Errorf("what was begun is not followed: %v", err)
 	}
-	r.Ingress = nil
+	if err := os.Remove(filepath.Join(at.outside, "it")); err != nil {
+		t.Fatal(err)
+	}
+	d.refuse = nil
+	if _, err := a.Plan(t.Context(), r); err != nil { // the next attempt
+		t.Fatal(integrationstest.Explain(err))
+	}
+	if d.refuse = errors.New("the group is full"); !errors.Is(a.Apply(t.Context(), r), d.refuse) {
+		t.Error("the next attempt takes it for open")
+	}
 	if err := a.Apply(t.Context(), at.run()); err == nil || !strings.Contains(err.Error(), "nothing here can open it") {
 		t.Errorf("nobody opens it: %v", err)
 	}
@@ -271,6 +280,33 @@ func TestNoConnectionIsLeft(t *testing.T) {
 		}
 		if !alone && (!strings.Contains(string(b), "in the folder of ansible.cfg") || strings.Contains(string(b), "exit")) {
 			t.Errorf("without a window it did\n%s", b)
+		}
+	}
+}
+
+// The sockets of SSH are in a folder of which their names stay short enough, and that
+// nobody else may look into.
+func TestTheSocketsOfSSH(t *testing.T) {
+	for _, dir := range []string{t.TempDir(), filepath.Join(t.TempDir(), strings.Repeat("x", 90))} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("TMPDIR", dir)
+		m, err := keepMasters()
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(m.dir)
+		if err != nil || len(m.dir) > longestDir || info.Mode().Perm() != 0o700 {
+			t.Errorf("it is %s, %v (%v)", m.dir, info.Mode(), err)
+		}
+		var said strings.Builder
+		m.end(&said)
+		if _, err := os.Stat(m.dir); !errors.Is(err, os.ErrNotExist) || said.Len() > 0 {
+			t.Errorf("left is %s: %v, %q", m.dir, err, said.String())
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("left in %s: %v (%v)", dir, left, err)
 		}
 	}
 }
