@@ -199,6 +199,7 @@ func (a *app) assemble() error {
 	s.pages(c.Statuspage, c.sourcesOf(kindOutages))
 	s.oncall = func() OnCallConfig { return a.config.Load().OnCall }
 	s.digest = func() WeeklyConfig { return a.config.Load().Digest }
+	s.ingress = func() IngressConfig { return a.config.Load().Ingress }
 	s.born = func() BirthConfig { return a.config.Load().Birth }
 	s.incidents = func() IncidentsConfig { return a.config.Load().Incidents }
 	s.alerts, s.sources = &alertReader{sources: a.alertSources, log: a.Log}, a.alertSources

@@ -57,6 +57,10 @@ resource "terraform_data" "it" { input = var.region }
 		"ansible/production.ini": "[web]\nweb-1 ansible_connection=local ansible_python_interpreter=/usr/bin/python3\n",
 		"ansible/site.yml":       "- hosts: all\n  gather_facts: false\n  tasks:\n  - name: the region\n    copy: {content: \"{{ region }}\", dest: /srv/tfstate/region}\n",
 	}},
+	"bastions/production": {"ansible-playbook", map[string]string{
+		"ansible/production.ini": "bastion ansible_connection=local ansible_python_interpreter=/usr/bin/python3\n",
+		"ansible/bastions.yml":   "- hosts: all\n  gather_facts: false\n  tasks:\n  - copy: {content: \"it\", dest: /srv/tfstate/it}\n",
+	}},
 	"cookbook/production": {"", map[string]string{"chef/cookbook": "/etc/motd hello\n"}},
 	"route53/production":  {"", map[string]string{"route53/Routefile": "a.example.com. A\n"}},
 	"dns/production":      {"", map[string]string{"dns/dnsconfig.js": "A foo.example.com 1.2.3.4\n"}},
@@ -177,7 +181,7 @@ func runExample(t *testing.T, name, example, shown string) {
 		e.Secrets[k] = v.Reveal()
 	}
 	for _, empty := range []bool{false, true} {
-		plans, runs := planned(t, target, integrations.Run{Target: name, Tree: tree, SHA: strings.Repeat("ab", 20), HashKey: []byte("key")}, e)
+		plans, runs := planned(t, target, integrations.Run{Target: name, Tree: tree, SHA: strings.Repeat("ab", 20), HashKey: []byte("key"), Ingress: doorman{}}, e)
 		if plans.Empty() != empty {
 			t.Errorf("planned %s: %+v", plans, plans)
 		}
@@ -231,6 +235,12 @@ func exampleAWS(t *testing.T) string {
 	t.Cleanup(server.Close)
 	return server.URL
 }
+
+// doorman opens nothing, and says that it did.
+type doorman struct{}
+
+func (doorman) Open(context.Context, integrations.Run, integrations.Ingress) error { return nil }
+func (doorman) Close(context.Context, integrations.Run, integrations.Ingress)      {}
 
 // What is no list is a mistake that shows one.
 func TestACommandIsAList(t *testing.T) {

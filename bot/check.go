@@ -103,6 +103,7 @@ func outside(ctx context.Context, c *Config, log *slog.Logger, tell say) {
 	tell(statuspageFindings(ctx, c.Statuspage)...)
 	tell(silenceFindings(ctx, c)...)
 	tell(groupFindings(ctx, c)...)
+	tell(ingressFindings(ctx, c)...)
 	tell(phoneFindings(ctx, c, c.texted().phones)...)
 	tell(proxyFindings(ctx, c.HAProxy)...)
 	client, err := github.New(c.github(), clock.Real(), log)

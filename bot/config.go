@@ -30,6 +30,7 @@ type Config struct {
 	AWS          AWSConfig           `yaml:"aws"`
 	HAProxy      HAProxyConfig       `yaml:"haproxy"`
 	Drain        DrainConfig         `yaml:"drain"`
+	Ingress      IngressConfig       `yaml:"ingress"`
 	Birth        BirthConfig         `yaml:"birth"`
 	Mackerel     MackerelConfig      `yaml:"mackerel"`
 	OnCall       OnCallConfig        `yaml:"oncall"`
@@ -297,6 +298,7 @@ func (c *Config) fill() {
 			e.Approvals = 1
 		}
 	}
+	c.fillIngress()
 	for i := range c.Targets {
 		orElse(&c.Targets[i].Base, "main")
 		for j := range c.Targets[i].ASG {

@@ -51,6 +51,7 @@ func (c *Config) check() {
 		c.bad("birth", "is given, and aws.accounts has nobody who could be born")
 	}
 	c.wantPeople("birth.on_call", c.Birth.OnCall)
+	c.checkIngress()
 	c.checkPart("mackerel", c.Mackerel)
 	c.checkHAProxy()
 	c.checkOnCall()

@@ -199,6 +199,7 @@ var unsaid = map[string]bool{
 	"birth failed": true, "birth watched": true, "look for births": true, "keep births going": true, "tried again": true, "let in anyway": true,
 	"# signalbox:birth %s %s": true, "aws autoscaling put-lifecycle-hook --region %s --auto-scaling-group-name %s --lifecycle-hook-name %s --lifecycle-transition autoscaling:EC2_INSTANCE_LAUNCHING --heartbeat-timeout 3600 --default-result ABANDON": true,
 	"log loss accepted": true, "planned again": true, "going back": true, "%s at %d": true, "exit 64 # %s": true,
+	"signalbox %s on %s until %s": true, "aws ec2 revoke-security-group-ingress --region %s --group-id %s %s": true, "--security-group-rule-ids %s": true, "--protocol tcp --port %d --cidr %s": true,
 	"PT1H": true, "-PT15M": true, "GREGORIAN": true, "-//signalbox//on call//%s": true, "text/calendar; charset=utf-8": true,
 	"Cache-Control": true, "Content-Type": true, "ETag": true, "If-None-Match": true, "oncall calendar": true, "oncall feed": true,
 	"private, max-age=300": true, "oncall cancel": true, "oncall cover": true, "oncall cover @alice from tomorrow 9:00 to friday 18:00 by @bob": true,

@@ -115,6 +115,8 @@ var screenless = map[string]string{
 	"oncall gap":          "one sentence and a button; its conversation shows it",
 	"oncall moved":        "one sentence, in a direct message",
 	"oncall sync":         "one sentence",
+	"ingress-open":        "a sentence with a mention, where a port cannot be shown to be closed",
+	"ingress-stray":       "a sentence, where a rule of a security group is nobody's",
 	"lease-overdue":       "a sentence with a mention, where an apply outlives the time that its group is kept still",
 	"lease-stuck":         "a sentence with a mention, where the processes of a group cannot be resumed",
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,6 +26,7 @@ import (
 	"github.com/signalbox-chatops/signalbox/commands/help"
 	"github.com/signalbox-chatops/signalbox/commands/home"
 	"github.com/signalbox-chatops/signalbox/commands/incident"
+	"github.com/signalbox-chatops/signalbox/commands/ingress"
 	"github.com/signalbox-chatops/signalbox/commands/joining"
 	"github.com/signalbox-chatops/signalbox/commands/language"
 	"github.com/signalbox-chatops/signalbox/commands/lock"
@@ -89,8 +91,10 @@ type systems struct {
 	url       string // where we are reached from outside
 	hooks     time.Duration
 	own       ownConfig
-	cloud     drain.Cloud                   // nil where no account is configured
-	scaling   scaling.Cloud                 // the same accounts
+	cloud     drain.Cloud   // nil where no account is configured
+	scaling   scaling.Cloud // the same accounts
+	doors     ingress.Cloud // the same accounts
+	ingress   func() IngressConfig
 	births    birth.Cloud                   // the same accounts
 	texts     incident.Texter               // the same accounts
 	monitor   drain.Monitor                 // nil where none is configured
@@ -131,15 +135,17 @@ type ownConfig struct {
 // done without being asked.
 func features(s systems) []commands.Feature {
 	leases := scaling.New(scaling.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Cloud: s.scaling, Channel: s.channel})
+	windows := ingress.New(ingress.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.ingress, Cloud: s.doors, Ask: ownAddress, Channel: s.channel})
 	rota := oncall.New(oncall.Deps{URL: s.url, Dir: filepath.Join(s.data, "oncall"), Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.oncall, Language: s.languageOf, Zone: s.slack.Zone, Channel: s.channel, Source: s.rotas(), Chat: s.slack, WithTopic: topicWith, HandedOver: []func(*store.Tx) ([]integrations.Rich, error){drain.Held}})
 	return []commands.Feature{
 		leases.Feature(),
+		windows.Feature(),
 		rota.Feature(),
-		deploy.New(deploy.Deps{Roster: rota, Scaling: leases, Store: s.store, Forge: s.forge, Trees: s.trees, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
+		deploy.New(deploy.Deps{Roster: rota, Scaling: leases, Ingress: windows, Store: s.store, Forge: s.forge, Trees: s.trees, Clock: s.clock, Log: s.log, Catalog: s.catalog, Poll: s.poll, Hooks: s.hooks, Channel: s.channel}),
 		lock.New(lock.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Channel: s.channel}),
 		incident.New(incident.Deps{Store: s.store, Clock: s.clock, Log: s.log, Catalog: s.catalog, Config: s.incidents, Channel: s.channel, Read: s.alerts.Read, Called: rota.Called, Drains: s.cloud != nil, Remote: s.paged, Draw: graph.Drawer(graphs(s)), Dir: filepath.Join(s.data, "incident"), Sources: s.incidentSources, Texts: s.texts, Customers: s.customers}),
 		joining.New(joiningDeps(s)),
-		status.New(status.Deps{Clock: s.clock, Watched: s.watched, Also: []func(*store.Tx) ([]integrations.Rich, error){drain.UnderWay, scaling.UnderWay, birth.Failed}}),
+		status.New(status.Deps{Clock: s.clock, Watched: s.watched, Also: []func(*store.Tx) ([]integrations.Rich, error){drain.UnderWay, scaling.UnderWay, ingress.UnderWay, birth.Failed}}),
 		drain.New(drain.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.cloud, Monitor: s.monitor, Self: s.self, Config: s.drains, Channel: s.channel, Notes: birth.Going}),
 		birth.New(birth.Deps{Store: s.store, Clock: s.clock, Log: s.log, Cloud: s.births, Monitor: s.monitor, Config: s.born, Catalog: s.catalog, Channel: s.channel}),
 		rounds.New(rounds.Deps{Store: s.store, Clock: s.clock, Log: s.log, Config: s.rounds, Channel: s.channel, Monitor: s.hosts, Cloud: s.cloud, Forgotten: []func(*store.Tx) ([]integrations.Rich, error){oncall.UnknownJobs, lock.PastNag, drain.Held, birth.Failed}}),
@@ -174,7 +180,7 @@ func appliers(c *Config, providerCache string) map[string]applierMaker {
 		"demo":          demo.Make,
 		"ecs":           aws.Deploys(c.AWS),
 		"command":       command.Make,
-		"ansible":       ansible.Make,
+		"ansible":       ansible.Opening(c.Ingress.Allowed()),
 		"actions":       github.Actions(github.Config{APIURL: c.GitHub.APIURL}),
 		"circleci":      circleci.Make,
 		packer.Word:     packer.NewTool(images(c.AWS), c.pinned).Make,
@@ -280,6 +286,14 @@ var keptConfig = joining.Kept
 // tellReload tells of a reload that was asked for on this machine.
 func tellReload(ctx context.Context, s systems, c configChanges, mistakes error) error {
 	return joining.Announce(ctx, joiningDeps(s), c, mistakes)
+}
+
+// IngressConfig is which ports may be opened to this machine.
+type IngressConfig = ingress.Config
+
+// ownAddress asks by which address this machine comes to others.
+func ownAddress(ctx context.Context, url string) (netip.Addr, error) {
+	return aws.NewOutside(url).Address(ctx)
 }
 
 // AWSConfig is the accounts whose instances may be drained, and whose groups are kept
@@ -472,7 +486,7 @@ func (s *systems) clouds(c AWSConfig, behind HAProxyConfig) error {
 	if err != nil {
 		return err
 	}
-	s.cloud, s.scaling, s.births, s.texts, s.metrics = fleet, fleet, fleet, fleet, append(s.metrics, fleet)
+	s.cloud, s.scaling, s.doors, s.births, s.texts, s.metrics = fleet, fleet, fleet, fleet, fleet, append(s.metrics, fleet)
 	if len(behind) == 0 {
 		return nil
 	}
@@ -520,6 +534,28 @@ func groupFindings(ctx context.Context, c *Config) (out []integrations.Finding) 
 		out = append(out, fleet.CheckScaling(ctx, t.Name, all)...)
 	}
 	return out
+}
+
+// ingressFindings asks whether the ports that steps may have opened may be, and by which
+// address this machine comes to them.
+func ingressFindings(ctx context.Context, c *Config) (out []integrations.Finding) {
+	if c.Ingress.None() || len(c.AWS.Accounts) == 0 {
+		return nil
+	}
+	fleet, err := aws.New(c.AWS, aws.Options{})
+	if err != nil {
+		return nil // the accounts say why
+	}
+	if c.Ingress.Address == "" {
+		found := integrations.Finding{What: "Own address"}
+		if a, err := ownAddress(ctx, c.Ingress.AddressURL); err == nil {
+			found.OK, found.Say = true, a.String()
+		} else {
+			found.Say, found.Do = err.Error(), "set ingress.address, or ingress.address_url to somebody who tells it"
+		}
+		out = append(out, found)
+	}
+	return append(out, fleet.CheckIngress(ctx, c.Ingress.Allowed())...)
 }
 
 // proxyFindings looks at the sockets of HAProxy.

@@ -69,6 +69,8 @@ type Run struct {
 	// give secrets away to guessing.
 	HashKey []byte
 	Exec    Exec
+	// Ingress opens ports to this machine for the steps that ask for one; nil is nobody.
+	Ingress IngressWindow
 }
 
 // Exec runs the commands of a step under the step shim.

@@ -103,6 +103,8 @@ type Deps struct {
 	Roster integrations.Roster
 	// Scaling keeps auto scaling groups still; nil where none can be.
 	Scaling Scaling
+	// Ingress opens ports for steps that need one; nil where none can be.
+	Ingress integrations.IngressWindow
 	// Poll is how often the reconciler walks GitHub.
 	Poll time.Duration
 	// Hooks is how often webhooks that did not arrive are looked for and asked for

@@ -171,7 +171,7 @@ func (f *feature) step(r *runner.Run, t integrations.Target, tree string, i int,
 	}
 	return integrations.Run{
 		Target: t.Name, Environment: t.Environment, Job: r.Job.ID, SHA: r.Job.SHA, Tree: tree, Work: work, Earlier: earlier,
-		HashKey: f.Store.HashKey(), Exec: r.Exec(env, tree, work),
+		HashKey: f.Store.HashKey(), Exec: r.Exec(env, tree, work), Ingress: f.Ingress,
 	}
 }
 

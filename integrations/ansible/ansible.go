@@ -12,6 +12,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -23,32 +24,41 @@ import (
 
 // Applier is one step: a playbook.
 type Applier struct {
-	c    Config
-	self string // our own binary
+	c      Config
+	self   string                // our own binary
+	window *integrations.Ingress // that is open while Ansible runs; nil is none
 }
 
 var _ integrations.Applier = (*Applier)(nil)
 
-// Make makes a step from its settings, which decode lays over a struct. The folder it is
-// given is not needed.
-func Make(_ string, decode func(any) error) (integrations.Applier, error) {
-	var c Config
-	if err := decode(&c); err != nil {
-		return nil, err
+// Opening makes the maker of steps that may have these ports opened, and no other. It
+// makes a step from its settings, which decode lays over a struct; the folder it is given
+// is not needed.
+func Opening(allowed []integrations.Ingress) func(string, func(any) error) (integrations.Applier, error) {
+	return func(_ string, decode func(any) error) (integrations.Applier, error) {
+		var c Config
+		if err := decode(&c); err != nil {
+			return nil, err
+		}
+		return Step(c, allowed...)
 	}
-	return Step(c)
 }
 
-// Step makes a step.
-func Step(c Config) (*Applier, error) {
-	if err := c.Validate(); err != nil {
+// Step makes a step, which may have these ports opened.
+func Step(c Config, allowed ...integrations.Ingress) (*Applier, error) {
+	window, err := c.SSHWindow.among(allowed)
+	if err := errors.Join(c.Validate(), err); err != nil {
 		return nil, err
+	}
+	if window != nil {
+		c.Timeout = cmp.Or(c.Timeout, integrations.IngressTimeout)
+		window.Limit = c.Timeout + integrations.IngressGrace
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find our own binary: %w", err)
 	}
-	return &Applier{c: c, self: self}, nil
+	return &Applier{c: c, self: self, window: window}, nil
 }
 
 // Describe implements integrations.Applier.
@@ -65,7 +75,7 @@ const emptyFile = "ansible.nothing"
 
 // Plan implements integrations.Applier.
 func (a *Applier) Plan(ctx context.Context, r integrations.Run) (integrations.Plan, error) {
-	if err := r.Mark(emptyFile, false); err != nil {
+	if err := errors.Join(r.Mark(emptyFile, false), r.Mark(openFile, false)); err != nil {
 		return integrations.Plan{}, err
 	}
 	p, err := a.check(ctx, r)
@@ -81,6 +91,10 @@ func (a *Applier) check(ctx context.Context, r integrations.Run) (integrations.P
 		return integrations.Plan{}, err
 	}
 	c.Capture = true
+	if err := a.open(ctx, r); err != nil {
+		return integrations.Plan{}, err
+	}
+	defer a.close(ctx, r)
 	o, err := r.Exec.Run(ctx, c)
 	if err != nil {
 		return integrations.Plan{}, err
@@ -95,8 +109,7 @@ func (a *Applier) check(ctx context.Context, r integrations.Run) (integrations.P
 	return a.plan(did, o.Tail, r.HashKey), nil
 }
 
-// Apply implements integrations.Applier. What has to be open while the playbook runs, and
-// closed whatever happens, such as a port for SSH, belongs around its one effect.
+// Apply implements integrations.Applier. The window is open around its one effect.
 func (a *Applier) Apply(ctx context.Context, r integrations.Run) error {
 	if r.Marked(emptyFile) {
 		return nil
@@ -105,6 +118,14 @@ func (a *Applier) Apply(ctx context.Context, r integrations.Run) error {
 	if err != nil {
 		return err
 	}
+	if err := a.openOnce(ctx, r); err != nil {
+		return err
+	}
+	defer func() {
+		if ctx.Err() == nil { // else the playbook goes on without this process, and the next one follows it
+			a.close(ctx, r)
+		}
+	}()
 	_, err = r.Exec.Effect(ctx, "apply", c)
 	return err
 }
@@ -137,6 +158,9 @@ func (a *Applier) command(r integrations.Run, step string, more ...string) (inte
 	args, err := a.arguments()
 	if err != nil {
 		return integrations.Command{}, err
+	}
+	if a.window != nil {
+		argv = append(argv, "--alone")
 	}
 	return integrations.Command{Step: "ansible " + step, Argv: append(append(append(argv, "--"), more...), args...), Dir: dir, Timeout: a.c.Timeout}, nil
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/signalbox-chatops/signalbox/integrations"
 )
 
 // Config is what the configuration says of one step.
@@ -31,6 +33,8 @@ type Config struct {
 	Vault map[string]string `yaml:"vault"`
 	// Timeout of wall time for each of check and playbook; the runner's unless said.
 	Timeout time.Duration `yaml:"timeout"`
+	// SSHWindow is a port that is open to this machine while Ansible runs.
+	SSHWindow Window `yaml:"ssh_window"`
 }
 
 var (
@@ -91,6 +95,9 @@ func (c Config) Validate() error {
 	}
 	if c.Timeout < 0 {
 		bad("timeout: %v is negative", c.Timeout)
+	}
+	if c.SSHWindow != (Window{}) && c.Timeout > integrations.IngressLongest {
+		bad("timeout: %v is longer than a port may be open; with ssh_window it is %v at most", c.Timeout, integrations.IngressLongest)
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(errs...)

@@ -67,7 +67,7 @@ var plugin []byte
 const pluginName = "signalbox_events.py"
 
 // Main is the process between the step shim and Ansible: "check" or "apply", --tree= and
-// --vault=id=VARIABLE, "--", and the arguments of ansible-playbook. What Ansible prints goes
+// --vault=id=VARIABLE, --alone, "--", and the arguments of ansible-playbook. What Ansible prints goes
 // to errOut without what is vaulted; after a check its outcome goes to out, as JSON. It
 // returns Ansible's exit code.
 func Main(args []string, out, errOut io.Writer) int {
@@ -87,6 +87,7 @@ type play struct {
 	check    bool
 	tree     string
 	vaults   map[string]string // variables, by vault id
+	alone    bool              // no connection outlives it
 	args     []string
 	redactor *redact.Redactor
 }
@@ -95,7 +96,7 @@ func parse(args []string) (*play, error) {
 	p := &play{vaults: map[string]string{}}
 	at := slices.Index(args, "--")
 	if at < 1 || args[0] != "check" && args[0] != "apply" {
-		return p, errors.New("want check or apply, --tree=, --vault=id=VARIABLE, -- and the arguments of ansible-playbook; signalbox calls this itself")
+		return p, errors.New("want check or apply, --tree=, --vault=id=VARIABLE, --alone, -- and the arguments of ansible-playbook; signalbox calls this itself")
 	}
 	p.check, p.args = args[0] == "check", args[at+1:]
 	for _, a := range args[1:at] {
@@ -103,6 +104,8 @@ func parse(args []string) (*play, error) {
 		switch name {
 		case "--tree":
 			p.tree = value
+		case "--alone":
+			p.alone = true
 		case "--vault":
 			id, variable, _ := strings.Cut(value, "=")
 			p.vaults[id] = variable
@@ -127,6 +130,14 @@ func (p *play) run(out, errOut io.Writer) (code int, err error) {
 		return 0, fmt.Errorf("write the callback plugin: %w", err)
 	}
 	inner.Env = append(inner.Env, "ANSIBLE_CALLBACK_PLUGINS="+plugins)
+	if p.alone {
+		masters, err := keepMasters()
+		if err != nil {
+			return 0, err
+		}
+		defer masters.end(errOut)
+		inner.Env = append(inner.Env, masters.env()...)
+	}
 	clean := p.redactor.Writer(errOut)
 	var events bytes.Buffer
 	inner.Out, inner.Events = clean, &events

@@ -49,6 +49,7 @@ type site struct {
 	insts *ec2.Reader
 	tags  *ec2.Tagger
 	end   *ec2.Ender
+	doors *ec2.Opener
 	pools *elb.Reader
 	seats *elb.Mover
 	group *asg.Reader
@@ -97,7 +98,7 @@ func (f *Fleet) site(base sdk.Config, at integrations.Site) *site {
 	reads.Retryer, changes.Retryer = thrice, once
 	return &site{
 		Site: at, who: sts.NewFromConfig(reads),
-		insts: ec2.NewReader(reads, at), tags: ec2.NewTagger(changes), end: ec2.NewEnder(changes),
+		insts: ec2.NewReader(reads, at), tags: ec2.NewTagger(changes), end: ec2.NewEnder(changes), doors: ec2.NewOpener(changes),
 		pools: elb.NewReader(reads, f.clock.Now), seats: elb.NewMover(changes),
 		group: asg.NewReader(reads), move: asg.NewMover(changes), rest: asg.NewRester(changes), begin: asg.NewLauncher(changes), let: asg.NewEnder(changes),
 		hosts: ssm.NewReader(reads), run: ssm.NewRunner(changes),

@@ -98,7 +98,7 @@ func TestNeedsAreWhatIsCalled(t *testing.T) {
 	for _, action := range []string{
 		"RecordLifecycleActionHeartbeat", "CompleteLifecycleAction", "CreateTags", "DeleteTags", "EnterStandby", "ExitStandby", "SetDesiredCapacity", "SuspendProcesses", "ResumeProcesses",
 		"CreateOrUpdateTags", "DeleteTags of a group", "DeregisterTargets", "RegisterTargets",
-		"DeregisterInstancesFromLoadBalancer", "RegisterInstancesWithLoadBalancer", "UpdateContainerInstancesState", "SendCommand", "TerminateInstanceInAutoScalingGroup", "TerminateInstances",
+		"DeregisterInstancesFromLoadBalancer", "RegisterInstancesWithLoadBalancer", "UpdateContainerInstancesState", "SendCommand", "AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress", "TerminateInstanceInAutoScalingGroup", "TerminateInstances",
 	} {
 		w.ok(do[action]())
 		w.pass(time.Minute)
@@ -107,6 +107,8 @@ func TestNeedsAreWhatIsCalled(t *testing.T) {
 	if len(do) > 0 {
 		t.Errorf("%d changes were not made", len(do))
 	}
+	_, err = w.fleet.Ingress(t.Context(), home, doors, true)
+	w.ok(err)
 	_, err = w.fleet.Result(t.Context(), home, lone, "00000000-0000-4000-8000-00000000ffff")
 	w.ok(err)
 	_, err = w.fleet.Text(t.Context(), home, phone, "", "incident-3: the shop is down")

@@ -54,6 +54,10 @@ var none = map[string]bool{
 	"TargetGroupNotFound":        true, // Elastic Load Balancing V2
 	"LoadBalancerNotFound":       true, // both
 	"InvalidInstance":            true, // classic: it is not registered
+
+	"InvalidGroup.NotFound":               true, // EC2, of security groups
+	"InvalidSecurityGroupRuleId.NotFound": true,
+	"InvalidPermission.NotFound":          true,
 }
 
 // notThere are the words of a ValidationError of EC2 Auto Scaling about what is not

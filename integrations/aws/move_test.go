@@ -146,6 +146,11 @@ func deeds(w *world) map[string]func() error {
 		"TerminateInstanceInAutoScalingGroup": func() error { return w.fleet.Terminate(ctx, home, "web", id) },
 		"TerminateInstances":                  func() error { return w.fleet.Terminate(ctx, home, "", lone) },
 		"UpdateContainerInstancesState":       func() error { return w.fleet.DrainTasks(ctx, home, tasks.Cluster, tasks.ID) },
+		"AuthorizeSecurityGroupIngress": func() error {
+			_, err := w.fleet.Authorize(ctx, home, doorRule("54.65.0.7/32"))
+			return err
+		},
+		"RevokeSecurityGroupIngress": func() error { return w.fleet.Revoke(ctx, home, doors, w.sim.Rules(doors)[0].ID) },
 		"SendCommand": func() error {
 			_, err := w.fleet.Start(ctx, home, lone, "true", time.Minute)
 			return err

@@ -85,7 +85,11 @@ func Policy() string {
 		}
 		add(s)
 		if a.Also != "" {
-			add(statement{Effect: "Allow", Action: []string{a.Name}, Resource: a.Also})
+			also := statement{Effect: "Allow", Action: []string{a.Name}, Resource: a.Also}
+			if a.New != "" {
+				also.Condition = map[string]map[string]any{"StringEquals": {"ec2:CreateAction": a.New}}
+			}
+			add(also)
 		}
 	}
 	return indented(struct {

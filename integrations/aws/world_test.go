@@ -45,12 +45,20 @@ var _ interface {
 	UntagGroup(ctx context.Context, at integrations.Site, group, key string) error
 } = (*aws.Fleet)(nil)
 
+// And that of the ports that are opened for steps.
+var _ interface {
+	Ingress(ctx context.Context, at integrations.Site, group string, tagged bool) ([]integrations.IngressRule, error)
+	Authorize(ctx context.Context, at integrations.Site, r integrations.IngressRule) (id string, err error)
+	Revoke(ctx context.Context, at integrations.Site, group, id string) error
+} = (*aws.Fleet)(nil)
+
 const (
 	key     = "AKIATEST000000000001"
 	lone    = "i-0bbb0000000000001" // that no group replaces, in two target groups
 	bare    = "i-0ccc0000000000001" // in nothing, locked, with much to lose
 	away    = "i-0ddd0000000000001" // in the other account
 	nothing = "i-0eee0000000000001"
+	doors   = "sg-0aaa0000000000001"
 )
 
 var (
@@ -92,7 +100,8 @@ func estate() awssim.Fleet {
 				}},
 				{ID: "i-0fff0000000000001", Name: "no role", Age: time.Hour},
 			},
-			Images: []awssim.Image{{ID: "ami-0abc0000000000001", Name: "web 1", Tags: map[string]string{integrations.TagRun: "r1"}}},
+			Images:         []awssim.Image{{ID: "ami-0abc0000000000001", Name: "web 1", Tags: map[string]string{integrations.TagRun: "r1"}}},
+			SecurityGroups: []awssim.SecurityGroup{{ID: doors, Limit: 3, Rules: []awssim.SecurityRule{{From: 443, To: 443, CIDR: "0.0.0.0/0"}}}},
 			Clusters: []awssim.Cluster{{Name: "spare"}, {
 				Name: "apps", Instances: []string{lone, "i-0fff0000000000001"}, Alone: []string{lone},
 				Services: []awssim.Service{{Name: "web", Tasks: 4, MinHealthyPercent: 50}},

@@ -42,6 +42,7 @@ type Estate struct {
 	Parameters      []string // of Systems Manager, by their names
 	Images          []Image
 	Projects        []Project
+	SecurityGroups  []SecurityGroup
 }
 
 // Pool is a target group, or a classic load balancer.
@@ -169,6 +170,9 @@ func plant(f Fleet, now time.Time) (*world, error) {
 }
 
 func (s *site) plant(w *world, e Estate, now time.Time) error {
+	for _, g := range e.SecurityGroups {
+		s.plantFirewall(w, g, now)
+	}
 	for _, p := range e.Pools {
 		s.Pools = append(s.Pools, newPool(p, len(s.Pools)+1))
 	}

@@ -59,7 +59,7 @@ var services = map[string]struct {
 
 func operations() map[string]*op {
 	out := map[string]*op{}
-	for _, list := range [][]op{ec2Ops(), elbv2Ops(), elbOps(), autoscalingOps(), ssmOps(), stsOps(), ecsOps(), ecrOps(), cloudwatchOps(), snsOps(), codebuildOps(), logsOps()} {
+	for _, list := range [][]op{ec2Ops(), ec2RuleOps(), elbv2Ops(), elbOps(), autoscalingOps(), ssmOps(), stsOps(), ecsOps(), ecrOps(), cloudwatchOps(), snsOps(), codebuildOps(), logsOps()} {
 		for _, o := range list {
 			out[o.service+":"+o.action] = &o
 		}
@@ -291,7 +291,7 @@ type Call struct {
 // idKeys are the parameters that say what a call is about.
 var idKeys = split("AutoScalingGroupName AutoScalingGroupNames.member.# TargetGroupArn TargetGroupArns.member.# LoadBalancerName LoadBalancerNames.member.# LoadBalancerArn " +
 	"InstanceId InstanceId.# InstanceIds.# InstanceIds.member.# ResourceId.# Targets.member.#.Id Instances.member.#.InstanceId Tags.member.#.ResourceId VolumeId.# CommandId RoleArn " +
-	"cluster containerInstance containerInstances.# tasks.# service services.# taskDefinition family repositoryName PhoneNumber phoneNumber projectName id ids.# logStreamName")
+	"GroupId SecurityGroupRuleId.# cluster containerInstance containerInstances.# tasks.# service services.# taskDefinition family repositoryName PhoneNumber phoneNumber projectName id ids.# logStreamName")
 
 // policyName is what a policy of IAM calls a service: as its signature does, but for one.
 func policyName(service string) string {

@@ -40,6 +40,7 @@ type site struct {
 	Parameters              []string // of Systems Manager, by their names
 	Images                  []*Image
 	Projects                []*project
+	Firewalls               []*firewall
 }
 
 type instance struct {

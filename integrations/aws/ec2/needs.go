@@ -13,6 +13,8 @@ import (
 const (
 	instances = "arn:aws:ec2:*:*:instance/*"
 	images    = "arn:aws:ec2:*::image/*"
+	groups    = "arn:aws:ec2:*:*:security-group/*"
+	rules     = "arn:aws:ec2:*:*:security-group-rule/*"
 )
 
 // Needs are the actions that this folder calls. TerminateInstances takes a condition
@@ -24,9 +26,12 @@ var Needs = []iam.Action{
 	{Name: "ec2:DescribeInstanceTypes", Why: "sees whether a type has instance store"},
 	{Name: "ec2:DescribeSpotInstanceRequests", Why: "sees whether EC2 is about to take a Spot instance back"},
 	{Name: "ec2:DescribeImages", Why: "sees whether an image that was built is still there"},
-	{Name: "ec2:CreateTags", Why: "marks an instance that is being drained", Change: true, On: instances, Tagged: true, Keys: true},
+	{Name: "ec2:DescribeSecurityGroupRules", Why: "sees whether a port that was opened for a step is closed"},
+	{Name: "ec2:CreateTags", Why: "marks an instance that is being drained; marks a rule of a security group as it is made", Change: true, On: instances, Tagged: true, Keys: true, Also: rules, New: "AuthorizeSecurityGroupIngress"},
 	{Name: "ec2:CreateTags", Why: "marks an image that was tested", Change: true, On: images, Keys: true},
 	{Name: "ec2:DeleteTags", Why: "takes the marks away", Change: true, On: instances, Tagged: true, Keys: true},
+	{Name: "ec2:AuthorizeSecurityGroupIngress", Why: "opens a port to signalbox's own machine while a step runs", Change: true, On: groups, Tagged: true, Also: rules},
+	{Name: "ec2:RevokeSecurityGroupIngress", Why: "closes it again", Change: true, On: groups, Tagged: true, Also: rules},
 	{Name: "ec2:TerminateInstances", Why: "ends an instance of no group", Change: true, On: instances, Tagged: true},
 }
 

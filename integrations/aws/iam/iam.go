@@ -22,6 +22,9 @@ type Action struct {
 	Keys bool
 	// Also is one more resource that the action needs, without the tag.
 	Also string
+	// New is, in the place of the tag, the action that makes what is tagged: nothing else
+	// gets tags there, on the resource of Also.
+	New string
 	// Caller says that the process's own credentials need it, not those of the account.
 	Caller bool
 }

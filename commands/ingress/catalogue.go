@@ -1,0 +1,6 @@
+package ingress
+
+import _ "embed"
+
+//go:embed ja.po
+var ja string
