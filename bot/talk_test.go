@@ -113,7 +113,7 @@ func talkFile(t testing.TB, file string) {
 	if talkTool() == "demo" && slices.Contains(script, "# It needs Terraform.") {
 		t.Skip("neither terraform nor tofu is on PATH")
 	}
-	got := newTalk(t, talkConfig(script)).run(script)
+	got := talkOver(t, script).run(script)
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
 			t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/signalbox-chatops/signalbox/commands/gate"
 	"github.com/signalbox-chatops/signalbox/commands/runner"
 	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
@@ -130,11 +129,11 @@ func mendButton(j *store.Job, o offered) integrations.Button {
 
 // retryOver is the button of a retry that does what the offer warns of.
 func retryOver(j *store.Job, o offered) integrations.Button {
-	b := integrations.Button{Label: "Retry", Command: "retry " + j.ID, Version: stampOf(o.Key), Confirm: fmt.Sprintf("Plan and apply %s again? Mind: %s.", j.Target, o.Retry)}
+	mind := fmt.Sprintf("Plan and apply %s again? Mind: %s.", j.Target, o.Retry)
 	if j.State == store.JobUnknown {
-		b.Command = "resolve " + j.ID + " retry"
+		return integrations.Button{Label: "Retry", Command: "resolve " + j.ID + " retry", Version: stampOf(o.Key), Confirm: mind}
 	}
-	return b
+	return integrations.Button{Label: "Retry", Command: "retry " + j.ID, Version: stampOf(o.Key), Confirm: mind}
 }
 
 // harm is the first thing not set right that makes a retry do harm.
@@ -188,9 +187,9 @@ func (f *feature) mendCard(tx *store.Tx, s *store.Surface) (integrations.Message
 		m.Text += " · " + j.Why
 		m.Blocks = append(m.Blocks, integrations.Block{Text: integrations.R(upper(strings.TrimSuffix(j.Why, ".")) + ".")})
 	}
-	if j.State == store.JobFailed && j.Tail != "" {
+	if j.State == store.JobFailed && j.FailedStep != "" && j.Tail != "" {
 		m.Blocks = append(m.Blocks, integrations.Block{Code: lastWords(j.Tail, 10)})
 	}
-	m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R(integrations.Code(j.ID), " · about ", integrations.Code(recordOf(j).From), " · ", gate.Clock(j.Created))})
+	m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R(integrations.Code(j.ID), " · about ", integrations.Code(recordOf(j).From))})
 	return m, nil
 }

@@ -88,7 +88,6 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-
 // ours are the options that signalbox itself gives or needs the absence of, by command,
 // and why nobody else may set them. "" is every command.
 var ours = map[string]map[string]string{

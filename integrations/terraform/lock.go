@@ -83,10 +83,10 @@ const offerUnlock = "unlock"
 
 // offer is the one to release the lock, where a command can: that of a process ends with
 // it, and one without an id, or with one that reads as an option, cannot be named.
-func (l stateLock) offer(step string) (integrations.Offer, bool) {
+func (l stateLock) offer() (integrations.Offer, bool) {
 	return integrations.Offer{
 		Kind: offerUnlock, Key: l.id, Label: "Release the state lock", Words: l.words(),
-		Confirm: "Release the state lock " + l.id + " of " + step + "? You have looked, and nobody is writing that state any more?",
+		Confirm: "Release the state lock " + l.id + "? Look first that nobody is writing that state any more.",
 	}, l.id != "" && !strings.HasPrefix(l.id, "-") && !l.process
 }
 
@@ -96,10 +96,26 @@ func (a *Applier) met(err error) error {
 	if !held {
 		return err
 	}
-	if o, can := lock.offer(a.Describe()); can {
+	var failed *integrations.CommandError
+	if errors.As(err, &failed) {
+		failed.Tail = aboutLock(failed.Tail)
+	}
+	if o, can := lock.offer(); can {
 		return &integrations.Mendable{Offers: []integrations.Offer{o}, Err: err}
 	}
 	return fmt.Errorf("%w; %s", err, lock.words())
+}
+
+// aboutLock is what the tool says of a lock, without what is of no use here: how to go
+// without a lock, and of the http backend the lock that this very run wanted, which reads
+// as if it were the holder's.
+func aboutLock(tail string) string {
+	text, _, _ := strings.Cut(errorText(tail), "\nTerraform acquires a state lock")
+	text, _, _ = strings.Cut(text, "\nOpenTofu acquires a state lock")
+	if heldElsewhere.MatchString(text) {
+		text, _, _ = strings.Cut(text, "\nLock Info:")
+	}
+	return strings.TrimSpace(text)
 }
 
 // held looks whether somebody holds the state's lock now. Terraform has no command for
@@ -147,7 +163,7 @@ func (a *Applier) unlock(ctx context.Context, r integrations.Run, o integrations
 // outdated refuses to release another lock than the one that was offered, and offers that.
 func (a *Applier) outdated(lock stateLock) error {
 	err := fmt.Errorf("%w: another lock is held by now", integrations.ErrOutdated)
-	if o, can := lock.offer(a.Describe()); can {
+	if o, can := lock.offer(); can {
 		return &integrations.Mendable{Offers: []integrations.Offer{o}, Err: err}
 	}
 	return fmt.Errorf("%w; %s", err, lock.words())

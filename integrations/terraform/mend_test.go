@@ -53,6 +53,9 @@ func TestALockOfSomebodyElseIsReleasedWhenAsked(t *testing.T) {
 	if o.Key != "lock-1" || !strings.Contains(o.Words, "lock lock-1") || strings.Contains(o.Words, "since") || o.Retry != "" {
 		t.Errorf("it offers %+v", o)
 	}
+	if told := explain(err); strings.Contains(told, "OperationTypePlan") || strings.Contains(told, "-lock=false") || !strings.Contains(told, "ID=lock-1") {
+		t.Errorf("it tells of its own lock, or not of the other: %s", told)
+	}
 	if err := a.Apply(t.Context(), planned); errors.Is(err, integrations.ErrUnknown) || offered(t, err, offerUnlock) != o {
 		t.Errorf("an apply that meets it: %v", err)
 	}
@@ -96,7 +99,7 @@ func TestALockOfSomebodyElseIsReleasedWhenAsked(t *testing.T) {
 func TestWhoHoldsALock(t *testing.T) {
 	told := "│ Error: Error acquiring the state lock\n│ \n│ Error message: operation error S3: PutObject, https response error\n│ StatusCode: 412\n│ Lock Info:\n│   ID:        8b7b9e8a-1\n│   Path:      bucket/key\n│   Operation: OperationTypeApply\n│   Who:       eve@laptop\n│   Version:   1.11.4\n│   Created:   2026-11-27 20:00:01.123456 +0000 UTC\n│   Info:      \n"
 	lock, held := lockOf(&integrations.CommandError{Step: "terraform plan", Code: 1, Tail: told})
-	o, can := lock.offer("terraform .")
+	o, can := lock.offer()
 	if !held || !can || o.Key != "8b7b9e8a-1" || o.Words != "the state is locked by eve@laptop (for OperationTypeApply, since 2026-11-27 20:00:01 +0000 UTC, lock 8b7b9e8a-1)" {
 		t.Errorf("it is read as %+v, which says %q", lock, o.Words)
 	}
@@ -106,7 +109,7 @@ func TestWhoHoldsALock(t *testing.T) {
 		"an id like an option": strings.Replace(told, "8b7b9e8a-1", "-force", 1),
 	} {
 		lock, held := lockOf(&integrations.CommandError{Tail: tail})
-		if o, can := lock.offer("terraform ."); !held || can {
+		if o, can := lock.offer(); !held || can {
 			t.Errorf("%s: it is offered: %+v", name, o)
 		}
 	}

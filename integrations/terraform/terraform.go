@@ -182,7 +182,7 @@ func (a *Applier) Probe(ctx context.Context, r integrations.Run) (integrations.P
 	plan, err := a.plan(ctx, r, file, "-lock-timeout=0s")
 	if lock, held := lockOf(err); held {
 		say = append(say, sentence(lock.words()))
-		if o, can := lock.offer(a.Describe()); can {
+		if o, can := lock.offer(); can {
 			offers = append(offers, o)
 		}
 		plan, err = a.plan(ctx, r, file, "-lock=false")
