@@ -144,7 +144,10 @@ func (m *module) http(body string) (*Applier, *backend) {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	return m.step(func(c *Config) {
-		c.Backend = map[string]string{"address": b.url, "lock_address": b.url, "unlock_address": b.url, "retry_max": "0"}
-	}), b
+	return m.step(func(c *Config) { c.Backend = b.settings() }), b
+}
+
+// settings are those of the backend block.
+func (b *backend) settings() map[string]string {
+	return map[string]string{"address": b.url, "lock_address": b.url, "unlock_address": b.url, "retry_max": "0"}
 }

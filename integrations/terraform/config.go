@@ -115,6 +115,7 @@ var ours = map[string]map[string]string{
 		"reconfigure":    "each run begins without the backend of an earlier one anyway",
 	},
 	"plan": {
+		"compact-warnings":    "the warnings would not be seen beside the counts",
 		"destroy":             "every plan would destroy everything; take it out of the code instead, which is reviewed",
 		"detailed-exitcode":   "changes would count as a failure",
 		"generate-config-out": "it writes into a checkout that is thrown away",

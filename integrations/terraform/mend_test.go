@@ -147,7 +147,6 @@ func TestAStateThatCouldNotBeSaved(t *testing.T) {
 	m := newModule(t)
 	a, b := m.http("output \"first\" {\n value = 1\n}\nvariable \"password\" {}\n")
 	m.apply(a) // so that the state has a lineage
-	m.write(pair)
 	a, b = m.over(b, pair)
 	r, err := m.errored(a, b)
 	if !errors.Is(err, integrations.ErrUnknown) {
@@ -195,14 +194,8 @@ func TestAStateThatCouldNotBeSaved(t *testing.T) {
 // over is the module with another body, its state where it was.
 func (m *module) over(b *backend, body string) (*Applier, *backend) {
 	m.t.Helper()
-	a, other := m.http(body)
-	c := a.c
-	c.Backend = map[string]string{"address": b.url, "lock_address": b.url, "unlock_address": b.url, "retry_max": "0"}
-	_ = other
-	a, err := m.tool.Step(c)
-	if err != nil {
-		m.t.Fatal(err)
-	}
+	a, _ := m.http(body)
+	a.c.Backend = b.settings()
 	return a, b
 }
 
@@ -338,6 +331,15 @@ func TestACommandOfAMendIsKilled(t *testing.T) {
 	m, a, b, r, o := unsavedPair(t)
 	mend, _ := m.again(r)
 	writes := b.writes
+	kill(t, a, b, "LOCK after", mend, o)
+	b.release()
+	mend, _ = m.again(r)
+	_, err := a.Mend(t.Context(), mend, o)
+	if first := offered(t, err, offerUnlock); first.Key != b.locked() || b.writes != writes || !exists(mend.Keep) {
+		t.Errorf("a push that had only locked offers %+v, %d writes", first, b.writes-writes)
+	}
+	b.do(func() { b.lock = nil })
+	mend, _ = m.again(r)
 	kill(t, a, b, "POST after", mend, o)
 	b.release()
 	mend, e := m.again(r)
@@ -350,7 +352,7 @@ func TestACommandOfAMendIsKilled(t *testing.T) {
 
 	left := b.locked()
 	run, _ := m.run()
-	_, err := a.Plan(t.Context(), run)
+	_, err = a.Plan(t.Context(), run)
 	unlock := offered(t, err, offerUnlock)
 	if unlock.Key != left || left == "" {
 		t.Errorf("the lock of a push that was killed is %q, and it offers %+v", left, unlock)
