@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // talkOverHTTP is a line of a script that has the state of a root module kept by a server
@@ -22,6 +23,16 @@ type talkState struct {
 	mu    sync.Mutex
 	state []byte
 	lock  []byte
+	dead  bool           // it takes no state and gives none
+	did   map[string]int // requests, by method
+	hold  string         // the method that waits, as long as it says so
+}
+
+// do changes it.
+func (s *talkState) do(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
 }
 
 // talkOver begins the conversation of a script, with such a server where it wants one.
@@ -52,23 +63,43 @@ func (s *talkState) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
+	code, said := s.serve(r.Method, body)
+	waitUntil(func() (free bool) { s.do(func() { free = s.hold != r.Method }); return free })
+	w.WriteHeader(code)
+	_, _ = w.Write(said)
+}
+
+// waitUntil waits for what a test says later.
+func waitUntil(ok func() bool) {
+	for end := time.Now().Add(patience); !ok() && time.Now().Before(end); {
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func (s *talkState) serve(method string, body []byte) (code int, said []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.did == nil {
+		s.did = map[string]int{}
+	}
+	s.did[method]++
 	switch {
-	case r.Method == "LOCK" && s.lock != nil:
-		w.WriteHeader(http.StatusLocked)
-		_, _ = w.Write(s.lock)
-	case r.Method == "LOCK":
+	case method == "LOCK" && s.lock != nil:
+		return http.StatusLocked, s.lock
+	case method == "LOCK":
 		s.lock = body
-	case r.Method == "UNLOCK":
+	case method == "UNLOCK":
 		s.lock = nil
-	case r.Method == "POST":
+	case s.dead:
+		return http.StatusInternalServerError, nil
+	case method == "POST":
 		s.state = body
 	case s.state == nil:
-		w.WriteHeader(http.StatusNotFound)
+		return http.StatusNotFound, nil
 	default:
-		_, _ = w.Write(s.state)
+		return http.StatusOK, s.state
 	}
+	return http.StatusOK, nil
 }
 
 // lockState is what somebody does with Terraform on a machine of their own.

@@ -201,11 +201,7 @@ func (f *feature) mend(ctx context.Context, r *runner.Run) runner.End {
 	} else if tree, err = f.checkout(ctx, r); err != nil {
 		return again(r.Job, err)
 	}
-	env := t.PlanEnv // what was not merged is never run with more than that
-	if from.Kind == kindApply {
-		env = t.ApplyEnv
-	}
-	run := f.step(r, t, tree, o.Step, env)
+	run := f.step(r, t, tree, o.Step, credentials(t, from))
 	run.Keep = keepOf(from, o.Step)
 	if err := makeDir(run.Work); err != nil {
 		return runner.Failed(err)
@@ -221,6 +217,15 @@ func (f *feature) mend(ctx context.Context, r *runner.Run) runner.End {
 		return end
 	}
 	return runner.End{State: store.JobSucceeded, Why: did, Save: f.noteMended(o, did)}
+}
+
+// credentials are those of the run that made an offer: what was not merged is never run
+// with more than those of a plan, which takes and gives back the same lock.
+func credentials(t integrations.Target, from *store.Job) map[string]integrations.Secret {
+	if from.Kind == kindApply {
+		return t.ApplyEnv
+	}
+	return t.PlanEnv
 }
 
 // noteMended notes with the job that made the offer that it was done, and has what an

@@ -292,3 +292,16 @@ func TestAnOfferEndsWithItsAttempt(t *testing.T) {
 		return err
 	})
 }
+
+// What only a plan met is set right with no more than a plan may.
+func TestAMendHasTheCredentialsOfTheRunThatOfferedIt(t *testing.T) {
+	target := integrations.Target{
+		PlanEnv:  map[string]integrations.Secret{"WHO": integrations.NewSecret("reader")},
+		ApplyEnv: map[string]integrations.Secret{"WHO": integrations.NewSecret("writer")},
+	}
+	for kind, want := range map[string]string{kindApply: "writer", kindPlan: "reader", kindDrift: "reader"} {
+		if env := credentials(target, &store.Job{Kind: kind}); env["WHO"].Reveal() != want {
+			t.Errorf("of %s it has those of the %s", kind, env["WHO"].Reveal())
+		}
+	}
+}
