@@ -19,13 +19,28 @@ type clockDoor struct {
 	clock clock.Clock
 	log   *slog.Logger
 	ticks []commands.Tick
-	busy  atomic.Int32
 	kicks sync.Map // by the tick's name, a channel that asks for it now
+	turns sync.Map // by the tick's name, a *turn
+}
+
+// turn is where a tick stands. What has fallen due counts as begun: whoever waits until all
+// is idle cannot come between its timer and its work.
+type turn struct {
+	asked atomic.Bool  // for now
+	due   atomic.Int64 // Unix nanoseconds; atWork, and 0 before its first time
+}
+
+const atWork = -1
+
+func (d *clockDoor) turn(name string) *turn {
+	t, _ := d.turns.LoadOrStore(name, &turn{})
+	return t.(*turn)
 }
 
 // Again has a tick run now, or once more if it is at work; its next round is where it
 // was to be.
 func (d *clockDoor) Again(name string) {
+	d.turn(name).asked.Store(true)
 	select {
 	case d.kick(name) <- struct{}{}:
 	default:
@@ -46,9 +61,16 @@ func (d *clockDoor) Run(ctx context.Context) error {
 		all.Add(1)
 		go func() {
 			defer all.Done()
+			turn := d.turn(t.Name)
+			defer turn.due.Store(0)
 			for {
+				turn.due.Store(atWork)
+				turn.asked.Store(false)
 				d.tick(ctx, t)
-				timer := d.clock.NewTimer(untilNext(start, d.clock.Now(), t.Every))
+				now := d.clock.Now()
+				next := untilNext(start, now, t.Every)
+				timer := d.clock.NewTimer(next)
+				turn.due.Store(now.Add(next).UnixNano())
 				select {
 				case <-ctx.Done():
 					timer.Stop()
@@ -69,8 +91,6 @@ func untilNext(start, now time.Time, every time.Duration) time.Duration {
 }
 
 func (d *clockDoor) tick(ctx context.Context, t commands.Tick) {
-	d.busy.Add(1)
-	defer d.busy.Add(-1)
 	defer func() {
 		if p := recover(); p != nil {
 			d.log.Error("tick panicked", "tick", t.Name, "panic", p)
@@ -81,5 +101,14 @@ func (d *clockDoor) tick(ctx context.Context, t commands.Tick) {
 	}
 }
 
-// Idle says whether no tick is at work.
-func (d *clockDoor) Idle() bool { return d.busy.Load() == 0 }
+// Idle says whether no tick is at work, due or asked for.
+func (d *clockDoor) Idle() bool {
+	idle, now := true, d.clock.Now().UnixNano()
+	d.turns.Range(func(_, v any) bool {
+		t := v.(*turn)
+		due := t.due.Load()
+		idle = due != atWork && (due == 0 || due > now) && !t.asked.Load()
+		return idle
+	})
+	return idle
+}

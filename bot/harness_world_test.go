@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,6 +27,8 @@ type boxWorld struct {
 	user    string // runner.user
 	// deploy is the Terraform of acme/web's deploy folders.
 	deploy string
+	// files are more of acme/web.
+	files map[string]string
 	// groups is the group deployers, who may do everything everywhere.
 	groups string
 	// staging is added to the target web/staging, runner to that part.
@@ -100,6 +103,7 @@ func (w *boxWorld) github() githubsim.Config {
 		},
 		{Owner: "acme", Name: "infra", Collaborators: may, Files: map[string]string{"network/main.tf": "# 1\n", "README.md": "# infra\n"}},
 	}
+	maps.Copy(c.Repos[0].Files, w.files)
 	c.Hooks = []githubsim.Hook{{Repo: "*", Secret: w.hookSecret}}
 	c.Orgs = []githubsim.Org{{Name: "acme", Members: []string{"signalbox"}, Teams: []githubsim.Team{{Slug: "sre", Members: []string{"bob"}}}}}
 	return c

@@ -43,6 +43,8 @@ type sandboxCommand struct {
 	Data string `placeholder:"DIR" help:"The folder that holds the whole workspace; one in the user's cache unless said."`
 	// How long the simulated Slack waits for answers, where that is not the usual.
 	Patience, Quiet time.Duration `kong:"-"`
+	// Stands keeps its clock still but for what is said to it.
+	Stands bool `kong:"-"`
 }
 
 func (c sandboxCommand) Run(s *scene) error { return c.run(s, func(b []byte) []byte { return b }) }
@@ -50,7 +52,7 @@ func (c sandboxCommand) Run(s *scene) error { return c.run(s, func(b []byte) []b
 // run runs the sandbox with a configuration that edit may change: its
 // conversations try other settings than a newcomer's.
 func (c sandboxCommand) run(s *scene, edit func([]byte) []byte) error {
-	return sandbox.Main(s.ctx, sandbox.Options{Addr: c.Addr, Data: c.Data, Out: s.out, Log: s.log, Shortcuts: sandboxShortcuts(), Patience: c.Patience, Quiet: c.Quiet,
+	return sandbox.Main(s.ctx, sandbox.Options{Addr: c.Addr, Data: c.Data, Out: s.out, Log: s.log, Shortcuts: sandboxShortcuts(), Patience: c.Patience, Quiet: c.Quiet, Stands: c.Stands,
 		Run: func(ctx context.Context, configYAML []byte, clk clock.Clock, started func(sandbox.Bot)) error {
 			config, err := parseConfig("sandbox.yaml", edit(configYAML), os.LookupEnv)
 			if err != nil {

@@ -34,7 +34,7 @@ func (k *talk) answersAgain(m []string) error {
 	if err := k.fault(m[0], "up"); err != nil || m[0] == "GitHub" {
 		return err
 	}
-	for end := time.Now().Add(talkPatience); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(talkPatience); ; k.pass() {
 		resp, err := http.Get(k.base + "/bot/readyz")
 		if err != nil {
 			return err

@@ -91,14 +91,13 @@ var talkLines = []talkLine{
 	{form: talkForm(`(\d\w+) pass(?:es)?`), do: func(k *talk, m []string) error {
 		by, err := time.ParseDuration(m[0])
 		k.must(err, "read %s", m[0])
-		time.Sleep(talkRefill)
 		k.settle(by)
 		return nil
 	}},
 	{form: talkForm(`it is (\d\d:\d\d)`), do: (*talk).itIs},
 	{form: talkForm(`the file (\S+) appears`), looks: true, do: func(k *talk, m []string) error { return os.WriteFile(filepath.Join(k.data, m[0]), nil, 0o600) }},
 	{form: talkForm(`the file (\S+) is waited for`), looks: true, do: func(k *talk, m []string) error {
-		for end := time.Now().Add(talkPatience); ; time.Sleep(20 * time.Millisecond) {
+		for end := time.Now().Add(talkPatience); ; k.pass() {
 			if _, err := os.Stat(filepath.Join(k.data, m[0])); err == nil || time.Now().After(end) {
 				return err
 			}
@@ -107,11 +106,11 @@ var talkLines = []talkLine{
 	{form: talkForm(`Slack edits no message for (\S+)`), looks: true, do: func(k *talk, m []string) error {
 		d, err := time.ParseDuration(m[0])
 		k.must(err, "read %s", m[0])
-		k.editsFrom = time.Now().Add(d)
+		k.editsFrom = k.now().Add(d)
 		return k.call("", "POST", "/sim/fault", map[string]any{"system": "slack", "kind": "rate_limit", "method": "chat.update", "retry_after": int(d.Seconds())}, nil)
 	}},
 	{form: talkForm(`Slack edits messages again`), do: func(k *talk, _ []string) error {
-		time.Sleep(time.Until(k.editsFrom.Add(time.Second)))
+		k.settle(k.editsFrom.Add(time.Second).Sub(k.now()))
 		return nil
 	}},
 	{form: talkForm(`the configuration is put into (\S+) as (\S+)`), do: func(k *talk, m []string) error {
@@ -157,10 +156,6 @@ var talkLines = []talkLine{
 	{form: talkForm(`(\w+) on GitHub reports (\S+) (\w+) for (\S+)#(\d+)`), do: (*talk).report},
 	{form: talkForm(`a webhook (.*)`), looks: true, do: (*talk).webhook},
 }
-
-// talkRefill is how long Slack's allowance of messages takes to fill up again. It
-// does not grow with a clock that is moved.
-const talkRefill = 5 * time.Second
 
 func talkForm(s string) *regexp.Regexp { return regexp.MustCompile(`^` + s + `$`) }
 
@@ -310,7 +305,7 @@ func (k *talk) lookAtPull(m []string) error {
 
 // untilPlanned waits until the newest head of a pull request has its plans.
 func (k *talk) untilPlanned(m []string) error {
-	for end := time.Now().Add(talkPatience); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(talkPatience); ; k.pass() {
 		var p struct{ Head struct{ SHA string } }
 		if err := k.call(m[0], "GET", talkPull(m[1], m[2]), nil, &p); err != nil {
 			return err

@@ -41,7 +41,6 @@ func (k *talk) itIs(m []string) error {
 	if by <= 0 {
 		by += 24 * time.Hour
 	}
-	time.Sleep(talkRefill)
 	k.settle(by)
 	return nil
 }

@@ -11,20 +11,19 @@ import (
 	"github.com/signalbox-chatops/signalbox/integrations/slack/slacksim"
 )
 
-// calm waits until nothing more comes of what was done. The machine's own time
-// passes meanwhile: limits of Slack's count that, on both sides.
+// calm lets time go by until nothing more comes of what was done.
 func (k *talk) calm() {
 	k.t.Helper()
-	was, since := "", time.Now()
-	for end := time.Now().Add(talkPatience); time.Since(since) < talkQuiet; time.Sleep(talkLook) {
-		k.settle(time.Millisecond)
+	was, quiet := "", time.Duration(0)
+	for end := time.Now().Add(talkPatience); quiet < talkQuiet; quiet += talkStep {
+		k.settle(talkStep)
 		var b strings.Builder
 		k.everywhere(func(channel string, m slacksim.Message) {
 			fmt.Fprintln(&b, channel, m.TS, m.Text, string(m.Blocks), len(m.Files))
 		})
 		k.directly(func(who string, m slacksim.Message) { fmt.Fprintln(&b, who, m.TS, m.Text, string(m.Blocks)) })
 		if b.String() != was {
-			was, since = b.String(), time.Now()
+			was, quiet = b.String(), 0
 		}
 		if time.Now().After(end) {
 			k.t.Fatalf("it never calms down:\n%s", was)
@@ -83,7 +82,7 @@ func talkKind(m slacksim.Message) string {
 // until waits until some message says words.
 func (k *talk) until(words string) {
 	k.t.Helper()
-	for end := time.Now().Add(talkPatience); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(talkPatience); ; k.pass() {
 		found := false
 		k.everywhere(func(_ string, m slacksim.Message) {
 			found = found || strings.Contains(m.Text+string(m.Blocks), words)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -26,12 +27,14 @@ import (
 
 const talkPatience = 2 * time.Minute
 
-// talkQuiet is how long nothing must have happened before the next line. A
-// message is edited every second at most, and all of them together every 1.4 s.
-const talkQuiet = 2500 * time.Millisecond
+// talkQuiet is how long nothing must have happened before the next line, by the sandbox's
+// clock, which stands still otherwise. A message is edited every second at most, and all of
+// them together every 1.4 s.
+const talkQuiet, talkStep = 2500 * time.Millisecond, 500 * time.Millisecond
 
-// talkLook is how often it is looked whether something has.
-const talkLook = 200 * time.Millisecond
+// talkLook is how often it is looked, by both clocks, whether something has happened that
+// takes time on the machine's.
+const talkLook = 20 * time.Millisecond
 
 // talkAtOnce is how many conversations go on at once: most of their time is
 // spent waiting. Under the race detector more of it is spent computing, and whoever types
@@ -112,6 +115,9 @@ func talkFile(t testing.TB, file string) {
 	script := strings.Split(strings.TrimRight(string(want), "\n"), "\n")
 	if talkTool() == "demo" && slices.Contains(script, "# It needs Terraform.") {
 		t.Skip("neither terraform nor tofu is on PATH")
+	}
+	if _, err := exec.LookPath("ansible-playbook"); err != nil && slices.Contains(script, "# It needs Ansible.") {
+		t.Skip("no ansible-playbook on PATH")
 	}
 	got := talkOver(t, script).run(script)
 	if *update {
@@ -269,7 +275,7 @@ func (k *talk) run(script []string) string {
 func (k *talk) greeted() {
 	k.t.Helper()
 	k.settle(time.Millisecond)
-	for end := time.Now().Add(talkPatience); len(k.history("ops", "")) == 0; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(talkPatience); len(k.history("ops", "")) == 0; k.pass() {
 		if time.Now().After(end) {
 			k.t.Fatal("the bot did not introduce itself")
 		}
@@ -374,7 +380,7 @@ func (k *talk) find(who, label, on string) (talkButton, bool) {
 }
 
 func (k *talk) press(who, label, on string) error {
-	for end := time.Now().Add(talkPatience); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(talkPatience); ; k.pass() {
 		b, ok := k.find(who, label, on)
 		if !ok && time.Now().Before(end) && k.working() {
 			continue

@@ -64,7 +64,7 @@ func newTalkWorld(t testing.TB, edit func([]byte) []byte) *talkWorld {
 	r, out := io.Pipe()
 	done := make(chan error, 1)
 	go func() { // waited for by the cleanup
-		err := (sandboxCommand{Addr: "127.0.0.1:0", Data: w.data, Patience: talkPatience, Quiet: talkQuietAnswer()}).run(&scene{ctx: ctx, out: out, log: slog.New(slog.NewTextHandler(log, nil))}, edit)
+		err := (sandboxCommand{Addr: "127.0.0.1:0", Data: w.data, Patience: talkPatience, Quiet: talkQuietAnswer(), Stands: true}).run(&scene{ctx: ctx, out: out, log: slog.New(slog.NewTextHandler(log, nil))}, edit)
 		_ = out.CloseWithError(fmt.Errorf("the sandbox ended: %w", errors.Join(err, io.EOF)))
 		done <- err
 	}()
@@ -165,6 +165,13 @@ func (w *talkWorld) must(err error, what string, args ...any) {
 func (w *talkWorld) settle(by time.Duration) {
 	w.t.Helper()
 	w.must(w.call("", "POST", "/sim/clock/advance", map[string]string{"by": by.String()}, nil), "move the clock by %v", by)
+}
+
+// pass lets time go by in the midst of things.
+func (w *talkWorld) pass() {
+	w.t.Helper()
+	time.Sleep(talkLook)
+	w.must(w.call("", "POST", "/sim/clock/advance", map[string]any{"by": talkLook.String(), "midst": true}, nil), "move the clock by %v", talkLook)
 }
 
 func (w *talkWorld) now() time.Time {

@@ -25,7 +25,7 @@ type clockFile struct {
 	Offset string `json:"offset"`
 }
 
-func openClock(path string) (*movedClock, error) {
+func openClock(path string, stands bool) (*movedClock, error) {
 	var offset time.Duration
 	b, err := os.ReadFile(path)
 	switch {
@@ -41,7 +41,11 @@ func openClock(path string) (*movedClock, error) {
 			return nil, fmt.Errorf("read %s: %w", path, err)
 		}
 	}
-	return &movedClock{Movable: clock.NewMovable(offset), path: path, saved: offset}, nil
+	c := &movedClock{Movable: clock.NewMovable(offset), path: path, saved: offset}
+	if stands {
+		c.Movable = clock.NewStanding(offset)
+	}
+	return c, nil
 }
 
 // save writes the offset down if it has changed. The file is replaced whole, so
@@ -87,17 +91,27 @@ const (
 	lookEvery  = 400 * time.Microsecond
 	// settleLimit is how long one moment may take, in wall time.
 	settleLimit = 2 * time.Minute
+	// standLimit is for how long, in wall time, a clock that stands does so while something
+	// is under way: a deployment of ECS takes the sandbox's own time.
+	standLimit = 15 * time.Second
+	// goesBy is how far it then goes on at once, with the machine's.
+	goesBy = 20 * time.Millisecond
 )
 
 var errNotIdle = errors.New("the clock stands where it is now")
 
-// advance moves the clock timer by timer, and waits for all that comes of it.
-func (w *world) advance(ctx context.Context, by time.Duration) (time.Time, error) {
+// advance moves the clock timer by timer, and waits for all that comes of it. In the middle
+// of things it waits for nothing.
+func (w *world) advance(ctx context.Context, by time.Duration, midst bool) (time.Time, error) {
 	select {
 	case w.moving <- struct{}{}:
 		defer func() { <-w.moving }()
 	case <-ctx.Done():
 		return time.Time{}, ctx.Err()
+	}
+	if midst {
+		err := w.clk.Advance(ctx, by, nil)
+		return w.clk.Now(), errors.Join(err, w.clk.save(false))
 	}
 	// What is under way now ends at the time at which it began.
 	if err := w.settle(ctx); err != nil {
@@ -116,7 +130,8 @@ func (w *world) advance(ctx context.Context, by time.Duration) (time.Time, error
 }
 
 func (w *world) settle(ctx context.Context) error {
-	limit := time.Now().Add(settleLimit)
+	began := time.Now()
+	limit, goes := began.Add(settleLimit), began.Add(standLimit)
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
 	for quiet := 0; quiet < quietLooks; {
@@ -133,6 +148,12 @@ func (w *world) settle(ctx context.Context) error {
 			return fmt.Errorf("%s is still under way after %s; %w", what, settleLimit, errNotIdle)
 		default:
 			quiet = 0
+			if w.stands && time.Now().After(goes) {
+				goes = goes.Add(goesBy)
+				if err := w.clk.Advance(ctx, goesBy, nil); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil

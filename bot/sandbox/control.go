@@ -401,6 +401,8 @@ func armed[T any](arm func(T) error) func([]byte) error {
 
 type advanceCall struct {
 	By string `json:"by"`
+	// Midst moves it in the midst of things, and waits for nothing.
+	Midst bool `json:"midst"`
 }
 
 func (w *world) moveClock(ctx context.Context, c advanceCall) (any, error) {
@@ -408,7 +410,7 @@ func (w *world) moveClock(ctx context.Context, c advanceCall) (any, error) {
 	if err != nil || by <= 0 || by > 366*24*time.Hour {
 		return nil, wrong("by: %q is not a duration forwards, such as \"90s\" or \"24h\"", c.By)
 	}
-	now, err := w.advance(ctx, by)
+	now, err := w.advance(ctx, by, c.Midst)
 	if errors.Is(err, errNotIdle) {
 		return nil, &problem{http.StatusConflict, err.Error()}
 	}

@@ -49,6 +49,8 @@ type Options struct {
 	// Patience and Quiet are those of the simulated Slack with what people do, where
 	// they are not the usual ones: a slow machine needs more of both.
 	Patience, Quiet time.Duration
+	// Stands keeps the clock still but for /sim/clock/advance.
+	Stands bool
 	// Run runs the bot until ctx ends. It calls started once, when its doors
 	// are open.
 	Run func(ctx context.Context, configYAML []byte, clk clock.Clock, started func(Bot)) error
@@ -75,7 +77,9 @@ type world struct {
 	github *githubsim.Sim
 	aws    *awssim.Sim
 	tool   string // what applies: "terraform", "tofu" or "demo"
-	log    *slog.Logger
+	// ansible is whether there is Ansible, too.
+	ansible bool
+	log     *slog.Logger
 
 	mackerel   *mackerelsim.Sim
 	enlisting  sync.Mutex // held while agents register their hosts
@@ -88,11 +92,12 @@ type world struct {
 	shortcuts []Shortcut
 	patience  time.Duration
 	quiet     time.Duration
+	stands    bool
 }
 
 // Main opens the workspace in opt.Data, or makes it, and runs it until ctx ends.
 func Main(ctx context.Context, opt Options) (err error) {
-	w := &world{log: opt.Log, moving: make(chan struct{}, 1), shortcuts: opt.Shortcuts, patience: opt.Patience, quiet: opt.Quiet}
+	w := &world{log: opt.Log, moving: make(chan struct{}, 1), shortcuts: opt.Shortcuts, patience: opt.Patience, quiet: opt.Quiet, stands: opt.Stands}
 	unlock, err := w.open(opt.Data)
 	if err != nil {
 		return err
@@ -159,10 +164,10 @@ func listen(addr string) (net.Listener, error) {
 
 // simulate opens the simulators, seeded.
 func (w *world) simulate() (err error) {
-	if w.clk, err = openClock(filepath.Join(w.data, "clock.json")); err != nil {
+	if w.clk, err = openClock(filepath.Join(w.data, "clock.json"), w.stands); err != nil {
 		return err
 	}
-	w.tool = findTool()
+	w.tool, w.ansible = findTool(), findAnsible()
 	if err := w.seed(); err != nil {
 		return fmt.Errorf("seed the sandbox in %s: %w", w.data, err)
 	}

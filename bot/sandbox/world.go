@@ -57,13 +57,25 @@ func findTool() string {
 	return "demo"
 }
 
+// hostsTarget is applied in three steps.
+const hostsTarget = "hosts/production"
+
+// vaultPassword opens what is vaulted in acme/infra.
+const vaultPassword = "sandbox-vault-password"
+
+// findAnsible says whether there is Ansible, without which its step is left out.
+func findAnsible() bool {
+	_, err := exec.LookPath("ansible-playbook")
+	return err == nil
+}
+
 // stateFile is where a target's state is kept.
 func (w *world) stateFile(target string) string {
 	return filepath.Join(w.data, "tfstate", filepath.FromSlash(target)+".tfstate")
 }
 
 func (w *world) stateFiles() map[string]string {
-	out := map[string]string{}
+	out := map[string]string{hostsTarget: w.stateFile(hostsTarget)}
 	for _, t := range targets {
 		out[t.name] = w.stateFile(t.name)
 	}
@@ -139,7 +151,8 @@ func repoFiles(name string) map[string]string {
 // botConfig is the bot's configuration file: that of a real workspace, but for
 // its URLs.
 func (w *world) botConfig() ([]byte, error) {
-	for _, dir := range []string{"bot", "tfstate"} {
+	hosts := filepath.Join(w.data, "hosts")
+	for _, dir := range []string{"bot", "tfstate", filepath.Dir("tfstate/" + hostsTarget), "hosts"} {
 		if err := os.MkdirAll(filepath.Join(w.data, dir), 0o700); err != nil {
 			return nil, err
 		}
@@ -161,6 +174,7 @@ func (w *world) botConfig() ([]byte, error) {
 		"Base": w.base, "Data": filepath.Join(w.data, "bot"), "AppToken": appToken, "BotToken": botToken,
 		"GitHubToken": botLogin + "-token", "WebhookSecret": webhookSecret, "Targets": list, "Tool": w.tool, "AWSKey": awssim.DemoKey,
 		"Second": map[string]string{"Account": secondAccount, "Region": secondRegion, "Role": secondRole, "External": secondExternal}, "MackerelKey": mackerelKey,
+		"HostsTarget": hostsTarget, "Hosts": hosts, "Zone": filepath.Join(hosts, "zone"), "HostsState": w.stateFile(hostsTarget), "Ansible": w.ansible, "VaultPassword": vaultPassword,
 		"TicketsImage": ticketsImage, "PagerDutyKey": pagerDutyKey, "DatabaseID": databaseID, "StatuspageKey": statuspageKey, "StatuspageID": statuspageID,
 	})
 	return []byte(b.String()), err
@@ -309,6 +323,33 @@ targets:
       - terraform: {dir: {{.Dir}}, backend: {path: {{printf "%q" .State}}}}
 {{- end}}
 {{- end}}
+  # Three steps of one merge. Its hosts are folders, and its zone is a file.
+  {{.HostsTarget}}:
+    environment: production
+    repository: acme/infra
+    base: main
+    paths: ["hosts/**"]
+{{- if .Ansible}}
+    plan_env: {VAULT_PASSWORD: {{.VaultPassword}}}
+    apply_env: {VAULT_PASSWORD: {{.VaultPassword}}}
+{{- end}}
+    apply:
+{{- if eq $.Tool "demo"}}
+      - demo: {dir: hosts/network, state: {{printf "%q" .HostsState}}}
+{{- else}}
+      - terraform: {dir: hosts/network, backend: {path: {{printf "%q" .HostsState}}}}
+{{- end}}
+{{- if .Ansible}}
+      - ansible: {dir: hosts/ansible, playbook: site.yml, inventory: [hosts.ini], vault: {default: VAULT_PASSWORD}, extra_vars: {root: {{printf "%q" .Hosts}}}}
+{{- end}}
+      - command:
+          name: zone
+          dir: hosts/dns
+          plan: [sh, sync, --dry-run, records, {{printf "%q" .Zone}}]
+          apply: [sh, sync, records, {{printf "%q" .Zone}}]
+          nothing: {pattern: "^nothing to do$"}
+          add: "^create (.*)"
+          destroy: "^delete (.*)"
   tickets/staging:
     environment: staging
     repository: acme/tickets

@@ -224,6 +224,7 @@ func (f *feature) begun(ctx context.Context, r *runner.Run, t integrations.Targe
 		return end
 	}
 	defer func() { f.resume(ctx, r.Job, end) }()
+	rec.Steps, rec.Step = nil, 0
 	err := r.Update(ctx, func(tx *store.Tx, j *store.Job) error {
 		if j.Interrupts > 0 {
 			return integrations.ErrInterrupted
@@ -322,6 +323,9 @@ func (f *feature) reviewed(j *store.Job) (integrations.Plans, bool) {
 
 func (f *feature) applySteps(ctx context.Context, r *runner.Run, t integrations.Target, tree string) runner.End {
 	for i, s := range t.Steps {
+		if err := reached(ctx, r, t, i); err != nil {
+			return runner.Failed(err)
+		}
 		run := f.step(r, t, tree, i, t.ApplyEnv)
 		run.Exec = named{run.Exec, fmt.Sprintf("%d ", i+1)}
 		if err := s.Apply(ctx, run); err != nil {

@@ -31,6 +31,8 @@ type record struct {
 	Direct    *directly `json:"direct,omitempty"`
 	Refused   int       `json:"refused,omitempty"` // merges that GitHub refused
 	Left      string    `json:"left,omitempty"`    // by an apply that was cancelled
+	Steps     []string  `json:"steps,omitempty"`   // of the target, where there are several
+	Step      int       `json:"step,omitempty"`    // which of them is applied, from 0
 	Offers    []offered `json:"offers,omitempty"`  // what could be set right
 	Mend      *offered  `json:"mend,omitempty"`    // what this job sets right, of the job From
 }

@@ -54,11 +54,12 @@ func Sleep(ctx context.Context, c Clock, d time.Duration) error {
 }
 
 // Movable runs with the machine's clock, shifted by an offset that Advance
-// moves forward. The zero value is not usable; call NewMovable.
+// moves forward. The zero value is not usable; call NewMovable or NewStanding.
 type Movable struct {
 	mu     sync.Mutex
 	offset time.Duration
 	timers map[*movableTimer]struct{}
+	stands time.Time // the machine's time that it goes by; zero is as it goes on
 }
 
 // NewMovable returns a clock that is ahead of the machine's by offset.
@@ -66,11 +67,26 @@ func NewMovable(offset time.Duration) *Movable {
 	return &Movable{offset: offset, timers: map[*movableTimer]struct{}{}}
 }
 
+// NewStanding returns a clock that is ahead of the machine's by offset, and stands still
+// but for Advance: what happens at which time does not depend on how fast the machine is.
+func NewStanding(offset time.Duration) *Movable {
+	m := NewMovable(offset)
+	m.stands = time.Now()
+	return m
+}
+
 // Now is the machine's time plus the offset.
 func (m *Movable) Now() time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return time.Now().Add(m.offset)
+	return m.now()
+}
+
+func (m *Movable) now() time.Time {
+	if m.stands.IsZero() {
+		return time.Now().Add(m.offset)
+	}
+	return m.stands.Add(m.offset)
 }
 
 // Offset is how far this clock is ahead of the machine's.
@@ -84,9 +100,9 @@ func (m *Movable) Offset() time.Duration {
 func (m *Movable) NewTimer(d time.Duration) Timer {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	t := &movableTimer{m: m, c: make(chan time.Time, 1), at: time.Now().Add(m.offset).Add(d)}
+	t := &movableTimer{m: m, c: make(chan time.Time, 1), at: m.now().Add(d)}
 	m.timers[t] = struct{}{}
-	t.wall = time.AfterFunc(d, t.fire)
+	t.arm()
 	return t
 }
 
@@ -96,7 +112,7 @@ func (m *Movable) NewTimer(d time.Duration) Timer {
 // that the timers caused is done), and goes on. settle may be nil.
 func (m *Movable) Advance(ctx context.Context, d time.Duration, settle func(context.Context) error) error {
 	m.mu.Lock()
-	end := time.Now().Add(m.offset).Add(d)
+	end := m.now().Add(d)
 	m.mu.Unlock()
 	for {
 		if !m.stepTo(end) {
@@ -146,10 +162,10 @@ func (m *Movable) stepTo(end time.Time) bool {
 			}
 		}
 	}
-	if ahead := to.Sub(time.Now().Add(m.offset)); ahead > 0 {
+	if ahead := to.Sub(m.now()); ahead > 0 {
 		m.offset += ahead
 		for t := range m.timers {
-			t.wall.Reset(max(0, t.at.Sub(time.Now().Add(m.offset))))
+			t.arm()
 		}
 	}
 	m.mu.Unlock()
@@ -172,18 +188,33 @@ type movableTimer struct {
 
 func (t *movableTimer) C() <-chan time.Time { return t.c }
 
+// arm has the machine's own clock fire the timer, where this one goes on with it, or
+// where it is due already.
+func (t *movableTimer) arm() {
+	left := max(0, t.at.Sub(t.m.now()))
+	switch {
+	case left > 0 && !t.m.stands.IsZero():
+	case t.wall == nil:
+		t.wall = time.AfterFunc(left, t.fire)
+	default:
+		t.wall.Reset(left)
+	}
+}
+
 func (t *movableTimer) Stop() bool {
 	t.m.mu.Lock()
 	defer t.m.mu.Unlock()
 	_, live := t.m.timers[t]
 	delete(t.m.timers, t)
-	t.wall.Stop()
+	if t.wall != nil {
+		t.wall.Stop()
+	}
 	return live
 }
 
 func (t *movableTimer) fire() {
 	t.m.mu.Lock()
-	now := time.Now().Add(t.m.offset)
+	now := t.m.now()
 	_, live := t.m.timers[t]
 	if live && now.Before(t.at) { // the clock was moved while this call was on its way
 		t.m.mu.Unlock()

@@ -57,3 +57,28 @@ func TestMovableTimerFiresWithWallTime(t *testing.T) {
 		t.Fatal("a timer of one millisecond did not fire in five seconds")
 	}
 }
+
+// A clock that stands has no timer fire by itself, but for one that is due.
+func TestStandingClock(t *testing.T) {
+	c := NewStanding(5 * time.Hour)
+	if ahead := time.Until(c.Now()).Round(time.Minute); ahead != 5*time.Hour {
+		t.Errorf("it is ahead by %v", ahead)
+	}
+	start, soon, due := c.Now(), c.NewTimer(time.Nanosecond), c.NewTimer(0)
+	<-due.C()
+	select {
+	case <-soon.C():
+		t.Fatal("a timer fired by itself")
+	default:
+	}
+	if !c.Now().Equal(start) {
+		t.Errorf("it went on by %v", c.Now().Sub(start))
+	}
+	if err := c.Advance(context.Background(), time.Hour, nil); err != nil {
+		t.Fatal(err)
+	}
+	<-soon.C()
+	if got := c.Now().Sub(start); got != time.Hour {
+		t.Errorf("it was moved by %v, want 1h", got)
+	}
+}
