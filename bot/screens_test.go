@@ -76,6 +76,7 @@ var screenless = map[string]string{
 	"pulled":              "a plan's message, of a pull request that destroys something",
 	"finished":            "one sentence",
 	"waived":              "one sentence",
+	"mend":                "one sentence, and the tool's words where it did not work; its conversation shows it",
 	"direct":              "one sentence",
 	"bots":                "a list of counts; its conversation shows it",
 	"your change is live": "one sentence",

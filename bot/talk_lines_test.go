@@ -85,6 +85,8 @@ var talkLines = []talkLine{
 		return nil
 	}},
 	{form: talkForm(`somebody changes the state of (\S+) by hand: (.*)`), looks: true, do: (*talk).handwork},
+	{form: talkForm(`(\w+) locks the state as (\S+)`), looks: true, do: (*talk).lockState},
+	{form: talkForm(`the lock of the state`), looks: true, do: (*talk).lookAtLock},
 	{form: talkForm(`(\w+) waits until (\S+)#(\d+) is planned`), looks: true, do: (*talk).untilPlanned},
 	{form: talkForm(`(\d\w+) pass(?:es)?`), do: func(k *talk, m []string) error {
 		by, err := time.ParseDuration(m[0])

@@ -87,7 +87,7 @@ func talkFile(t *testing.T, file string) {
 	if _, err := exec.LookPath("ansible-playbook"); err != nil && slices.Contains(script, "# It needs Ansible.") {
 		t.Skip("no ansible-playbook on PATH")
 	}
-	got := newTalk(t, talkConfig(script)).run(script)
+	got := talkOver(t, script).run(script)
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
 			t.Fatal(err)

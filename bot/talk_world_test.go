@@ -43,6 +43,7 @@ type talkWorld struct {
 	base   string
 	data   string
 	config []byte // the bot's
+	state  *talkState
 }
 
 // newTalkWorld runs the sandbox in the test's own process until the test ends.

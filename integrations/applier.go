@@ -65,6 +65,10 @@ type Run struct {
 	Earlier []string
 	// Before is what those steps would change, to Plan; to others it is empty.
 	Before Plans
+	// Keep is a folder of this attempt and step that outlives the job, for what must not
+	// be lost. It need not be there yet. The commands of a step cannot read it where they
+	// run as another user. A probe and a Mend get that of the run that they are about.
+	Keep string
 	// HashKey keys the hashes of planned values, so that a stored plan does not
 	// give secrets away to guessing.
 	HashKey []byte
@@ -159,6 +163,8 @@ type Probe struct {
 	// Text is what people need to choose: the state lock's holder, what a plan
 	// would still change.
 	Text string
+	// Offers are what a Mender could set right.
+	Offers []Offer
 }
 
 // Plan is what one step would change.

@@ -203,7 +203,7 @@ func (f *feature) apply(ctx context.Context, r *runner.Run) runner.End {
 	}
 	plans, err := f.planSteps(ctx, r, t, tree)
 	if err != nil {
-		return runner.Failed(err)
+		return offering(runner.Failed(err))
 	}
 	op, err := f.operation(r.Job.Operation)
 	if err != nil {
@@ -329,10 +329,11 @@ func (f *feature) applySteps(ctx context.Context, r *runner.Run, t integrations.
 		run := f.step(r, t, tree, i, t.ApplyEnv)
 		run.Exec = named{run.Exec, fmt.Sprintf("%d ", i+1)}
 		if err := s.Apply(ctx, run); err != nil {
+			err = ofStep(i, s, err)
 			if errors.Is(err, integrations.ErrUnknown) {
-				return runner.End{State: store.JobUnknown, Err: err, Why: "it was interrupted while it changed things, and nobody can tell how far it came"}
+				return offering(runner.End{State: store.JobUnknown, Err: err, Why: unknownWhy(err)})
 			}
-			return f.finish(ctx, r, t, tree, i, stoppedShort(err))
+			return offering(f.finish(ctx, r, t, tree, i, stoppedShort(err)))
 		}
 	}
 	return f.noteRevisions(ctx, r, t, tree, f.finish(ctx, r, t, tree, len(t.Steps), runner.End{State: store.JobSucceeded}))
@@ -380,7 +381,7 @@ func (f *feature) applyChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 		}
 	}
 	if j.State == store.JobUnknown {
-		if err := f.queueProbe(tx, j); err != nil {
+		if err := f.queueProbe(tx, j, ""); err != nil {
 			return err
 		}
 	}
@@ -392,21 +393,4 @@ func (f *feature) applyChanged(tx *store.Tx, j *store.Job, urgent bool) error {
 		return err
 	}
 	return f.markPull(tx, j)
-}
-
-func (f *feature) markPull(tx *store.Tx, j *store.Job) error {
-	if j.PR == 0 {
-		return nil
-	}
-	return tell.Mark(tx, pullSubject(j.RepoID, j.PR), true)
-}
-
-// markPullOf has what shows a pull request and its operation shown anew.
-func (f *feature) markPullOf(tx *store.Tx, p *store.Pull) error {
-	if p.Operation != "" {
-		if err := tell.Mark(tx, p.Operation, true); err != nil {
-			return err
-		}
-	}
-	return f.markHead(tx, p)
 }

@@ -79,7 +79,11 @@ func (f *feature) attentionCard(tx *store.Tx, s *store.Surface) (integrations.Me
 		return m, err
 	}
 	if len(applies) > 1 {
-		m.Blocks = append(m.Blocks, integrations.Block{Buttons: settling(j)})
+		mends, _, err := f.mendButtons(tx, j)
+		if err != nil {
+			return m, err
+		}
+		m.Blocks = append(m.Blocks, integrations.Block{Buttons: append(mends, settling(j)...)})
 	}
 	return m, nil
 }
@@ -176,6 +180,16 @@ func (f *feature) planCard(tx *store.Tx, s *store.Surface) (integrations.Message
 	case j.Terminal():
 		text := fmt.Sprintf("%s: the plan of %s at %s did not work: %s", j.ID, j.Target, about, j.Why)
 		m := integrations.Message{Text: text, Blocks: []integrations.Block{{Text: integrations.R("❌ ", text)}}}
+		mends, lines, err := f.mendButtons(tx, j)
+		if err != nil {
+			return m, err
+		}
+		for _, l := range lines {
+			m.Blocks = append(m.Blocks, integrations.Block{Text: l})
+		}
+		if len(mends) > 0 {
+			m.Blocks = append(m.Blocks, integrations.Block{Buttons: mends})
+		}
 		if j.Tail != "" {
 			m.Blocks = append(m.Blocks, integrations.Block{Code: lastWords(j.Tail, 10)})
 		}

@@ -174,7 +174,7 @@ func (f *feature) drift(ctx context.Context, r *runner.Run) runner.End {
 	}
 	plans, err := f.planSteps(ctx, r, t, tree)
 	if err != nil {
-		return runner.Failed(err)
+		return offering(runner.Failed(err))
 	}
 	return runner.End{State: store.JobSucceeded, Save: func(_ *store.Tx, j *store.Job) error {
 		rec := recordOf(j)

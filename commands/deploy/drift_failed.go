@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -102,7 +103,12 @@ func (f *feature) blindCard(tx *store.Tx, s *store.Surface) (integrations.Messag
 	}
 	text := integrations.R("⚠️ ", integrations.Bold(b.Target), " cannot be looked at for drift: ", why, ". What changed it meanwhile is not seen.")
 	m := integrations.Message{Text: text.Plain(), Blocks: []integrations.Block{{Text: text}}}
-	m.Blocks = append(m.Blocks, integrations.Block{Buttons: []integrations.Button{{Label: "Log", Command: "log " + b.Job}, {Label: "Look again", Command: "drift " + b.Target}}})
+	buttons, err := f.blindMends(tx, b, &m)
+	if err != nil {
+		return m, err
+	}
+	buttons = append(buttons, integrations.Button{Label: "Log", Command: "log " + b.Job}, integrations.Button{Label: "Look again", Command: "drift " + b.Target})
+	m.Blocks = append(m.Blocks, integrations.Block{Buttons: buttons})
 	if b.Tail != "" {
 		m.Blocks = append(m.Blocks, integrations.Block{Code: lastWords(b.Tail, 8)})
 	}
@@ -112,4 +118,20 @@ func (f *feature) blindCard(tx *store.Tx, s *store.Surface) (integrations.Messag
 	}
 	m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R(integrations.Code(b.Job), " · ", failed)})
 	return m, nil
+}
+
+// blindMends are the buttons of what the look that failed last offers; how the rest of
+// its offers stand is said in the message.
+func (f *feature) blindMends(tx *store.Tx, b blind, m *integrations.Message) ([]integrations.Button, error) {
+	j, err := tx.Job(b.Job)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	buttons, lines, err := f.mendButtons(tx, j)
+	for _, l := range lines {
+		m.Blocks = append(m.Blocks, integrations.Block{Text: l})
+	}
+	return buttons, err
 }

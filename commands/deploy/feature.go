@@ -164,6 +164,7 @@ func New(d Deps) commands.Feature {
 			{Name: kindAuto, Run: f.auto},
 			{Name: kindRecord, Run: f.record, Changed: f.recordChanged},
 			{Name: kindProbe, Heavy: true, Run: f.probe, Changed: f.probeChanged},
+			{Name: kindMend, Heavy: true, Gate: f.mendGate, Run: f.mend, Changed: f.mendChanged},
 		},
 		Cards: f.cards(),
 	}
@@ -197,6 +198,7 @@ func (f *feature) cards() map[string]tell.Card {
 		cardBots:       f.botsCard,
 		cardGraph:      f.graphCard,
 		cardReleases:   f.releasesCard,
+		cardMend:       f.mendCard,
 	}
 }
 
@@ -217,12 +219,13 @@ const (
 	kindAuto    = "auto"    // open the deploy that a merge to the service's branch asks for
 	kindRecord  = "record"  // open the pull request that records a drift
 	kindProbe   = "probe"   // look at what an interrupted apply left
+	kindMend    = "mend"    // set right what a job met or left, as a person asked
 )
 
 func (f *feature) verbs() []commands.Verb {
 	return []commands.Verb{
 		f.deployVerb(), f.planVerb(), f.mergeVerb(), f.approveVerb(), f.confirmVerb(),
 		f.cancelVerb(), f.retryVerb(), f.resolveVerb(), f.includeVerb(), f.rollbackVerb(), f.logVerb(), f.driftVerb(), f.reapplyVerb(), f.recordVerb(), f.deliveriesVerb(),
-		f.whyVerb(), f.passVerb(), f.signVerb(), f.waiveVerb(), f.keepVerb(), f.checkedVerb(),
+		f.whyVerb(), f.passVerb(), f.signVerb(), f.waiveVerb(), f.keepVerb(), f.checkedVerb(), f.mendVerb(),
 	}
 }

@@ -33,6 +33,8 @@ type record struct {
 	Left      string    `json:"left,omitempty"`    // by an apply that was cancelled
 	Steps     []string  `json:"steps,omitempty"`   // of the target, where there are several
 	Step      int       `json:"step,omitempty"`    // which of them is applied, from 0
+	Offers    []offered `json:"offers,omitempty"`  // what could be set right
+	Mend      *offered  `json:"mend,omitempty"`    // what this job sets right, of the job From
 	// Built is what the steps of an apply built, and what came of its tests.
 	Built []integrations.Built `json:"built,omitempty"`
 }

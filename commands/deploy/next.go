@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,23 +34,40 @@ func (f *feature) next(tx *store.Tx, v view) (integrations.Rich, []integrations.
 	case v.state == store.OpOpen:
 		return f.nextOpen(tx, v, note, cancel)
 	case len(v.jobs) > 0 && !op.Terminal():
-		rich, buttons := f.nextApplying(tx, v, note, log)
-		return rich, buttons, nil
+		return f.nextApplying(tx, v, note, log)
 	case op.State == store.OpFailed && op.PR == 0 && len(v.jobs) == 0, op.State == store.OpFailed, op.State == store.OpPartial:
-		why := []any{}
-		for _, j := range v.jobs {
-			if !j.Terminal() || j.State == store.JobSucceeded || j.State == store.JobNoop {
-				continue
-			}
-			why = append(why, ended(j), " ")
-		}
-		why, buttons, err := f.withBack(tx, op, why, integrations.Button{Label: "Retry", Command: "retry " + op.ID, Style: "primary"}, log)
-		return note(why...), buttons, err
+		return f.nextFailed(tx, v, note, log)
 	case op.State == store.OpSucceeded:
 		why, buttons, err := f.withBack(tx, op, nil, log)
 		return note(why...), buttons, err
 	}
 	return note(), nil, nil
+}
+
+// nextFailed says what did not work, and offers to try it again or to take it back, and
+// before that what can be set right.
+func (f *feature) nextFailed(tx *store.Tx, v view, note func(...any) integrations.Rich, log integrations.Button) (integrations.Rich, []integrations.Button, error) {
+	why, mends := []any{}, []integrations.Button{}
+	retry := integrations.Button{Label: "Retry", Command: "retry " + v.op.ID, Style: "primary"}
+	for _, j := range v.jobs {
+		if !j.Terminal() || j.State == store.JobSucceeded || j.State == store.JobNoop {
+			continue
+		}
+		why = append(why, ended(j), " ")
+		buttons, lines, err := f.mendButtons(tx, j)
+		if err != nil {
+			return nil, nil, err
+		}
+		mends = append(mends, buttons...)
+		for _, l := range lines {
+			why = append(why, "\n", l)
+		}
+		if o, harms := harm(j); harms {
+			retry = retryOver(j, o)
+		}
+	}
+	why, buttons, err := f.withBack(tx, v.op, why, append(mends, retry, log)...)
+	return note(why...), buttons, err
 }
 
 func (f *feature) nextOpen(tx *store.Tx, v view, note func(...any) integrations.Rich, cancel integrations.Button) (integrations.Rich, []integrations.Button, error) {
@@ -58,13 +76,7 @@ func (f *feature) nextOpen(tx *store.Tx, v view, note func(...any) integrations.
 		return note(), nil, nil
 	}
 	if !v.ready {
-		buttons := []integrations.Button{cancel}
-		for _, t := range op.Targets {
-			if v.pull != nil && v.pull.Plans[t].State == "failed" {
-				buttons = []integrations.Button{{Label: "Retry", Command: "plan " + op.ID, Style: "primary"}, {Label: "Log", Command: "log " + op.ID}, cancel}
-			}
-		}
-		return note(), buttons, nil
+		return f.nextUnplanned(tx, v, note, cancel)
 	}
 	st := stamp(v.pull, op.Targets)
 	merge := integrations.Button{Label: "Merge", Command: "merge " + op.ID, Version: st, Style: "primary", Confirm: fmt.Sprintf("%s with plan %s?", upper(title(op)), v.plans)}
@@ -108,6 +120,38 @@ func (f *feature) nextOpen(tx *store.Tx, v view, note func(...any) integrations.
 		wait = append(wait, l)
 	}
 	return note(wait...), buttons, nil
+}
+
+// nextUnplanned offers to plan again what could not be planned, and before that what can
+// be set right.
+func (f *feature) nextUnplanned(tx *store.Tx, v view, note func(...any) integrations.Rich, cancel integrations.Button) (integrations.Rich, []integrations.Button, error) {
+	op, buttons := v.op, []integrations.Button{cancel}
+	var mends []integrations.Button
+	var say []any
+	for _, t := range op.Targets {
+		if v.pull == nil || v.pull.Plans[t].State != "failed" {
+			continue
+		}
+		buttons = []integrations.Button{{Label: "Retry", Command: "plan " + op.ID, Style: "primary"}, {Label: "Log", Command: "log " + op.ID}, cancel}
+		j, err := tx.Job(v.pull.Plans[t].Job)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		} else if err != nil {
+			return nil, nil, err
+		}
+		more, lines, err := f.mendButtons(tx, j)
+		if err != nil {
+			return nil, nil, err
+		}
+		mends = append(mends, more...)
+		for _, l := range lines {
+			if len(say) > 0 {
+				say = append(say, "\n")
+			}
+			say = append(say, l)
+		}
+	}
+	return note(say...), append(mends, buttons...), nil
 }
 
 // shortLine is a closed gate as a card shows it; the whole list, with the open
@@ -173,38 +217,58 @@ func inLine(tx *store.Tx, jobs []*store.Job) string {
 
 // settling are the buttons that say how an interrupted job ended.
 func settling(j *store.Job) []integrations.Button {
+	retry := integrations.Button{Label: "Retry", Command: "resolve " + j.ID + " retry", Confirm: "Plan and apply " + j.Target + " again?"}
+	if o, harms := harm(j); harms {
+		retry = retryOver(j, o)
+	}
 	return []integrations.Button{
 		{Label: "Mark succeeded", Command: "resolve " + j.ID + " succeeded", Confirm: "You have looked, and " + j.Target + " is as the merge wants it?"},
 		{Label: "Mark failed", Command: "resolve " + j.ID + " failed", Confirm: "You have looked, and " + j.Target + " is not as the merge wants it?"},
-		{Label: "Retry", Command: "resolve " + j.ID + " retry", Confirm: "Plan and apply " + j.Target + " again?"},
+		retry,
 	}
 }
 
-func (f *feature) nextApplying(tx *store.Tx, v view, note func(...any) integrations.Rich, log integrations.Button) (integrations.Rich, []integrations.Button) {
+// nextUnknown says what can be seen of an interrupted apply, and asks how it ended.
+func (f *feature) nextUnknown(tx *store.Tx, j *store.Job, note func(...any) integrations.Rich, log integrations.Button) (integrations.Rich, []integrations.Button, error) {
+	mends, lines, err := f.mendButtons(tx, j)
+	if err != nil {
+		return nil, nil, err
+	}
+	text := []any{fmt.Sprintf("%s of %s was interrupted while it changed things; nobody can tell how far it came, so %s stays locked. Look at the real thing, then choose. ", j.ID, j.Target, j.Target)}
+	if _, harms := harm(j); harms {
+		text = []any{fmt.Sprintf("%s of %s did not put down what it changed, so %s stays locked: ", j.ID, j.Target, j.Target), strings.TrimSuffix(j.Why, "."), ". Set that right first, then choose. "}
+	}
+	if rec := recordOf(j); rec.Probe != "" {
+		text = append(text, integrations.Bold("What can be seen: "), rec.Probe)
+	}
+	for _, l := range lines {
+		text = append(text, "\n", l)
+	}
+	return note(text...), append(append(mends, settling(j)...), log), nil
+}
+
+func (f *feature) nextApplying(tx *store.Tx, v view, note func(...any) integrations.Rich, log integrations.Button) (integrations.Rich, []integrations.Button, error) {
 	op := v.op
 	for _, j := range v.jobs {
 		switch j.State {
 		case store.JobUnknown:
-			text := []any{fmt.Sprintf("%s of %s was interrupted while it changed things; nobody can tell how far it came, so %s stays locked. Look at the real thing, then choose. ", j.ID, j.Target, j.Target)}
-			if rec := recordOf(j); rec.Probe != "" {
-				text = append(text, integrations.Bold("What can be seen: "), rec.Probe)
-			}
-			return note(text...), append(settling(j), log)
+			return f.nextUnknown(tx, j, note, log)
 		case store.JobBlocked:
-			return f.nextBlocked(tx, v, j, note)
+			rich, buttons := f.nextBlocked(tx, v, j, note)
+			return rich, buttons, nil
 		case store.JobNeedsConfirm:
 			return note("The plan has to be confirmed: ", j.Why, ". Do so in the message below, or cancel."),
-				[]integrations.Button{{Label: "Cancel", Command: "cancel " + op.ID, Confirm: "Drop the apply of " + op.ID + "? The merge stays."}}
+				[]integrations.Button{{Label: "Cancel", Command: "cancel " + op.ID, Confirm: "Drop the apply of " + op.ID + "? The merge stays."}}, nil
 		}
 	}
 	for _, j := range v.jobs {
 		if j.Interrupts > 0 && !j.Terminal() {
 			return note(j.ID, " was asked to stop and is cleaning up."), []integrations.Button{log,
-				{Label: "Abort", Command: "cancel " + j.ID + " --kill", Style: "danger", Confirm: "Kill " + j.ID + " at once? Nobody will know how far it came."}}
+				{Label: "Abort", Command: "cancel " + j.ID + " --kill", Style: "danger", Confirm: "Kill " + j.ID + " at once? Nobody will know how far it came."}}, nil
 		}
 	}
 	if ahead := inLine(tx, v.jobs); ahead != "" {
-		return note(ahead), []integrations.Button{{Label: "Cancel", Command: "cancel " + op.ID, Confirm: "Drop the apply of " + op.ID + "? The merge stays."}}
+		return note(ahead), []integrations.Button{{Label: "Cancel", Command: "cancel " + op.ID, Confirm: "Drop the apply of " + op.ID + "? The merge stays."}}, nil
 	}
-	return note(), []integrations.Button{log, {Label: "Cancel", Command: "cancel " + op.ID, Style: "danger", Confirm: "Interrupt the apply of " + op.ID + "?"}}
+	return note(), []integrations.Button{log, {Label: "Cancel", Command: "cancel " + op.ID, Style: "danger", Confirm: "Interrupt the apply of " + op.ID + "?"}}, nil
 }

@@ -37,6 +37,14 @@ func again(j *store.Job, err error) runner.End {
 	return end
 }
 
+func (f *feature) job(id string) (j *store.Job, err error) {
+	err = f.Store.View(func(tx *store.Tx) error {
+		j, err = tx.Job(id)
+		return err
+	})
+	return j, err
+}
+
 func (f *feature) operation(id string) (op *store.Operation, err error) {
 	err = f.Store.View(func(tx *store.Tx) error {
 		op, err = tx.Operation(id)

@@ -144,7 +144,7 @@ func (f *feature) plan(ctx context.Context, r *runner.Run) runner.End {
 	}
 	plans, err := f.planSteps(ctx, r, t, tree)
 	if err != nil {
-		return runner.Failed(err)
+		return offering(runner.Failed(err))
 	}
 	return runner.End{State: store.JobSucceeded, Save: func(tx *store.Tx, j *store.Job) error {
 		rec := recordOf(j)
@@ -170,12 +170,17 @@ func (f *feature) step(r *runner.Run, t integrations.Target, tree string, i int,
 		earlier = append(earlier, workDir(r, before))
 	}
 	return integrations.Run{
-		Target: t.Name, Environment: t.Environment, Job: r.Job.ID, SHA: r.Job.SHA, Tree: tree, Work: work, Earlier: earlier,
+		Target: t.Name, Environment: t.Environment, Job: r.Job.ID, SHA: r.Job.SHA, Tree: tree, Work: work, Keep: keepOf(r.Job, i), Earlier: earlier,
 		HashKey: f.Store.HashKey(), Exec: r.Exec(env, tree, work), Ingress: f.Ingress,
 	}
 }
 
-func workDir(r *runner.Run, i int) string { return filepath.Join(r.Dir(), "step-"+strconv.Itoa(i+1)) }
+func workDir(r *runner.Run, i int) string { return filepath.Join(r.Dir(), stepName(i)) }
+
+// stepName is the folder of a step, and keepOf the one that outlives its job.
+func stepName(i int) string { return "step-" + strconv.Itoa(i+1) }
+
+func keepOf(j *store.Job, i int) string { return filepath.Join(runner.KeepDir(j), stepName(i)) }
 
 func (f *feature) planSteps(ctx context.Context, r *runner.Run, t integrations.Target, tree string) (integrations.Plans, error) {
 	if len(t.Steps) == 0 {
@@ -191,7 +196,7 @@ func (f *feature) planSteps(ctx context.Context, r *runner.Run, t integrations.T
 		}
 		p, err := s.Plan(ctx, run)
 		if err != nil {
-			return nil, err
+			return nil, ofStep(i, s, err)
 		}
 		plans = append(plans, p)
 	}

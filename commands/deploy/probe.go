@@ -7,13 +7,15 @@ import (
 
 	"github.com/signalbox-chatops/signalbox/commands/runner"
 	"github.com/signalbox-chatops/signalbox/commands/tell"
+	"github.com/signalbox-chatops/signalbox/integrations"
 	"github.com/signalbox-chatops/signalbox/store"
 )
 
-// queueProbe looks, reading only, at what an interrupted apply left.
-func (f *feature) queueProbe(tx *store.Tx, j *store.Job) error {
+// queueProbe looks, reading only, at what an interrupted apply left. after is the job
+// that set something right there since the last look, "" for the first one.
+func (f *feature) queueProbe(tx *store.Tx, j *store.Job, after string) error {
 	p := &store.Job{
-		Key: fmt.Sprintf("probe|%s|%d", j.ID, j.Attempt), Kind: kindProbe, Target: j.Target, Operation: j.Operation,
+		Key: fmt.Sprintf("probe|%s|%d|%s", j.ID, j.Attempt, after), Kind: kindProbe, Target: j.Target, Operation: j.Operation,
 		Repo: j.Repo, RepoID: j.RepoID, PR: j.PR, SHA: j.SHA, Base: j.Base, Requester: j.Requester,
 		State: store.JobQueued, Created: f.Clock.Now(),
 	}
@@ -34,10 +36,16 @@ func (f *feature) probe(ctx context.Context, r *runner.Run) runner.End {
 	if err != nil {
 		return again(r.Job, err)
 	}
+	of, err := f.job(recordOf(r.Job).From)
+	if err != nil {
+		return runner.Failed(err)
+	}
 	var texts []string
+	offers := map[int][]integrations.Offer{} // of the steps that could be probed
 	clean := len(t.Steps) > 0
 	for i, s := range t.Steps {
 		run := f.step(r, t, tree, i, t.PlanEnv)
+		run.Keep = keepOf(of, i)
 		if err := makeDir(run.Work); err != nil {
 			return runner.Failed(err)
 		}
@@ -48,6 +56,7 @@ func (f *feature) probe(ctx context.Context, r *runner.Run) runner.End {
 			continue
 		}
 		clean = clean && p.Clean
+		offers[i] = p.Offers
 		if p.Text != "" {
 			texts = append(texts, p.Text)
 		}
@@ -59,6 +68,9 @@ func (f *feature) probe(ctx context.Context, r *runner.Run) runner.End {
 		}
 		rec := recordOf(of)
 		rec.Probe, rec.Clean = strings.Join(texts, "\n"), clean
+		for i, seen := range offers {
+			rec.seen(of.Attempt, i, t.Steps[i].Describe(), seen)
+		}
 		if err := setRecord(of, rec); err != nil {
 			return err
 		}

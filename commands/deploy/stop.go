@@ -103,7 +103,7 @@ func (f *feature) closeOpen(tx *store.Tx, c *commands.Call, op *store.Operation,
 // moment from being over.
 func cancellable(j *store.Job) error {
 	switch {
-	case j.Terminal(), j.Kind == kindApply, j.Kind == kindRevert, j.Kind == kindPlan, j.Kind == kindMerge && j.State == store.JobQueued:
+	case j.Terminal(), j.Kind == kindApply, j.Kind == kindRevert, j.Kind == kindMend, j.Kind == kindPlan, j.Kind == kindMerge && j.State == store.JobQueued:
 		return nil
 	case j.Operation != "":
 		return commands.Refuse("not_cancellable", fmt.Sprintf("%s (%s) is not stopped by itself.", j.ID, j.Kind)).
@@ -121,6 +121,8 @@ func (f *feature) changed(tx *store.Tx, j *store.Job) error {
 		return f.mergeChanged(tx, j, true)
 	case kindRevert:
 		return f.revertChanged(tx, j, true)
+	case kindMend:
+		return f.mendChanged(tx, j, true)
 	}
 	return f.planChanged(tx, j, true)
 }
@@ -229,6 +231,9 @@ func (f *feature) retryJob(tx *store.Tx, c *commands.Call, j *store.Job, named b
 	if j.Kind == kindPlan {
 		return false, commands.Refuse("plan", "A plan is made again by its own verb.").WithExample(fmt.Sprintf("plan #%d", j.PR))
 	}
+	if err := settles(tx, c, j, store.JobQueued); err != nil {
+		return false, err
+	}
 	last, ok, err := store.Feature[gate.Attempted](tx, gate.AttemptedFeature).Get(j.Target)
 	if err != nil {
 		return false, err
@@ -290,6 +295,9 @@ func (f *feature) resolve(tx *store.Tx, c *commands.Call, s subject) (commands.R
 		if left, err := runner.Leftovers(j); err != nil || left > 0 {
 			return commands.Reply{}, commands.Refuse("running", fmt.Sprintf("Processes of %s are still running, so it is not over.", j.ID)).
 				WithHint("Cancel them first.").WithExample("cancel " + j.ID)
+		}
+		if err := settles(tx, c, j, state); err != nil {
+			return commands.Reply{}, err
 		}
 		who := gate.ToStore(c.Who)
 		j.State, j.Ended, j.CancelledBy = state, f.Clock.Now(), &who

@@ -217,3 +217,20 @@ func (f *feature) showAnew(ctx context.Context) error {
 	}
 	return nil
 }
+
+func (f *feature) markPull(tx *store.Tx, j *store.Job) error {
+	if j.PR == 0 {
+		return nil
+	}
+	return tell.Mark(tx, pullSubject(j.RepoID, j.PR), true)
+}
+
+// markPullOf has what shows a pull request and its operation shown anew.
+func (f *feature) markPullOf(tx *store.Tx, p *store.Pull) error {
+	if p.Operation != "" {
+		if err := tell.Mark(tx, p.Operation, true); err != nil {
+			return err
+		}
+	}
+	return f.markHead(tx, p)
+}

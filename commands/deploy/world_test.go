@@ -340,6 +340,11 @@ type fakeTool struct {
 	plans    map[string]integrations.Plan
 	planFail error
 	order    []string
+
+	offers []integrations.Offer // of a probe
+	mend   func(context.Context) (string, error)
+	mends  []string // the keys of the offers that were taken up
+	kept   string   // what the last probe or mend was given to keep things in
 }
 
 func (t *fakeTool) Describe() string { return "fake" }
@@ -381,8 +386,18 @@ func (t *fakeTool) Apply(ctx context.Context, r integrations.Run) error {
 	}
 	return t.fail
 }
-func (t *fakeTool) Probe(context.Context, integrations.Run) (integrations.Probe, error) {
-	return integrations.Probe{Text: "looked"}, nil
+func (t *fakeTool) Probe(_ context.Context, r integrations.Run) (integrations.Probe, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.kept = r.Keep
+	return integrations.Probe{Text: "looked", Offers: t.offers}, nil
+}
+func (t *fakeTool) Mend(ctx context.Context, r integrations.Run, o integrations.Offer) (string, error) {
+	t.mu.Lock()
+	t.mends, t.kept = append(t.mends, o.Key), r.Keep
+	do := t.mend
+	t.mu.Unlock()
+	return do(ctx)
 }
 func (t *fakeTool) set(do func(*fakeTool)) { t.mu.Lock(); do(t); t.mu.Unlock() }
 func (t *fakeTool) count() int             { t.mu.Lock(); defer t.mu.Unlock(); return t.applied }

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"path/filepath"
 
 	"github.com/signalbox-chatops/signalbox/store"
 )
@@ -62,6 +63,12 @@ func (run *Run) Dir() string { return run.Job.WorkDir }
 
 // LogDir is where the logs of the job's steps stand; it outlives the job.
 func (run *Run) LogDir() string { return logDir(run.Job) }
+
+// KeepDir is where an attempt of a job keeps what must not be lost with its own folder;
+// it outlives the job as its logs do.
+func KeepDir(j *store.Job) string {
+	return filepath.Join(filepath.Dir(j.WorkDir), "kept-"+filepath.Base(j.WorkDir))
+}
 
 // OnClean adds something to be done when the attempt's folder is removed.
 func (run *Run) OnClean(f func(context.Context) error) { run.cleanups = append(run.cleanups, f) }

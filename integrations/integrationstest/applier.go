@@ -102,7 +102,7 @@ func (s *stage) run() (integrations.Run, *Exec) {
 	e := NewExec(s, secrets)
 	return integrations.Run{
 		Target: "suite/test", Environment: "test", Job: "j1", SHA: strings.Repeat("ab", 20),
-		Tree: s.tree, Work: s.TempDir(), HashKey: []byte("key"), Exec: e,
+		Tree: s.tree, Work: s.TempDir(), Keep: filepath.Join(s.TempDir(), "kept"), HashKey: []byte("key"), Exec: e,
 	}, e
 }
 

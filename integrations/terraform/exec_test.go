@@ -65,7 +65,7 @@ func (m *module) run() (integrations.Run, *integrationstest.Exec) {
 	e := integrationstest.NewExec(m.t, map[string]string{"TF_VAR_password": "hunter22"})
 	return integrations.Run{
 		Target: "network/production", Environment: "production", Job: "j1", SHA: strings.Repeat("ab", 20),
-		Tree: m.tree, Work: m.t.TempDir(), HashKey: []byte("key"), Exec: e,
+		Tree: m.tree, Work: m.t.TempDir(), Keep: filepath.Join(m.t.TempDir(), "kept", "step-1"), HashKey: []byte("key"), Exec: e,
 	}, e
 }
 

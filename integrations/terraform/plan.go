@@ -50,6 +50,9 @@ func (a *Applier) read(shown []byte, told string, key []byte) (integrations.Plan
 	}
 	out.Changes = append(out.Changes, outputs...)
 	out.Notes = notes(&p, outputs, told)
+	if a.c.Workspace != "" && p.PriorState == nil && len(out.Changes) > 0 {
+		out.Notes = append(out.Notes, "The workspace "+a.c.Workspace+" holds nothing yet; if it is not there, the apply makes it.")
+	}
 	out.Text = redact.New(sensitive(&p)).String(text(told, out.Changes))
 	return out, nil
 }

@@ -15,71 +15,12 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/signalbox-chatops/signalbox/integrations"
 )
-
-// Config is what the configuration says of one step.
-type Config struct {
-	// Dir is the root module's folder, from the root of the repository.
-	Dir string `yaml:"dir"`
-	// Workspace is Terraform's, "" the default one.
-	Workspace string `yaml:"workspace"`
-	// Backend holds settings of the backend block, which must be no secrets:
-	// those go into the target's plan_env and apply_env.
-	Backend map[string]string `yaml:"backend"`
-	// BackendFiles and VarFiles are files of settings, from Dir.
-	BackendFiles []string `yaml:"backend_files"`
-	VarFiles     []string `yaml:"var_files"`
-	// Vars are variables, which must be no secrets: those go into plan_env and
-	// apply_env as TF_VAR_name.
-	Vars map[string]string `yaml:"vars"`
-	// LockTimeout is how long to wait for the state's lock.
-	LockTimeout time.Duration `yaml:"lock_timeout"`
-	// Parallelism is Terraform's; 0 is its default.
-	Parallelism int `yaml:"parallelism"`
-}
-
-var variableName = regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_-]*$`)
-
-// Validate returns every mistake there is, joined.
-func (c Config) Validate() error {
-	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if !filepath.IsLocal(c.Dir) {
-		bad("dir: %q must be a folder inside the repository, such as \"deploy/production\" or \".\"", c.Dir)
-	}
-	for field, files := range map[string][]string{"backend_files": c.BackendFiles, "var_files": c.VarFiles} {
-		for _, f := range files {
-			if f == "" || filepath.IsAbs(f) || !filepath.IsLocal(filepath.Join(c.Dir, f)) {
-				bad("%s: %q must be a file inside the repository, from dir", field, f)
-			}
-		}
-	}
-	for name := range c.Vars {
-		if !variableName.MatchString(name) {
-			bad("vars: %q is not the name of a variable", name)
-		}
-	}
-	for name := range c.Backend {
-		if !variableName.MatchString(name) {
-			bad("backend: %q is not the name of a setting", name)
-		}
-	}
-	if c.LockTimeout < 0 {
-		bad("lock_timeout: %v is negative", c.LockTimeout)
-	}
-	if c.Parallelism < 0 {
-		bad("parallelism: %d is negative", c.Parallelism)
-	}
-	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errors.Join(errs...)
-}
 
 // Tool is the program and what its runs share. Make one for the process.
 type Tool struct {
@@ -128,6 +69,9 @@ func (t *Tool) Step(c Config) (*Applier, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	if c.Tool != "" && c.Tool != t.Name() { // the cache is one, whoever fills it
+		t = &Tool{binary: c.Tool, cache: t.cache, init: t.init}
+	}
 	return &Applier{tool: t, c: c}, nil
 }
 
@@ -137,7 +81,7 @@ type Applier struct {
 	c    Config
 }
 
-var _ integrations.Applier = (*Applier)(nil)
+var _ integrations.Mender = (*Applier)(nil)
 
 // Describe implements integrations.Applier.
 func (a *Applier) Describe() string {
@@ -148,33 +92,25 @@ func (a *Applier) Describe() string {
 	return name
 }
 
-const planFile = "terraform.tfplan"
+// planFile and dataDir stand in the work folder.
+const (
+	planFile = "terraform.tfplan"
+	dataDir  = "terraform"
+)
 
 // Plan implements integrations.Applier.
 func (a *Applier) Plan(ctx context.Context, r integrations.Run) (integrations.Plan, error) {
 	if err := a.initialize(ctx, r); err != nil {
 		return integrations.Plan{}, err
 	}
-	return a.plan(ctx, r, planFile, a.lock()...)
+	p, err := a.plan(ctx, r, planFile, a.lock()...)
+	return p, a.met(err)
 }
 
 // plan makes a plan file in the work folder and reads it.
-func (a *Applier) plan(ctx context.Context, r integrations.Run, file string, lock ...string) (integrations.Plan, error) {
+func (a *Applier) plan(ctx context.Context, r integrations.Run, file string, more ...string) (integrations.Plan, error) {
 	path := filepath.Join(r.Work, file)
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return integrations.Plan{}, fmt.Errorf("remove the plan of an earlier try: %w", err)
-	}
-	args := append([]string{"plan", "-out=" + path}, lock...)
-	if a.c.Parallelism > 0 {
-		args = append(args, "-parallelism="+strconv.Itoa(a.c.Parallelism))
-	}
-	for _, f := range a.c.VarFiles {
-		args = append(args, "-var-file="+f)
-	}
-	for _, k := range slices.Sorted(maps.Keys(a.c.Vars)) {
-		args = append(args, "-var="+k+"="+a.c.Vars[k])
-	}
-	told, err := r.Exec.Run(ctx, a.command(r, args...))
+	told, err := a.planTo(ctx, r, path, more...)
 	if err != nil {
 		return integrations.Plan{}, err
 	}
@@ -188,47 +124,71 @@ func (a *Applier) plan(ctx context.Context, r integrations.Run, file string, loc
 	return a.read(shown.Stdout, told.Tail, r.HashKey)
 }
 
+// planTo makes a plan file.
+func (a *Applier) planTo(ctx context.Context, r integrations.Run, path string, more ...string) (integrations.Output, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return integrations.Output{}, fmt.Errorf("remove the plan of an earlier try: %w", err)
+	}
+	args := append([]string{"plan", "-out=" + path}, more...)
+	if a.c.Parallelism > 0 {
+		args = append(args, "-parallelism="+strconv.Itoa(a.c.Parallelism))
+	}
+	for _, f := range a.c.VarFiles {
+		args = append(args, "-var-file="+f)
+	}
+	for _, k := range slices.Sorted(maps.Keys(a.c.Vars)) {
+		args = append(args, "-var="+k+"="+a.c.Vars[k])
+	}
+	return r.Exec.Run(ctx, a.command(r, append(args, a.c.ExtraArgs.Plan...)...))
+}
+
 // Apply implements integrations.Applier.
 func (a *Applier) Apply(ctx context.Context, r integrations.Run) error {
 	args := append([]string{"apply"}, a.lock()...)
 	if a.c.Parallelism > 0 {
 		args = append(args, "-parallelism="+strconv.Itoa(a.c.Parallelism))
 	}
-	c := a.command(r, args...)
+	c := a.command(r, append(args, a.c.ExtraArgs.Apply...)...)
 	c.Argv = append(c.Argv, filepath.Join(r.Work, planFile))
 	_, err := r.Exec.Effect(ctx, "apply", c)
 	if err == nil {
 		return nil
 	}
 	if path := filepath.Join(a.dir(r), erroredState); exists(path) {
-		return fmt.Errorf("%w: the new state could not be saved; it stands in %s: %w", integrations.ErrUnknown, path, err)
+		return a.unsaved(r, path, err)
 	}
-	return err
+	return a.met(err)
 }
-
-// erroredState is where Terraform leaves a state that it could not save.
-const erroredState = "errored.tfstate"
 
 // Probe implements integrations.Applier. It plans, into a file that nobody
 // applies; where somebody holds the state's lock it says who, and plans without.
 func (a *Applier) Probe(ctx context.Context, r integrations.Run) (integrations.Probe, error) {
 	var say []string
-	if path := filepath.Join(a.dir(r), erroredState); exists(path) {
-		say = append(say, fmt.Sprintf("The state could not be saved and stands in %s. `%s state push %s` there saves it.", path, a.tool.Name(), erroredState))
+	var offers []integrations.Offer
+	if r.Keep != "" {
+		switch kept, err := readState(filepath.Join(r.Keep, erroredState)); {
+		case err == nil:
+			o := kept.offer("")
+			say, offers = append(say, sentence(o.Words)), append(offers, o)
+		case !errors.Is(err, os.ErrNotExist):
+			say = append(say, "The state could not be saved, and what was kept of it cannot be read: "+err.Error()+".")
+		}
 	}
 	if err := a.initialize(ctx, r); err != nil {
-		return integrations.Probe{}, err
+		return integrations.Probe{Text: strings.Join(say, "\n"), Offers: offers}, err
 	}
 	const file = "probe.tfplan"
 	defer os.Remove(filepath.Join(r.Work, file))
 	plan, err := a.plan(ctx, r, file, "-lock-timeout=0s")
-	var failed *integrations.CommandError
-	if errors.As(err, &failed) && strings.Contains(failed.Tail, lockError) {
-		say = append(say, "The state is locked, in the tool's words:\n"+errorText(failed.Tail))
+	if lock, held := lockOf(err); held {
+		say = append(say, sentence(lock.words()))
+		if o, can := lock.offer(); can {
+			offers = append(offers, o)
+		}
 		plan, err = a.plan(ctx, r, file, "-lock=false")
 	}
 	if err != nil {
-		return integrations.Probe{Text: strings.Join(say, "\n")}, err
+		return integrations.Probe{Text: strings.Join(say, "\n"), Offers: offers}, err
 	}
 	left := integrations.Plans{plan}
 	clean := left.Empty() && len(say) == 0
@@ -237,15 +197,18 @@ func (a *Applier) Probe(ctx context.Context, r integrations.Run) (integrations.P
 	} else {
 		say = append(say, fmt.Sprintf("A plan would still change %s:\n%s", left, listing(plan.Changes)))
 	}
-	return integrations.Probe{Clean: clean, Text: strings.Join(append(say, plan.Notes...), "\n")}, nil
+	return integrations.Probe{Clean: clean, Text: strings.Join(append(say, plan.Notes...), "\n"), Offers: offers}, nil
 }
-
-const lockError = "Error acquiring the state lock"
 
 // initialize fetches providers, modules and the backend's settings.
 func (a *Applier) initialize(ctx context.Context, r integrations.Run) error {
 	if _, err := r.Folder(a.Describe(), a.c.Dir); err != nil {
 		return err
+	}
+	// What an earlier try in this folder noted of its backend is not asked about: with
+	// another one by now Terraform would want to copy the state.
+	if err := os.Remove(filepath.Join(r.Work, dataDir, "terraform.tfstate")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("forget the backend of an earlier try: %w", err)
 	}
 	args := []string{"init"}
 	for _, f := range a.c.BackendFiles {
@@ -265,7 +228,7 @@ func (a *Applier) initialize(ctx context.Context, r integrations.Run) error {
 			return fmt.Errorf("%s init: wait for the provider cache: %w", a.tool.Name(), ctx.Err())
 		}
 	}
-	_, err := r.Exec.Run(ctx, a.command(r, args...))
+	_, err := r.Exec.Run(ctx, a.command(r, append(args, a.c.ExtraArgs.Init...)...))
 	return err
 }
 
@@ -298,7 +261,7 @@ func (a *Applier) command(r integrations.Run, args ...string) integrations.Comma
 	env := map[string]string{
 		"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1",
 		"TF_CLI_CONFIG_FILE": "", // one that points nowhere warns on every run
-		"TF_DATA_DIR":        filepath.Join(r.Work, "terraform"),
+		"TF_DATA_DIR":        filepath.Join(r.Work, dataDir),
 	}
 	if a.c.Workspace != "" {
 		env["TF_WORKSPACE"] = a.c.Workspace
@@ -319,14 +282,5 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// errorText is the tool's own account of what went wrong, at the end of its log.
-func errorText(tail string) string {
-	if i := strings.Index(tail, "Error: "); i >= 0 {
-		tail = tail[i:]
-	}
-	lines := strings.Split(tail, "\n")
-	for i, line := range lines {
-		lines[i] = strings.TrimRight(strings.TrimPrefix(strings.TrimPrefix(line, "│ "), "│"), " ")
-	}
-	return strings.Trim(strings.Join(lines, "\n"), "\n╵")
-}
+// sentence begins with a capital letter and ends with a full stop.
+func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }

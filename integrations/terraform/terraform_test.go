@@ -289,33 +289,6 @@ func TestAnApplyThatWasKilledIsUnknown(t *testing.T) {
 	if err != nil || probe.Clean || !strings.Contains(probe.Text, "would still change") {
 		t.Errorf("probe says %+v (%v)", probe, err)
 	}
-	path := filepath.Join(m.tree, "network", "production", erroredState)
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if probe, err = a.Probe(t.Context(), r); err != nil || !strings.Contains(probe.Text, "`terraform state push errored.tfstate`") {
-		t.Errorf("probe says %+v (%v)", probe, err)
-	}
-}
-
-// Terraform leaves such a file when the backend dies in the middle of an apply.
-func TestAStateThatCannotBeSavedIsUnknown(t *testing.T) {
-	m := newModule(t)
-	m.write(network)
-	r, _ := m.run()
-	var failed *integrations.CommandError
-	err := m.step(nil).Apply(t.Context(), r) // there is no plan file
-	if !errors.As(err, &failed) || errors.Is(err, integrations.ErrUnknown) {
-		t.Errorf("an apply that fails: %v", err)
-	}
-	path := filepath.Join(m.tree, "network", "production", erroredState)
-	if err := os.WriteFile(path, []byte("{}"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	err = m.step(nil).Apply(t.Context(), r)
-	if !errors.As(err, &failed) || !errors.Is(err, integrations.ErrUnknown) || !strings.Contains(err.Error(), path) {
-		t.Errorf("an apply that could not save its state: %v", err)
-	}
 }
 
 func TestSettings(t *testing.T) {
