@@ -363,28 +363,45 @@ func talkQuote(body string) []string {
 	return out
 }
 
-// exportedAudit shows what the files for a log shipper say that somebody did.
+// exportedAudit shows what the files for a log shipper say that somebody did, once nothing
+// more comes to them: each is written a while after what it tells of, by the machine's clock.
 func (k *talk) exportedAudit(m []string) error {
+	rows, quiet := []string(nil), 0
+	for ; quiet < int(3*time.Second/talkLook); quiet++ {
+		time.Sleep(talkLook)
+		now, err := k.exported(m[0])
+		if err != nil {
+			return err
+		}
+		if len(now) != len(rows) || len(now) == 0 {
+			rows, quiet = now, 0
+		}
+	}
+	k.write("", rows)
+	return nil
+}
+
+func (k *talk) exported(who string) (out []string, err error) {
 	files, err := filepath.Glob(filepath.Join(k.data, "*", "audit", "*.jsonl"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, path := range files {
 		raw, err := os.ReadFile(path)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for line := range bytes.Lines(raw) {
 			var row store.AuditRow
 			if err := json.Unmarshal(line, &row); err != nil {
-				return err
+				return nil, err
 			}
-			if row.Who.Name == m[0] {
-				k.write("", []string{strings.TrimSpace(row.Act + " " + row.Subject + " " + row.Target + " " + row.Outcome)})
+			if row.Who.Name == who {
+				out = append(out, strings.TrimSpace(row.Act+" "+row.Subject+" "+row.Target+" "+row.Outcome))
 			}
 		}
 	}
-	return nil
+	return out, nil
 }
 
 // typeCode types, as somebody, the newest code that a person was sent.
