@@ -141,6 +141,11 @@ func (t *Tool) start(ctx context.Context) (record, error) {
 			return r, t.unbegun(t.down(away, err))
 		}
 		t.pause(ctx, after)
+		// What stands before an engine may answer for it that it is away, and have let it
+		// through all the same.
+		if run, err := t.e.Find(context.WithoutCancel(ctx), Search{Nonce: r.Nonce, Since: r.Begun}); err == nil && run.ID != "" {
+			return t.begun(r, run)
+		}
 	}
 }
 
