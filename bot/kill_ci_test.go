@@ -3,6 +3,8 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -84,14 +86,23 @@ func appliedByCircleCI(url string) func(w *boxWorld) {
 		w.edit = func(config string) string {
 			before, rest, _ := strings.Cut(config, "      - terraform: {dir: deploy/staging")
 			_, after, _ := strings.Cut(rest, "\n")
-			return before + "      - circleci: {project: gh/acme/web, workflow: deploy, url: " + url + "/api/v2, poll: 50ms, start_wait: 1s, local: ./deploy.sh on the bastion}\n" + after
+			return before + "      - circleci: {project: gh/acme/web, workflow: deploy, url: " + url + "/api/v2, poll: 50ms, start_wait: 1s, local: [sh, here.sh]}\n" + after
 		}
 	}
 }
 
 // While CircleCI is away an apply fails, and says how it can be run here. Nothing was
-// started, so that a Retry starts it once.
+// started, so that a Retry starts it once; and a button runs it here, once.
 func TestTheCIIsAwayAtAnApply(t *testing.T) {
+	for name, here := range map[string]bool{"and comes back": false, "and it is run here": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ciAway(t, here)
+		})
+	}
+}
+
+func ciAway(t *testing.T, here bool) {
 	sim := pipelinesOfWeb()
 	var away atomic.Bool
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -103,13 +114,28 @@ func TestTheCIIsAwayAtAnApply(t *testing.T) {
 	}))
 	t.Cleanup(func() { server.Close(); sim.Close() })
 	sim.SetBase(server.URL)
-	b := newBox(t, appliedByCircleCI(server.URL))
+	b := newBox(t, func(w *boxWorld) {
+		appliedByCircleCI(server.URL)(w)
+		w.files = map[string]string{"here.sh": "echo \"$SIGNALBOX_TARGET $CIRCLE_TOKEN\" >> " + filepath.Join(w.b.dir, "tool", "here") + "\necho done with $CIRCLE_TOKEN\n"}
+	})
 	b.start()
 	b.say("alice", "/ops deploy web to staging")
 	b.untilCard("op-1", ": open", "plan +0 ~1 -0")
 	away.Store(true)
 	b.pressMerge("op-1")
-	card := b.untilCard("op-1", ": failed", "web/staging: circleci plan: CircleCI cannot be reached since ", "503 Service Unavailable: upstream", "; nothing was started; to run it here: ./deploy.sh on the bastion")
+	card := b.untilCard("op-1", ": failed", "web/staging: circleci plan: CircleCI cannot be reached since ", "503 Service Unavailable: upstream", "; nothing was started; it can be run here: sh here.sh")
+	if here {
+		b.click("alice", card.TS, "Run it here")
+		b.untilCard("op-1", ": succeeded")
+		b.until("the card says who asked", func() bool {
+			return strings.Contains(string(b.card("op-1").Blocks), "is done on my machine and not by its CI, as alice asked")
+		})
+		ran, err := os.ReadFile(filepath.Join(b.dir, "tool", "here"))
+		if n := sim.Pipelines(); err != nil || n != 0 || string(ran) != "web/staging circle-5ignal\n" {
+			t.Errorf("there are %d pipelines, and here it ran as %q says (%v)", n, ran, err)
+		}
+		return
+	}
 	away.Store(false)
 	b.click("alice", card.TS, "Retry")
 	b.untilCard("op-1", ": succeeded")

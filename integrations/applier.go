@@ -65,6 +65,8 @@ type Run struct {
 	Earlier []string
 	// Before is what those steps would change, to Plan; to others it is empty.
 	Before Plans
+	// Here says that a person wants an Elsewhere to run on this machine.
+	Here bool
 	// Keep is a folder of this attempt and step that outlives the job, for what must not
 	// be lost. It need not be there yet. The commands of a step cannot read it where they
 	// run as another user. A probe and a Mend get that of the run that they are about.

@@ -103,7 +103,7 @@ func (s *Remote) ask(ctx context.Context, r Run, act string, plans bool, into an
 	}
 	o, err := r.Exec.Run(ctx, c)
 	if err != nil {
-		return o, WithWords(err, remote.ErrorMark)
+		return o, s.away(WithWords(err, remote.ErrorMark))
 	}
 	if err := json.Unmarshal(o.Stdout, into); err != nil {
 		return o, fmt.Errorf("read what %s said: %w", c.Step, err)
@@ -127,6 +127,9 @@ func (s *Remote) Plan(ctx context.Context, r Run) (Plan, error) {
 }
 
 func (s *Remote) plan(ctx context.Context, r Run) (Plan, error) {
+	if r.Here {
+		return s.planHere(ctx, r)
+	}
 	p := Plan{Step: s.Describe(), Tool: s.Engine}
 	var seen remote.Seen
 	switch {
@@ -155,13 +158,17 @@ func (s *Remote) plan(ctx context.Context, r Run) (Plan, error) {
 		}
 		p.Text = fmt.Sprintf("runs %s at %.12s\n", s.What, r.SHA)
 	}
-	// The commit is no part of the change: what is reviewed at the head of a pull
-	// request is run at its merge.
+	s.changes(&p, r, seen.Text)
+	return p, nil
+}
+
+// changes makes a plan one change. The commit is no part of it: what is reviewed at the head
+// of a pull request is run at its merge.
+func (s *Remote) changes(p *Plan, r Run, text string) {
 	h := hmac.New(sha256.New, r.HashKey)
-	fmt.Fprintf(h, "%q %s %q %v %q", s.What, s.settings, s.Order.Inputs, s.Order.Adopt, strings.TrimSpace(seen.Text))
+	fmt.Fprintf(h, "%q %s %q %v %q", s.What, s.settings, s.Order.Inputs, s.Order.Adopt, strings.TrimSpace(text))
 	p.Change = 1
 	p.Changes = []Change{{Address: s.What, Actions: []string{"update"}, Provider: s.Word, Hash: hex.EncodeToString(h.Sum(nil)[:16])}}
-	return p, nil
 }
 
 // Apply implements Applier. Of a tool that was killed the CI itself is asked: its run is
@@ -169,6 +176,9 @@ func (s *Remote) plan(ctx context.Context, r Run) (Plan, error) {
 func (s *Remote) Apply(ctx context.Context, r Run) error {
 	if r.Marked(remoteNothing) {
 		return nil
+	}
+	if r.Here {
+		return s.applyHere(ctx, r)
 	}
 	c, err := s.command(r, remote.ActApply, false)
 	if err != nil {
@@ -193,7 +203,7 @@ func (s *Remote) Apply(ctx context.Context, r Run) error {
 		out.Tail = failed.Tail
 	}
 	o.Why = cmp.Or(LastWords(out.Tail, remote.ErrorMark), "it ended, and its log does not say how")
-	return remoteError(o, c.Step, err)
+	return s.away(remoteError(o, c.Step, err))
 }
 
 func (s *Remote) find(ctx context.Context, r Run, killed error) error {
@@ -237,6 +247,9 @@ func remoteError(o remote.Outcome, step string, err error) error {
 
 // Probe implements Applier.
 func (s *Remote) Probe(ctx context.Context, r Run) (p Probe, err error) {
+	if r.Here {
+		return Probe{Text: s.Here() + " was run here. What it had done when it was interrupted stays, and nobody can look."}, nil
+	}
 	out, err := s.ask(ctx, r, remote.ActProbe, false, &p)
 	if err == nil {
 		p.Text = out.Redact(p.Text)

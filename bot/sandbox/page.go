@@ -94,7 +94,7 @@ func (w *world) pageState(user, channel, thread string) (*pageState, error) {
 	s := &pageState{
 		Now: w.clk.Now().UTC().Format(time.RFC3339Nano), Ahead: w.clk.Offset().Round(time.Second).String(),
 		Tool: w.tool, Data: w.data, Bot: w.bot.Load() != nil && w.slack.Sockets() > 0,
-		Repos: []string{"acme/web", "acme/infra", "acme/api"}, Names: map[string]string{},
+		Repos: []string{"acme/web", "acme/infra", "acme/api", "acme/tickets"}, Names: map[string]string{},
 	}
 	for _, p := range people {
 		s.People = append(s.People, pagePerson{p.name, p.real, p.zone, p.name + "-token"})

@@ -203,7 +203,7 @@ func (f *feature) apply(ctx context.Context, r *runner.Run) runner.End {
 	}
 	plans, err := f.planSteps(ctx, r, t, tree)
 	if err != nil {
-		return offering(runner.Failed(err))
+		return offering(unreached(runner.Failed(err)))
 	}
 	op, err := f.operation(r.Job.Operation)
 	if err != nil {
@@ -333,7 +333,7 @@ func (f *feature) applySteps(ctx context.Context, r *runner.Run, t integrations.
 			if errors.Is(err, integrations.ErrUnknown) {
 				return offering(runner.End{State: store.JobUnknown, Err: err, Why: unknownWhy(err)})
 			}
-			return offering(f.finish(ctx, r, t, tree, i, stoppedShort(err)))
+			return offering(unreached(f.finish(ctx, r, t, tree, i, stoppedShort(err))))
 		}
 	}
 	return f.noteRevisions(ctx, r, t, tree, f.finish(ctx, r, t, tree, len(t.Steps), runner.End{State: store.JobSucceeded}))

@@ -107,7 +107,7 @@ func (f *feature) operationCard(tx *store.Tx, s *store.Surface) (integrations.Me
 		m.Blocks = append(m.Blocks, integrations.Block{Code: lastWords(tail, 10)})
 	}
 	m.Blocks = append(m.Blocks, integrations.Block{Context: integrations.R(v.bar())})
-	m.Blocks = append(append(m.Blocks, v.stages()...), integrations.Block{Fields: v.fields()})
+	m.Blocks = append(append(append(m.Blocks, v.stages()...), v.here()...), integrations.Block{Fields: v.fields()})
 	if waves := v.waves(); waves != nil {
 		line(integrations.R(integrations.Bold("Waves"), ": ", waves))
 	}

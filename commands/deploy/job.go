@@ -29,12 +29,14 @@ type record struct {
 	// Revisions are what the steps ran after an apply that came out well, by step.
 	Revisions []string  `json:"revisions,omitempty"`
 	Direct    *directly `json:"direct,omitempty"`
-	Refused   int       `json:"refused,omitempty"` // merges that GitHub refused
-	Left      string    `json:"left,omitempty"`    // by an apply that was cancelled
-	Steps     []string  `json:"steps,omitempty"`   // of the target, where there are several
-	Step      int       `json:"step,omitempty"`    // which of them is applied, from 0
-	Offers    []offered `json:"offers,omitempty"`  // what could be set right
-	Mend      *offered  `json:"mend,omitempty"`    // what this job sets right, of the job From
+	Refused   int       `json:"refused,omitempty"`   // merges that GitHub refused
+	Left      string    `json:"left,omitempty"`      // by an apply that was cancelled
+	Unreached string    `json:"unreached,omitempty"` // the system that a step could not reach, and began nothing
+	Here      string    `json:"here,omitempty"`      // by whom it was asked to be done on this machine instead
+	Steps     []string  `json:"steps,omitempty"`     // of the target, where there are several
+	Step      int       `json:"step,omitempty"`      // which of them is applied, from 0
+	Offers    []offered `json:"offers,omitempty"`    // what could be set right
+	Mend      *offered  `json:"mend,omitempty"`      // what this job sets right, of the job From
 	// Built is what the steps of an apply built, and what came of its tests.
 	Built []integrations.Built `json:"built,omitempty"`
 }

@@ -59,6 +59,9 @@ func (f *feature) nextFailed(tx *store.Tx, v view, note func(...any) integration
 			return nil, nil, err
 		}
 		mends = append(mends, buttons...)
+		if b, can := f.hereButton(j); can {
+			mends = append(mends, b)
+		}
 		for _, l := range lines {
 			why = append(why, "\n", l)
 		}

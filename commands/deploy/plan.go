@@ -170,7 +170,7 @@ func (f *feature) step(r *runner.Run, t integrations.Target, tree string, i int,
 		earlier = append(earlier, workDir(r, before))
 	}
 	return integrations.Run{
-		Target: t.Name, Environment: t.Environment, Job: r.Job.ID, SHA: r.Job.SHA, Tree: tree, Work: work, Keep: keepOf(r.Job, i), Earlier: earlier,
+		Target: t.Name, Environment: t.Environment, Job: r.Job.ID, SHA: r.Job.SHA, Tree: tree, Work: work, Keep: keepOf(r.Job, i), Here: recordOf(r.Job).Here != "", Earlier: earlier,
 		HashKey: f.Store.HashKey(), Exec: r.Exec(env, tree, work), Ingress: f.Ingress,
 	}
 }

@@ -180,8 +180,8 @@ func lost(j *store.Job) error {
 func (f *feature) retryVerb() commands.Verb {
 	return commands.Verb{
 		Name: "retry", Summary: "Try again what failed, or what was blocked", Effect: commands.Changes,
-		Args: subjectArg("the operation or one of its jobs"), Flags: reserveFlags, Examples: []string{"retry op-3", "retry job-7"},
-		Detail: "An apply is planned again first, from the same merge commit.",
+		Args: subjectArg("the operation or one of its jobs"), Flags: append([]commands.Arg{hereFlag}, reserveFlags...), Examples: []string{"retry op-3", "retry job-7", "retry job-7 --here"},
+		Detail: "An apply is planned again first, from the same merge commit. What a CI was to do that cannot be reached, --here does on my machine, where the target's local says how; it asks for the right force.",
 		Decide: f.act(f.retry),
 	}
 }
@@ -232,6 +232,9 @@ func (f *feature) retryJob(tx *store.Tx, c *commands.Call, j *store.Job, named b
 		return false, commands.Refuse("plan", "A plan is made again by its own verb.").WithExample(fmt.Sprintf("plan #%d", j.PR))
 	}
 	if err := settles(tx, c, j, store.JobQueued); err != nil {
+		return false, err
+	}
+	if err := f.askHere(c, j); err != nil {
 		return false, err
 	}
 	last, ok, err := store.Feature[gate.Attempted](tx, gate.AttemptedFeature).Get(j.Target)

@@ -243,9 +243,9 @@ func TestWhatCircleCIRefuses(t *testing.T) {
 
 func TestTheCIIsDown(t *testing.T) {
 	c := newRing(t)
-	a := c.step("start_wait: 100ms\nlocal: make deploy on the bastion\n")
+	a := c.step("start_wait: 100ms\nlocal: [make, deploy]\n")
 	c.fault(circlecisim.Fault{Kind: "error", Status: 503, Count: -1})
-	c.says(a.Apply(t.Context(), c.run), false, "CircleCI cannot be reached since ", "503 Service Unavailable", "; nothing was started; to run it here: make deploy on the bastion")
+	c.says(a.Apply(t.Context(), c.run), false, "CircleCI cannot be reached since ", "503 Service Unavailable", "; nothing was started; it can be run here: make deploy")
 	c.sim.ClearFaults()
 	c.attempt()
 	c.apply(a)

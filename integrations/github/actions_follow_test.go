@@ -180,7 +180,7 @@ func TestWhatGitHubRefuses(t *testing.T) {
 func TestTheCIIsDown(t *testing.T) {
 	for _, k := range []struct{ local, want string }{
 		{"", "this step has no local, by which it could be run here; apply it again when GitHub Actions is back"},
-		{"local: make deploy on the bastion\n", "to run it here: make deploy on the bastion"},
+		{"local: [make, deploy]\n", "it can be run here: make deploy"},
 	} {
 		c := newCI(t, nil)
 		a := c.step("start_wait: 100ms\n" + k.local)

@@ -15,6 +15,12 @@ import (
 	"time"
 )
 
+// Argv is a program with its arguments, never a line for a shell.
+type Argv []string
+
+// Example is what the configuration shows to who wrote something else.
+func (Argv) Example() string { return "[./deploy.sh, production]" }
+
 // Order is what the configuration of each such step says beside what its engine needs.
 type Order struct {
 	// Adopt follows the run that the CI starts by itself for a commit, and starts none.
@@ -27,9 +33,10 @@ type Order struct {
 	StartWait time.Duration `yaml:"start_wait" json:"start_wait"`
 	Limit     time.Duration `yaml:"limit" json:"limit"`
 	Poll      time.Duration `yaml:"poll" json:"poll"`
-	// Local says how people run the same by hand while the CI is away; "" is of a step
-	// that cannot be.
-	Local string `yaml:"local" json:"local,omitempty"`
+	// Local is the program, with its arguments, that does the same on the bot's machine
+	// while the CI is away and somebody asks for it; none is of a step that cannot be. It is
+	// run from the root of the repository.
+	Local Argv `yaml:"local" json:"local,omitempty"`
 }
 
 // Default is an order in which nothing is said.
@@ -40,7 +47,6 @@ func Default() Order {
 const (
 	shortestPoll = 10 * time.Millisecond
 	longestWait  = 24 * time.Hour
-	longestLocal = 500 // characters
 )
 
 // The inputs of each run.
@@ -73,8 +79,8 @@ func (o Order) Validate() error {
 	if o.StartWait <= 0 || o.StartWait > longestWait {
 		bad("start_wait: %v is not a time; want one up to %v", o.StartWait, longestWait)
 	}
-	if len([]rune(o.Local)) > longestLocal || strings.Contains(o.Local, "\n") {
-		bad("local: want one line of %d characters at most", longestLocal)
+	if len(o.Local) > 0 && strings.TrimSpace(o.Local[0]) == "" {
+		bad("local: the program is missing; want %s", o.Local.Example())
 	}
 	return errors.Join(errs...)
 }

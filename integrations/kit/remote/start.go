@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -95,13 +96,16 @@ func (t *Tool) patiently(ctx context.Context, do func() error) error {
 	}
 }
 
+// AwayMark stands in the error of a CI that is away, behind its name.
+const AwayMark = " cannot be reached since "
+
 // down is the error of a CI that was away for so long that it is not waited for.
 func (t *Tool) down(since time.Time, err error) error {
 	text := "this step has no local, by which it could be run here; apply it again when " + t.q.Engine + " is back"
-	if t.q.Local != "" {
-		text = "to run it here: " + t.q.Local
+	if len(t.q.Local) > 0 {
+		text = "it can be run here: " + strings.Join(t.q.Local, " ")
 	}
-	return fmt.Errorf("%s cannot be reached since %s UTC (%w); nothing was started; %s", t.q.Engine, since.UTC().Format("15:04"), err, text)
+	return fmt.Errorf("%s%s%s UTC (%w); nothing was started; %s", t.q.Engine, AwayMark, since.UTC().Format("15:04"), err, text)
 }
 
 // newNonce is one that nobody else has.
