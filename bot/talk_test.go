@@ -69,10 +69,19 @@ func TestTalk(t *testing.T) {
 	all.Wait()
 }
 
-// talkShort leaves out the conversations in another language: the twin in English runs the
+// talkShort is every second conversation in English: a twin in another language runs the
 // same code.
-func talkShort(files []string) []string {
-	return slices.DeleteFunc(files, func(file string) bool { return strings.HasSuffix(file, "-nihongo.txt") })
+func talkShort(files []string) (out []string) {
+	english := 0
+	for _, file := range files {
+		if strings.HasSuffix(file, "-nihongo.txt") {
+			continue
+		}
+		if english++; english%2 == 1 {
+			out = append(out, file)
+		}
+	}
+	return out
 }
 
 func talkFile(t *testing.T, file string) {
@@ -212,7 +221,7 @@ type talk struct {
 }
 
 func newTalk(t testing.TB, edit func([]byte) []byte) *talk {
-	w := newTalkWorld(t, edit)
+	w := talkWorldOf(t, edit, true)
 	k := &talk{
 		talkWorld: w, names: talkNames{base: w.base, data: w.data}, seen: map[string]string{},
 		private: map[string][]slacksim.Response{}, where: map[string]string{}, modals: map[string]*slacksim.Modal{}, cards: map[string]string{},

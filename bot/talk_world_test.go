@@ -49,6 +49,12 @@ type talkWorld struct {
 // newTalkWorld runs the sandbox in the test's own process until the test ends.
 func newTalkWorld(t testing.TB, edit func([]byte) []byte) *talkWorld {
 	t.Helper()
+	return talkWorldOf(t, edit, false)
+}
+
+// talkWorldOf is newTalkWorld with a clock that may stand still but for what is said to it.
+func talkWorldOf(t testing.TB, edit func([]byte) []byte, stands bool) *talkWorld {
+	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("no git")
 	}
@@ -64,7 +70,7 @@ func newTalkWorld(t testing.TB, edit func([]byte) []byte) *talkWorld {
 	r, out := io.Pipe()
 	done := make(chan error, 1)
 	go func() { // waited for by the cleanup
-		err := (sandboxCommand{Addr: "127.0.0.1:0", Data: w.data, Patience: talkPatience, Quiet: talkQuietAnswer(), Stands: true}).run(&scene{ctx: ctx, out: out, log: slog.New(slog.NewTextHandler(log, nil))}, edit)
+		err := (sandboxCommand{Addr: "127.0.0.1:0", Data: w.data, Patience: talkPatience, Quiet: talkQuietAnswer(), Stands: stands}).run(&scene{ctx: ctx, out: out, log: slog.New(slog.NewTextHandler(log, nil))}, edit)
 		_ = out.CloseWithError(fmt.Errorf("the sandbox ended: %w", errors.Join(err, io.EOF)))
 		done <- err
 	}()

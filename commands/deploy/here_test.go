@@ -16,6 +16,7 @@ type outThere struct {
 	local string
 	err   error
 	here  []bool
+	bad   error // of what is done here
 }
 
 func (o *outThere) Here() string { return o.local }
@@ -24,7 +25,7 @@ func (o *outThere) Apply(_ context.Context, r integrations.Run) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.here = append(o.here, r.Here); r.Here {
-		return nil
+		return o.bad
 	}
 	return o.err
 }
@@ -50,10 +51,19 @@ func TestWhatACICannotDoIsDoneHere(t *testing.T) {
 	w.refused("dave", "retry", "not_allowed", args)
 	step.local = ""
 	w.refused("bob", "retry", "not_here", args)
-	step.local = "./apply.sh"
+	step.local, step.bad = "./apply.sh", errors.New("it has no credentials")
+	w.must("bob", "retry", args)
+	m := w.shown(op.ID, "it has no credentials")
+	if button(m, "Run it here") != nil {
+		t.Error("it is offered again, and nobody knows whether the CI is back")
+	}
+	w.refused("bob", "retry", "reached", args)
+	w.must("bob", "retry", map[string]string{"subject": job.ID})
+	w.shown(op.ID, "nobody answers")
+	step.bad = nil
 	w.must("bob", "retry", args)
 	w.reaches(op.ID, store.OpSucceeded)
-	if !slices.Equal(step.here, []bool{false, true}) {
+	if !slices.Equal(step.here, []bool{false, true, false, true}) {
 		t.Errorf("it was applied here: %v", step.here)
 	}
 	if m := w.shown(op.ID, job.ID+" is done on my machine and not by its CI, as bob asked"); button(m, "Run it here") != nil {

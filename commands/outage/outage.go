@@ -230,7 +230,7 @@ func meanwhile(tx *store.Tx, s silence) (string, error) {
 	}
 	ended := 0
 	for _, op := range ops {
-		if op.Terminal() && op.Ended.After(s.Since) {
+		if op.Terminal() && !op.Ended.Before(s.Since) { // at the very moment: the silence is known by what could not be shown
 			ended++
 		}
 	}

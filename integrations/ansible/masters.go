@@ -1,13 +1,14 @@
 package ansible
 
 import (
-	"context"
+	"bytes"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
+
+	"github.com/signalbox-chatops/signalbox/integrations/kit/proc"
 )
 
 // masters are the connections of SSH that Ansible leaves open for its next run, for 60 s
@@ -49,12 +50,14 @@ func (m *masters) end(w io.Writer) {
 		fmt.Fprintln(w, "Error: look for connections that are left:", err)
 	}
 	for _, socket := range sockets {
-		ctx, cancel := context.WithTimeout(context.Background(), endLimit)
+		var said bytes.Buffer
 		// The host is not asked for: the socket says whose it is.
-		out, err := exec.CommandContext(ctx, "ssh", "-F", "/dev/null", "-o", "ControlPath="+socket, "-O", "exit", "signalbox").CombinedOutput()
-		cancel()
+		code, err := proc.Inner{Argv: []string{"ssh", "-F", "/dev/null", "-o", "ControlPath=" + socket, "-O", "exit", "signalbox"}, Env: os.Environ(), Dir: m.dir, Out: &said, Limit: endLimit}.Run()
+		if err == nil && code != 0 {
+			err = fmt.Errorf("exit code %d", code)
+		}
 		if err != nil {
-			fmt.Fprintf(w, "Warning: a connection of SSH may be left for a minute: %v: %.200s\n", err, out)
+			fmt.Fprintf(w, "Warning: a connection of SSH may be left for a minute: %v: %.200s\n", err, said.String())
 		}
 	}
 }

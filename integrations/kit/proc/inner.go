@@ -24,6 +24,8 @@ type Inner struct {
 	In []string
 	// Events gets what it writes to the descriptor after those; nil is none.
 	Events io.Writer
+	// Limit of wall time, after which it is killed; 0 is none.
+	Limit time.Duration
 }
 
 // outlives is how long what it left behind may keep its outputs open.
@@ -52,6 +54,9 @@ func (i Inner) Run() (code int, err error) {
 	}
 	for _, f := range p.there {
 		f.Close()
+	}
+	if i.Limit > 0 {
+		defer time.AfterFunc(i.Limit, func() { _ = cmd.Process.Kill() }).Stop() // it may have ended
 	}
 	err = cmd.Wait()
 	var ended *exec.ExitError
