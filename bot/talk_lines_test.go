@@ -367,9 +367,12 @@ func talkQuote(body string) []string {
 // more comes to them: each is written a while after what it tells of, by the machine's clock.
 func (k *talk) exportedAudit(m []string) error {
 	rows, quiet := []string(nil), 0
-	for ; quiet < int(3*time.Second/talkLook); quiet++ {
+	for end := time.Now().Add(talkPatience); quiet < int(3*time.Second/talkLook); quiet++ {
 		time.Sleep(talkLook)
 		now, err := k.exported(m[0])
+		if err == nil && time.Now().After(end) {
+			err = fmt.Errorf("the exported audit of %s does not come to rest: %q", m[0], now)
+		}
 		if err != nil {
 			return err
 		}
